@@ -1,0 +1,126 @@
+"""What a driver file declares, and the two ways a device may speak.
+
+A driver file `drivers/NAME.py` has one module value `DEVICE: Device`. `devices()` finds them all;
+nothing is registered by hand.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from drivers.reading import Message, Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """How to open the line: speed in baud and the frame, as in 9600 7E1."""
+
+    baud: int
+    frame: str = "8N1"
+
+
+class Send(NamedTuple):
+    """Write these bytes to the device."""
+
+    data: bytes
+
+
+class Wait(NamedTuple):
+    """Call `timeout()` after so many seconds of real time; a later Wait replaces this one."""
+
+    seconds: float
+
+
+class SetLine(NamedTuple):
+    """Reopen the line with another speed or frame once what was sent has left."""
+
+    line: Line
+
+
+Step = Message | Send | Wait | SetLine
+
+
+class Session(Protocol):
+    """One open device, sans I/O. A listening device only ever answers with Messages.
+
+    `timeout()` is called once when the line has been opened and again whenever the last Wait has
+    run out; a polled device sends its first request there. `feed` takes any slicing of the stream
+    and gives the same Messages for all of them. Neither raises, whatever the bytes.
+    """
+
+    def feed(self, chunk: bytes) -> list[Step]: ...
+
+    def timeout(self) -> list[Step]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """One register that the device is known to have; unknown ones are kept as well."""
+
+    code: str
+    unit: str
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """Bytes in, readings out: the device's own words, used by the laws and by the docs."""
+
+    name: str
+    stream: bytes
+    readings: tuple[Reading, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A key that the device's block in gateway.toml may have beside driver and port."""
+
+    name: str
+    default: str
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """All that is known of a device family. `name` equals the file's name and the config value.
+
+    `checksum_bits` is the width of the check that guards a telegram (0: none, then every reading
+    carries the doubt "unchecked"). `recognise` tells from a few kilobytes of raw line whether this
+    is such a device. `open` makes a Session from the settings of the device's block.
+    `buffer_max` bounds what a session holds.
+    """
+
+    name: str
+    title: str
+    line: Line
+    wiring: str
+    registers: tuple[Register, ...]
+    examples: tuple[Example, ...]
+    recognise: Callable[[bytes], bool]
+    open: Callable[[Mapping[str, str]], Session]
+    polled: bool = False
+    checksum_bits: int = 0
+    buffer_max: int = 16 * 1024
+    settings: tuple[Setting, ...] = ()
+    quirks: tuple[str, ...] = field(default=())
+
+
+def names() -> Iterator[str]:
+    """The name of every driver file, in alphabetical order, without importing any."""
+    import drivers
+
+    for module in pkgutil.iter_modules(drivers.__path__):
+        if not module.ispkg and module.name not in {"reading", "sdk"}:
+            yield module.name
+
+
+def load(name: str) -> Device:
+    """The device declared by `drivers/NAME.py`. Raises KeyError for a name that `names()` lacks."""
+    if name not in set(names()):
+        raise KeyError(name)
+    device = importlib.import_module(f"drivers.{name}").DEVICE
+    assert isinstance(device, Device)
+    assert device.name == name, f"drivers/{name}.py declares {device.name!r}"
+    return device

@@ -1,0 +1,1 @@
+"""Codecs that several drivers share: checksums, register codes, framings."""

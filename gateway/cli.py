@@ -1,0 +1,66 @@
+"""The command `meterkast`. Other packages' commands are mounted by name and loaded when called."""
+
+import logging
+import sys
+
+import cyclopts
+import structlog
+
+from gateway.contract.errors import PeopleError
+
+COMMANDS = {
+    "demo": "firmware_sim.demo:demo",
+    "gateway": "gateway.run:gateway",
+    "bridge": "ledger_bridge.bridge:bridge",
+    "broker": "gateway.broker:broker",
+    "decode": "gateway.decode:decode",
+    "replay": "gateway.replay:replay",
+    "sim": "firmware_sim.command:sim",
+    "enrol": "gateway.run:enrol",
+    "hub": "ledger_bridge.commands.hub:app",
+    "member": "ledger_bridge.commands.member:app",
+    "device": "ledger_bridge.commands.device:app",
+    "policy": "ledger_bridge.commands.policy:app",
+    "ledger": "ledger_bridge.commands.ledger:app",
+    "verify": "ledger_bridge.commands.verify:verify",
+}
+
+
+def build() -> cyclopts.App:
+    """The command tree; nothing but its names is loaded."""
+    app = cyclopts.App(
+        name="meterkast",
+        help="From a byte on a wire to a credit in an account.",
+        version_flags=["--version"],
+        result_action="return_value",
+    )
+    for name, target in COMMANDS.items():
+        app.command(target, name=name)
+    return app
+
+
+def configure_log() -> None:
+    """One line per event on stderr, facts as keys."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+            structlog.processors.format_exc_info,
+            structlog.processors.LogfmtRenderer(key_order=["at", "level", "event"]),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+def main() -> None:
+    """Run one command; exit 0 good, 1 found something, 2 wrong use, 3 configuration, 4 unreachable."""
+    configure_log()
+    try:
+        code = build()()
+    except PeopleError as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,29 @@
+"""A card's number as it may leave the Pi: a keyed hash, one key per community.
+
+A pseudonym, not anonymity: who has the key and guesses numbers can find the card again.
+"""
+
+import hmac
+from pathlib import Path
+
+from gateway.contract.errors import ConfigError, Problem
+
+
+def token(number: str, key: bytes) -> str:
+    """32 hex digits that stand for the card with this number (as its reader gives it)."""
+    return hmac.digest(key, number.encode(), "sha256").hex()[:32]
+
+
+def load_key(path: Path) -> bytes:
+    """The community's card key: 64 hex digits in a file. Raises ConfigError."""
+    try:
+        key = bytes.fromhex(path.read_text("ascii"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            Problem(f"no card key: {error}", str(path), "copy card.key from the hub")
+        ) from error
+    if len(key) != 32:
+        raise ConfigError(
+            Problem(f"a card key of {len(key)} bytes, not 32", str(path), "copy card.key anew")
+        )
+    return key

@@ -1,0 +1,41 @@
+"""A Receipt: the bridge's signed word that a chain is stored without a gap up to a number.
+
+Only a receipt lets a gateway delete; a broker's acknowledgement proves nothing.
+"""
+
+import msgspec
+
+from gateway.contract import signed
+from gateway.contract.keys import PublicKey, SigningKey
+from gateway.contract.record import to_json
+from gateway.contract.signed import Malformed
+
+RECEIPT = "mk-receipt-v1"
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """`up_to` is the last number stored without a gap (0: none), `hash` that record's digest."""
+
+    community: str
+    gateway: str
+    chain: str
+    up_to: int
+    hash: str
+    time_ms: int
+
+
+def make(receipt: Receipt, *, key: SigningKey) -> bytes:
+    return signed.sign(to_json(receipt), typ=RECEIPT, key=key)
+
+
+def check(data: bytes, *, key: PublicKey) -> Receipt:
+    """The receipt in two lines. Raises Malformed where they are not the bridge's own."""
+    document = signed.parse(data)
+    if document.typ != RECEIPT:
+        raise Malformed(f"typ {document.typ!r}, expected {RECEIPT!r}")
+    if not document.by(key):
+        raise Malformed(f"not signed by the bridge's key {key.kid}")
+    try:
+        return msgspec.json.decode(document.payload, type=Receipt)
+    except msgspec.MsgspecError as error:
+        raise Malformed(f"not a receipt: {error}") from error

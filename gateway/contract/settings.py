@@ -1,0 +1,130 @@
+"""Read a TOML file into settings, and name every mistake of it in one run.
+
+pydantic finds the mistakes; this file tells them in three lines with the line they stand in.
+"""
+
+import difflib
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, get_args, get_origin
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
+
+from gateway.contract import record
+from gateway.contract.errors import ConfigError, Problem
+
+
+class Settings(BaseModel):
+    """The base of every table in a configuration file: frozen, and no key is unknown."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _is_id(text: str) -> str:
+    if not record.ID.match(text):
+        raise ValueError(f"{text!r} is no id: 1 to 40 of a-z, 0-9 and -")
+    return text
+
+
+Id = Annotated[str, AfterValidator(_is_id)]
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def load(path: Path, model: type[Model]) -> Model:
+    """The settings in `path`. Raises ConfigError with every mistake, each with its line."""
+    try:
+        text = path.read_text("utf-8")
+    except OSError as error:
+        what = f"the file cannot be read: {error.strerror}"
+        raise ConfigError(Problem(what, str(path), "give another with --config FILE")) from error
+    except UnicodeDecodeError as error:
+        what = f"byte {error.start} is not UTF-8"
+        raise ConfigError(Problem(what, str(path), "save the file as UTF-8")) from error
+    return parse(text, model, name=str(path))
+
+
+def parse(text: str, model: type[Model], *, name: str) -> Model:
+    """As `load`, from text that came from `name`."""
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(Problem(f"not TOML: {error}", name, "mend that line")) from error
+    try:
+        return model.model_validate(tables)
+    except ValidationError as error:
+        lines = _lines(text)
+        raise ConfigError(
+            *(_problem(detail, model, lines=lines, name=name) for detail in error.errors())
+        ) from error
+
+
+_TABLE = re.compile(r"\s*\[(\[)?\s*([^\]]+?)\s*\]")
+_KEY = re.compile(r"""\s*("[^"]*"|'[^']*'|[A-Za-z0-9_.-]+)\s*=""")
+
+Path_ = tuple[str | int, ...]
+
+
+def _lines(text: str) -> dict[Path_, int]:
+    """The line on which each table and key of a TOML file stands, by its path."""
+    found: dict[Path_, int] = {}
+    counts: dict[Path_, int] = {}
+    table: Path_ = ()
+    for number, line in enumerate(text.splitlines(), start=1):
+        if match := _TABLE.match(line):
+            table = tuple(part.strip("\"' ") for part in match[2].split("."))
+            if match[1]:
+                counts[table] = counts.get(table, -1) + 1
+                table = (*table, counts[table])
+            found.setdefault(table, number)
+        elif match := _KEY.match(line):
+            key = tuple(part.strip("\"'") for part in match[1].split("."))
+            found.setdefault((*table, *key), number)
+    return found
+
+
+def _problem(
+    detail: ErrorDetails, model: type[BaseModel], *, lines: dict[Path_, int], name: str
+) -> Problem:
+    path: Path_ = detail["loc"]
+    line, known = None, path
+    while known and line is None:
+        line = lines.get(known)
+        known = known[:-1]
+    shown = ".".join(str(part) for part in path)
+    where = f"{name} line {line}: {shown}" if line else f"{name}: {shown}"
+    allowed = sorted(_keys_at(model, path[:-1]))
+    key = str(path[-1]) if path else ""
+    if detail["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(key, allowed, n=1)
+        suggestion = f"did you mean {near[0]}?" if near else f"known here: {', '.join(allowed)}"
+        return Problem(f"unknown key {key!r}", where, suggestion)
+    if detail["type"] == "missing":
+        return Problem(f"the key {key!r} is missing", where, f"add {key} = …")
+    said = detail["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    given = detail["input"]
+    what = said if isinstance(given, dict) or repr(given) in said else f"{said}, not {given!r}"
+    return Problem(what[:1].lower() + what[1:], where, "see docs/configuration.md")
+
+
+def _keys_at(model: type[BaseModel], path: Path_) -> set[str]:
+    """The keys known at a path: walks the fields of nested tables."""
+    here: Any = model
+    for part in path:
+        if isinstance(here, type) and issubclass(here, BaseModel):
+            field = here.model_fields.get(str(part))
+            here = _inner(field.annotation) if field else None
+    is_table = isinstance(here, type) and issubclass(here, BaseModel)
+    return set(here.model_fields) if is_table else set()
+
+
+def _inner(annotation: Any) -> Any:
+    """The table inside `dict[str, T]`, `list[T]` or `T | None`."""
+    if get_origin(annotation) is None:
+        return annotation
+    tables = [_inner(arg) for arg in get_args(annotation) if arg is not type(None)]
+    return next(
+        (t for t in reversed(tables) if isinstance(t, type) and issubclass(t, BaseModel)), None
+    )

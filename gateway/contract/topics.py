@@ -1,0 +1,16 @@
+"""Where things are said on the community link: `mk/v1/<community>/<gateway>/…`."""
+
+ROOT = "mk/v1"
+
+
+def topic(community: str, gateway: str, leaf: str) -> str:
+    """`leaf` is one of state, birth, record, receipt, credit, command, health."""
+    return f"{ROOT}/{community}/{gateway}/{leaf}"
+
+
+def split(name: str) -> tuple[str, str, str] | None:
+    """(community, gateway, leaf) of a topic on the community link, None for any other topic."""
+    parts = name.split("/")
+    if len(parts) != 5 or f"{parts[0]}/{parts[1]}" != ROOT:
+        return None
+    return parts[2], parts[3], parts[4]
