@@ -6,8 +6,9 @@ pydantic finds the mistakes; this file tells them in three lines with the line t
 import difflib
 import re
 import tomllib
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_args, get_origin
+from typing import Annotated, Any, NamedTuple, TypeVar, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
@@ -32,9 +33,26 @@ Id = Annotated[str, AfterValidator(_is_id)]
 
 Model = TypeVar("Model", bound=BaseModel)
 
+Path_ = tuple[str | int, ...]
 
-def load(path: Path, model: type[Model]) -> Model:
-    """The settings in `path`. Raises ConfigError with every mistake, each with its line."""
+
+class Mistake(NamedTuple):
+    """A mistake that only the program can see: at which key, what is wrong, what to try."""
+
+    path: Path_
+    what: str
+    try_: str
+
+
+Check = Callable[[dict[str, Any]], Iterable[Mistake]]
+
+
+def load(path: Path, model: type[Model], *, check: Check | None = None) -> Model:
+    """The settings in `path`. Raises ConfigError with every mistake, each with its line.
+
+    `check` looks at the tables as they were read, whatever else is wrong with them, and gives the
+    mistakes that no type can tell.
+    """
     try:
         text = path.read_text("utf-8")
     except OSError as error:
@@ -43,29 +61,32 @@ def load(path: Path, model: type[Model]) -> Model:
     except UnicodeDecodeError as error:
         what = f"byte {error.start} is not UTF-8"
         raise ConfigError(Problem(what, str(path), "save the file as UTF-8")) from error
-    return parse(text, model, name=str(path))
+    return parse(text, model, name=str(path), check=check)
 
 
-def parse(text: str, model: type[Model], *, name: str) -> Model:
+def parse(text: str, model: type[Model], *, name: str, check: Check | None = None) -> Model:
     """As `load`, from text that came from `name`."""
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(Problem(f"not TOML: {error}", name, "mend that line")) from error
+    lines = _lines(text)
+    mistakes = [
+        Problem(mistake.what, _where(mistake.path, lines=lines, name=name), mistake.try_)
+        for mistake in (check(tables) if check else ())
+    ]
     try:
-        return model.model_validate(tables)
+        settings = model.model_validate(tables)
     except ValidationError as error:
-        lines = _lines(text)
-        raise ConfigError(
-            *(_problem(detail, model, lines=lines, name=name) for detail in error.errors())
-        ) from error
+        details = [_problem(detail, model, lines=lines, name=name) for detail in error.errors()]
+        raise ConfigError(*details, *mistakes) from error
+    if mistakes:
+        raise ConfigError(*mistakes)
+    return settings
 
 
 _TABLE = re.compile(r"\s*\[(\[)?\s*([^\]]+?)\s*\]")
 _KEY = re.compile(r"""\s*("[^"]*"|'[^']*'|[A-Za-z0-9_.-]+)\s*=""")
-
-Path_ = tuple[str | int, ...]
-
 
 def _lines(text: str) -> dict[Path_, int]:
     """The line on which each table and key of a TOML file stands, by its path."""
@@ -85,16 +106,21 @@ def _lines(text: str) -> dict[Path_, int]:
     return found
 
 
-def _problem(
-    detail: ErrorDetails, model: type[BaseModel], *, lines: dict[Path_, int], name: str
-) -> Problem:
-    path: Path_ = detail["loc"]
+def _where(path: Path_, *, lines: dict[Path_, int], name: str) -> str:
+    """The file, the line of the nearest table or key that stands there, and the key."""
     line, known = None, path
     while known and line is None:
         line = lines.get(known)
         known = known[:-1]
     shown = ".".join(str(part) for part in path)
-    where = f"{name} line {line}: {shown}" if line else f"{name}: {shown}"
+    return f"{name} line {line}: {shown}" if line else f"{name}: {shown}"
+
+
+def _problem(
+    detail: ErrorDetails, model: type[BaseModel], *, lines: dict[Path_, int], name: str
+) -> Problem:
+    path: Path_ = detail["loc"]
+    where = _where(path, lines=lines, name=name)
     allowed = sorted(_keys_at(model, path[:-1]))
     key = str(path[-1]) if path else ""
     if detail["type"] == "extra_forbidden":

@@ -1,0 +1,148 @@
+"""Which messages become boundary records and samples. Pure: the journal keeps what this decides.
+
+A quarter-hour is 900 s of UTC. The reading of a boundary is the first one at or after it.
+"""
+
+from base64 import urlsafe_b64encode
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+from zlib import compress
+
+import msgspec
+
+from drivers.reading import Message, Reading
+from gateway.contract.record import Element, element
+
+QUARTER_MS = 900_000
+MINUTE_MS = 60_000
+# A meter's clock this far from ours is not believed.
+METER_CLOCK_MS_MAX = 300_000
+# Elements of one record, encoded: leaves room for identity and signature in 64 KiB.
+PACK_BYTES_MAX = 56 * 1024
+SAMPLES_MAX = 15
+
+
+class Moment(NamedTuple):
+    """The domain's time, asked once per message: a village's clock may jump while we work.
+
+    `utc_ms` is None while the clock is unset. `clock` is synced, held, meter or unset.
+    """
+
+    utc_ms: int | None
+    mono_ms: int
+    clock: str
+
+
+class Timed(NamedTuple):
+    """A meter's numeric readings with their time settled; `at_ms` is that of the telegram."""
+
+    at_ms: int
+    readings: tuple[Reading, ...]
+    by_meter: bool
+
+
+class Sample(NamedTuple):
+    device: str
+    at_ms: int
+    readings: tuple[Reading, ...]
+
+
+def timed(message: Message, moment: Moment) -> Timed | None:
+    """The readings of a meter with their times, None for other devices or where nobody has a time.
+
+    The meter's own time is taken when our clock is unset or within `METER_CLOCK_MS_MAX` of it,
+    else the time of receipt with the doubt "meter-clock". A stamp that differs from the
+    telegram's own (gas, read an hour ago) stays what it is.
+    """
+    numeric = tuple(r for r in message.readings if not isinstance(r.value, str))
+    if not any(":" in reading.register for reading in numeric):
+        return None
+    stamps = Counter(r.at_ms for r in message.readings if r.at_ms is not None)
+    own = max(stamps, key=lambda at: (stamps[at], at), default=None)
+    if moment.utc_ms is None:
+        if own is None:
+            return None
+        return Timed(own, tuple(_at(r, own, own, "") for r in numeric), by_meter=True)
+    if own is None:
+        now = moment.utc_ms
+        return Timed(now, tuple(_at(r, None, now, "") for r in numeric), by_meter=False)
+    if abs(own - moment.utc_ms) <= METER_CLOCK_MS_MAX:
+        return Timed(own, tuple(_at(r, own, own, "") for r in numeric), by_meter=True)
+    now = moment.utc_ms
+    return Timed(now, tuple(_at(r, own, now, "meter-clock") for r in numeric), by_meter=False)
+
+
+def _at(reading: Reading, own: int | None, at_ms: int, doubt: str) -> Reading:
+    if reading.at_ms not in {None, own}:
+        return reading
+    return reading._replace(at_ms=at_ms, doubt=reading.doubt or doubt)
+
+
+def is_due(last_ms: int | None, boundary_ms: int) -> bool:
+    """Whether a boundary is still to be recorded, `last_ms` being the last one that was.
+
+    More than one step back means that the clock was wrong when the last one was recorded; one
+    step back is only a telegram stamped by another clock.
+    """
+    return last_ms is None or boundary_ms > last_ms or last_ms - boundary_ms > QUARTER_MS
+
+
+class Quarters:
+    """Remembers per device the last boundary and the samples since; holds nothing else."""
+
+    def __init__(self, boundaries: dict[str, int]) -> None:
+        """`boundaries`: the last boundary recorded per device, as the journal has it."""
+        self._boundaries = dict(boundaries)
+        self._minutes: dict[str, int] = {}
+        self._samples: dict[str, list[Sample]] = {}
+
+    def boundary(self, device: str, at_ms: int) -> int | None:
+        """The boundary which a reading at `at_ms` is the first to pass, None if none."""
+        boundary = at_ms // QUARTER_MS * QUARTER_MS
+        if not is_due(self._boundaries.get(device), boundary):
+            return None
+        self._boundaries[device] = boundary
+        return boundary
+
+    def sample(self, device: str, reading: Timed) -> None:
+        """Keep this reading if it is the first of its minute."""
+        minute = reading.at_ms // MINUTE_MS
+        if self._minutes.get(device) != minute:
+            self._minutes[device] = minute
+            kept = self._samples.setdefault(device, [])
+            kept.append(Sample(device, reading.at_ms, reading.readings))
+
+    def samples(self, device: str, *, all_of_them: bool = False) -> list[Sample]:
+        """Take out the samples kept so far once there are `SAMPLES_MAX`, or all of them."""
+        kept = self._samples.get(device, [])
+        if len(kept) < SAMPLES_MAX and not all_of_them:
+            return []
+        self._samples[device] = []
+        return kept
+
+
+def elements(device: str, readings: Iterable[Reading], *, base_ms: int) -> list[Element]:
+    return [element(device, reading, base_ms=base_ms) for reading in readings]
+
+
+def telegram(device: str, raw: bytes) -> Element:
+    """The bytes that the readings came from, deflated."""
+    return Element(n=f"{device}/telegram", vd=urlsafe_b64encode(compress(raw)).decode())
+
+
+def packs(pack: Iterable[Element]) -> Iterator[list[Element]]:
+    """The same elements in packs that each fit one record; one that fits none is left out."""
+    kept: list[Element] = []
+    size = 0
+    for one in pack:
+        length = len(msgspec.json.encode(one)) + 1
+        if length > PACK_BYTES_MAX:
+            continue
+        if size + length > PACK_BYTES_MAX:
+            yield kept
+            kept, size = [], 0
+        kept.append(one)
+        size += length
+    if kept:
+        yield kept
