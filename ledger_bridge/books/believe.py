@@ -1,0 +1,61 @@
+"""The life of a meter: which increase of a counter is believed, and why not where it is not.
+
+A counter is measured against the highest count ever believed of the same meter, so a dip to zero
+and back adds nothing, and what is credited over any span never exceeds what the counter gained.
+"""
+
+from typing import NamedTuple
+
+from ledger_bridge.books.evidence import Counter
+from ledger_bridge.books.registry import Fit
+
+# A reading may be this much ahead of the gateway's own clock when the record was made.
+AHEAD_MS_MAX = 15 * 60_000
+
+FIRST = "first"  # nothing before it to compare with
+LOWER = "lower"  # below what this meter counted before
+RATING = "rating"  # more than the connection can carry
+AHEAD = "ahead"  # stamped in the future
+NOBODY = "nobody"  # no meter fit covers it
+
+
+class Tail(NamedTuple):
+    """The last believed count of one meter's register: the state that the next reading needs."""
+
+    at_ms: int
+    value: int
+
+
+class Belief(NamedTuple):
+    """What one reading adds, why not ("" when it does), and the state after it."""
+
+    delta: int
+    verdict: str
+    tail: Tail | None
+
+
+def most_mwh(rated_w: int, span_ms: int) -> int:
+    """The most that a connection of `rated_w` carries in a span: a tenth more, and one Wh.
+
+    Rounded up.
+    """
+    return -(-rated_w * span_ms * 11 // 36_000) + 1_000
+
+
+def believe(reading: Counter, fit: Fit | None, tail: Tail | None) -> Belief:
+    """Judge a reading that comes after `tail` in the time of its meter."""
+    if fit is None:
+        return Belief(0, NOBODY, tail)
+    if reading.at_ms > reading.made_ms + AHEAD_MS_MAX:
+        return Belief(0, AHEAD, tail)
+    here = Tail(reading.at_ms, reading.value)
+    if tail is None or tail.at_ms < fit.from_ms:
+        # What was counted before the fit began is nobody's.
+        return Belief(0, FIRST, here)
+    delta = reading.value - tail.value
+    if delta < 0:
+        return Belief(0, LOWER, tail)
+    span_ms = reading.at_ms - tail.at_ms
+    if reading.unit == "Wh" and delta > most_mwh(fit.rated_w, span_ms):
+        return Belief(0, RATING, tail)
+    return Belief(delta, "", here)

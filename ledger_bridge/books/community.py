@@ -1,0 +1,117 @@
+"""One community's books, opened to write: registry, policies and book kept in mind together."""
+
+import sqlite3
+
+from gateway.contract import signed
+from gateway.contract.errors import PeopleError, Problem
+from gateway.contract.keys import SigningKey
+from ledger_bridge.books import policy as policies_
+from ledger_bridge.books import registry as registry_
+from ledger_bridge.books.book import Book
+from ledger_bridge.books.calendar import day_of
+from ledger_bridge.books.derive import Derivation
+from ledger_bridge.books.policy import InForce, Policies
+from ledger_bridge.books.registry import Registry
+from ledger_bridge.books.settle import settle
+from ledger_bridge.books.store import commit
+
+
+def load_registry(db: sqlite3.Connection, community: str) -> Registry:
+    """The registry folded from its stored edits, signatures checked."""
+    registry = Registry(community)
+    rows = db.execute(
+        "SELECT data FROM registry_edit WHERE community = ? ORDER BY seq", (community,)
+    )
+    for (data,) in rows:
+        registry = registry_.apply(registry, registry_.read(data, registry).edits)
+    return registry
+
+
+def load_policies(db: sqlite3.Connection, community: str, stewards: tuple[str, ...]) -> Policies:
+    """All policies in the order of their days, signatures checked."""
+    rows = db.execute(
+        "SELECT data FROM policy WHERE community = ? ORDER BY valid_from", (community,)
+    )
+    return Policies(
+        [InForce(policies_.read(data, stewards), policies_.hash_of(data)) for (data,) in rows]
+    )
+
+
+class Community:
+    """The one writer of a community's books."""
+
+    def __init__(self, db: sqlite3.Connection, community: str, *, log_key: SigningKey) -> None:
+        self.db = db
+        self.id = community
+        self.registry = load_registry(db, community)
+        self.policies = load_policies(db, community, self._stewards())
+        self.book = Book(db, community, log_key=log_key)
+        self.derivation = Derivation(db, community)
+
+    def _stewards(self) -> tuple[str, ...]:
+        return self.registry.founded.stewards if self.registry.founded else ()
+
+    def hand_in_edits(
+        self, data: bytes, people: dict[str, tuple[str, str]], *, now_ms: int
+    ) -> None:
+        """Append a registry document. `people` gives (name, external id) of new members.
+
+        Raises Malformed or PeopleError, and then nothing has changed.
+        """
+        edits = registry_.read(data, self.registry)
+        after = registry_.apply(self.registry, edits.edits)
+        batch = self.book.batch(now_ms)
+        with commit(self.db):
+            (seq,) = self.db.execute(
+                "SELECT coalesce(max(seq), 0) + 1 FROM registry_edit WHERE community = ?",
+                (self.id,),
+            ).fetchone()
+            self.db.execute("INSERT INTO registry_edit VALUES (?, ?, ?)", (self.id, seq, data))
+            self.db.executemany(
+                "INSERT INTO person VALUES (?, ?, ?, ?)",
+                [(self.id, member, *who) for member, who in people.items()],
+            )
+            batch.leaf("registry", {"seq": seq, "digest": signed.digest(data)})
+            self.derivation.again(registry=after, policies=self.policies)
+            batch.write()
+        batch.done()
+        self.registry = after
+        self.derivation.forget()
+
+    def hand_in_policy(self, data: bytes, *, now_ms: int) -> InForce:
+        """Put a signed policy in force from its day on. Raises Malformed or PeopleError."""
+        new = InForce(policies_.read(data, self._stewards()), policies_.hash_of(data))
+        self._check_start(new, now_ms)
+        after = Policies([*self.policies.in_order, new])
+        batch = self.book.batch(now_ms)
+        with commit(self.db):
+            self.db.execute(
+                "INSERT INTO policy VALUES (?, ?, ?, ?)", (self.id, new.policy.day, new.hash, data)
+            )
+            batch.leaf("policy", {"hash": new.hash, "valid_from": new.policy.day})
+            self.derivation.again(registry=self.registry, policies=after)
+            batch.write()
+        batch.done()
+        self.policies = after
+        self.derivation.forget()
+        return new
+
+    def _check_start(self, new: InForce, now_ms: int) -> None:
+        where = f"policy of {new.policy.community!r}, valid_from = {new.policy.day}"
+        if new.policy.community != self.id:
+            what = f"a policy of another community than {self.id!r}"
+            raise PeopleError(Problem(what, where, "change community = …"))
+        if not self.policies.in_order:
+            return
+        last = self.policies.in_order[-1].policy
+        today = day_of(now_ms, last.time_zone)
+        if new.policy.day <= max(today, last.day):
+            what = "rules cannot reach back: a policy takes effect at a midnight to come"
+            raise PeopleError(Problem(what, where, f"choose a day after {max(today, last.day)}"))
+        if new.policy.time_zone != last.time_zone:
+            what = f"the time zone of a community stays {last.time_zone}"
+            raise PeopleError(Problem(what, where, "change time_zone = …"))
+
+    def settle(self, now_ms: int) -> int:
+        """Settle dirty claims; gives how many there were."""
+        return settle(self.book, registry=self.registry, policies=self.policies, now_ms=now_ms)

@@ -1,0 +1,265 @@
+"""From facts to rows: whose they are, in which day they count, and how much of them is believed.
+
+The columns that this file derives depend on evidence, registry and policy alone, never on the
+order of arrival: a reading that comes late, or a changed registry, derives its meter anew.
+"""
+
+import sqlite3
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from ledger_bridge.books.believe import FIRST, NOBODY, Tail, believe
+from ledger_bridge.books.book import Claim
+from ledger_bridge.books.calendar import day_counted, day_of
+from ledger_bridge.books.due import concerned
+from ledger_bridge.books.evidence import Counter, Deposit
+from ledger_bridge.books.policy import Policies
+from ledger_bridge.books.registry import Registry
+
+# gateway, device, register, serial: one meter's one register.
+Meter = tuple[str, str, str, str]
+
+_ROWS = """
+    SELECT gateway, device, register, serial, at_ms, chain, seq, value, unit, made_ms,
+           day, member, delta, verdict
+    FROM counter
+    WHERE community = ? AND gateway = ? AND device = ? AND register = ? AND serial = ?
+"""
+
+
+class CounterRow(NamedTuple):
+    """A counter fact with what is derived of it; in the order of the table's columns."""
+
+    fact: Counter
+    day: str
+    member: str | None
+    delta: int
+    verdict: str
+
+    def columns(self, community: str) -> tuple[Any, ...]:
+        f = self.fact
+        return (
+            community,
+            *f[:4],
+            f.at_ms,
+            f.chain,
+            f.seq,
+            f.value,
+            f.unit,
+            f.made_ms,
+            self.day,
+            self.member,
+            self.delta,
+            self.verdict,
+        )
+
+
+class _Place(NamedTuple):
+    """Where a meter's history ends: the last row's key, and the last believed count."""
+
+    last: tuple[int, str, int]
+    tail: Tail | None
+
+
+def counter_row(
+    fact: Counter, tail: Tail | None, *, registry: Registry, zone: str
+) -> tuple[CounterRow, Tail | None]:
+    """One fact derived, and the meter's state after it."""
+    fit = registry.fit(fact.gateway, fact.device, fact.serial, fact.at_ms)
+    belief = believe(fact, fit, tail)
+    member = fit.member if fit else None
+    day = day_counted(fact.at_ms, zone)
+    return CounterRow(fact, day, member, belief.delta, belief.verdict), belief.tail
+
+
+def history(facts: Iterable[Counter], *, registry: Registry, zone: str) -> list[CounterRow]:
+    """All rows of one meter from all its facts, whatever order they came in."""
+    tail: Tail | None = None
+    rows = []
+    for fact in sorted(facts, key=lambda f: (f.at_ms, f.chain, f.seq)):
+        row, tail = counter_row(fact, tail, registry=registry, zone=zone)
+        rows.append(row)
+    return rows
+
+
+def deposit_row(fact: Deposit, *, community: str, registry: Registry, zone: str) -> tuple[Any, ...]:
+    """The columns of a deposit; held under its card where nobody is known to have that."""
+    member = registry.cards.get(fact.card)
+    verdict = "" if member else NOBODY
+    day = day_of(fact.at_ms, zone)
+    return (
+        community,
+        fact.gateway,
+        fact.chain,
+        fact.seq,
+        fact.id,
+        fact.at_ms,
+        fact.card,
+        fact.fraction,
+        fact.net_mg,
+        day,
+        member,
+        verdict,
+    )
+
+
+class Derivation:
+    """Writes facts into the tables and marks the claims they touch, inside the caller's commit."""
+
+    def __init__(self, db: sqlite3.Connection, community: str) -> None:
+        self._db = db
+        self._community = community
+        self._places: dict[Meter, _Place | None] = {}
+
+    def forget(self) -> None:
+        """After a rollback: what was kept in mind did not happen."""
+        self._places.clear()
+
+    def add(
+        self,
+        counters: list[Counter],
+        deposits: list[Deposit],
+        *,
+        registry: Registry,
+        policies: Policies,
+    ) -> None:
+        """Store new facts. A counter older than what its meter has derives that meter anew."""
+        zone = policies.zone
+        rows: list[tuple[Any, ...]] = []
+        late: set[Meter] = set()
+        touched: set[Claim] = set()
+        for fact in counters:
+            meter: Meter = fact[:4]
+            place = self._place(meter)
+            key = (fact.at_ms, fact.chain, fact.seq)
+            if place and key <= place.last:
+                late.add(meter)
+            row, tail = counter_row(
+                fact, place.tail if place else None, registry=registry, zone=zone
+            )
+            rows.append(row.columns(self._community))
+            if meter not in late:
+                self._places[meter] = _Place(key, tail)
+                self._touch(touched, "counter", fact.register, row, policies)
+        self._db.executemany(
+            "INSERT INTO counter VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows
+        )
+        for meter in late:
+            self._again(meter, touched, registry=registry, policies=policies)
+        self._add_deposits(deposits, touched, registry=registry, policies=policies)
+        self._mark(touched)
+
+    def _add_deposits(
+        self,
+        deposits: list[Deposit],
+        touched: set[Claim],
+        *,
+        registry: Registry,
+        policies: Policies,
+    ) -> None:
+        rows = [
+            deposit_row(fact, community=self._community, registry=registry, zone=policies.zone)
+            for fact in deposits
+        ]
+        self._db.executemany(
+            "INSERT INTO deposit VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows
+        )
+        for fact, (*_, day, member, _verdict) in zip(deposits, rows, strict=True):
+            if member:
+                for rule in concerned(policies, "deposit", fact.fraction, day):
+                    touched.add(Claim(rule, member, day))
+
+    def _touch(
+        self, touched: set[Claim], reads: str, key: str, row: CounterRow, policies: Policies
+    ) -> None:
+        if row.member:
+            for rule in concerned(policies, reads, key, row.day):
+                touched.add(Claim(rule, row.member, row.day))
+
+    def _mark(self, touched: set[Claim]) -> None:
+        self._db.executemany(
+            "INSERT OR IGNORE INTO dirty VALUES (?, ?, ?, ?)",
+            [(self._community, *claim) for claim in touched],
+        )
+
+    def _place(self, meter: Meter) -> _Place | None:
+        """Where this meter's history ends; read once from the table, then kept in mind."""
+        if meter in self._places:
+            return self._places[meter]
+        last = self._db.execute(
+            f"SELECT at_ms, chain, seq FROM ({_ROWS})"
+            " ORDER BY at_ms DESC, chain DESC, seq DESC LIMIT 1",
+            (self._community, *meter),
+        ).fetchone()
+        believed = self._db.execute(
+            f"SELECT at_ms, value FROM ({_ROWS}) WHERE verdict IN ('', '{FIRST}')"
+            " ORDER BY at_ms DESC, chain DESC, seq DESC LIMIT 1",
+            (self._community, *meter),
+        ).fetchone()
+        place = _Place(tuple(last), Tail(*believed) if believed else None) if last else None
+        self._places[meter] = place
+        return place
+
+    def _again(
+        self, meter: Meter, touched: set[Claim], *, registry: Registry, policies: Policies
+    ) -> None:
+        """Derive a whole meter anew and mark every claim whose share of it changed."""
+        before = [
+            CounterRow(Counter(*row[:10]), *_derived(row))
+            for row in self._db.execute(_ROWS, (self._community, *meter))
+        ]
+        after = history((row.fact for row in before), registry=registry, zone=policies.zone)
+        old = {(r.fact.at_ms, r.fact.chain, r.fact.seq): r for r in before}
+        register = meter[2]
+        for row in after:
+            key = (row.fact.at_ms, row.fact.chain, row.fact.seq)
+            self._touch(touched, "counter", register, row, policies)
+            self._touch(touched, "counter", register, old[key], policies)
+            if row != old[key]:
+                self._db.execute(
+                    "UPDATE counter SET day = ?, member = ?, delta = ?, verdict = ?"
+                    " WHERE community = ? AND gateway = ? AND device = ? AND register = ?"
+                    " AND serial = ? AND at_ms = ? AND chain = ? AND seq = ?",
+                    (row.day, row.member, row.delta, row.verdict, self._community, *meter, *key),
+                )
+        self._places.pop(meter, None)
+
+    def again(self, *, registry: Registry, policies: Policies) -> None:
+        """Derive everything anew: the registry or the policies have changed."""
+        touched: set[Claim] = set()
+        meters = self._db.execute(
+            "SELECT DISTINCT gateway, device, register, serial FROM counter WHERE community = ?",
+            (self._community,),
+        ).fetchall()
+        for meter in meters:
+            self._again(meter, touched, registry=registry, policies=policies)
+        self._deposits_again(touched, registry=registry, policies=policies)
+        self._mark(touched)
+
+    def _deposits_again(
+        self, touched: set[Claim], *, registry: Registry, policies: Policies
+    ) -> None:
+        rows = self._db.execute(
+            "SELECT gateway, chain, seq, id, at_ms, card, fraction, net_mg, day, member"
+            " FROM deposit WHERE community = ?",
+            (self._community,),
+        ).fetchall()
+        for *columns, old_day, old_member in rows:
+            fact = Deposit(*columns)
+            *_, day, member, verdict = deposit_row(
+                fact, community=self._community, registry=registry, zone=policies.zone
+            )
+            for a_day, a_member in ((old_day, old_member), (day, member)):
+                if a_member:
+                    for rule in concerned(policies, "deposit", fact.fraction, a_day):
+                        touched.add(Claim(rule, a_member, a_day))
+            self._db.execute(
+                "UPDATE deposit SET day = ?, member = ?, verdict = ?"
+                " WHERE community = ? AND gateway = ? AND chain = ? AND seq = ?",
+                (day, member, verdict, self._community, fact.gateway, fact.chain, fact.seq),
+            )
+
+
+def _derived(row: tuple[Any, ...]) -> tuple[str, str | None, int, str]:
+    day, member, delta, verdict = row[10:]
+    return day, member, delta, verdict

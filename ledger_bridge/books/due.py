@@ -1,0 +1,43 @@
+"""What a claim should have got: a pure function of quantities and the rule, and nothing else."""
+
+import math
+from collections.abc import Mapping
+from fractions import Fraction
+
+from ledger_bridge.books import rules
+from ledger_bridge.books.policy import Policies, Policy, Rule
+
+
+def due(policy: Policy, rule: Rule, quantities: Mapping[str, int]) -> int:
+    """Smallest units of the rule's asset: min(cap, floor of the sum), one floor per period."""
+    one = 10 ** policy.assets[rule.asset].scale
+    earned: Fraction = rules.load(rule.rule).earned(rule, quantities) * one
+    whole = math.floor(earned)
+    return whole if rule.cap_per_day is None else min(whole, math.floor(rule.cap_per_day * one))
+
+
+def find(policies: Policies, rule_id: str, day: str) -> tuple[str, Policy, Rule] | None:
+    """(policy hash, policy, rule) that this rule id means on this day."""
+    in_force = policies.on(day)
+    if in_force is None:
+        return None
+    for rule in in_force.policy.rules:
+        if rule.id == rule_id:
+            return in_force.hash, in_force.policy, rule
+    return None
+
+
+def concerned(policies: Policies, reads: str, key: str, day: str) -> tuple[str, ...]:
+    """The ids of the rules that a register ("counter") or a fraction ("deposit") concerns."""
+    known = policies.concerned.get((reads, key, day))
+    if known is None:
+        known = policies.concerned[reads, key, day] = _concerned(policies, reads, key, day)
+    return known
+
+
+def _concerned(policies: Policies, reads: str, key: str, day: str) -> tuple[str, ...]:
+    in_force = policies.on(day)
+    if in_force is None:
+        return ()
+    files = [(rule, rules.load(rule.rule)) for rule in in_force.policy.rules]
+    return tuple(rule.id for rule, file in files if reads == file.READS and file.touches(rule, key))

@@ -1,0 +1,122 @@
+"""What records say, as facts: counters at a time, and deposits. Pure, and the same for verify."""
+
+from typing import NamedTuple
+
+import msgspec
+
+from gateway.contract.record import DEPOSIT, QUARTER, Element, Record, milli
+from gateway.contract.signed import Malformed
+
+# SenML times below 2**28 seconds are relative (RFC 8428 section 4.5.3).
+_ABSOLUTE_MS = 2**28 * 1000
+
+# Registers that count up for life, by their SenML unit; all others are for charts only.
+_COUNTER_UNITS = {"Wh", "l", "J", "pulse"}
+
+
+class Counter(NamedTuple):
+    """A counter at a time. `value` is in thousandths of `unit` (whole pulses for pulse)."""
+
+    gateway: str
+    device: str
+    register: str
+    serial: str
+    at_ms: int
+    chain: str
+    seq: int
+    value: int
+    unit: str
+    made_ms: int
+
+
+class Deposit(NamedTuple):
+    """A weighing of one fraction by whoever holds `card` (a keyed hash, "" for no card)."""
+
+    gateway: str
+    chain: str
+    seq: int
+    id: str
+    at_ms: int
+    card: str
+    fraction: str
+    net_mg: int
+
+
+Facts = tuple[list[Counter], list[Deposit]]
+NOTHING: Facts = ([], [])
+
+
+def _time_ms(base: int | None, raw: msgspec.Raw) -> int | None:
+    if base is not None:
+        return base + milli(raw) if raw else base
+    at = milli(raw) if raw else 0
+    return at if at >= _ABSOLUTE_MS else None
+
+
+def _counters(record: Record) -> list[Counter]:
+    who = record.identity
+    made = who.made_ms
+    found = []
+    for e in record.elements:
+        if e.u not in _COUNTER_UNITS or not e.v:
+            continue
+        device, slash, register = e.n.partition("/")
+        at_ms = _time_ms(made, e.t)
+        if not slash or at_ms is None:
+            continue
+        value = milli(e.v) if e.u != "pulse" else milli(e.v) // 1000
+        found.append(
+            Counter(
+                who.gateway,
+                device,
+                register,
+                e.serial,
+                at_ms,
+                who.chain,
+                who.seq,
+                value,
+                e.u,
+                made if made is not None else at_ms,
+            )
+        )
+    return found
+
+
+def _deposits(record: Record) -> list[Deposit]:
+    who = record.identity
+    words: dict[str, Element] = {e.n.partition("/")[2]: e for e in record.elements}
+    try:
+        net = words["net"]
+        at_ms = _time_ms(who.made_ms, net.t)
+        if at_ms is None or net.u != "g":
+            return []
+        return [
+            Deposit(
+                gateway=who.gateway,
+                chain=who.chain,
+                seq=who.seq,
+                id=words["deposit"].vs,
+                at_ms=at_ms,
+                card=words["card"].vs,
+                fraction=words["fraction"].vs,
+                net_mg=milli(net.v),
+            )
+        ]
+    except KeyError:
+        return []
+
+
+def facts(record: Record) -> Facts:
+    """Counters and deposits in a record; nothing for kinds that are not evidence of either.
+
+    A record that is validly signed but says something we cannot read gives no facts: it stays
+    stored, and a newer program may understand it.
+    """
+    try:
+        if record.typ == QUARTER:
+            return _counters(record), []
+        if record.typ == DEPOSIT:
+            return [], _deposits(record)
+    except Malformed:
+        return NOTHING
+    return NOTHING

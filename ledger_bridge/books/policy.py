@@ -1,0 +1,273 @@
+"""The community's dated rules, as data: one TOML file, signed, known by its hash, only followed.
+
+Rates are exact fractions. What a rule means is a file in `rules/`, found by its name.
+"""
+
+import hashlib
+import importlib
+import pkgutil
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from gateway.contract import settings, signed
+from gateway.contract.errors import PeopleError, Problem
+from gateway.contract.keys import PublicKey, SigningKey
+from gateway.contract.record import to_json
+from gateway.contract.signed import Malformed
+
+POLICY = "mk-policy-v1"
+
+
+def _exact(given: Any) -> Fraction:
+    """ "0.05", "1/3" or 2 as a fraction; a TOML float has lost its exactness already."""
+    if isinstance(given, float):
+        raise ValueError(f"{given} is a float and not exact; write it in quotes")
+    if not isinstance(given, int | str) or isinstance(given, bool):
+        raise ValueError(f"{given!r} is not a number in quotes")
+    try:
+        return Fraction(given)
+    except (ValueError, ZeroDivisionError) as error:
+        raise ValueError(f'{given!r} is not a number such as "0.05" or "1/3"') from error
+
+
+def _not_negative(value: Fraction) -> Fraction:
+    if value < 0:
+        raise ValueError(f"{value} is negative")
+    return value
+
+
+# What one measured unit of `per` is in the thousandths that facts are counted in.
+QUANTITIES = {
+    "Wh": 1_000,
+    "kWh": 1_000_000,
+    "MWh": 1_000_000_000,
+    "g": 1_000,
+    "kg": 1_000_000,
+    "L": 1_000,
+    "m3": 1_000_000,
+    "MJ": 1_000_000_000,
+    "GJ": 1_000_000_000_000,
+}
+
+
+def _quantity(given: Any) -> Fraction:
+    """ "1 kWh" or "100 g" in thousandths of the base unit."""
+    number, _, unit = str(given).partition(" ")
+    if unit not in QUANTITIES:
+        raise ValueError(
+            f'{given!r} is no quantity such as "1 kWh"; units: {", ".join(QUANTITIES)}'
+        )
+    size = _exact(number) * QUANTITIES[unit]
+    if size <= 0:
+        raise ValueError(f"{given!r} is not above zero")
+    return size
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError(f'{name!r} is no time zone such as "Europe/Amsterdam"') from error
+    return name
+
+
+Exact = Annotated[Fraction, BeforeValidator(_exact), AfterValidator(_not_negative)]
+Quantity = Annotated[Fraction, BeforeValidator(_quantity)]
+
+
+class Rate(settings.Settings):
+    """So much credit per so much measured."""
+
+    credit: Exact
+    per: Quantity
+
+    @property
+    def per_milli(self) -> Fraction:
+        """Credit per thousandth of the base unit (per mWh, per mg)."""
+        return self.credit / self.per
+
+
+class Asset(settings.Settings):
+    """Something that is counted in accounts: integers of 10**-scale units."""
+
+    unit: str
+    scale: int = 0
+    kind: Literal["measured", "credit", "money", "counter"]
+    transferable: bool = True
+
+    @model_validator(mode="after")
+    def _scale_fits(self) -> "Asset":
+        if not 0 <= self.scale <= 9:
+            raise ValueError(f"scale {self.scale}; allowed: 0 to 9 decimal places")
+        return self
+
+
+class WasteKind(settings.Settings):
+    """A kind of waste: its Euralcode, what it is counted in, and what people call it."""
+
+    euralcode: str
+    unit: Literal["kg", "piece"]
+    nl: str
+    en: str
+
+
+class Rule(settings.Settings):
+    """One dated rule: which file of `rules/` it is, and that file's own parameters."""
+
+    id: settings.Id
+    rule: str
+    version: int
+    asset: str
+    registers: tuple[str, ...] = ()
+    credit: Exact | None = None
+    per: Quantity | None = None
+    rates: dict[str, Rate] = Field(default_factory=dict)
+    cap_per_day: Exact | None = None
+
+
+def rule_names() -> set[str]:
+    """The name of every file in `rules/`."""
+    folder = Path(__file__).with_name("rules")
+    return {module.name for module in pkgutil.iter_modules([str(folder)])}
+
+
+def _check_rule(rule: Rule, assets: dict[str, Asset], fractions: dict[str, WasteKind]) -> None:
+    if rule.rule not in rule_names():
+        known = ", ".join(sorted(rule_names()))
+        raise ValueError(f"rule {rule.id!r}: there is no rule {rule.rule!r}; known: {known}")
+    if rule.asset not in assets:
+        raise ValueError(f"rule {rule.id!r}: asset {rule.asset!r} is not declared in [assets]")
+    module = importlib.import_module(f"ledger_bridge.books.rules.{rule.rule}")
+    if rule.version != module.VERSION:
+        raise ValueError(f"rule {rule.id!r}: version {rule.version}; known: {module.VERSION}")
+    if complaint := module.complaint(rule, frozenset(fractions)):
+        raise ValueError(f"rule {rule.id!r}: {complaint}")
+
+
+class Policy(settings.Settings):
+    """The rules of a community from one local midnight on."""
+
+    community: settings.Id
+    valid_from: date
+    time_zone: Annotated[str, AfterValidator(_zone)]
+    assets: dict[str, Asset]
+    fractions: dict[str, WasteKind] = Field(default_factory=dict)
+    rules: tuple[Rule, ...]
+
+    @model_validator(mode="after")
+    def _agrees(self) -> "Policy":
+        seen: set[str] = set()
+        for rule in self.rules:
+            if rule.id in seen:
+                raise ValueError(f"two rules are called {rule.id!r}")
+            seen.add(rule.id)
+            _check_rule(rule, self.assets, self.fractions)
+        shared = [r for rule in self.rules for r in rule.registers]
+        if twice := {r for r in shared if shared.count(r) > 1}:
+            raise ValueError(f"register {min(twice)} is rewarded by two rules")
+        return self
+
+    @property
+    def day(self) -> str:
+        return self.valid_from.isoformat()
+
+
+class _Document(msgspec.Struct):
+    community: str
+    toml: str
+
+
+def parse(toml: str, *, name: str) -> Policy:
+    """The policy in a TOML text. Raises ConfigError with every mistake in it."""
+    return settings.parse(toml, Policy, name=name)
+
+
+def make(toml: str, *, community: str, key: SigningKey) -> bytes:
+    """The two lines of a signed policy: its TOML text inside, as the steward wrote it."""
+    return signed.sign(to_json({"community": community, "toml": toml}), typ=POLICY, key=key)
+
+
+def read(data: bytes, stewards: tuple[str, ...]) -> Policy:
+    """The policy in two lines. Raises Malformed where no steward signed it."""
+    document = signed.parse(data)
+    if document.typ != POLICY:
+        raise Malformed(f"typ {document.typ!r}, expected {POLICY!r}")
+    if not any(document.by(PublicKey(steward)) for steward in stewards):
+        raise Malformed("not signed by a steward of this community")
+    try:
+        text = msgspec.json.decode(document.payload, type=_Document)
+    except msgspec.MsgspecError as error:
+        raise Malformed(f"not a policy document: {error}") from error
+    policy = parse(text.toml, name="policy")
+    if policy.community != text.community:
+        raise Malformed(f"a policy of {policy.community!r} inside one of {text.community!r}")
+    return policy
+
+
+def toml_of(data: bytes) -> str:
+    """The TOML text inside a policy document that was read before."""
+    return msgspec.json.decode(signed.parse(data).payload, type=_Document).toml
+
+
+def hash_of(data: bytes) -> str:
+    """What postings call this policy: SHA-256 of its first line, hex."""
+    return hashlib.sha256(signed.parse(data).payload).hexdigest()
+
+
+class InForce(msgspec.Struct, frozen=True):
+    """A policy with its hash."""
+
+    policy: Policy
+    hash: str
+
+
+class Policies:
+    """All policies of a community; which one rules a day is decided by that day alone."""
+
+    def __init__(self, in_order: list[InForce]) -> None:
+        assert in_order == sorted(in_order, key=lambda p: p.policy.day)
+        self.in_order = in_order
+        self.concerned: dict[tuple[str, str, str], tuple[str, ...]] = {}  # kept by `due`
+
+    def on(self, day: str) -> InForce | None:
+        """The policy in force on this local day, None before the first."""
+        for in_force in reversed(self.in_order):
+            if in_force.policy.day <= day:
+                return in_force
+        return None
+
+    @property
+    def zone(self) -> str:
+        """The community's time zone; UTC until a policy says otherwise."""
+        return self.in_order[-1].policy.time_zone if self.in_order else "UTC"
+
+    def asset(self, code: str) -> Asset:
+        """An asset as the newest policy that knows it declares it."""
+        for in_force in reversed(self.in_order):
+            if code in in_force.policy.assets:
+                return in_force.policy.assets[code]
+        raise PeopleError(Problem(f"no asset {code!r}", "policy", "meterkast policy check FILE"))
+
+
+def amount_text(amount: int, scale: int) -> str:
+    """An amount as people write it, all its places: 12345000 at scale 6 gives 12.345000."""
+    return f"{Decimal(amount).scaleb(-scale):.{scale}f}"
+
+
+def amount_of(text: str, scale: int) -> int:
+    """The integer of an amount people wrote. Raises PeopleError where it has too many places."""
+    try:
+        scaled = Decimal(text).scaleb(scale)
+        if scaled != int(scaled):
+            raise ValueError(text)
+        return int(scaled)
+    except (InvalidOperation, ValueError, OverflowError) as error:
+        what = f"{text!r} is not an amount with at most {scale} decimal places"
+        raise PeopleError(Problem(what, "amount", "write it as 12.5")) from error

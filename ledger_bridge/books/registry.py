@@ -1,0 +1,200 @@
+"""Who is who: members, gateways with their keys, meter fits and cards, folded from signed edits.
+
+An edit is evidence: appended, signed by a steward, never changed. Names are kept elsewhere.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+import msgspec
+
+from gateway.contract import signed
+from gateway.contract.errors import PeopleError, Problem
+from gateway.contract.keys import PublicKey, SigningKey
+from gateway.contract.record import ID, to_json
+from gateway.contract.signed import Malformed
+
+REGISTRY = "mk-registry-v1"
+
+# The largest ordinary house connection in the Netherlands: 3 phases of 25 A at 230 V.
+RATED_W_DEFAULT = 17_250
+
+
+class Founded(msgspec.Struct, frozen=True, tag="founded", tag_field="kind"):
+    """The first edit: whose word counts from now on. Keys are JWK members `x`."""
+
+    stewards: tuple[str, ...]
+    bridge: str
+    log: str
+    issuance: str
+
+
+class MemberAdded(msgspec.Struct, frozen=True, tag="member", tag_field="kind"):
+    member: str
+    account: str
+
+
+class GatewayAdmitted(msgspec.Struct, frozen=True, tag="gateway", tag_field="kind"):
+    gateway: str
+    key: str
+
+
+class MeterFitted(msgspec.Struct, frozen=True, tag="fit", tag_field="kind"):
+    """From when on the meter `serial` ("" for whichever) on this device counts for a member."""
+
+    gateway: str
+    device: str
+    serial: str
+    member: str
+    from_ms: int
+    rated_w: int = RATED_W_DEFAULT
+
+
+class CardGiven(msgspec.Struct, frozen=True, tag="card", tag_field="kind"):
+    """`card` is the keyed hash of its number. Deposits made with it before count as well."""
+
+    card: str
+    member: str
+
+
+Edit = Founded | MemberAdded | GatewayAdmitted | MeterFitted | CardGiven
+
+
+class Edits(msgspec.Struct, frozen=True):
+    """The payload of a registry document: edits that take effect together."""
+
+    community: str
+    time_ms: int
+    edits: tuple[Edit, ...]
+
+
+class Fit(NamedTuple):
+    """A meter fit with its end: the next fit of the same device and serial."""
+
+    member: str
+    serial: str
+    from_ms: int
+    until_ms: int | None
+    rated_w: int
+
+
+def _refuse(what: str, where: str, try_: str) -> PeopleError:
+    return PeopleError(Problem(what, where, try_))
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """The community as of some edit: `keys` by gateway, `cards` (keyed hash) to member."""
+
+    community: str
+    founded: Founded | None = None
+    accounts: dict[str, str] = field(default_factory=dict)
+    keys: dict[str, PublicKey] = field(default_factory=dict)
+    fits: dict[tuple[str, str], tuple[Fit, ...]] = field(default_factory=dict)
+    cards: dict[str, str] = field(default_factory=dict)
+
+    def with_edit(self, edit: Edit) -> "Registry":
+        """The registry after one more edit. Raises PeopleError where the edit contradicts it."""
+        match edit:
+            case Founded():
+                if self.founded:
+                    raise _refuse("the community is founded already", self.community, "go on")
+                return replace(self, founded=edit)
+            case MemberAdded(member, account):
+                return self._with_member(member, account)
+            case GatewayAdmitted(gateway, key):
+                return self._with_gateway(gateway, key)
+            case MeterFitted():
+                return self._with_fit(edit)
+            case CardGiven(card, member):
+                self._must_know(member, f"card {card[:8]}…")
+                return replace(self, cards={**self.cards, card: member})
+
+    def _must_know(self, member: str, where: str) -> None:
+        if member not in self.accounts:
+            raise _refuse(f"no member {member!r}", where, f"meterkast member add {member}")
+
+    def _with_member(self, member: str, account: str) -> "Registry":
+        if not ID.match(member):
+            raise _refuse(f"{member!r} is no id", "member", "use 1 to 40 of a-z, 0-9 and -")
+        if member in self.accounts:
+            raise _refuse(f"member {member!r} is there already", "registry", "choose another id")
+        return replace(self, accounts={**self.accounts, member: account})
+
+    def _with_gateway(self, gateway: str, key: str) -> "Registry":
+        if not ID.match(gateway):
+            raise _refuse(f"{gateway!r} is no id", "gateway", "use 1 to 40 of a-z, 0-9 and -")
+        try:
+            public = PublicKey(key)
+        except ValueError as error:
+            try_ = "take the line that `meterkast enrol` printed on the gateway"
+            raise _refuse(f"{key!r} is no Ed25519 key", f"gateway {gateway}", try_) from error
+        known = self.keys.get(gateway)
+        if known and known.x != key:
+            raise _refuse("this gateway has another key", f"gateway {gateway}", "use a new id")
+        return replace(self, keys={**self.keys, gateway: public})
+
+    def _with_fit(self, edit: MeterFitted) -> "Registry":
+        where = f"{edit.gateway}/{edit.device}"
+        self._must_know(edit.member, where)
+        if edit.gateway not in self.keys:
+            raise _refuse(f"no gateway {edit.gateway!r}", where, "meterkast hub admit")
+        new = Fit(edit.member, edit.serial, edit.from_ms, None, edit.rated_w)
+        earlier = self.fits.get((edit.gateway, edit.device), ())
+        if any(f.serial == new.serial and f.from_ms >= new.from_ms for f in earlier):
+            raise _refuse("a fit of this meter begins at or after that time", where, "--from DATE")
+        ended = tuple(
+            f._replace(until_ms=new.from_ms) if f.serial == new.serial and f.until_ms is None else f
+            for f in earlier
+        )
+        return replace(self, fits={**self.fits, (edit.gateway, edit.device): (*ended, new)})
+
+    def fit(self, gateway: str, device: str, serial: str, at_ms: int) -> Fit | None:
+        """The fit that serves a reading; one that names the serial goes before one for any."""
+        best = None
+        for fit in self.fits.get((gateway, device), ()):
+            if fit.serial not in {"", serial} or at_ms < fit.from_ms:
+                continue
+            if fit.until_ms is not None and at_ms >= fit.until_ms:
+                continue
+            if best is None or (fit.serial and not best.serial):
+                best = fit
+        return best
+
+
+def make(edits: Edits, *, key: SigningKey) -> bytes:
+    """The two lines of a registry document, signed by a steward."""
+    return signed.sign(to_json(edits), typ=REGISTRY, key=key)
+
+
+def read(data: bytes, registry: Registry) -> Edits:
+    """The edits in a document, its signature checked against the stewards of `registry`.
+
+    The founding document is signed by the first steward it names. Raises Malformed.
+    """
+    document = signed.parse(data)
+    if document.typ != REGISTRY:
+        raise Malformed(f"typ {document.typ!r}, expected {REGISTRY!r}")
+    try:
+        edits = msgspec.json.decode(document.payload, type=Edits)
+    except msgspec.MsgspecError as error:
+        raise Malformed(f"not registry edits: {error}") from error
+    if edits.community != registry.community:
+        raise Malformed(f"edits of community {edits.community!r}, not {registry.community!r}")
+    founded = registry.founded
+    if founded is None:
+        first = edits.edits[0] if edits.edits else None
+        if not isinstance(first, Founded):
+            raise Malformed("the first edit must found the community")
+        founded = first
+    if not any(document.by(PublicKey(steward)) for steward in founded.stewards):
+        raise Malformed("not signed by a steward of this community")
+    return edits
+
+
+def apply(registry: Registry, edits: Iterable[Edit]) -> Registry:
+    """The registry after these edits, all or none. Raises PeopleError."""
+    for edit in edits:
+        registry = registry.with_edit(edit)
+    return registry

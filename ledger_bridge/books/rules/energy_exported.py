@@ -1,0 +1,37 @@
+"""Credit for electricity given back to the grid, per member and local day.
+
+quantities {"1-0:2.8.1": 1_500_000, "1-0:2.8.2": 500_000} (mWh) at 1 credit per kWh
+earn 2 credits.
+"""
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Literal
+
+from ledger_bridge.books.policy import QUANTITIES, Rule
+
+VERSION = 1
+READS: Literal["counter", "deposit"] = "counter"
+
+_ENERGY = {QUANTITIES[unit] for unit in ("Wh", "kWh", "MWh")}
+
+
+def complaint(rule: Rule, fractions: frozenset[str]) -> str:  # noqa: ARG001 - the rules' shape
+    if rule.credit is None or rule.per is None:
+        return 'needs credit = "…" and per = "1 kWh"'
+    if not rule.registers:
+        return 'needs registers = ["1-0:2.8.1", "1-0:2.8.2"]'
+    if rule.rates:
+        return "rates belong to waste rules"
+    return ""
+
+
+def touches(rule: Rule, key: str) -> bool:
+    return key in rule.registers
+
+
+def earned(rule: Rule, quantities: Mapping[str, int]) -> Fraction:
+    """Credit for mWh by register."""
+    assert rule.credit is not None
+    assert rule.per is not None
+    return rule.credit * sum(quantities.values()) / rule.per

@@ -1,0 +1,211 @@
+-- The books of communities. `community` is first in every key: no statement assumes there is one.
+-- Amounts are integers in the smallest unit of their asset; times are UTC milliseconds; a day is
+-- the community's local day as text, 2026-06-21.
+
+-- Evidence, as it came. Append-only.
+
+CREATE TABLE registry_edit (
+    community TEXT NOT NULL,
+    seq       INTEGER NOT NULL CHECK (seq > 0),
+    data      BLOB NOT NULL,              -- two signed lines
+    PRIMARY KEY (community, seq)
+) STRICT;
+
+CREATE TABLE policy (
+    community  TEXT NOT NULL,
+    valid_from TEXT NOT NULL,             -- local day
+    hash       TEXT NOT NULL,
+    data       BLOB NOT NULL,             -- two signed lines
+    PRIMARY KEY (community, valid_from)
+) STRICT;
+
+CREATE TABLE record (
+    arrival   INTEGER PRIMARY KEY,        -- order of storing, for cursors
+    community TEXT NOT NULL,
+    gateway   TEXT NOT NULL,
+    chain     TEXT NOT NULL,
+    seq       INTEGER NOT NULL CHECK (seq > 0),
+    digest    TEXT NOT NULL,
+    data      BLOB NOT NULL,              -- two signed lines
+    stored_ms INTEGER NOT NULL,
+    UNIQUE (community, gateway, chain, seq)
+) STRICT;
+
+-- How far each chain is stored without a gap, and why it is held where it is.
+CREATE TABLE chain (
+    community TEXT NOT NULL,
+    gateway   TEXT NOT NULL,
+    chain     TEXT NOT NULL,
+    up_to     INTEGER NOT NULL,
+    digest    TEXT NOT NULL,
+    held      TEXT NOT NULL DEFAULT '',
+    logged    INTEGER NOT NULL DEFAULT 0, -- up to which number the log knows this chain
+    PRIMARY KEY (community, gateway, chain)
+) STRICT, WITHOUT ROWID;
+
+-- Two different records under one number: the proof that a chain was forked.
+CREATE TABLE fork (
+    community TEXT NOT NULL,
+    gateway   TEXT NOT NULL,
+    chain     TEXT NOT NULL,
+    seq       INTEGER NOT NULL,
+    data      BLOB NOT NULL,
+    PRIMARY KEY (community, gateway, chain, seq)
+) STRICT;
+
+-- Deliveries that were refused, counted; the last one is kept to look at.
+CREATE TABLE rejected (
+    community TEXT NOT NULL,
+    gateway   TEXT NOT NULL,
+    reason    TEXT NOT NULL,
+    count     INTEGER NOT NULL,
+    last_ms   INTEGER NOT NULL,
+    sample    BLOB NOT NULL,
+    PRIMARY KEY (community, gateway, reason)
+) STRICT;
+
+-- Names and the like: the one table that is personal, and can be erased.
+CREATE TABLE person (
+    community   TEXT NOT NULL,
+    member      TEXT NOT NULL,
+    name        TEXT NOT NULL,
+    external_id TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (community, member)
+) STRICT;
+
+-- Facts, taken out of records. `verify` takes them out again and compares.
+
+CREATE TABLE counter (
+    community TEXT NOT NULL,
+    gateway   TEXT NOT NULL,
+    device    TEXT NOT NULL,
+    register  TEXT NOT NULL,
+    serial    TEXT NOT NULL,
+    at_ms     INTEGER NOT NULL,
+    chain     TEXT NOT NULL,
+    seq       INTEGER NOT NULL,
+    value     INTEGER NOT NULL,           -- milli-units
+    unit      TEXT NOT NULL,
+    made_ms   INTEGER NOT NULL,           -- the gateway's clock when it made the record
+    day       TEXT NOT NULL,              -- in which the interval that ends here counts
+    member    TEXT,                       -- by the meter fit; NULL: nobody's
+    delta     INTEGER NOT NULL,           -- believed increase since the reading before
+    verdict   TEXT NOT NULL,              -- '' or why the increase is not believed
+    PRIMARY KEY (community, gateway, device, register, serial, at_ms, chain, seq)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX counter_of_member ON counter (community, member, day, register, delta);
+
+CREATE TABLE deposit (
+    community TEXT NOT NULL,
+    gateway   TEXT NOT NULL,
+    chain     TEXT NOT NULL,
+    seq       INTEGER NOT NULL,
+    id        TEXT NOT NULL,
+    at_ms     INTEGER NOT NULL,
+    card      TEXT NOT NULL,              -- keyed hash; '' for none
+    fraction  TEXT NOT NULL,
+    net_mg    INTEGER NOT NULL,
+    day       TEXT NOT NULL,
+    member    TEXT,                       -- by the card; NULL: held until somebody claims it
+    verdict   TEXT NOT NULL,
+    PRIMARY KEY (community, gateway, chain, seq)
+) STRICT;
+
+CREATE INDEX deposit_of_member ON deposit (community, member, day);
+CREATE INDEX deposit_of_card ON deposit (community, card);
+
+-- Settlement: what each claim should have got, and has got.
+
+CREATE TABLE claim (
+    community TEXT NOT NULL,
+    rule      TEXT NOT NULL,
+    member    TEXT NOT NULL,
+    period    TEXT NOT NULL,
+    asset     TEXT NOT NULL,
+    due       INTEGER NOT NULL,
+    PRIMARY KEY (community, rule, member, period)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE dirty (
+    community TEXT NOT NULL,
+    rule      TEXT NOT NULL,
+    member    TEXT NOT NULL,
+    period    TEXT NOT NULL,
+    PRIMARY KEY (community, rule, member, period)
+) STRICT, WITHOUT ROWID;
+
+-- The book. Groups and postings never change.
+
+CREATE TABLE booking (
+    community  TEXT NOT NULL,
+    seq        INTEGER NOT NULL CHECK (seq > 0),
+    kind       TEXT NOT NULL,             -- entitlement, or the name of an act
+    booked_ms  INTEGER NOT NULL,
+    rule       TEXT,                      -- the claim of an entitlement
+    member     TEXT,
+    period     TEXT,
+    client_key TEXT,                      -- makes an act idempotent
+    leaf       INTEGER NOT NULL,          -- where the log has it
+    PRIMARY KEY (community, seq)
+) STRICT;
+
+CREATE INDEX booking_of_claim ON booking (community, member, period, rule);
+CREATE UNIQUE INDEX booking_by_key ON booking (community, client_key)
+    WHERE client_key IS NOT NULL;
+
+CREATE TABLE posting (
+    community TEXT NOT NULL,
+    booking   INTEGER NOT NULL,
+    line      INTEGER NOT NULL,
+    account   TEXT NOT NULL,
+    asset     TEXT NOT NULL,
+    amount    INTEGER NOT NULL CHECK (amount != 0),
+    PRIMARY KEY (community, booking, line)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE balance (
+    community TEXT NOT NULL,
+    account   TEXT NOT NULL,
+    asset     TEXT NOT NULL,
+    amount    INTEGER NOT NULL,
+    PRIMARY KEY (community, account, asset)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE closed (
+    community TEXT NOT NULL,
+    period    TEXT NOT NULL,
+    booking   INTEGER NOT NULL,
+    PRIMARY KEY (community, period)
+) STRICT;
+
+-- The log: what was said, in order, as salted commitments under signed tree heads.
+
+CREATE TABLE leaf (
+    community TEXT NOT NULL,
+    idx       INTEGER NOT NULL,
+    kind      TEXT NOT NULL,              -- evidence, registry, policy, entitlement, act, close
+    salt      BLOB NOT NULL,
+    body      BLOB NOT NULL,
+    PRIMARY KEY (community, idx)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE checkpoint (
+    community TEXT NOT NULL,
+    size      INTEGER NOT NULL,
+    note      TEXT NOT NULL,              -- C2SP signed note
+    PRIMARY KEY (community, size)
+) STRICT;
+
+CREATE TRIGGER record_stays BEFORE UPDATE ON record
+BEGIN SELECT RAISE(ABORT, 'stored evidence never changes'); END;
+CREATE TRIGGER registry_stays BEFORE UPDATE ON registry_edit
+BEGIN SELECT RAISE(ABORT, 'stored evidence never changes'); END;
+CREATE TRIGGER booking_stays BEFORE UPDATE ON booking
+BEGIN SELECT RAISE(ABORT, 'bookings never change'); END;
+CREATE TRIGGER booking_remains BEFORE DELETE ON booking
+BEGIN SELECT RAISE(ABORT, 'bookings never go'); END;
+CREATE TRIGGER posting_stays BEFORE UPDATE ON posting
+BEGIN SELECT RAISE(ABORT, 'posted rows never change'); END;
+CREATE TRIGGER posting_remains BEFORE DELETE ON posting
+BEGIN SELECT RAISE(ABORT, 'posted rows never go'); END;

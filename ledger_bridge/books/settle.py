@@ -1,0 +1,153 @@
+"""Settlement: for each dirty claim post due minus already posted and clear the mark, in one commit.
+
+Order, batching, redelivery and lateness cannot matter, and a correction needs no path of its own.
+"""
+
+import sqlite3
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from ledger_bridge.books import rules
+from ledger_bridge.books.book import Batch, Book, Claim, Posting
+from ledger_bridge.books.due import concerned, due, find
+from ledger_bridge.books.policy import Policies
+from ledger_bridge.books.registry import Registry
+from ledger_bridge.books.store import commit
+
+# Claims in one commit: enough that the disk's flush is shared, few enough to answer meanwhile.
+CLAIMS_MAX = 5_000
+
+_TODO = """
+    WITH todo AS MATERIALIZED (
+        SELECT rule, member, period FROM dirty WHERE community = :community LIMIT :limit
+    )
+"""
+
+Quantities = dict[Claim, dict[str, int]]
+
+
+def quantities_of(db: sqlite3.Connection, community: str, limit: int) -> Quantities:
+    """What was measured for each dirty claim: thousandths by register or fraction."""
+    found: Quantities = {}
+    which = {"community": community, "limit": limit}
+    for rule, member, period in db.execute(f"{_TODO} SELECT * FROM todo", which):
+        found[Claim(rule, member, period)] = {}
+    for rule, member, period, register, total in db.execute(
+        f"""{_TODO}
+        SELECT rule, todo.member, period, register, sum(delta)
+        FROM todo JOIN counter ON counter.community = :community
+            AND counter.member = todo.member AND counter.day = todo.period
+        GROUP BY rule, todo.member, period, register""",
+        which,
+    ):
+        found[Claim(rule, member, period)][register] = total
+    for rule, member, period, fraction, total in db.execute(
+        f"""{_TODO}
+        SELECT rule, todo.member, period, fraction, sum(net_mg)
+        FROM todo JOIN deposit ON deposit.community = :community
+            AND deposit.member = todo.member AND deposit.day = todo.period
+        GROUP BY rule, todo.member, period, fraction""",
+        which,
+    ):
+        found[Claim(rule, member, period)][fraction] = total
+    return found
+
+
+def _posted(db: sqlite3.Connection, community: str, limit: int) -> dict[Claim, int]:
+    rows = db.execute(
+        f"""{_TODO}
+        SELECT rule, member, period, due FROM todo JOIN claim USING (rule, member, period)
+        WHERE claim.community = :community""",
+        {"community": community, "limit": limit},
+    )
+    return {Claim(rule, member, period): amount for rule, member, period, amount in rows}
+
+
+def log_heads(db: sqlite3.Connection, community: str, batch: Batch) -> None:
+    """Say in the log how far every chain is stored, where the log does not know it yet."""
+    rows = db.execute(
+        "SELECT gateway, chain, up_to, digest FROM chain WHERE community = ? AND up_to > logged",
+        (community,),
+    ).fetchall()
+    if rows:
+        batch.leaf("evidence", {"heads": rows})
+        db.execute(
+            "UPDATE chain SET logged = up_to WHERE community = ? AND up_to > logged", (community,)
+        )
+
+
+def settle(book: Book, *, registry: Registry, policies: Policies, now_ms: int) -> int:
+    """Settle the dirty claims, at most CLAIMS_MAX; gives how many there were.
+
+    Due never reads a balance, the order of arrival or the clock; `now_ms` is only written down.
+    """
+    db, community = book.db, book.community
+    with commit(db):
+        quantities = quantities_of(db, community, CLAIMS_MAX)
+        posted = _posted(db, community, CLAIMS_MAX)
+        batch = book.batch(now_ms)
+        log_heads(db, community, batch)
+        changed: list[tuple[Any, ...]] = []
+        for claim, measured in quantities.items():
+            before = posted.get(claim, 0)
+            reckoned = reckon(claim, measured, policies)
+            if reckoned.due != before:
+                _book(batch, claim, reckoned, before, registry=registry)
+                changed.append((community, *claim, reckoned.asset, reckoned.due))
+        db.executemany(
+            "INSERT INTO claim VALUES (?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET due = excluded.due",
+            changed,
+        )
+        db.executemany(
+            "DELETE FROM dirty WHERE community = ? AND rule = ? AND member = ? AND period = ?",
+            [(community, *claim) for claim in quantities],
+        )
+        batch.write()
+    batch.done()
+    return len(quantities)
+
+
+class Reckoned(NamedTuple):
+    """What a claim should have got, and from which quantities by which policy."""
+
+    due: int
+    asset: str
+    quantities: dict[str, int]
+    policy: str
+
+
+def reckon(claim: Claim, measured: Mapping[str, int], policies: Policies) -> Reckoned:
+    """A claim's due from all that was measured of its member on its day."""
+    found = find(policies, claim.rule, claim.period)
+    assert found, f"no policy knows the rule of {claim}"
+    policy_hash, policy, rule = found
+    reads = rules.load(rule.rule).READS
+    quantities = {
+        key: amount
+        for key, amount in sorted(measured.items())
+        if claim.rule in concerned(policies, reads, key, claim.period)
+    }
+    return Reckoned(due(policy, rule, quantities), rule.asset, quantities, policy_hash)
+
+
+def _book(
+    batch: Batch, claim: Claim, reckoned: Reckoned, before: int, *, registry: Registry
+) -> None:
+    assert registry.founded
+    amount = reckoned.due - before
+    batch.book(
+        "entitlement",
+        [
+            Posting(registry.accounts[claim.member], reckoned.asset, amount),
+            Posting(registry.founded.issuance, reckoned.asset, -amount),
+        ],
+        {
+            "claim": claim,
+            "quantities": reckoned.quantities,
+            "policy": reckoned.policy,
+            "due": reckoned.due,
+            "before": before,
+        },
+        claim=claim,
+    )

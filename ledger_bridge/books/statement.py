@@ -1,0 +1,217 @@
+"""What a member measured and was credited on a day, and what everybody holds. Read-only."""
+
+import sqlite3
+from typing import Any
+
+from ledger_bridge.books.calendar import bounds_ms, utc_text
+from ledger_bridge.books.policy import Policies, amount_text
+from ledger_bridge.books.registry import Registry
+from ledger_bridge.books.sentences import COUNTER, DEPOSIT
+
+Json = dict[str, Any]
+
+
+def names(db: sqlite3.Connection, community: str) -> dict[str, str]:
+    """The name of each member who has one."""
+    return dict(db.execute("SELECT member, name FROM person WHERE community = ?", (community,)))
+
+
+def balances(
+    db: sqlite3.Connection, community: str, *, registry: Registry, policies: Policies
+) -> list[Json]:
+    """What each member holds: one entry per member and asset, members without any as well."""
+    held = {
+        (account, asset): amount
+        for account, asset, amount in db.execute(
+            "SELECT account, asset, amount FROM balance WHERE community = ?", (community,)
+        )
+    }
+    known = names(db, community)
+    assets = sorted({asset for _, asset in held})
+    return [
+        {
+            "member": member,
+            "name": known.get(member, ""),
+            "account": account,
+            "balances": {
+                asset: amount_text(held.get((account, asset), 0), policies.asset(asset).scale)
+                for asset in assets
+            },
+        }
+        for member, account in sorted(registry.accounts.items())
+    ]
+
+
+def statement(
+    db: sqlite3.Connection, community: str, member: str, day: str, *, policies: Policies
+) -> Json:
+    """A member's day: what was counted, what was brought, and what was credited for it."""
+    return {
+        "member": member,
+        "day": day,
+        "lines": _lines(db, community, member, day, policies),
+        "readings": _readings(db, community, member, day, policies),
+        "deposits": _deposits(db, community, member, day),
+        "closed": db.execute(
+            "SELECT 1 FROM closed WHERE community = ? AND period = ?", (community, day)
+        ).fetchone()
+        is not None,
+    }
+
+
+def _lines(
+    db: sqlite3.Connection, community: str, member: str, day: str, policies: Policies
+) -> list[Json]:
+    in_force = policies.on(day)
+    if in_force is None:
+        return []
+    lines = []
+    for rule in in_force.policy.rules:
+        key = (community, rule.id, member, day)
+        row = db.execute(
+            "SELECT due FROM claim WHERE community = ? AND rule = ? AND member = ? AND period = ?",
+            key,
+        ).fetchone()
+        dirty = db.execute(
+            "SELECT 1 FROM dirty WHERE community = ? AND rule = ? AND member = ? AND period = ?",
+            key,
+        ).fetchone()
+        asset = in_force.policy.assets[rule.asset]
+        lines.append(
+            {
+                "rule": rule.id,
+                "quantity": _quantity(db, community, member, day, rule.registers),
+                "credit": amount_text(row[0] if row else 0, asset.scale),
+                "asset": rule.asset,
+                "settled": dirty is None,
+                "bookings": [
+                    seq
+                    for (seq,) in db.execute(
+                        "SELECT seq FROM booking WHERE community = ? AND rule = ?"
+                        " AND member = ? AND period = ? ORDER BY seq",
+                        key,
+                    )
+                ],
+            }
+        )
+    return lines
+
+
+def _quantity(
+    db: sqlite3.Connection, community: str, member: str, day: str, registers: tuple[str, ...]
+) -> Json:
+    """Thousandths by register (mWh) or by fraction (mg)."""
+    if registers:
+        rows = db.execute(
+            "SELECT register, sum(delta) FROM counter"
+            " WHERE community = ? AND member = ? AND day = ? GROUP BY register",
+            (community, member, day),
+        )
+        return {register: total for register, total in rows if register in registers}
+    rows = db.execute(
+        "SELECT fraction, sum(net_mg) FROM deposit"
+        " WHERE community = ? AND member = ? AND day = ? GROUP BY fraction",
+        (community, member, day),
+    )
+    return dict(rows)
+
+
+def _readings(
+    db: sqlite3.Connection, community: str, member: str, day: str, policies: Policies
+) -> list[Json]:
+    """The counters of the member's meters from local midnight to local midnight, both included."""
+    begin, end = bounds_ms(day, policies.zone)
+    rows = db.execute(
+        "SELECT gateway, device, register, at_ms, value, unit, serial, verdict, chain, seq"
+        " FROM counter WHERE community = ? AND member = ?"
+        " AND (day = ? OR (at_ms >= ? AND at_ms < ?))"
+        " ORDER BY gateway, device, register, at_ms, chain, seq",
+        (community, member, day, begin, end),
+    )
+    return [
+        {
+            "gateway": gateway,
+            "device": device,
+            "register": register,
+            "at": utc_text(at_ms),
+            "value": value,
+            "unit": f"m{unit}" if unit != "pulse" else unit,
+            "serial": serial,
+            "sentence": COUNTER[verdict][0] if verdict else "",
+            "record": f"{gateway}/{chain}/{seq}",
+        }
+        for gateway, device, register, at_ms, value, unit, serial, verdict, chain, seq in rows
+    ]
+
+
+def _deposits(db: sqlite3.Connection, community: str, member: str, day: str) -> list[Json]:
+    rows = db.execute(
+        "SELECT id, fraction, net_mg, at_ms, verdict, gateway, chain, seq FROM deposit"
+        " WHERE community = ? AND member = ? AND day = ? ORDER BY at_ms, seq",
+        (community, member, day),
+    )
+    return [deposit_json(row) for row in rows]
+
+
+def held_deposits(db: sqlite3.Connection, community: str) -> list[Json]:
+    """Deposits that nobody's card made: kept until somebody claims them."""
+    rows = db.execute(
+        "SELECT id, fraction, net_mg, at_ms, verdict, gateway, chain, seq FROM deposit"
+        " WHERE community = ? AND member IS NULL ORDER BY at_ms, seq",
+        (community,),
+    )
+    return [deposit_json(row) for row in rows]
+
+
+def deposit_json(row: tuple[Any, ...]) -> Json:
+    """One deposit as people and programs read it."""
+    deposit, fraction, net_mg, at_ms, verdict, gateway, chain, seq = row
+    return {
+        "id": deposit,
+        "fraction": fraction,
+        "net_mg": net_mg,
+        "at": utc_text(at_ms),
+        "state": "held" if verdict else "credited",
+        "sentence": DEPOSIT[verdict][0] if verdict else "",
+        "record": f"{gateway}/{chain}/{seq}",
+    }
+
+
+def latest(
+    db: sqlite3.Connection, community: str, limit: int, *, policies: Policies, registry: Registry
+) -> list[Json]:
+    """The newest bookings, newest first, as people read them."""
+    owners = {account: member for member, account in registry.accounts.items()}
+    if registry.founded:
+        owners[registry.founded.issuance] = "issuance"
+    rows = db.execute(
+        "SELECT seq, kind, booked_ms, rule, member, period FROM booking WHERE community = ?"
+        " ORDER BY seq DESC LIMIT ?",
+        (community, limit),
+    ).fetchall()
+    found = []
+    for seq, kind, booked_ms, rule, member, period in rows:
+        postings = db.execute(
+            "SELECT account, asset, amount FROM posting"
+            " WHERE community = ? AND booking = ? ORDER BY line",
+            (community, seq),
+        )
+        found.append(
+            {
+                "booking": seq,
+                "kind": kind,
+                "booked": utc_text(booked_ms),
+                "rule": rule,
+                "member": member,
+                "period": period,
+                "postings": [
+                    {
+                        "account": owners.get(account, account),
+                        "asset": asset,
+                        "amount": amount_text(amount, policies.asset(asset).scale),
+                    }
+                    for account, asset, amount in postings
+                ],
+            }
+        )
+    return found

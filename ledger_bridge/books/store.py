@@ -1,0 +1,92 @@
+"""The file of the books: opening it, its schema version, and the lock of its one writer."""
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+
+from gateway.contract.errors import PeopleError, Problem
+
+SCHEMA_VERSION = 1
+
+
+class BookInUse(PeopleError):
+    """Another process writes these books."""
+
+
+def _connect(uri: str) -> sqlite3.Connection:
+    # autocommit: transactions are ours to begin and end, see `commit`.
+    return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+
+
+def _check_version(db: sqlite3.Connection, path: Path) -> int:
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if version > SCHEMA_VERSION:
+        raise PeopleError(
+            Problem(
+                f"books of schema {version}, this program knows up to {SCHEMA_VERSION}",
+                str(path),
+                "update meterkast; an older program must not touch newer books",
+            )
+        )
+    assert isinstance(version, int)
+    return version
+
+
+def open_to_read(path: Path) -> sqlite3.Connection:
+    """A connection that cannot change anything. Raises PeopleError where there are no books."""
+    if not path.exists():
+        raise PeopleError(Problem("there are no books", str(path), "meterkast hub init DIR"))
+    db = _connect(f"file:{path}?mode=ro")
+    db.execute("PRAGMA query_only = ON")
+    _check_version(db, path)
+    return db
+
+
+class WriterLock:
+    """Held by the one process that writes; goes with the process, whatever ends it."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises BookInUse, naming the process that holds it."""
+        self._descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = os.pread(self._descriptor, 20, 0).decode() or "unknown"
+            os.close(self._descriptor)
+            what = f"process {holder} is writing these books"
+            raise BookInUse(Problem(what, str(path), "end it, or let it do the work")) from error
+        os.ftruncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, str(os.getpid()).encode(), 0)
+
+    def release(self) -> None:
+        os.close(self._descriptor)
+
+
+def open_to_write(path: Path) -> sqlite3.Connection:
+    """The books, made anew where there are none. The caller holds the WriterLock."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    db = _connect(f"file:{path}")
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = FULL")
+    db.execute("PRAGMA foreign_keys = ON")
+    db.execute("PRAGMA cache_size = -65536")
+    if _check_version(db, path) == 0:
+        schema = resources.files("ledger_bridge.books").joinpath("schema.sql").read_text("utf-8")
+        db.executescript(f"BEGIN; {schema} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+    return db
+
+
+@contextmanager
+def commit(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """One transaction: all of it stands after the block, or none."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield db
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise
+    db.execute("COMMIT")
