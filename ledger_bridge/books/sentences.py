@@ -2,7 +2,7 @@
 
 from ledger_bridge.books import believe
 
-# verdict: (English, Dutch)
+# By verdict, in English and in Dutch.
 COUNTER = {
     believe.FIRST: (
         "The first count of this meter: from here on it is measured.",

@@ -1,0 +1,150 @@
+"""From one credit back to the telegram: booking, claim, policy, quarter-hours, record, bytes."""
+
+import sqlite3
+import zlib
+from typing import Any
+
+import msgspec
+
+from gateway.contract import record as records
+from gateway.contract.errors import PeopleError, Problem
+from gateway.contract.keys import unb64
+from ledger_bridge.books.calendar import utc_text
+from ledger_bridge.books.policy import Policies, Rule, amount_text
+from ledger_bridge.books.sentences import COUNTER
+from ledger_bridge.books.statement import Json, deposit_json
+
+# What gateways sign today: nobody vouches for the meter but its owner's gateway.
+GRADE = "self-reported"
+
+# A telegram is a few kilobytes; a record that inflates to more is not shown.
+TELEGRAM_BYTES_MAX = 64 * 1024
+
+
+def why(db: sqlite3.Connection, community: str, booking: int, *, policies: Policies) -> Json:
+    """Everything that a booking rests on. Raises PeopleError for a number that is not there."""
+    row = db.execute(
+        "SELECT kind, booked_ms, rule, member, period, leaf, body FROM booking JOIN leaf"
+        " ON leaf.community = booking.community AND leaf.idx = booking.leaf"
+        " WHERE booking.community = ? AND seq = ?",
+        (community, booking),
+    ).fetchone()
+    if row is None:
+        raise PeopleError(
+            Problem(f"no booking {booking}", "ledger why", "see `meterkast ledger statement`")
+        )
+    kind, booked_ms, rule_id, member, period, leaf, body = row
+    said = msgspec.json.decode(body)
+    found: Json = {
+        "booking": booking,
+        "kind": kind,
+        "booked": utc_text(booked_ms),
+        "leaf": leaf,
+        "postings": said["postings"],
+    }
+    if rule_id is None:
+        return {**found, "request": said.get("request", "")}
+    in_force = policies.on(period)
+    assert in_force, f"booking {booking} without a policy"
+    rule = next(r for r in in_force.policy.rules if r.id == rule_id)
+    scale = in_force.policy.assets[rule.asset].scale
+    evidence = [
+        *_counters(db, community, member, period, rule),
+        *_deposits(db, community, member, period, rule),
+    ]
+    last = next((e["record"] for e in reversed(evidence) if e["counts"]), None)
+    return {
+        **found,
+        "claim": {"rule": rule_id, "member": member, "period": period},
+        "asset": rule.asset,
+        "credit": amount_text(said["due"] - said["before"], scale),
+        "due_before": amount_text(said["before"], scale),
+        "due": amount_text(said["due"], scale),
+        "quantities": said["quantities"],
+        "policy": {"hash": said["policy"], "valid_from": in_force.policy.day, "rule": _says(rule)},
+        "evidence": evidence,
+        "record": _record(db, community, last) if last else None,
+    }
+
+
+def _says(rule: Rule) -> str:
+    """The rule in one line."""
+    cap = f", at most {rule.cap_per_day} a day" if rule.cap_per_day is not None else ""
+    if rule.credit is not None and rule.per is not None:
+        per = rule.per / 1_000_000
+        return f"{rule.credit} {rule.asset} per {per} kWh on {', '.join(rule.registers)}{cap}"
+    rates = (
+        f"{name} {rate.credit} per {rate.per / 1_000_000} kg" for name, rate in rule.rates.items()
+    )
+    return f"{rule.asset}: {', '.join(rates)}{cap}"
+
+
+def _counters(
+    db: sqlite3.Connection, community: str, member: str, day: str, rule: Rule
+) -> list[Json]:
+    rows = db.execute(
+        "SELECT gateway, device, register, serial, at_ms, value, delta, verdict, chain, seq"
+        " FROM counter WHERE community = ? AND member = ? AND day = ? ORDER BY at_ms, register",
+        (community, member, day),
+    )
+    return [
+        {
+            "meter": f"{gateway}/{device}",
+            "register": register,
+            "serial": serial,
+            "at": utc_text(at_ms),
+            "count": value,
+            "counts": delta,
+            "sentence": COUNTER[verdict][0] if verdict else "",
+            "grade": GRADE,
+            "record": f"{gateway}/{chain}/{seq}",
+        }
+        for gateway, device, register, serial, at_ms, value, delta, verdict, chain, seq in rows
+        if register in rule.registers and (delta or verdict)
+    ]
+
+
+def _deposits(
+    db: sqlite3.Connection, community: str, member: str, day: str, rule: Rule
+) -> list[Json]:
+    rows = db.execute(
+        "SELECT id, fraction, net_mg, at_ms, verdict, gateway, chain, seq FROM deposit"
+        " WHERE community = ? AND member = ? AND day = ? ORDER BY at_ms, seq",
+        (community, member, day),
+    )
+    return [
+        {**deposit_json(row), "counts": row[2], "grade": GRADE}
+        for row in rows
+        if row[1] in rule.rates
+    ]
+
+
+def _record(db: sqlite3.Connection, community: str, name: str) -> Json:
+    """The stored record, and the telegram inside it."""
+    gateway, chain, seq = name.split("/")
+    data, digest = db.execute(
+        "SELECT data, digest FROM record"
+        " WHERE community = ? AND gateway = ? AND chain = ? AND seq = ?",
+        (community, gateway, chain, int(seq)),
+    ).fetchone()
+    document, record = records.parse(data)
+    return {
+        "id": name,
+        "digest": digest,
+        "kid": document.kid,
+        "lines": data.decode(),
+        "telegram": _telegram(record.elements),
+    }
+
+
+def _telegram(elements: list[Any]) -> str:
+    """The bytes that the device sent, as text; Latin-1 shows every byte."""
+    for element in elements:
+        if element.n.endswith("/telegram") and element.vd:
+            inflate = zlib.decompressobj()
+            try:
+                raw = inflate.decompress(unb64(element.vd), TELEGRAM_BYTES_MAX)
+            except (ValueError, zlib.error):
+                return ""
+            return raw.decode("latin-1")
+    return ""

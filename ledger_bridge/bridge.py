@@ -1,0 +1,129 @@
+"""The program `bridge`: takes records from the broker, stores, receipts, settles, and shows.
+
+One task takes batches from the link's queue; the inbox commit comes before the receipts, and
+settlement after both. Everything that writes runs in this one event loop, so there is one writer.
+"""
+
+import asyncio
+import contextlib
+import signal
+from pathlib import Path
+
+import structlog
+
+from gateway.contract import receipt as receipts
+from gateway.contract import topics
+from gateway.contract.clock import Clock, domain_clock
+from gateway.contract.link import Broker, Link, LinkDown
+from gateway.contract.notify import notify
+from gateway.contract.receipt import Receipt
+from gateway.contract.signed import SIGNED_BYTES_MAX
+from ledger_bridge.books import store
+from ledger_bridge.books.community import Community
+from ledger_bridge.commands.common import CONFIG, Config
+from ledger_bridge.desk import Answer, Paper, serve, take
+from ledger_bridge.hub import Hub
+from ledger_bridge.inbox import FORKED, HELD, Delivery, Inbox
+from ledger_bridge.page.app import serve_page
+
+log = structlog.get_logger()
+
+# Deliveries in one commit: the disk's flush is shared, and a reader waits a tenth of a second.
+BATCH_MAX = 1_000
+
+
+class Bridge:
+    """The running parts that share the books: inbox, desk and page."""
+
+    def __init__(self, hub: Hub, community: Community, clock: Clock) -> None:
+        self.hub = hub
+        self.community = community
+        self.version = 0
+        self._clock = clock
+        self._inbox = Inbox(community)
+        self._queue: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue()
+        self._bridge_key = hub.key("bridge")
+        self._alarmed: set[tuple[str, str]] = set()
+        self.link = Link(
+            Broker.parse(hub.settings.broker, where=f"{hub.config}: broker"),
+            client_id=f"bridge-{hub.community}",
+            subscriptions=[topics.topic(hub.community, "+", "record")],
+            on_message=self._arrived,
+            on_up=self._nothing_to_repeat,
+        )
+
+    async def _nothing_to_repeat(self) -> None:
+        """Receipts are asked for by sending again; there is nothing retained to say."""
+
+    def _arrived(self, topic: str, payload: bytes) -> None:
+        place = topics.split(topic)
+        if place and place[2] == "record":
+            self._queue.put_nowait((place[1], payload[: SIGNED_BYTES_MAX + 1]))
+
+    async def work(self) -> None:
+        """Take what has come, for ever: store, receipt, settle."""
+        self.settle()
+        while True:
+            batch = [await self._queue.get()]
+            while len(batch) < BATCH_MAX and not self._queue.empty():
+                batch.append(self._queue.get_nowait())
+            delivery = self._inbox.take(batch, now_ms=self._clock.utc_ms())
+            self._alarm(delivery)
+            await self._send(delivery.receipts)
+            self.settle()
+
+    def settle(self) -> None:
+        """Settle whatever is dirty."""
+        while self.community.settle(self._clock.utc_ms()):
+            pass
+        self.version += 1
+
+    def answer(self, paper: Paper) -> Answer:
+        """What the desk does with a paper."""
+        answer = take(self.community, paper, now_ms=self._clock.utc_ms())
+        self.settle()
+        return answer
+
+    def _alarm(self, delivery: Delivery) -> None:
+        for gateway, reason in delivery.refused:
+            if (gateway, reason) not in self._alarmed:
+                self._alarmed.add((gateway, reason))
+                level = log.error if reason in {FORKED, HELD} else log.warning
+                level("record_refused", gateway=gateway, reason=reason)
+
+    async def _send(self, made: list[Receipt]) -> None:
+        """Receipts go out after the commit; one that is lost is asked for again."""
+        for receipt in made:
+            data = receipts.make(receipt, key=self._bridge_key)
+            topic = topics.topic(receipt.community, receipt.gateway, "receipt")
+            with contextlib.suppress(LinkDown):
+                await self.link.publish(topic, data)
+
+
+async def _run(hub: Hub, community: Community, clock: Clock) -> None:
+    bridge = Bridge(hub, community, clock)
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with asyncio.TaskGroup() as tasks:
+        running = [
+            tasks.create_task(bridge.link.run()),
+            tasks.create_task(bridge.work()),
+            tasks.create_task(serve(hub, bridge.answer)),
+            tasks.create_task(serve_page(hub, lambda: bridge.version)),
+        ]
+        await stop.wait()
+        notify(STOPPING="1")
+        for task in running:
+            task.cancel()
+
+
+def bridge(*, config: Config = CONFIG) -> None:
+    """Run the bridge: records in, receipts out, credits into the books, a page to look at."""
+    hub = Hub.load(Path(config))
+    lock = store.WriterLock(hub.books)
+    try:
+        asyncio.run(_run(hub, hub.open_to_write(), domain_clock()))
+    finally:
+        lock.release()

@@ -1,0 +1,1 @@
+"""What a steward types: one file per noun, papers handed in at the desk, tables and JSON out."""

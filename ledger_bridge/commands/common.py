@@ -1,0 +1,90 @@
+"""What the steward's commands share: opening the books to read, signing, and printing."""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+
+import cyclopts
+import msgspec
+
+from gateway.contract.clock import domain_clock
+from gateway.contract.errors import Problem, UsageError
+from ledger_bridge.books import registry as registries
+from ledger_bridge.books import store
+from ledger_bridge.books.calendar import bounds_ms
+from ledger_bridge.books.community import load_policies, load_registry
+from ledger_bridge.books.policy import Policies
+from ledger_bridge.books.registry import Edit, Edits, Registry
+from ledger_bridge.desk import Paper, hand_in
+from ledger_bridge.hub import Hub
+
+Config = Annotated[Path, cyclopts.Parameter(name="--config", help="The hub's bridge.toml.")]
+Json = Annotated[bool, cyclopts.Parameter(name="--json", negative="", help="JSON on stdout.")]
+
+CONFIG = Path("bridge.toml")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The books opened to read."""
+
+    hub: Hub
+    db: sqlite3.Connection
+    registry: Registry
+    policies: Policies
+
+    @property
+    def community(self) -> str:
+        return self.hub.community
+
+
+def read_books(config: Path) -> Reading:
+    hub = Hub.load(config)
+    db = store.open_to_read(hub.books)
+    registry = load_registry(db, hub.community)
+    stewards = registry.founded.stewards if registry.founded else ()
+    return Reading(hub, db, registry, load_policies(db, hub.community, stewards))
+
+
+def edit(hub: Hub, *edits: Edit, people: dict[str, tuple[str, str]] | None = None) -> None:
+    """Sign registry edits with the steward's key and hand them in."""
+    document = registries.make(
+        Edits(hub.community, domain_clock().utc_ms(), edits), key=hub.key("steward")
+    )
+    hand_in(hub, Paper("edits", document.decode(), people or {}))
+
+
+def day_start_ms(day: date | None, zone: str) -> int:
+    """UTC of a local midnight; the beginning of time where no day is given."""
+    return bounds_ms(day.isoformat(), zone)[0] if day else 0
+
+
+def show(value: Any) -> None:
+    """One JSON document on stdout."""
+    print(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+
+
+def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    """Columns as wide as they need; the last columns of figures to the right."""
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+    for row in [head, *rows]:
+        cells = (
+            cell.rjust(width) if _is_figure(cell) else cell.ljust(width)
+            for cell, width in zip(row, widths, strict=True)
+        )
+        print("  ".join(cells).rstrip())
+
+
+def _is_figure(cell: str) -> bool:
+    return bool(cell) and cell.lstrip("-").replace(".", "", 1).isdigit()
+
+
+def known_member(registry: Registry, member: str) -> str:
+    """The member, or an error that names who there is."""
+    if member not in registry.accounts:
+        known = ", ".join(sorted(registry.accounts)) or "nobody yet"
+        raise UsageError(Problem(f"no member {member!r}", "registry", f"members: {known}"))
+    return member

@@ -1,0 +1,167 @@
+"""`meterkast hub`: found a community and admit its gateways."""
+
+import os
+import secrets
+from pathlib import Path
+
+import cyclopts
+
+from gateway.contract import record
+from gateway.contract.clock import domain_clock
+from gateway.contract.errors import Problem, UsageError
+from gateway.contract.keys import SigningKey
+from ledger_bridge.books.calendar import day_of
+from ledger_bridge.books.registry import Founded, GatewayAdmitted
+from ledger_bridge.commands.common import CONFIG, Config, Json, edit, show
+from ledger_bridge.hub import Hub
+
+app = cyclopts.App(name="hub", help="Found a community and admit its gateways.")
+
+BRIDGE_TOML = """\
+# The hub of community {community}. Relative paths count from this file's folder.
+community = "{community}"
+broker = "{broker}"
+page = "{page}"
+books = "books.db"
+bridge_key = "keys/bridge.key"
+log_key = "keys/log.key"
+steward_key = "keys/steward.key"
+card_key = "card.key"
+"""
+
+POLICY_TOML = """\
+# The rules of community {community}. Change what you like, then:
+#   meterkast policy check policy.toml
+#   meterkast policy activate policy.toml
+# Numbers stand in quotes so that they stay exact: "0.05" or "1/3".
+community = "{community}"
+valid_from = {today}              # a local midnight; later rules go into a file of their own
+time_zone = "Europe/Amsterdam"
+
+# What is counted in accounts: whole units of 10^-scale.
+[assets.ENERGY]
+unit = "credit"
+scale = 6
+kind = "credit"
+
+[assets.WASTE]
+unit = "credit"
+scale = 6
+kind = "credit"
+
+# Kinds of waste, with their Euralcode.
+[fractions.glass]
+euralcode = "15 01 07"
+unit = "kg"
+nl = "glas"
+en = "glass"
+
+[fractions.paper]
+euralcode = "15 01 01"
+unit = "kg"
+nl = "papier"
+en = "paper"
+
+# Electricity given back to the grid.
+[[rules]]
+id = "sun"
+rule = "energy_exported"
+version = 1
+asset = "ENERGY"
+registers = ["1-0:2.8.1", "1-0:2.8.2"]
+credit = "1"
+per = "1 kWh"
+cap_per_day = "20"
+
+# Waste brought to the recycling point. A rate of "0" counts and does not pay.
+[[rules]]
+id = "waste"
+rule = "waste_deposited"
+version = 1
+asset = "WASTE"
+cap_per_day = "10"
+rates.glass = {{ credit = "0.05", per = "1 kg" }}
+rates.paper = {{ credit = "0.02", per = "1 kg" }}
+"""
+
+
+@app.command
+def init(
+    folder: Path,
+    /,
+    *,
+    community: str,
+    broker: str = "mqtt://127.0.0.1:1883",
+    page: str = "127.0.0.1:7080",
+    json: Json = False,
+) -> None:
+    """Found a community: keys, books, bridge.toml and a policy to fill in.
+
+    Parameters
+    ----------
+    folder
+        Where the hub lives; must not hold one yet.
+    community
+        Its id: 1 to 40 of a-z, 0-9 and -.
+    broker
+        The MQTT broker of the community link.
+    page
+        Where the bridge's page listens.
+    """
+    if not record.ID.match(community):
+        raise UsageError(
+            Problem(f"{community!r} is no id", "--community", "1 to 40 of a-z, 0-9, -")
+        )
+    config = folder / "bridge.toml"
+    if config.exists():
+        raise UsageError(Problem("there is a hub here already", str(config), "another folder"))
+    bridge, log, steward = (
+        SigningKey.create(folder / "keys" / f"{name}.key") for name in ("bridge", "log", "steward")
+    )
+    _write_card_key(folder / "card.key")
+    facts = {"community": community, "broker": broker, "page": page}
+    config.write_text(BRIDGE_TOML.format(**facts), "utf-8")
+    today = day_of(domain_clock().utc_ms(), "Europe/Amsterdam")
+    policy = POLICY_TOML.format(community=community, today=today)
+    (folder / "policy.toml").write_text(policy, "utf-8")
+    founded = Founded(
+        stewards=(steward.public.x,),
+        bridge=bridge.public.x,
+        log=log.public.x,
+        issuance=secrets.token_hex(8),
+    )
+    edit(Hub.load(config), founded)
+    if json:
+        show({"config": str(config), "bridge_key": bridge.public.x, "log_key": log.public.x})
+        return
+    print(f"founded {community} in {folder}")
+    print(f'every gateway.toml of this community needs:\n  bridge_key = "{bridge.public.x}"')
+    print(f"kiosks need a copy of {folder / 'card.key'}")
+    print(f"auditors need the log's key: {log.public.x}")
+
+
+def _write_card_key(path: Path) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(secrets.token_hex(32) + "\n")
+
+
+@app.command
+def admit(*gateways: str, config: Config = CONFIG) -> None:
+    """Admit gateways with their keys, as `meterkast enrol` printed them.
+
+    Parameters
+    ----------
+    gateways
+        GATEWAY=KEY, as often as there are gateways.
+    """
+    if not gateways:
+        raise UsageError(Problem("no gateway named", "hub admit", "hub admit home-noor=KEY"))
+    admitted = []
+    for given in gateways:
+        name, equals, key = given.partition("=")
+        if not equals:
+            raise UsageError(Problem(f"{given!r} names no key", "hub admit", "GATEWAY=KEY"))
+        admitted.append(GatewayAdmitted(name, key))
+    edit(Hub.load(config), *admitted)
+    print(f"admitted {', '.join(a.gateway for a in admitted)}")

@@ -1,0 +1,158 @@
+"""`meterkast ledger`: balances, statements, where a credit comes from, and acts."""
+
+import secrets
+from datetime import date
+from typing import Any
+
+import cyclopts
+
+from ledger_bridge.books import statement as statements
+from ledger_bridge.books import why as reasons
+from ledger_bridge.books.acts import Act, Close, Request, Transfer, make
+from ledger_bridge.books.policy import amount_of
+from ledger_bridge.commands.common import (
+    CONFIG,
+    Config,
+    Json,
+    known_member,
+    read_books,
+    show,
+    table,
+)
+from ledger_bridge.desk import Paper, hand_in
+from ledger_bridge.hub import Hub
+
+app = cyclopts.App(name="ledger", help="Balances, statements, reasons and acts.")
+
+
+@app.command
+def balance(*, config: Config = CONFIG, json: Json = False) -> None:
+    """What every member holds."""
+    books = read_books(config)
+    found = statements.balances(
+        books.db, books.community, registry=books.registry, policies=books.policies
+    )
+    if json:
+        show(found)
+        return
+    assets = sorted({asset for one in found for asset in one["balances"]})
+    rows = [
+        (one["member"], one["name"], *(one["balances"].get(asset, "0") for asset in assets))
+        for one in found
+    ]
+    table(("member", "name", *assets), rows)
+
+
+@app.command
+def statement(*, member: str, day: date, config: Config = CONFIG, json: Json = False) -> None:
+    """What a member measured on a local day and was credited for it."""
+    books = read_books(config)
+    found = statements.statement(
+        books.db,
+        books.community,
+        known_member(books.registry, member),
+        day.isoformat(),
+        policies=books.policies,
+    )
+    if json:
+        show(found)
+        return
+    print(f"{member}, {day}{' (closed)' if found['closed'] else ''}")
+    for line in found["lines"]:
+        measured = ", ".join(f"{k} {v / 1000:g}" for k, v in line["quantity"].items()) or "nothing"
+        waits = "" if line["settled"] else " (being settled)"
+        print(f"  {line['rule']}: {measured} -> {line['credit']} {line['asset']}{waits}")
+        if line["bookings"]:
+            print(f"    bookings {', '.join(str(b) for b in line['bookings'])}")
+    for deposit in found["deposits"]:
+        print(f"  {deposit['at']}  {deposit['fraction']} {deposit['net_mg'] / 1e6:.3f} kg")
+
+
+@app.command
+def held(*, config: Config = CONFIG, json: Json = False) -> None:
+    """Deposits that wait for somebody to claim them."""
+    books = read_books(config)
+    found = statements.held_deposits(books.db, books.community)
+    if json:
+        show(found)
+        return
+    rows = [(d["at"], d["fraction"], f"{d['net_mg'] / 1e6:.3f}", d["sentence"]) for d in found]
+    table(("at", "fraction", "kg", "why"), rows)
+
+
+@app.command
+def why(booking: int, /, *, config: Config = CONFIG, json: Json = False) -> None:
+    """Follow a credit back to the telegram it comes from.
+
+    Parameters
+    ----------
+    booking
+        Its number, as statements and the page show it.
+    """
+    books = read_books(config)
+    found = reasons.why(books.db, books.community, booking, policies=books.policies)
+    if json:
+        show(found)
+    else:
+        _tell(found)
+
+
+def _tell(found: dict[str, Any]) -> None:
+    print(f"booking {found['booking']} ({found['kind']}), {found['booked']}, leaf {found['leaf']}")
+    for account, asset, amount in found["postings"]:
+        print(f"  {account}  {amount:+d} {asset}")
+    if "claim" not in found:
+        print(found["request"])
+        return
+    claim = found["claim"]
+    print(f"because of rule {claim['rule']} for {claim['member']} on {claim['period']}")
+    print(f"  {found['policy']['rule']}")
+    print(f"  policy of {found['policy']['valid_from']}, {found['policy']['hash']}")
+    print(f"  due was {found['due_before']}, became {found['due']} {found['asset']}")
+    print("measured")
+    for one in found["evidence"]:
+        what = one.get("register") or one.get("fraction")
+        note = f"  {one['sentence']}" if one["sentence"] else ""
+        print(f"  {one['at']}  {what}  +{one['counts'] / 1000:g}  {one['record']}{note}")
+    if record := found["record"]:
+        print(f"record {record['id']}, sha-256 {record['digest']}, key {record['kid']}")
+        print("telegram")
+        for line in record["telegram"].splitlines():
+            print(f"  {line}")
+
+
+def _act(hub: Hub, act: Act, key: str) -> str:
+    document = make(Request(hub.community, key, act), key=hub.key("steward"))
+    return hand_in(hub, Paper("act", document.decode()))
+
+
+@app.command
+def close(day: date, /, *, config: Config = CONFIG) -> None:
+    """Close a local day: what is settled now is its reckoning."""
+    hub = Hub.load(config)
+    booking = _act(hub, Close(day.isoformat()), f"close {day}")
+    print(f"{day} is closed, booking {booking}")
+
+
+@app.command
+def transfer(
+    giver: str,
+    receiver: str,
+    amount: str,
+    asset: str,
+    /,
+    *,
+    key: str = "",
+    config: Config = CONFIG,
+) -> None:
+    """Move credit from one member to another.
+
+    Parameters
+    ----------
+    key
+        Your own name for this act: the same key twice is the same act.
+    """
+    books = read_books(config)
+    units = amount_of(amount, books.policies.asset(asset).scale)
+    booking = _act(books.hub, Transfer(giver, receiver, asset, units), key or secrets.token_hex(8))
+    print(f"booking {booking}: {giver} gave {receiver} {amount} {asset}")

@@ -1,0 +1,100 @@
+"""`meterkast member`: members and their cards."""
+
+import csv
+import secrets
+from pathlib import Path
+
+import cyclopts
+
+from gateway.contract.cards import token
+from gateway.contract.errors import ConfigError, Problem
+from ledger_bridge.books.registry import CardGiven, Edit, MemberAdded, MeterFitted
+from ledger_bridge.commands.common import CONFIG, Config, edit, read_books
+from ledger_bridge.hub import Hub
+
+app = cyclopts.App(name="member", help="Members and their cards.")
+
+COLUMNS = ("member", "name", "external_id", "gateway", "device", "serial", "card")
+
+
+@app.command
+def add(member: str, /, *, name: str = "", external_id: str = "", config: Config = CONFIG) -> None:
+    """Add a member; their account gets a random number.
+
+    Parameters
+    ----------
+    member
+        The member's id: 1 to 40 of a-z, 0-9 and -.
+    name
+        How people call them; kept apart and erasable.
+    external_id
+        Their number in another administration.
+    """
+    people = {member: (name or member, external_id)}
+    edit(Hub.load(config), MemberAdded(member, secrets.token_hex(8)), people=people)
+    print(f"added {member}")
+
+
+@app.command
+def card(member: str, number: str, /, *, config: Config = CONFIG) -> None:
+    """Give a member a card; deposits made with it before count from now on as well.
+
+    Parameters
+    ----------
+    number
+        The number as the card reader gives it. Only its keyed hash is kept.
+    """
+    hub = Hub.load(config)
+    edit(hub, CardGiven(token(number, hub.card_key()), member))
+    print(f"card given to {member}")
+
+
+@app.command(name="import")
+def import_(file: Path, /, *, config: Config = CONFIG) -> None:
+    """Add members, meters and cards from a CSV file: all of it, or nothing.
+
+    Columns: member, name, external_id, gateway, device, serial, card. A member with a second
+    meter or card stands on a further line.
+    """
+    hub = Hub.load(config)
+    rows = _rows(file)
+    known = set(read_books(config).registry.accounts)
+    edits: list[Edit] = []
+    people: dict[str, tuple[str, str]] = {}
+    card_key = hub.card_key()
+    for row in rows:
+        member = row["member"]
+        if member not in known:
+            known.add(member)
+            edits.append(MemberAdded(member, secrets.token_hex(8)))
+            people[member] = (row["name"] or member, row["external_id"])
+        if row["device"]:
+            edits.append(MeterFitted(row["gateway"], row["device"], row["serial"], member, 0))
+        if row["card"]:
+            edits.append(CardGiven(token(row["card"], card_key), member))
+    edit(hub, *edits, people=people)
+    print(f"{len(people)} members added, {len(edits) - len(people)} meters and cards")
+
+
+def _rows(file: Path) -> list[dict[str, str]]:
+    """The lines of the file with every column there, missing ones empty."""
+    try:
+        with file.open(newline="", encoding="utf-8-sig") as stream:
+            reader = csv.DictReader(stream)
+            columns = reader.fieldnames or []
+            rows = [{name: (row.get(name) or "").strip() for name in COLUMNS} for row in reader]
+    except OSError as error:
+        raise ConfigError(Problem(f"cannot be read: {error.strerror}", str(file), "")) from error
+    problems = [
+        Problem(f"unknown column {name!r}", f"{file} line 1", f"columns: {', '.join(COLUMNS)}")
+        for name in columns
+        if name not in COLUMNS
+    ]
+    problems += [
+        Problem("a line without a member", f"{file} line {number}", "fill in the column member")
+        for number, row in enumerate(rows, start=2)
+        if not row["member"]
+    ]
+    if problems:
+        raise ConfigError(*problems)
+    return rows

@@ -1,0 +1,143 @@
+"""The desk: where signed papers are handed in, by the command line or the page.
+
+A running bridge takes them through its Unix socket; when it is down, whoever comes takes the
+writer's lock and does the same work in place. One JSON line asks, one answers.
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from gateway.contract.clock import Clock, domain_clock
+from gateway.contract.errors import PeopleError, Problem
+from gateway.contract.signed import SIGNED_BYTES_MAX, Malformed
+from ledger_bridge.books import acts, store
+from ledger_bridge.books.community import Community
+from ledger_bridge.hub import Hub
+
+# A request is one signed document and some names.
+REQUEST_BYTES_MAX = 2 * SIGNED_BYTES_MAX
+ANSWER_S_MAX = 60.0
+
+
+class Paper(msgspec.Struct):
+    """What is handed in: `kind` is edits, policy or act; `document` the two signed lines."""
+
+    kind: str
+    document: str
+    people: dict[str, tuple[str, str]] = msgspec.field(default_factory=dict)
+
+
+class Answer(msgspec.Struct):
+    """What came of it: a booking or a policy hash, or the problems."""
+
+    result: str = ""
+    problems: list[tuple[str, str, str]] = msgspec.field(default_factory=list)
+
+
+def take(community: Community, paper: Paper, *, now_ms: int) -> Answer:
+    """Do what a paper asks for. Never raises for what the paper says."""
+    data = paper.document.encode()
+    try:
+        match paper.kind:
+            case "edits":
+                community.hand_in_edits(data, paper.people, now_ms=now_ms)
+                return Answer()
+            case "policy":
+                return Answer(community.hand_in_policy(data, now_ms=now_ms).hash)
+            case "act":
+                while community.settle(now_ms):
+                    pass
+                seq = acts.decide(
+                    community.book,
+                    data,
+                    registry=community.registry,
+                    policies=community.policies,
+                    now_ms=now_ms,
+                )
+                return Answer(str(seq))
+            case other:
+                raise Malformed(f"a paper of kind {other!r}")
+    except Malformed as error:
+        return Answer(problems=[(str(error), paper.kind, "sign it with a steward's key")])
+    except PeopleError as error:
+        return Answer(problems=[(p.what, p.where, p.try_) for p in error.problems])
+
+
+def hand_in(hub: Hub, paper: Paper) -> str:
+    """Hand a paper in; gives the result. Raises PeopleError with what the desk said against it."""
+    try:
+        answer = _ask(hub, paper)
+    except (FileNotFoundError, ConnectionRefusedError):
+        answer = _in_place(hub, paper, domain_clock())
+    if answer.problems:
+        raise PeopleError(*(Problem(*problem) for problem in answer.problems))
+    return answer.result
+
+
+def _ask(hub: Hub, paper: Paper) -> Answer:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as desk:
+        desk.settimeout(ANSWER_S_MAX)
+        with _short(hub.socket) as path:
+            desk.connect(path)
+        desk.sendall(msgspec.json.encode(paper) + b"\n")
+        with desk.makefile("rb") as stream:
+            line = stream.readline()
+    if not line:
+        what = "the bridge went away before it answered"
+        raise PeopleError(Problem(what, str(hub.socket), "ask again; nothing is done twice"))
+    return msgspec.json.decode(line, type=Answer)
+
+
+def _in_place(hub: Hub, paper: Paper, clock: Clock) -> Answer:
+    lock = store.WriterLock(hub.books)
+    try:
+        community = hub.open_to_write()
+        try:
+            return take(community, paper, now_ms=clock.utc_ms())
+        finally:
+            community.db.close()
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _short(path: Path) -> Iterator[str]:
+    """A name for the socket that fits the 107 bytes of a Unix address, however deep it lies."""
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
+
+
+async def serve(hub: Hub, answer: Callable[[Paper], Answer]) -> None:
+    """Take papers at the Unix socket until cancelled."""
+
+    async def meet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            paper = msgspec.json.decode(await reader.readline(), type=Paper)
+            reply = answer(paper)
+        except (ValueError, msgspec.MsgspecError) as error:
+            reply = Answer(problems=[(f"not a paper: {error}", "desk", "use meterkast")])
+        writer.write(msgspec.json.encode(reply) + b"\n")
+        await writer.drain()
+        writer.close()
+
+    hub.socket.unlink(missing_ok=True)
+    with _short(hub.socket) as path:
+        server = await asyncio.start_unix_server(meet, path, limit=REQUEST_BYTES_MAX)
+    hub.socket.chmod(0o600)
+    async with server:
+        await server.serve_forever()
+
+
+def result(value: Any) -> str:
+    """A value as the one JSON line that `--json` prints."""
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,194 @@
+"""The hub's web application. It reads the books and changes nothing."""
+
+import asyncio
+import socket
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi.responses import HTMLResponse, PlainTextResponse, StreamingResponse
+from fastapi.templating import Jinja2Templates
+
+from gateway.contract.errors import PeopleError, Problem, Unreachable
+from gateway.contract.notify import notify
+from ledger_bridge.books import statement as statements
+from ledger_bridge.books import store
+from ledger_bridge.books import why as reasons
+from ledger_bridge.books.community import load_policies, load_registry
+from ledger_bridge.hub import Hub
+
+# The newest bookings that the page shows.
+BOOKINGS_SHOWN = 40
+# At most so often is a page told that something changed.
+EVENTS_S_MIN = 0.5
+
+_TEMPLATES = Jinja2Templates(Path(__file__).with_name("templates"))
+
+Json = dict[str, Any]
+
+
+class View:
+    """Reads the books through a connection of its own that cannot write."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._db: sqlite3.Connection = store.open_to_read(hub.books)
+
+    def now(self) -> Json:
+        """Everything the first page shows."""
+        db, community = self._db, self._hub.community
+        registry = load_registry(db, community)
+        stewards = registry.founded.stewards if registry.founded else ()
+        policies = load_policies(db, community, stewards)
+        return {
+            "community": community,
+            "members": statements.balances(db, community, registry=registry, policies=policies),
+            "bookings": statements.latest(
+                db, community, BOOKINGS_SHOWN, policies=policies, registry=registry
+            ),
+            "held": statements.held_deposits(db, community),
+            "status": self.status(),
+        }
+
+    def status(self) -> Json:
+        """How far everything is: counts, what waits, the newest tree head."""
+        counts = {
+            name: self._count(table)
+            for name, table in (
+                ("records", "record"),
+                ("dirty", "dirty"),
+                ("bookings", "booking"),
+                ("leaves", "leaf"),
+            )
+        }
+        chains = self._db.execute(
+            "SELECT gateway, chain, up_to, held FROM chain WHERE community = ?"
+            " ORDER BY gateway, chain",
+            (self._hub.community,),
+        )
+        refused = self._db.execute(
+            "SELECT gateway, reason, count FROM rejected WHERE community = ?",
+            (self._hub.community,),
+        )
+        return {
+            **counts,
+            "chains": [
+                {"gateway": gateway, "chain": chain, "up_to": up_to, "held": held}
+                for gateway, chain, up_to, held in chains
+            ],
+            "refused": [
+                {"gateway": gateway, "reason": reason, "count": count}
+                for gateway, reason, count in refused
+            ],
+        }
+
+    def _count(self, table: str) -> int:
+        row = self._db.execute(
+            f"SELECT count(*) FROM {table} WHERE community = ?", (self._hub.community,)
+        ).fetchone()
+        count: int = row[0]
+        return count
+
+    def why(self, booking: int) -> Json:
+        registry = load_registry(self._db, self._hub.community)
+        stewards = registry.founded.stewards if registry.founded else ()
+        policies = load_policies(self._db, self._hub.community, stewards)
+        return reasons.why(self._db, self._hub.community, booking, policies=policies)
+
+
+def build(hub: Hub, version: Callable[[], int]) -> FastAPI:
+    """The application; `version()` is another number after every change of the books."""
+    app = FastAPI(title=f"meterkast {hub.community}", docs_url="/api", redoc_url=None)
+    view = View(hub)
+    host, _, _ = hub.settings.page.rpartition(":")
+    allowed = {host, "127.0.0.1", "localhost", "[::1]"}
+
+    @app.middleware("http")
+    async def only_here(
+        request: Request, call_next: Callable[[Request], Awaitable[Response]]
+    ) -> Response:
+        # A hostile site may point a name of its own at us; it cannot make a browser say our name.
+        name = request.headers.get("host", "").rpartition(":")[0] or request.headers.get("host")
+        if name not in allowed:
+            return PlainTextResponse("this page is not served under that name\n", 421)
+        return await call_next(request)
+
+    @app.get("/", response_class=HTMLResponse)
+    async def first(request: Request) -> Response:
+        return _TEMPLATES.TemplateResponse(request, "first.html", view.now())
+
+    @app.get("/parts", response_class=HTMLResponse, include_in_schema=False)
+    async def parts(request: Request) -> Response:
+        return _TEMPLATES.TemplateResponse(request, "parts.html", view.now())
+
+    @app.get("/why/{booking}", response_class=HTMLResponse)
+    async def why_page(request: Request, booking: int) -> Response:
+        found = {"community": hub.community, "why": _why(view, booking)}
+        return _TEMPLATES.TemplateResponse(request, "why.html", found)
+
+    @app.get("/api/now")
+    async def now() -> Json:
+        """Members, balances and the latest bookings."""
+        return view.now()
+
+    @app.get("/api/status")
+    async def status() -> Json:
+        """How far the books are."""
+        return view.status()
+
+    @app.get("/api/why/{booking}")
+    async def why(booking: int) -> Json:
+        """Everything a booking rests on."""
+        return _why(view, booking)
+
+    @app.get("/events", include_in_schema=False)
+    async def events() -> Response:
+        return StreamingResponse(_events(version), media_type="text/event-stream")
+
+    return app
+
+
+def _why(view: View, booking: int) -> Json:
+    try:
+        return view.why(booking)
+    except PeopleError as error:
+        raise HTTPException(404, str(error)) from error
+
+
+async def _events(version: Callable[[], int]) -> AsyncIterator[bytes]:
+    """A line whenever the books changed; the page fetches what it shows."""
+    seen = version()
+    while True:
+        await asyncio.sleep(EVENTS_S_MIN)
+        if version() != seen:
+            seen = version()
+            yield b"data: changed\n\n"
+
+
+class _Server(uvicorn.Server):
+    """uvicorn inside our loop: signals are the bridge's own affair."""
+
+    def install_signal_handlers(self) -> None:
+        return
+
+
+async def serve_page(hub: Hub, version: Callable[[], int]) -> None:
+    """Serve until cancelled. Says READY once the page listens. Raises Unreachable."""
+    host, _, port = hub.settings.page.rpartition(":")
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, int(port)))
+    except OSError as error:
+        listener.close()
+        what = f"the page cannot listen: {error.strerror}"
+        raise Unreachable(
+            Problem(what, f'{hub.config}: page = "{hub.settings.page}"', "")
+        ) from error
+    config = uvicorn.Config(build(hub, version), log_level="warning", lifespan="off")
+    server = _Server(config)
+    notify(READY="1", STATUS=f"page on http://{hub.settings.page}")
+    await server.serve(sockets=[listener])
