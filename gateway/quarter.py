@@ -3,7 +3,6 @@
 A quarter-hour is 900 s of UTC. The reading of a boundary is the first one at or after it.
 """
 
-from base64 import urlsafe_b64encode
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -12,6 +11,7 @@ from zlib import compress
 import msgspec
 
 from drivers.reading import Message, Reading
+from gateway.contract.keys import b64
 from gateway.contract.record import Element, element
 
 QUARTER_MS = 900_000
@@ -128,7 +128,7 @@ def elements(device: str, readings: Iterable[Reading], *, base_ms: int) -> list[
 
 def telegram(device: str, raw: bytes) -> Element:
     """The bytes that the readings came from, deflated."""
-    return Element(n=f"{device}/telegram", vd=urlsafe_b64encode(compress(raw)).decode())
+    return Element(n=f"{device}/telegram", vd=b64(compress(raw)))
 
 
 def packs(pack: Iterable[Element]) -> Iterator[list[Element]]:

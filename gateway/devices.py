@@ -1,0 +1,60 @@
+"""What each device says now: for the page, the home link and the health topic."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from drivers.reading import Message, Reading
+
+# A meter or a scale that is asked should speak within this, by the real clock.
+SILENT_S = 60.0
+
+# The register of a card reader. Its value is personal: it is not kept, shown or published.
+CARD = "card"
+
+
+@dataclass(slots=True)
+class DeviceNow:
+    """One device. `heard_s` is real monotonic time; `last_ms` is UTC of the domain.
+
+    `talks` says that silence means trouble: a meter talks by itself, a card reader need not.
+    """
+
+    driver: str
+    talks: bool
+    open: bool = False
+    messages: int = 0
+    faults: int = 0
+    last_ms: int | None = None
+    heard_s: float = 0.0
+    readings: dict[str, Reading] = field(default_factory=dict)
+
+    def state(self, now_s: float) -> str:
+        """ok, silent or lost."""
+        if not self.open:
+            return "lost"
+        return "silent" if self.talks and now_s - self.heard_s > SILENT_S else "ok"
+
+    def opened(self, now_s: float) -> None:
+        self.open = True
+        self.heard_s = now_s
+
+    def hear(self, message: Message, *, now_s: float, utc_ms: int | None) -> None:
+        self.faults += len(message.faults)
+        if message.readings:
+            self.messages += 1
+            self.heard_s = now_s
+            self.last_ms = utc_ms
+            self.readings = {r.register: r for r in message.readings if r.register != CARD}
+
+
+def total(readings: Mapping[str, Reading], code: str) -> int | None:
+    """The energy counter `1-0:CODE.x` in mWh: the total register, else the sum of its tariffs."""
+    register = readings.get(f"1-0:{code}.0")
+    if register is not None and isinstance(register.value, int):
+        return register.value
+    tariffs = [
+        reading.value
+        for name, reading in readings.items()
+        if name.startswith(f"1-0:{code}.") and isinstance(reading.value, int)
+    ]
+    return sum(tariffs) if tariffs else None

@@ -1,0 +1,210 @@
+"""One gateway put together from its settings, and what it says of itself."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from drivers import sdk
+from drivers.reading import Message
+from gateway.config import Config
+from gateway.contract import cards
+from gateway.contract.clock import Clock
+from gateway.contract.keys import PublicKey, SigningKey
+from gateway.contract.link import Broker
+from gateway.devices import DeviceNow
+from gateway.home import HomeLink
+from gateway.intake import Intake, moment_of
+from gateway.journal import Journal
+from gateway.kiosk.point import Point
+from gateway.lines import Listener, SerialLine
+from gateway.publish import Publisher
+
+
+@dataclass(slots=True)
+class House:
+    """The parts of a running gateway."""
+
+    config: Config
+    clock: Clock
+    key: SigningKey
+    journal: Journal
+    devices: dict[str, DeviceNow]
+    intake: Intake
+    lines: list[SerialLine]
+    publisher: Publisher | None = None
+    home: HomeLink | None = None
+
+
+def real_ms() -> int:
+    """The machine's monotonic clock: for people and devices, whatever the domain's time does."""
+    return time.monotonic_ns() // 1_000_000
+
+
+def signing_key(config: Config) -> SigningKey:
+    """The gateway's key. A house without a community needs no enrolment: its key is made here."""
+    if config.community is None and not config.key.exists():
+        return SigningKey.create(config.key)
+    return SigningKey.load(config.key)
+
+
+def open_journal(config: Config, *, clock: Clock, key: SigningKey) -> Journal:
+    return Journal.open(
+        config.data, community=config.community, gateway=config.gateway, key=key, boot=clock.boot
+    )
+
+
+def build(config: Config, journal: Journal, *, clock: Clock, key: SigningKey) -> House:
+    """All parts, none of them started; needs a running event loop."""
+    drivers = {name: sdk.load(device.driver) for name, device in config.device.items()}
+    devices = {
+        name: DeviceNow(
+            driver=driver.name,
+            talks=driver.polled or any(":" in register.code for register in driver.registers),
+        )
+        for name, driver in drivers.items()
+    }
+    intake = Intake(
+        journal,
+        devices,
+        clock=clock,
+        samples_shared_since=config.samples_shared_since,
+        point=_point(config, journal, clock=clock),
+        real_s=asyncio.get_running_loop().time,
+    )
+    lines = [
+        SerialLine(name, device.port, drivers[name], device.own(), _listener(name, devices, intake))
+        for name, device in config.device.items()
+    ]
+    house = House(config, clock, key, journal, devices, intake, lines)
+    if config.community:
+        house.publisher = _publisher(house)
+        journal.on_commit = house.publisher.wake
+    if config.home_broker:
+        broker = Broker.parse(config.home_broker, where="home_broker")
+        house.home = HomeLink(devices, gateway=config.gateway, broker=broker)
+    return house
+
+
+def _point(config: Config, journal: Journal, *, clock: Clock) -> Point | None:
+    if config.kiosk is None:
+        return None
+    return Point(
+        journal,
+        scale=config.kiosk.scale,
+        reader=config.kiosk.reader,
+        card_key=cards.load_key(config.kiosk.card_key),
+        fractions=config.kiosk.fractions,
+        moment=lambda: moment_of(clock),
+        real_ms=real_ms,
+    )
+
+
+def _listener(name: str, devices: dict[str, DeviceNow], intake: Intake) -> Listener:
+    def message(said: Message) -> None:
+        intake.hear(name, said)
+
+    def opened() -> None:
+        devices[name].opened(asyncio.get_running_loop().time())
+
+    def lost() -> None:
+        devices[name].open = False
+
+    return Listener(message, opened, lost)
+
+
+def _publisher(house: House) -> Publisher:
+    config = house.config
+    assert config.community
+    assert config.broker
+    assert config.bridge_key
+    return Publisher(
+        house.journal,
+        community=config.community,
+        gateway=config.gateway,
+        broker=Broker.parse(config.broker, where="broker"),
+        bridge_key=PublicKey(config.bridge_key),
+        samples_shared=config.samples_shared_since is not None,
+        birth=lambda: birth(house),
+        health=lambda: health(house),
+    )
+
+
+def _chains(house: House) -> dict[str, dict[str, int]]:
+    return {
+        chain.chain: {"first": chain.first, "last": chain.last, "receipted": chain.receipted}
+        for chain in house.journal.chains()
+        if chain.shared
+    }
+
+
+def _journal(house: House) -> dict[str, object]:
+    return {**house.journal.tally()._asdict(), "chains": _chains(house)}
+
+
+def _states(house: House, tell: Callable[[DeviceNow], dict[str, object]]) -> dict[str, object]:
+    now_s = asyncio.get_running_loop().time()
+    return {
+        name: {
+            "driver": device.driver,
+            "state": device.state(now_s),
+            "messages": device.messages,
+            "faults": device.faults,
+            **tell(device),
+        }
+        for name, device in house.devices.items()
+    }
+
+
+def birth(house: House) -> dict[str, object]:
+    """What the hub should know once we are there."""
+    return {
+        "version": version("meterkast"),
+        "boot": house.clock.boot,
+        "key": house.key.public.x,
+        "chains": _chains(house),
+        "devices": {name: device.driver for name, device in house.devices.items()},
+    }
+
+
+def health(house: House) -> dict[str, object]:
+    """How we fare; no live values."""
+    publisher = house.publisher
+    return {
+        "clock": house.clock.quality(),
+        "journal": _journal(house),
+        "devices": _states(house, lambda _: {}),
+        "receipts_forged": publisher.forged if publisher else 0,
+        "receipts_refused": publisher.refused if publisher else 0,
+    }
+
+
+def now(house: House) -> dict[str, object]:
+    """All that the local page shows, as `/api/now` gives it."""
+    link = house.publisher.link if house.publisher else house.home.link if house.home else None
+    said: dict[str, object] = {
+        "gateway": house.config.gateway,
+        "community": house.config.community,
+        "utc_ms": house.clock.utc_ms(),
+        "clock": house.clock.quality(),
+        "link": "up" if link and link.up.is_set() else "down",
+        "devices": _states(house, _readings),
+        "journal": _journal(house),
+    }
+    point = house.intake.point
+    if point:
+        said["kiosk"] = {
+            "state": point.session.phase,
+            "sentence": point.session.sentence,
+            "deposit": point.shown._asdict() if point.shown else None,
+        }
+    return said
+
+
+def _readings(device: DeviceNow) -> dict[str, object]:
+    readings = {
+        register: {"value": reading.value, "unit": reading.unit, "at_ms": reading.at_ms}
+        for register, reading in device.readings.items()
+    }
+    return {"last_ms": device.last_ms, "readings": readings}

@@ -1,0 +1,171 @@
+"""What becomes of a message: boundary records, samples, the day's chart, the deposit session."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from drivers.reading import Message, Reading
+from gateway.contract import record, signed
+from gateway.contract.clock import Clock
+from gateway.contract.record import QUARTER
+from gateway.contract.record import SAMPLES as SAMPLES_TYP
+from gateway.devices import DeviceNow, total
+from gateway.journal import EVIDENCE, PRIVATE, SAMPLES, Journal
+from gateway.kiosk.point import Point
+from gateway.quarter import (
+    QUARTER_MS,
+    Moment,
+    Quarters,
+    Sample,
+    Timed,
+    elements,
+    packs,
+    telegram,
+    timed,
+)
+
+# Days are the community's local ones.
+ZONE = ZoneInfo("Europe/Amsterdam")
+ON_TIME_MS = 60_000
+HISTORY_MS = 26 * 3_600_000  # a day of 25 hours and one quarter before it
+
+
+class Counters(NamedTuple):
+    """Energy taken and given back, as counted at a boundary, mWh; None where not measured."""
+
+    import_mwh: int | None
+    export_mwh: int | None
+
+
+def counters(readings: dict[str, Reading]) -> Counters:
+    return Counters(total(readings, "1.8"), total(readings, "2.8"))
+
+
+def moment_of(clock: Clock) -> Moment:
+    """The domain's time now, asked once."""
+    quality = clock.quality()
+    utc_ms = None if quality == "unset" else clock.utc_ms()
+    return Moment(utc_ms, clock.mono_ms(), quality)
+
+
+def local_midnight_ms(day: date) -> int:
+    return int(datetime.combine(day, time(), ZONE).timestamp()) * 1000
+
+
+def local_day(utc_ms: int) -> date:
+    return datetime.fromtimestamp(utc_ms / 1000, UTC).astimezone(ZONE).date()
+
+
+class Intake:
+    """Takes every message of every device to where it belongs."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        devices: dict[str, DeviceNow],
+        *,
+        clock: Clock,
+        samples_shared_since: date | None,
+        point: Point | None,
+        real_s: Callable[[], float],
+    ) -> None:
+        self.devices = devices
+        self.point = point
+        self.history: dict[str, dict[int, Counters]] = {name: {} for name in devices}
+        self._journal = journal
+        self._clock = clock
+        self._shared_since_ms = (
+            local_midnight_ms(samples_shared_since) if samples_shared_since else None
+        )
+        self._real_s = real_s
+        self._quarters = Quarters(journal.boundaries())
+        self._load_history()
+
+    def moment(self) -> Moment:
+        return moment_of(self._clock)
+
+    def _load_history(self) -> None:
+        """The boundaries of the last day, for the chart, as the journal has them."""
+        now_ms = self.moment().utc_ms
+        for data in self._journal.since(QUARTER, (now_ms or 0) - HISTORY_MS) if now_ms else ():
+            pack = record.read(signed.parse(data))
+            readings: dict[str, Reading] = {}
+            device, at_ms = "", pack.identity.made_ms or 0
+            for one in pack.elements:
+                device, _, register = one.n.partition("/")
+                if one.u == "Wh":
+                    readings[register] = Reading(register, record.milli(one.v), "mWh")
+                    at_ms = (pack.identity.made_ms or 0) + record.milli(one.t)
+            if device in self.history and readings:
+                self._remember(device, at_ms, readings)
+
+    def _remember(self, device: str, at_ms: int, readings: dict[str, Reading]) -> None:
+        """For the chart; a reading long after its boundary tells nothing of a quarter-hour."""
+        boundary_ms = at_ms // QUARTER_MS * QUARTER_MS
+        if at_ms - boundary_ms > ON_TIME_MS:
+            return
+        history = self.history[device]
+        history[boundary_ms] = counters(readings)
+        for old in [at for at in history if at < boundary_ms - HISTORY_MS]:
+            del history[old]
+
+    def hear(self, device: str, message: Message) -> None:
+        """One message; what it gives is appended to the journal, and committed when due."""
+        moment = self.moment()
+        self.devices[device].hear(message, now_s=self._real_s(), utc_ms=moment.utc_ms)
+        if self.point:
+            self.point.hear(device, message)
+        reading = timed(message, moment)
+        if reading is None:
+            return
+        if moment.utc_ms is None:
+            moment = Moment(reading.at_ms, moment.mono_ms, "meter")
+        boundary = self._quarters.boundary(device, reading.at_ms)
+        if boundary is not None:
+            self._append_samples(self._quarters.samples(device, all_of_them=True), moment)
+            self._append_boundary(device, boundary, reading, raw=message.raw, moment=moment)
+        self._quarters.sample(device, reading)
+        self._append_samples(self._quarters.samples(device), moment)
+        if self._journal.is_due(moment.mono_ms):
+            self._journal.commit(moment)
+
+    def _append_boundary(
+        self, device: str, boundary: int, reading: Timed, *, raw: bytes, moment: Moment
+    ) -> None:
+        pack = elements(device, reading.readings, base_ms=moment.utc_ms or 0)
+        for part in packs([*pack, telegram(device, raw)]):
+            self._journal.append(
+                EVIDENCE, QUARTER, part, moment=moment, boundary=(device, boundary)
+            )
+        self._remember(device, reading.at_ms, {r.register: r for r in reading.readings})
+
+    def _append_samples(self, samples: list[Sample], moment: Moment) -> None:
+        """Samples taken since the member's consent go to the chain that leaves."""
+        if not samples:
+            return
+        since_ms = self._shared_since_ms
+        is_shared = since_ms is not None and samples[0].at_ms >= since_ms
+        pack = [
+            one
+            for sample in samples
+            for one in elements(sample.device, sample.readings, base_ms=moment.utc_ms or 0)
+        ]
+        for part in packs(pack):
+            kind = SAMPLES if is_shared else PRIVATE
+            self._journal.append(kind, SAMPLES_TYP, part, moment=moment)
+
+    def tick(self) -> None:
+        """Time has passed without a message."""
+        moment = self.moment()
+        if self.point:
+            self.point.tick()
+        if self._journal.is_due(moment.mono_ms):
+            self._journal.commit(moment)
+
+    def finish(self) -> None:
+        """The orderly end: what is in memory is written."""
+        moment = self.moment()
+        for device in self.devices:
+            self._append_samples(self._quarters.samples(device, all_of_them=True), moment)
+        self._journal.commit(moment)

@@ -1,0 +1,62 @@
+-- The gateway's journal, schema version 1. `community` comes first in every key: a gateway that
+-- joins another community starts new chains and keeps the old ones.
+
+CREATE TABLE chain (
+    community TEXT    NOT NULL,
+    gateway   TEXT    NOT NULL,
+    chain     TEXT    NOT NULL,
+    kind      TEXT    NOT NULL CHECK (kind IN ('evidence', 'samples', 'private')),
+    shared    INTEGER NOT NULL CHECK (shared IN (0, 1)),
+    last      INTEGER NOT NULL CHECK (last >= 0),
+    digest    TEXT    NOT NULL,
+    receipted INTEGER NOT NULL CHECK (receipted BETWEEN 0 AND last),
+    expired   INTEGER NOT NULL CHECK (expired >= 0),
+    PRIMARY KEY (community, gateway, chain),
+    UNIQUE (community, gateway, kind)
+) STRICT;
+
+CREATE TABLE record (
+    community TEXT    NOT NULL,
+    gateway   TEXT    NOT NULL,
+    chain     TEXT    NOT NULL,
+    seq       INTEGER NOT NULL CHECK (seq >= 1),
+    typ       TEXT    NOT NULL,
+    made_ms   INTEGER,
+    data      BLOB    NOT NULL,
+    PRIMARY KEY (community, gateway, chain, seq),
+    FOREIGN KEY (community, gateway, chain) REFERENCES chain
+) STRICT;
+
+CREATE INDEX record_by_typ ON record (community, gateway, typ, made_ms);
+
+CREATE TABLE boundary (
+    community   TEXT    NOT NULL,
+    gateway     TEXT    NOT NULL,
+    device      TEXT    NOT NULL,
+    boundary_ms INTEGER NOT NULL,
+    PRIMARY KEY (community, gateway, device)
+) STRICT;
+
+-- Each record that is to leave is delivered, pending or expired; the three are counted apart.
+CREATE VIEW tally AS
+SELECT
+    community,
+    gateway,
+    SUM(last)      AS accepted,
+    SUM(receipted) AS delivered,
+    SUM(pending)   AS pending,
+    SUM(expired)   AS expired
+FROM (
+    SELECT
+        chain.*,
+        (
+            SELECT COUNT(*) FROM record
+            WHERE record.community = chain.community
+                AND record.gateway = chain.gateway
+                AND record.chain = chain.chain
+                AND record.seq > chain.receipted
+        ) AS pending
+    FROM chain
+    WHERE shared = 1
+)
+GROUP BY community, gateway;

@@ -1,0 +1,131 @@
+"""What the local page says, worked out from the state of the gateway: for the template only."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from drivers.reading import UNITS
+from gateway.house import House, now
+from gateway.intake import ZONE, Counters, counters, local_day, local_midnight_ms
+from gateway.page import chart
+from gateway.quarter import QUARTER_MS
+
+MEANINGS = {
+    "1-0:1.8.0": "energy taken",
+    "1-0:1.8.1": "energy taken, tariff 1",
+    "1-0:1.8.2": "energy taken, tariff 2",
+    "1-0:2.8.0": "energy given back",
+    "1-0:2.8.1": "energy given back, tariff 1",
+    "1-0:2.8.2": "energy given back, tariff 2",
+    "1-0:1.7.0": "power taken",
+    "1-0:2.7.0": "power given back",
+    "0-0:96.14.0": "tariff now",
+    "gross": "gross weight",
+    "net": "net weight",
+    "tare": "tare",
+}
+
+
+def clock_text(utc_ms: int | None) -> str:
+    if utc_ms is None:
+        return "never"
+    at = datetime.fromtimestamp(utc_ms / 1000, UTC).astimezone(ZONE)
+    return at.strftime("%H:%M:%S")
+
+
+def context(house: House) -> dict[str, Any]:
+    """Everything the template names."""
+    said: dict[str, Any] = now(house)
+    utc_ms = int(said["utc_ms"])
+    day = local_day(utc_ms)
+    return {
+        **said,
+        "day": day.strftime("%A %-d %B %Y"),
+        "time": clock_text(utc_ms),
+        "power": _power(said["devices"]),
+        "today": _today(house, utc_ms),
+        "meters": [_meter(name, device) for name, device in said["devices"].items()],
+        "kiosk": said.get("kiosk"),
+        "deposit_time": clock_text(_deposit_ms(said)),
+    }
+
+
+def _deposit_ms(said: dict[str, Any]) -> int | None:
+    kiosk = said.get("kiosk")
+    return kiosk["deposit"]["at_ms"] if kiosk and kiosk["deposit"] else None
+
+
+def _power(devices: dict[str, Any]) -> dict[str, Any] | None:
+    """Net power now in W, of the first meter that tells it; None where none does."""
+    for device in devices.values():
+        readings = device["readings"]
+        taken, given = readings.get("1-0:1.7.0"), readings.get("1-0:2.7.0")
+        if taken or given:
+            net = _whole_watts(taken) - _whole_watts(given)
+            return {"watts": abs(net), "gives": net < 0, "at": clock_text(device["last_ms"])}
+    return None
+
+
+def _whole_watts(reading: dict[str, Any] | None) -> int:
+    """Rounded half up."""
+    return (int(reading["value"]) + 500) // 1000 if reading else 0
+
+
+def _today(house: House, utc_ms: int) -> dict[str, Any] | None:
+    """The chart of the first meter that counts energy."""
+    start_ms = local_midnight_ms(local_day(utc_ms))
+    end_ms = local_midnight_ms(local_day(utc_ms) + timedelta(days=1))
+    for name, device in house.devices.items():
+        count = counters(device.readings)
+        if count == Counters(None, None):
+            continue
+        day = chart.quarters(
+            house.intake.history[name], count, start_ms=start_ms, end_ms=end_ms, now_ms=utc_ms
+        )
+        slots = (end_ms - start_ms) // QUARTER_MS
+        hour_of = {slot: f"{slot // 4:02}" for slot in range(0, slots, 24)}
+        return {
+            "chart": chart.draw(day, slots=slots, hour_of=hour_of),
+            "taken": kwh(sum(q.taken_mwh for q in day)),
+            "given": kwh(sum(q.given_mwh for q in day)),
+            "gaps": sum(not q.known for q in day),
+            "width": chart.WIDTH,
+            "height": chart.HEIGHT,
+            "left": chart.LEFT,
+        }
+    return None
+
+
+def kwh(mwh: int) -> str:
+    return f"{mwh / 1_000_000:.2f}"
+
+
+def _meter(name: str, device: dict[str, Any]) -> dict[str, Any]:
+    rows = [
+        {
+            "register": register,
+            "meaning": MEANINGS.get(register, ""),
+            "value": amount(reading["value"], reading["unit"]),
+        }
+        for register, reading in device["readings"].items()
+    ]
+    known = [row for row in rows if row["meaning"]]
+    return {
+        "name": name,
+        **device,
+        "heard": clock_text(device["last_ms"]),
+        "rows": known,
+        "others": [row for row in rows if not row["meaning"]],
+    }
+
+
+def amount(value: int | str, unit: str) -> str:
+    """A reading as people write it: energy in kWh, power in kW, mass in kg."""
+    if isinstance(value, str):
+        return value
+    large = {"mWh": "kWh", "mW": "kW", "mg": "kg", "mL": "m³"}
+    if unit in large:
+        return f"{value / 1_000_000:.3f} {large[unit]}"
+    name = UNITS.get(unit)
+    if name is None:
+        return f"{value} {unit}".strip()
+    return f"{value / 1000:g} {'°C' if name == 'Cel' else name}"

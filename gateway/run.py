@@ -1,0 +1,134 @@
+"""`meterkast gateway`: run one gateway until it is told to stop. `meterkast enrol`: its key."""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated
+
+import structlog
+from cyclopts import Parameter
+
+from gateway import config as settings
+from gateway import house as parts
+from gateway.config import Config
+from gateway.contract.clock import domain_clock
+from gateway.contract.errors import Problem, UsageError
+from gateway.contract.keys import SigningKey
+from gateway.contract.notify import notify
+from gateway.house import House
+
+log = structlog.get_logger()
+
+# Domain time is looked at this often when no message comes.
+TICK_S = 0.2
+
+ConfigFile = Annotated[Path, Parameter(name="--config")]
+
+
+def gateway(*, config: ConfigFile = Path("gateway.toml")) -> int:
+    """Read the meters of this house or recycling point, keep the records and send them.
+
+    Parameters
+    ----------
+    config
+        the gateway's settings
+    """
+    return run(settings.load(config), until=told_to_stop)
+
+
+def enrol(*, config: ConfigFile = Path("gateway.toml")) -> int:
+    """Make this gateway's key where it is used, and print the public half for the hub.
+
+    Parameters
+    ----------
+    config
+        the gateway's settings
+    """
+    path = settings.load(config).key
+    key = SigningKey.load(path) if path.exists() else SigningKey.create(path)
+    print(key.public.x)
+    return 0
+
+
+Until = Callable[[House], Awaitable[None]]
+
+
+def run(config: Config, *, until: Until) -> int:
+    """Serve until `until` returns: 0. When a part dies: 1, for the service manager to restart."""
+    try:
+        asyncio.run(_serve(config, until=until))
+    except ExceptionGroup as group:
+        for error in _leaves(group):
+            log.error("part_died", error=repr(error), exc_info=error, try_="restart the gateway")
+        return 1
+    return 0
+
+
+def _leaves(group: ExceptionGroup[Exception]) -> list[Exception]:
+    leaves: list[Exception] = []
+    for error in group.exceptions:
+        leaves += _leaves(error) if isinstance(error, ExceptionGroup) else [error]
+    return leaves
+
+
+async def told_to_stop(_: House) -> None:
+    """Wait for SIGTERM or SIGINT."""
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told.set)
+    await told.wait()
+
+
+async def _tick(house: House) -> None:
+    while True:
+        await asyncio.sleep(TICK_S)
+        house.intake.tick()
+
+
+async def _serve(config: Config, *, until: Until) -> None:
+    clock, key = domain_clock(), parts.signing_key(config)
+    with closing(parts.open_journal(config, clock=clock, key=key)) as journal:
+        house = parts.build(config, journal, clock=clock, key=key)
+        page = _page(house)
+        async with asyncio.TaskGroup() as group:
+            lines = [group.create_task(line.run()) for line in house.lines]
+            others = [group.create_task(_tick(house))]
+            others += [group.create_task(page)] if page else []
+            if house.publisher:
+                others.append(group.create_task(house.publisher.link.run()))
+                others.append(group.create_task(house.publisher.run()))
+            if house.home:
+                others.append(group.create_task(house.home.link.run()))
+                others.append(group.create_task(house.home.run()))
+            log.info("gateway_started", gateway=config.gateway, devices=len(house.devices))
+            notify(READY="1", STATUS=f"{len(house.devices)} devices")
+            await until(house)
+            notify(STOPPING="1")
+            for line in lines:
+                line.cancel()
+            await asyncio.wait(lines)
+            house.intake.finish()
+            if house.publisher:
+                await house.publisher.farewell()
+            for other in others:
+                other.cancel()
+        log.info("gateway_stopped", **house.journal.tally()._asdict())
+
+
+def _page(house: House) -> Coroutine[None, None, None] | None:
+    """The local page, already listening. Raises UsageError, Unreachable."""
+    if house.config.page is None:
+        return None
+    try:
+        from gateway.page import app  # noqa: PLC0415 - the page is an extra
+    except ImportError as error:
+        problem = Problem(
+            f"the page needs a package that is not installed: {error.name}",
+            f'page = "{house.config.page}"',
+            "pip install 'meterkast[page]', or leave the key `page` out",
+        )
+        raise UsageError(problem) from error
+    return app.serve(house, app.listen(house.config.page))
