@@ -16,13 +16,13 @@ import msgspec
 
 from gateway.contract.clock import Clock, domain_clock
 from gateway.contract.errors import PeopleError, Problem
-from gateway.contract.signed import SIGNED_BYTES_MAX, Malformed
+from gateway.contract.signed import PAPER_BYTES_MAX, Malformed
 from ledger_bridge.books import acts, store
 from ledger_bridge.books.community import Community
 from ledger_bridge.hub import Hub
 
 # A request is one signed document and some names.
-REQUEST_BYTES_MAX = 2 * SIGNED_BYTES_MAX
+REQUEST_BYTES_MAX = 3 * PAPER_BYTES_MAX
 ANSWER_S_MAX = 60.0
 
 

@@ -64,7 +64,6 @@ class Delivery:
     stored: int = 0
     repeated: int = 0
     refused: list[tuple[str, str]] = field(default_factory=list)  # (gateway, reason)
-    facts: list[Counter | Deposit] = field(default_factory=list)
 
 
 class Refused(Exception):
@@ -240,7 +239,6 @@ class Inbox:
             policies=self._community.policies,
         )
         delivery.stored = len(new)
-        delivery.facts = [*counters, *deposits]
 
     def _write_heads(self) -> None:
         rows: list[tuple[Any, ...]] = []

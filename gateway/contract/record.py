@@ -90,6 +90,8 @@ def decimal(milli: int) -> msgspec.Raw:
 def milli(raw: msgspec.Raw) -> int:
     """The exact integer of milli-units in a SenML number. Raises Malformed for inexact forms."""
     text = bytes(raw)
+    if text.isdigit() and len(text) <= 15:  # most numbers, without the price of a pattern
+        return int(text) * 1000
     if not _EXACT.match(text):
         raise Malformed(f"number {text[:40]!r} is not a decimal of at most three places")
     whole, _, rest = text.partition(b".")

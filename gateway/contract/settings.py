@@ -88,6 +88,7 @@ def parse(text: str, model: type[Model], *, name: str, check: Check | None = Non
 _TABLE = re.compile(r"\s*\[(\[)?\s*([^\]]+?)\s*\]")
 _KEY = re.compile(r"""\s*("[^"]*"|'[^']*'|[A-Za-z0-9_.-]+)\s*=""")
 
+
 def _lines(text: str) -> dict[Path_, int]:
     """The line on which each table and key of a TOML file stands, by its path."""
     found: dict[Path_, int] = {}

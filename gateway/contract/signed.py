@@ -12,8 +12,10 @@ import msgspec
 
 from gateway.contract.keys import PublicKey, SigningKey, b64, unb64
 
-# One MQTT message, one JSON line: beyond this a broker or a small Pi would suffer.
+# One MQTT message: beyond this a broker or a small Pi would suffer.
 SIGNED_BYTES_MAX = 64 * 1024
+# Papers that never pass a broker, such as the registry edits of a whole co-op.
+PAPER_BYTES_MAX = 8 * 1024 * 1024
 
 ALG = "Ed25519"
 
@@ -52,13 +54,13 @@ def _protected(kid: str, typ: str) -> bytes:
     return b64(msgspec.json.encode(header)).encode()
 
 
-def sign(payload: bytes, *, typ: str, key: SigningKey) -> bytes:
+def sign(payload: bytes, *, typ: str, key: SigningKey, bytes_max: int = SIGNED_BYTES_MAX) -> bytes:
     """The two lines for one line of JSON. `typ` names the kind of document and its version."""
     assert b"\n" not in payload
     protected = _protected(key.public.kid, typ)
     signature = b64(key.sign(protected + b"." + payload)).encode()
     data = payload + b"\n" + protected + b".." + signature
-    assert len(data) <= SIGNED_BYTES_MAX, f"{len(data)} bytes in one signed document"
+    assert len(data) <= bytes_max, f"{len(data)} bytes in one signed document"
     return data
 
 
@@ -70,10 +72,10 @@ def _header(protected: bytes) -> tuple[str, str]:
     return header.kid, header.typ
 
 
-def parse(data: bytes) -> Signed:
+def parse(data: bytes, *, bytes_max: int = SIGNED_BYTES_MAX) -> Signed:
     """Take two lines apart. Raises Malformed; checks no signature (see `Signed.by`)."""
-    if len(data) > SIGNED_BYTES_MAX:
-        raise Malformed(f"{len(data)} bytes, at most {SIGNED_BYTES_MAX}")
+    if len(data) > bytes_max:
+        raise Malformed(f"{len(data)} bytes, at most {bytes_max}")
     payload, newline, jws = data.partition(b"\n")
     protected, dots, signature = jws.partition(b"..")
     if not newline or not dots:

@@ -13,10 +13,13 @@ from ledger_bridge.books.registry import Fit
 AHEAD_MS_MAX = 15 * 60_000
 
 FIRST = "first"  # nothing before it to compare with
+NOBODY = "nobody"  # no meter fit covers it
 LOWER = "lower"  # below what this meter counted before
 RATING = "rating"  # more than the connection can carry
 AHEAD = "ahead"  # stamped in the future
-NOBODY = "nobody"  # no meter fit covers it
+
+# After these the next reading is measured from this one.
+MOVES_ON = ("", FIRST, NOBODY)
 
 
 class Tail(NamedTuple):
@@ -43,19 +46,22 @@ def most_mwh(rated_w: int, span_ms: int) -> int:
 
 
 def believe(reading: Counter, fit: Fit | None, tail: Tail | None) -> Belief:
-    """Judge a reading that comes after `tail` in the time of its meter."""
-    if fit is None:
-        return Belief(0, NOBODY, tail)
+    """Judge a reading that comes after `tail` in the time of its meter.
+
+    `fit` is the one that covers the interval which this reading ends. A count of a meter that is
+    nobody's moves the tail all the same: who gets the meter from then on starts there.
+    """
     if reading.at_ms > reading.made_ms + AHEAD_MS_MAX:
         return Belief(0, AHEAD, tail)
+    if tail is not None and reading.value < tail.value:
+        return Belief(0, LOWER, tail)
     here = Tail(reading.at_ms, reading.value)
+    if fit is None:
+        return Belief(0, NOBODY, here)
     if tail is None or tail.at_ms < fit.from_ms:
-        # What was counted before the fit began is nobody's.
+        # What was counted before the fit began, or was known of, is nobody's.
         return Belief(0, FIRST, here)
     delta = reading.value - tail.value
-    if delta < 0:
-        return Belief(0, LOWER, tail)
-    span_ms = reading.at_ms - tail.at_ms
-    if reading.unit == "Wh" and delta > most_mwh(fit.rated_w, span_ms):
+    if reading.unit == "Wh" and delta > most_mwh(fit.rated_w, reading.at_ms - tail.at_ms):
         return Belief(0, RATING, tail)
     return Belief(delta, "", here)

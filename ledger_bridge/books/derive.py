@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from ledger_bridge.books.believe import FIRST, NOBODY, Tail, believe
+from ledger_bridge.books.believe import MOVES_ON, NOBODY, Tail, believe
 from ledger_bridge.books.book import Claim
 from ledger_bridge.books.calendar import day_counted, day_of
 from ledger_bridge.books.due import concerned
@@ -65,7 +65,8 @@ def counter_row(
     fact: Counter, tail: Tail | None, *, registry: Registry, zone: str
 ) -> tuple[CounterRow, Tail | None]:
     """One fact derived, and the meter's state after it."""
-    fit = registry.fit(fact.gateway, fact.device, fact.serial, fact.at_ms)
+    # A reading at the very moment of a new fit still ends the interval of the old one.
+    fit = registry.fit(fact.gateway, fact.device, fact.serial, fact.at_ms - 1)
     belief = believe(fact, fit, tail)
     member = fit.member if fit else None
     day = day_counted(fact.at_ms, zone)
@@ -192,7 +193,7 @@ class Derivation:
             (self._community, *meter),
         ).fetchone()
         believed = self._db.execute(
-            f"SELECT at_ms, value FROM ({_ROWS}) WHERE verdict IN ('', '{FIRST}')"
+            f"SELECT at_ms, value FROM ({_ROWS}) WHERE verdict IN {MOVES_ON}"
             " ORDER BY at_ms DESC, chain DESC, seq DESC LIMIT 1",
             (self._community, *meter),
         ).fetchone()

@@ -9,6 +9,7 @@ import pkgutil
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -88,7 +89,7 @@ class Rate(settings.Settings):
     credit: Exact
     per: Quantity
 
-    @property
+    @cached_property
     def per_milli(self) -> Fraction:
         """Credit per thousandth of the base unit (per mWh, per mg)."""
         return self.credit / self.per
@@ -130,6 +131,13 @@ class Rule(settings.Settings):
     per: Quantity | None = None
     rates: dict[str, Rate] = Field(default_factory=dict)
     cap_per_day: Exact | None = None
+
+    @cached_property
+    def rate(self) -> Fraction:
+        """Credit per thousandth of the base unit, of a rule with one rate."""
+        assert self.credit is not None
+        assert self.per is not None
+        return self.credit / self.per
 
 
 def rule_names() -> set[str]:

@@ -165,7 +165,7 @@ class Registry:
 
 def make(edits: Edits, *, key: SigningKey) -> bytes:
     """The two lines of a registry document, signed by a steward."""
-    return signed.sign(to_json(edits), typ=REGISTRY, key=key)
+    return signed.sign(to_json(edits), typ=REGISTRY, key=key, bytes_max=signed.PAPER_BYTES_MAX)
 
 
 def read(data: bytes, registry: Registry) -> Edits:
@@ -173,7 +173,7 @@ def read(data: bytes, registry: Registry) -> Edits:
 
     The founding document is signed by the first steward it names. Raises Malformed.
     """
-    document = signed.parse(data)
+    document = signed.parse(data, bytes_max=signed.PAPER_BYTES_MAX)
     if document.typ != REGISTRY:
         raise Malformed(f"typ {document.typ!r}, expected {REGISTRY!r}")
     try:

@@ -182,10 +182,13 @@ class _Books:
     def _compare(self, table: str, expected: list[tuple[Any, ...]]) -> None:
         """Whether a table holds exactly these rows."""
         stored = set(self.rows(f"SELECT * FROM {table} WHERE community = ?"))
-        if odd := stored.symmetric_difference(expected):
-            row = min(odd, key=repr)
-            what = "a row that the evidence does not give" if row in stored else "a row is missing"
-            raise Differs(what, f"{table} {' '.join(str(column) for column in row[1:])}")
+        for what, odd in (
+            ("a row that the evidence does not give", stored.difference(expected)),
+            ("a row that the evidence gives is missing", set(expected) - stored),
+        ):
+            if odd:
+                row = min(odd, key=repr)
+                raise Differs(what, f"{table} {' '.join(str(column) for column in row[1:])}")
 
     # Settlement.
 

@@ -32,6 +32,4 @@ def touches(rule: Rule, key: str) -> bool:
 
 def earned(rule: Rule, quantities: Mapping[str, int]) -> Fraction:
     """Credit for mWh by register."""
-    assert rule.credit is not None
-    assert rule.per is not None
-    return rule.credit * sum(quantities.values()) / rule.per
+    return rule.rate * sum(quantities.values())

@@ -1,0 +1,195 @@
+"""A small community for tests: founded books, gateways with keys, and records of any content."""
+
+import hashlib
+from pathlib import Path
+
+from drivers.reading import Reading
+from gateway.contract import record as records
+from gateway.contract.cards import token
+from gateway.contract.keys import SigningKey
+from gateway.contract.record import DEPOSIT, GENESIS, QUARTER, Element, Identity
+from gateway.contract.signed import digest
+from ledger_bridge.books import policy as policies
+from ledger_bridge.books import registry as registries
+from ledger_bridge.books import store
+from ledger_bridge.books.community import Community
+from ledger_bridge.books.registry import (
+    CardGiven,
+    Edit,
+    Edits,
+    Founded,
+    GatewayAdmitted,
+    MemberAdded,
+    MeterFitted,
+)
+from ledger_bridge.inbox import Delivery, Inbox
+
+ID = "straat"
+CARD_KEY = b"k" * 32
+# 2026-06-21T00:00 in Amsterdam.
+MIDNIGHT_MS = 1_781_992_800_000
+QUARTER_MS = 900_000
+NOON_MS = MIDNIGHT_MS + 12 * 3_600_000
+
+POLICY = """
+community = "straat"
+valid_from = 2026-06-21
+time_zone = "Europe/Amsterdam"
+
+[assets.ENERGY]
+unit = "credit"
+scale = 6
+kind = "credit"
+
+[assets.WASTE]
+unit = "credit"
+scale = 6
+kind = "credit"
+
+[fractions.glass]
+euralcode = "15 01 07"
+unit = "kg"
+nl = "glas"
+en = "glass"
+
+[fractions.paper]
+euralcode = "15 01 01"
+unit = "kg"
+nl = "papier"
+en = "paper"
+
+[[rules]]
+id = "sun"
+rule = "energy_exported"
+version = 1
+asset = "ENERGY"
+registers = ["1-0:2.8.1", "1-0:2.8.2"]
+credit = "1/3"
+per = "1 kWh"
+cap_per_day = "20"
+
+[[rules]]
+id = "waste"
+rule = "waste_deposited"
+version = 1
+asset = "WASTE"
+cap_per_day = "1"
+rates.glass = { credit = "0.05", per = "1 kg" }
+rates.paper = { credit = "0", per = "1 kg" }
+"""
+
+
+def key(name: str) -> SigningKey:
+    """The same key for the same name, always."""
+    return SigningKey(hashlib.sha256(name.encode()).digest())
+
+
+class Chain:
+    """One gateway's chain: makes records that follow each other."""
+
+    def __init__(self, gateway: str, chain: str = "evidence-000000000001") -> None:
+        self.gateway = gateway
+        self.chain = chain
+        self.community = ID
+        self.key = key(gateway)
+        self.seq = 0
+        self.prev = GENESIS
+
+    def record(
+        self,
+        elements: list[Element],
+        *,
+        made_ms: int,
+        typ: str = QUARTER,
+        prev: str | None = None,
+        seq: int | None = None,
+    ) -> bytes:
+        """The next record. With `prev` or `seq` an odd one beside the chain, which stays."""
+        identity = Identity(
+            community=self.community,
+            gateway=self.gateway,
+            chain=self.chain,
+            seq=seq or self.seq + 1,
+            prev=prev or self.prev,
+            boot="boot",
+            mono_ms=1,
+            clock="synced",
+            made_ms=made_ms,
+        )
+        data = records.make(identity, elements, typ=typ, key=self.key)
+        if prev is None and seq is None:
+            self.seq += 1
+            self.prev = digest(data)
+        return data
+
+    def quarter(
+        self,
+        at_ms: int,
+        *,
+        export_wh: int,
+        serial: str = "E1",
+        device: str = "hall",
+        register: str = "1-0:2.8.1",
+    ) -> bytes:
+        """The counter at a quarter-hour boundary."""
+        reading = Reading(register, export_wh * 1000, "mWh", at_ms, serial)
+        element = records.element(device, reading, base_ms=at_ms)
+        return self.record([element], made_ms=at_ms)
+
+    def deposit(self, at_ms: int, *, grams: int, fraction: str = "glass", card: str = "A") -> bytes:
+        """A weighing by the holder of a card."""
+        name = hashlib.sha256(f"{self.gateway}{self.seq}".encode()).hexdigest()[:32]
+        elements = [
+            records.element("scale", Reading("net", grams * 1000, "mg", at_ms), base_ms=at_ms),
+            Element(n="kiosk/fraction", vs=fraction),
+            Element(n="kiosk/card", vs=token(card, CARD_KEY)),
+            Element(n="kiosk/deposit", vs=name),
+        ]
+        return self.record(elements, made_ms=at_ms, typ=DEPOSIT)
+
+
+class Street:
+    """Books in a folder, their inbox, and a steward who signs."""
+
+    def __init__(self, folder: Path, *, policy: str = POLICY) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.path = folder / "books.db"
+        self._now_ms = MIDNIGHT_MS - 3_600_000
+        self.open()
+        self.edit(
+            Founded((key("steward").public.x,), key("bridge").public.x, key("log").public.x, "pot"),
+            MemberAdded("noor", "acc-noor"),
+            MemberAdded("bram", "acc-bram"),
+            GatewayAdmitted("home", key("home").public.x),
+            GatewayAdmitted("point", key("point").public.x),
+            MeterFitted("home", "hall", "", "noor", 0),
+            CardGiven(token("A", CARD_KEY), "noor"),
+            CardGiven(token("B", CARD_KEY), "bram"),
+        )
+        if policy:
+            self.community.hand_in_policy(
+                policies.make(policy, community=ID, key=key("steward")), now_ms=self._now_ms
+            )
+
+    def open(self) -> None:
+        """Open the books anew, as after a restart."""
+        db = store.open_to_write(self.path)
+        self.community = Community(db, ID, log_key=key("log"))
+        self.inbox = Inbox(self.community)
+
+    def edit(self, *edits: Edit) -> None:
+        document = registries.make(Edits(ID, self._now_ms, edits), key=key("steward"))
+        self.community.hand_in_edits(document, {}, now_ms=self._now_ms)
+
+    def take(self, gateway: str, *data: bytes) -> Delivery:
+        """Deliver records in one batch and settle."""
+        delivery = self.inbox.take([(gateway, one) for one in data], now_ms=NOON_MS)
+        self.community.settle(NOON_MS)
+        return delivery
+
+    def balance(self, account: str, asset: str) -> int:
+        row = self.community.db.execute(
+            "SELECT amount FROM balance WHERE community = ? AND account = ? AND asset = ?",
+            (ID, account, asset),
+        ).fetchone()
+        return row[0] if row else 0
