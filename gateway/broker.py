@@ -54,10 +54,14 @@ def broker(*, dir: Path = Path("broker"), port: int = PORT) -> None:  # noqa: A0
     sys.stdout.flush()
     sys.stderr.flush()
     # This process becomes the broker: signals, exit code and even SIGKILL are its own, and
-    # nothing is left behind. A child of it says when it answers.
-    if os.fork() == 0:
-        _tell_when_ready(port, parent=os.getppid())
+    # nothing is left behind. Another process, nobody's child, says when it answers.
+    broker_pid = os.getpid()
+    between = os.fork()
+    if between == 0:
+        if os.fork() == 0:
+            _tell_when_ready(port, broker_pid=broker_pid)
         os._exit(0)
+    os.waitpid(between, 0)
     os.execv(server, [server, "--config", str(settings)])  # noqa: S606 - no shell wanted
 
 
@@ -90,14 +94,14 @@ def _check_free(port: int) -> None:
             raise Unreachable(problem) from error
 
 
-def _tell_when_ready(port: int, *, parent: int) -> None:
-    """Wait in a process of its own until the MQTT port answers, then tell the service manager."""
+def _tell_when_ready(port: int, *, broker_pid: int) -> None:
+    """Wait until the MQTT port answers, then tell the service manager; not longer than it lives."""
     until_s = time.monotonic() + READY_S_MAX
-    while time.monotonic() < until_s and os.getppid() == parent:
+    while time.monotonic() < until_s and Path(f"/proc/{broker_pid}").exists():
         try:
             socket.create_connection((HOST, port), timeout=1).close()
         except OSError:
             time.sleep(0.02)
         else:
-            notify(MAINPID=str(parent), READY="1")
+            notify(MAINPID=str(broker_pid), READY="1")
             return

@@ -5,9 +5,9 @@ import os
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict
 
 from drivers import sdk
 from gateway.contract import settings
@@ -40,7 +40,7 @@ class KioskSettings(Settings):
     scale: Id
     reader: Id
     card_key: Path
-    fractions: Annotated[dict[str, Id], Field(min_length=1)]
+    fractions: dict[str, Id]
 
 
 class Config(Settings):
@@ -55,7 +55,7 @@ class Config(Settings):
     home_broker: str | None = None
     page: str | None = None
     samples_shared_since: date | None = None
-    device: Annotated[dict[Id, DeviceSettings], Field(min_length=1)]
+    device: dict[Id, DeviceSettings]
     kiosk: KioskSettings | None = None
 
 
@@ -88,6 +88,8 @@ def mistakes(tables: dict[str, Any]) -> Iterator[Mistake]:
     yield from _addresses(tables)
     devices = tables.get("device")
     devices = devices if isinstance(devices, dict) else {}
+    if "device" in tables and not devices:
+        yield Mistake(("device",), "no device at all", 'add [device.hall] with driver = "p1"')
     for name, device in devices.items():
         if isinstance(device, dict):
             yield from _device(name, device)
@@ -164,6 +166,9 @@ def _stable_name(port: str) -> str:
 
 
 def _kiosk(kiosk: dict[str, Any], devices: dict[str, Any]) -> Iterator[Mistake]:
+    if kiosk.get("fractions") == {}:
+        what = "no fraction has a tag, so nothing can be chosen"
+        yield Mistake(("kiosk", "fractions"), what, '"0A00F00001" = "glass"')
     for key in ("scale", "reader"):
         named = kiosk.get(key)
         if isinstance(named, str) and named not in devices:

@@ -1,0 +1,116 @@
+"""gateway.toml: every mistake in one run, each with its line and something to try."""
+
+from pathlib import Path
+
+import pytest
+
+from gateway import config
+from gateway.contract.errors import ConfigError
+
+KEY = "A" * 43
+
+GOOD = f"""\
+community = "zonstraat"
+gateway = "home-noor"
+bridge_key = "{KEY}"
+broker = "mqtt://127.0.0.1:1883"
+page = "127.0.0.1:7081"
+
+[device.hall]
+driver = "p1"
+port = "/dev/serial/by-id/usb-FTDI_1-port0"
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "gateway.toml"
+    path.write_text(text)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _known_drivers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("drivers.sdk.names", lambda: iter(["mtsics", "p1", "rdm6300"]))
+    device = type("Device", (), {"settings": ()})
+    monkeypatch.setattr("drivers.sdk.load", lambda _: device)
+
+
+def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
+    loaded = config.load(write(tmp_path, GOOD))
+    assert loaded.data == tmp_path / "data"
+    assert loaded.key == tmp_path / "gateway.key"
+
+
+def test_a_house_without_a_community_needs_no_broker(tmp_path: Path) -> None:
+    text = 'gateway = "home"\n[device.hall]\ndriver = "p1"\nport = "/dev/pts/3"\n'
+    assert config.load(write(tmp_path, text)).community is None
+
+
+def test_every_mistake_is_named_in_one_run_with_its_line(tmp_path: Path) -> None:
+    text = """\
+community = "Zonstraat!"
+gatway = "home-noor"
+bridge_key = "short"
+broker = "http://x"
+page = "everywhere"
+
+[device.hall]
+driver = "p2"
+port = "ttyUSB0"
+bauds = 9600
+
+[kiosk]
+scale = "scale"
+reader = "hall"
+card_key = "card.key"
+fractions = {}
+"""
+    with pytest.raises(ConfigError) as caught:
+        config.load(write(tmp_path, text))
+    told = {
+        (problem.where.partition("gateway.toml")[2], problem.what)
+        for problem in caught.value.problems
+    }
+    assert told == {
+        (" line 1: community", "'Zonstraat!' is no id: 1 to 40 of a-z, 0-9 and -"),
+        (" line 13: kiosk.scale", "no device is called 'scale'"),
+        (" line 16: kiosk.fractions", "no fraction has a tag, so nothing can be chosen"),
+        (" line 2: gatway", "unknown key 'gatway'"),
+        (" line 3: bridge_key", "'short' is not 32 bytes in base64url"),
+        (" line 4: broker", "'http://x' is not the address of an MQTT broker"),
+        (" line 5: page", "'everywhere' is not an address and a port"),
+        (" line 8: device.hall.driver", "no driver is called 'p2'"),
+        (" line 9: device.hall.port", "'ttyUSB0' is not the path of a serial port"),
+        (": gateway", "the key 'gateway' is missing"),
+    }
+
+
+def test_a_setting_that_the_driver_does_not_declare_is_unknown(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="unknown key 'bauds'"):
+        config.load(write(tmp_path, GOOD + "bauds = 9600\n"))
+
+
+@pytest.mark.parametrize("port", ["/dev/ttyUSB0", "/dev/ttyACM3"])
+def test_a_name_that_changes_by_plugging_is_refused(tmp_path: Path, port: str) -> None:
+    text = GOOD.replace("/dev/serial/by-id/usb-FTDI_1-port0", port)
+    with pytest.raises(ConfigError, match="may be another device after the next restart"):
+        config.load(write(tmp_path, text))
+
+
+def test_the_stable_name_is_given_where_one_leads_to_the_port(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_id = tmp_path / "by-id"
+    by_id.mkdir()
+    (by_id / "usb-FTDI_1-port0").symlink_to("/dev/ttyUSB0")
+    monkeypatch.setattr(config, "BY_ID", by_id)
+    text = GOOD.replace("/dev/serial/by-id/usb-FTDI_1-port0", "/dev/ttyUSB0")
+    with pytest.raises(ConfigError) as caught:
+        config.load(write(tmp_path, text))
+    assert caught.value.problems[0].try_ == f'port = "{by_id}/usb-FTDI_1-port0"'
+
+
+def test_a_community_needs_its_broker_and_the_hubs_key(tmp_path: Path) -> None:
+    text = "\n".join(line for line in GOOD.splitlines() if "bro" not in line and "KEY" not in line)
+    with pytest.raises(ConfigError, match="a community needs the key 'broker'"):
+        config.load(write(tmp_path, text))

@@ -1,0 +1,224 @@
+"""The journal: nothing accepted is lost, nothing leaves without a receipt."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gateway.contract import record, signed
+from gateway.contract.errors import ConfigError, UsageError
+from gateway.contract.keys import SigningKey
+from gateway.contract.record import GENESIS, QUARTER, Element
+from gateway.journal import EVIDENCE, KEPT_MS, PRIVATE, SAMPLES, Journal, ReceiptRefused, Tally
+from gateway.quarter import Moment
+
+NOON = 1_780_308_000_000
+KEY = SigningKey(bytes(32))
+
+
+def reopen(folder: Path, community: str | None = "zonstraat") -> Journal:
+    return Journal.open(folder, community=community, gateway="home", key=KEY, boot="b")
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    opened = reopen(tmp_path)
+    yield opened
+    opened.close()
+
+
+def at(ms: int) -> Moment:
+    return Moment(NOON + ms, ms, "synced")
+
+
+def put(journal: Journal, count: int = 1, *, kind: str = EVIDENCE, ms: int = 0) -> str:
+    for _ in range(count):
+        journal.append(kind, QUARTER, [Element(n="hall/x")], moment=at(ms))
+    journal.commit(at(ms))
+    return next(chain.chain for chain in journal.chains() if chain.kind == kind)
+
+
+def digest_of(journal: Journal, chain: str, seq: int) -> str:
+    return signed.digest(journal.records(chain, start=seq, limit=1)[0])
+
+
+def check_chain(records: list[bytes]) -> list[int]:
+    prev, numbers = GENESIS, []
+    for data in records:
+        document, got = record.parse(data)
+        assert document.by(KEY.public)
+        assert got.identity.prev == prev
+        prev = signed.digest(data)
+        numbers.append(got.identity.seq)
+    return numbers
+
+
+def test_records_are_numbered_signed_and_chained(journal: Journal) -> None:
+    chain = put(journal, 3)
+    assert check_chain(journal.records(chain, start=1, limit=9)) == [1, 2, 3]
+
+
+def test_a_chain_goes_on_after_a_restart(tmp_path: Path) -> None:
+    first = reopen(tmp_path)
+    chain = put(first, 2)
+    first.close()
+    second = reopen(tmp_path)
+    assert put(second) == chain
+    assert check_chain(second.records(chain, start=1, limit=9)) == [1, 2, 3]
+    second.close()
+
+
+def test_what_is_not_committed_is_not_there(tmp_path: Path) -> None:
+    first = reopen(tmp_path)
+    first.append(EVIDENCE, QUARTER, [], moment=at(0), boundary=("hall", NOON))
+    first.close()
+    second = reopen(tmp_path)
+    assert second.boundaries() == {}
+    assert second.tally() == Tally(0, 0, 0, 0)
+    second.close()
+
+
+def test_a_boundary_is_in_the_commit_of_its_record(journal: Journal) -> None:
+    journal.append(EVIDENCE, QUARTER, [], moment=at(0), boundary=("hall", NOON))
+    assert journal.boundaries() == {}
+    journal.commit(at(0))
+    assert journal.boundaries() == {"hall": NOON}
+
+
+def test_the_group_is_due_after_a_minute_of_domain_time(journal: Journal) -> None:
+    assert not journal.is_due(10**9)
+    journal.append(EVIDENCE, QUARTER, [], moment=at(1_000))
+    assert not journal.is_due(60_999)
+    assert journal.is_due(61_000)
+
+
+def test_a_receipt_delivers_and_the_sum_always_balances(journal: Journal) -> None:
+    chain = put(journal, 5)
+    assert journal.tally() == Tally(accepted=5, delivered=0, pending=5, expired=0)
+    journal.receipt(chain, 3, digest_of(journal, chain, 3))
+    assert journal.tally() == Tally(accepted=5, delivered=3, pending=2, expired=0)
+
+
+def test_a_hub_that_went_back_gets_its_records_again(journal: Journal) -> None:
+    chain = put(journal, 5)
+    journal.receipt(chain, 5, digest_of(journal, chain, 5))
+    journal.receipt(chain, 2, digest_of(journal, chain, 2))
+    assert journal.tally() == Tally(accepted=5, delivered=2, pending=3, expired=0)
+    assert len(journal.records(chain, start=3, limit=9)) == 3
+
+
+@pytest.mark.parametrize(
+    ("up_to", "digest", "why"),
+    [(2, "0" * 64, "differs"), (6, "0" * 64, "has no record 6"), (-1, "", "has no record -1")],
+)
+def test_a_receipt_that_does_not_fit_changes_nothing(
+    journal: Journal, up_to: int, digest: str, why: str
+) -> None:
+    chain = put(journal, 5)
+    with pytest.raises(ReceiptRefused, match=why):
+        journal.receipt(chain, up_to, digest)
+    assert journal.tally() == Tally(accepted=5, delivered=0, pending=5, expired=0)
+
+
+def test_receipted_evidence_is_kept_fourteen_days_and_pending_for_ever(journal: Journal) -> None:
+    chain = put(journal, 3)
+    journal.receipt(chain, 2, digest_of(journal, chain, 2))
+    put(journal, ms=KEPT_MS)
+    assert check_chain(journal.records(chain, start=1, limit=9)) == [1, 2, 3, 4]
+    put(journal, ms=KEPT_MS + 3_600_000)
+    (evidence,) = [c for c in journal.chains() if c.kind == EVIDENCE]
+    assert (evidence.first, evidence.last) == (3, 5)
+    assert journal.tally() == Tally(accepted=5, delivered=2, pending=3, expired=0)
+    with pytest.raises(ReceiptRefused, match="no longer held"):
+        journal.receipt(chain, 1, "0" * 64)
+
+
+def test_samples_that_may_not_leave_count_nowhere_and_go_after_fourteen_days(
+    journal: Journal,
+) -> None:
+    chain = put(journal, 2, kind=PRIVATE)
+    assert journal.tally() == Tally(0, 0, 0, 0)
+    put(journal, kind=PRIVATE, ms=KEPT_MS + 3_600_001)
+    assert len(journal.records(chain, start=1, limit=9)) == 1
+    with pytest.raises(ReceiptRefused, match="no shared chain"):
+        journal.receipt(chain, 1, "")
+
+
+def test_a_house_without_a_community_delivers_nothing(tmp_path: Path) -> None:
+    journal = reopen(tmp_path, community=None)
+    put(journal, 2)
+    assert journal.tally() == Tally(0, 0, 0, 0)
+    journal.close()
+
+
+def test_another_community_gets_chains_of_its_own(tmp_path: Path) -> None:
+    first = reopen(tmp_path)
+    chain = put(first, 2)
+    first.close()
+    second = reopen(tmp_path, community="dorp")
+    assert put(second) != chain
+    assert second.tally() == Tally(1, 0, 1, 0)
+    second.close()
+
+
+def test_a_second_writer_is_refused_and_told_who_writes(journal: Journal, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=f"process {os.getpid()}"):
+        reopen(tmp_path)
+
+
+def test_a_journal_of_a_newer_program_is_refused(tmp_path: Path) -> None:
+    opened = reopen(tmp_path)
+    opened._db.execute("PRAGMA user_version = 2")
+    opened.close()
+    with pytest.raises(ConfigError, match="schema 2, this program knows 1"):
+        reopen(tmp_path)
+
+
+def test_a_file_that_is_no_journal_is_named(tmp_path: Path) -> None:
+    (tmp_path / "journal.db").write_bytes(b"no database at all, but long enough" * 40)
+    with pytest.raises(ConfigError, match="the journal cannot be read"):
+        reopen(tmp_path)
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from tests.unit.test_gateway_journal import EVIDENCE, SAMPLES, put, reopen
+
+journal = reopen(Path(sys.argv[1]))
+while True:
+    put(journal, 7)
+    put(journal, 2, kind=SAMPLES)
+    print(journal.tally().accepted, flush=True)
+"""
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_was_accepted_is_there_after_sigkill(tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    accepted = 0
+    for _ in range(3):
+        with subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(tmp_path)],
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=Path(__file__).parents[2],
+        ) as writer:
+            assert writer.stdout
+            for _ in range(chance.randrange(1, 60)):
+                accepted = int(writer.stdout.readline())
+            writer.send_signal(signal.SIGKILL)
+            for line in writer.stdout:
+                accepted = int(line)
+    journal = reopen(tmp_path)
+    assert journal.tally().accepted >= accepted
+    for chain in journal.chains():
+        if chain.kind in {EVIDENCE, SAMPLES}:
+            numbers = check_chain(journal.records(chain.chain, start=1, limit=10**6))
+            assert numbers == list(range(1, chain.last + 1))
+    journal.close()

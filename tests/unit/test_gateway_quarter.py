@@ -1,0 +1,93 @@
+"""Which messages become boundary records and samples."""
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drivers.reading import Message, Reading
+from gateway.contract.record import Element
+from gateway.quarter import PACK_BYTES_MAX, QUARTER_MS, Moment, Quarters, Timed, packs, timed
+
+NOON = 1_780_308_000_000  # 2026-06-01T10:00:00Z, a boundary
+
+
+def meter(*readings: Reading) -> Message:
+    return Message(0, b"/x", readings)
+
+
+def moment(utc_ms: int | None) -> Moment:
+    return Moment(utc_ms, 5, "synced" if utc_ms else "unset")
+
+
+IMPORT = Reading("1-0:1.8.1", 4_426_000, "mWh", NOON)
+GAS = Reading("0-1:24.2.1", 107_000, "mL", NOON - 3_600_000)
+
+
+def test_the_meters_own_time_is_taken_within_five_minutes() -> None:
+    assert timed(meter(IMPORT), moment(NOON + 300_000)) == Timed(NOON, (IMPORT,), by_meter=True)
+
+
+def test_a_meter_clock_far_off_gives_the_time_of_receipt_and_a_doubt() -> None:
+    late = NOON + 300_001
+    assert timed(meter(IMPORT), moment(late)) == Timed(
+        late, (IMPORT._replace(at_ms=late, doubt="meter-clock"),), by_meter=False
+    )
+
+
+def test_an_unset_clock_believes_the_meter() -> None:
+    assert timed(meter(IMPORT), moment(None)) == Timed(NOON, (IMPORT,), by_meter=True)
+
+
+def test_nobody_has_a_time() -> None:
+    assert timed(meter(IMPORT._replace(at_ms=None)), moment(None)) is None
+
+
+def test_gas_keeps_its_own_older_stamp() -> None:
+    got = timed(meter(IMPORT, IMPORT, GAS), moment(NOON))
+    assert got is not None
+    assert got.readings[2].at_ms == NOON - 3_600_000
+    assert got.at_ms == NOON
+
+
+def test_scales_and_card_readers_make_no_boundary() -> None:
+    assert timed(meter(Reading("net", 5_000, "mg")), moment(NOON)) is None
+    assert timed(meter(Reading("card", "0A00F00001")), moment(NOON)) is None
+
+
+@given(st.lists(st.integers(0, 40 * QUARTER_MS), max_size=60), st.integers(0, 60))
+def test_each_boundary_is_recorded_once_whatever_the_restarts(steps: list[int], cut: int) -> None:
+    times = sorted(NOON + step for step in steps)
+    before = Quarters({})
+    made = [b for at in times[:cut] if (b := before.boundary("hall", at)) is not None]
+    after = Quarters({"hall": made[-1]} if made else {})
+    made += [b for at in times[cut:] if (b := after.boundary("hall", at)) is not None]
+    assert made == sorted({at // QUARTER_MS * QUARTER_MS for at in times})
+
+
+def test_a_telegram_of_just_before_the_boundary_makes_no_second_record() -> None:
+    quarters = Quarters({"hall": NOON})
+    assert quarters.boundary("hall", NOON - 1) is None
+    assert quarters.boundary("hall", NOON + 1) is None
+
+
+def test_a_boundary_of_a_clock_that_was_wrong_does_not_stop_the_records() -> None:
+    quarters = Quarters({"hall": NOON + 400 * QUARTER_MS})
+    assert quarters.boundary("hall", NOON) == NOON
+
+
+def test_one_sample_a_minute_and_a_record_at_fifteen() -> None:
+    quarters = Quarters({})
+    for second in range(0, 15 * 60, 10):
+        at_ms = NOON + second * 1000
+        quarters.sample("hall", Timed(at_ms, (IMPORT,), by_meter=True))
+    kept = quarters.samples("hall")
+    assert [sample.at_ms - NOON for sample in kept] == list(range(0, 900_000, 60_000))
+    assert quarters.samples("hall", all_of_them=True) == []
+
+
+@given(st.lists(st.integers(0, 30_000), max_size=9))
+def test_every_pack_fits_and_nothing_is_lost_on_the_way(lengths: list[int]) -> None:
+    elements = [Element(n=str(i), vs="x" * length) for i, length in enumerate(lengths)]
+    parts = list(packs(elements))
+    assert [one for part in parts for one in part] == elements
+    assert all(len(msgspec.json.encode(part)) <= PACK_BYTES_MAX + 2 for part in parts)
