@@ -128,6 +128,7 @@ def _publisher(house: House) -> Publisher:
         samples_shared=config.samples_shared_since is not None,
         birth=lambda: birth(house),
         health=lambda: health(house),
+        real_s=asyncio.get_running_loop().time,
     )
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import termios
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ CHUNK_BYTES = 4096
 # A stick that was pulled is back within seconds; a line that stays away is asked twice a minute.
 BACKOFF_S_MIN = 0.5
 BACKOFF_S_MAX = 30.0
+# Linux: Documentation/admin-guide/devices.txt, Unix98 pseudo-terminals.
+PTY_MAJORS = range(136, 144)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +92,7 @@ class SerialLine:
             case sdk.SetLine(line):
                 port.flush()
                 port.baudrate = line.baud
-                port.bytesize = int(line.frame[0])
-                port.parity = line.frame[1]
-                port.stopbits = int(line.frame[2])
+                port.bytesize, port.parity, port.stopbits = _frame(self._port, line)
 
     async def _read(self, port: serial.Serial) -> bytes | None:
         """The next bytes, None when the driver's last Wait has run out. Raises LineLost."""
@@ -137,19 +138,29 @@ def _write(port: serial.Serial, data: bytes) -> None:
 def open_port(path: str, line: sdk.Line) -> serial.Serial:
     """The port, opened for us alone. Raises LineLost with a reason that a person can use."""
     try:
+        bits, parity, stops = _frame(path, line)
         return serial.Serial(
             path,
             baudrate=line.baud,
-            bytesize=int(line.frame[0]),
-            parity=line.frame[1],
-            stopbits=int(line.frame[2]),
+            bytesize=bits,
+            parity=parity,
+            stopbits=stops,
             timeout=0,
             exclusive=True,
         )
+    except termios.error as error:
+        raise LineLost(f"it cannot do {line.baud} baud {line.frame}") from error
     except OSError as error:
         if error.errno in {errno.EAGAIN, errno.EBUSY} or "exclusively lock" in str(error):
             raise LineLost(f"held by {_holder(path)}; stop it there") from error
         raise LineLost(_reason(error)) from error
+
+
+def _frame(path: str, line: sdk.Line) -> tuple[int, str, int]:
+    """Data bits, parity, stop bits. A pseudo-terminal has bytes, no frame, and refuses others."""
+    if os.major(Path(path).stat().st_rdev) in PTY_MAJORS:
+        return 8, "N", 1
+    return int(line.frame[0]), line.frame[1], int(line.frame[2])
 
 
 def _reason(error: OSError) -> str:

@@ -41,8 +41,12 @@ class Publisher:
         samples_shared: bool,
         birth: Callable[[], dict[str, object]],
         health: Callable[[], dict[str, object]],
+        real_s: Callable[[], float],
     ) -> None:
-        """`birth` and `health` give what these topics say at the moment."""
+        """`birth` and `health` give what these topics say at the moment.
+
+        `real_s` is the real monotonic clock.
+        """
         self.forged = 0
         self.refused = 0
         self._journal = journal
@@ -52,6 +56,7 @@ class Publisher:
         self._kinds = {EVIDENCE, SAMPLES} if samples_shared else {EVIDENCE}
         self._birth = birth
         self._health = health
+        self._real_s = real_s
         self._wake = asyncio.Event()
         self._sent: dict[str, int] = {}
         self._progress_s: dict[str, float] = {}
@@ -73,7 +78,6 @@ class Publisher:
 
     async def run(self) -> None:
         """Publish for ever; ends only when cancelled."""
-        loop = asyncio.get_running_loop()
         health_at_s = 0.0
         while True:
             try:
@@ -87,16 +91,17 @@ class Publisher:
             try:
                 for chain in self._journal.chains():
                     if chain.kind in self._kinds:
-                        await self._send(chain, now_s=loop.time())
-                if loop.time() >= health_at_s:
-                    health_at_s = loop.time() + HEALTH_S
+                        await self._send(chain)
+                if self._real_s() >= health_at_s:
+                    health_at_s = self._real_s() + HEALTH_S
                     payload = to_json(self._health())
                     await self.link.publish(self._topic("health"), payload, qos=0, retain=True)
             except LinkDown:
                 continue  # the link logs it, and on_up goes back to the last receipt
 
-    async def _send(self, chain: Chain, *, now_s: float) -> None:
+    async def _send(self, chain: Chain) -> None:
         """Fill the window of one chain; go back to the last receipt when nothing came of it."""
+        now_s = self._real_s()
         sent = max(self._sent.get(chain.chain, 0), chain.receipted)
         if sent > chain.receipted and now_s - self._progress_s[chain.chain] > RESEND_S:
             sent = chain.receipted
@@ -140,7 +145,7 @@ class Publisher:
             log.warning("hub_went_back", chain=chain.chain, from_seq=chain.receipted + 1)
             self._sent[chain.chain] = chain.receipted
         if chain.receipted != before[chain.chain]:
-            self._progress_s[chain.chain] = asyncio.get_running_loop().time()
+            self._progress_s[chain.chain] = self._real_s()
             self._wake.set()
 
     async def _on_up(self) -> None:
