@@ -54,7 +54,7 @@ def configure_log() -> None:
 
 
 def main() -> None:
-    """Run one command; exit 0 good, 1 found something, 2 wrong use, 3 configuration, 4 unreachable."""
+    """Run one command. Exit 0 good, 1 found something, 2 wrong use, 3 configuration, 4 silence."""
     configure_log()
     try:
         code = build()()

@@ -50,7 +50,7 @@ def test_untouched_books_are_verified(street):
 # Each a statement that somebody might type into the sqlite3 tool, and what verify says of it.
 TAMPERINGS = {
     "a byte of a record": (
-        "UPDATE record SET data = CAST(replace(data, '\"v\":900', '\"v\":910') AS BLOB) WHERE seq = 3",
+        "UPDATE record SET data = CAST(replace(data, ':900', ':910') AS BLOB) WHERE seq = 3",
         "its signature is not its gateway's",
         "record home/evidence-000000000001/3",
     ),

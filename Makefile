@@ -1,0 +1,53 @@
+# `make demo` and `make test` do all the set-up themselves: Debian 12 or 64-bit Raspberry Pi OS
+# with python3, python3-venv, make and git.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= python3
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PIP_VERSION := 26.3
+ARGS ?=
+
+.PHONY: help demo test check bench soak format clean
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
+
+$(VENV)/run.stamp: pyproject.toml constraints.txt
+	@echo "setting up $(VENV) …" >&2
+	@$(PYTHON) -m venv $(VENV) >&2
+	@$(PIP) install pip==$(PIP_VERSION) >&2
+	@$(PIP) install -c constraints.txt -e '.[bridge,page,embedded,fast]' >&2
+	@touch $@
+
+$(VENV)/test.stamp: $(VENV)/run.stamp
+	@echo "adding the tools of the tests …" >&2
+	@$(PIP) install -c constraints.txt -e '.[bridge,page,embedded,fast]' --group test >&2
+	@touch $@
+
+demo: $(VENV)/run.stamp ## a village without hardware; ARGS="--once --seed 7 --json"
+	@$(BIN)/meterkast demo $(ARGS)
+
+test: check ## everything, with real brokers and a real browser
+	@tests/system/real-parts
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/test.stamp ## format, lint, types and import rules
+	@$(BIN)/ruff format --check --quiet . || { echo "try: make format"; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+bench: $(VENV)/test.stamp ## ratios against peers and limits, measured in one run
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+soak: $(VENV)/test.stamp ## long runs
+	@$(BIN)/python -m pytest -m soak --timeout 0 $(ARGS)
+
+format: $(VENV)/test.stamp ## put the code into its form
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix --quiet .
+
+clean: ## take away what the targets made
+	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

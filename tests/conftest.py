@@ -1,0 +1,22 @@
+"""What every test may ask for, and how a missing real part is dealt with."""
+
+import os
+import shutil
+from collections.abc import Callable
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def part() -> Callable[[str], str]:
+    """The path of a real program. Missing: a skip that names it, and a failure where CI=true."""
+
+    def find(program: str) -> str:
+        path = shutil.which(program) or shutil.which(program, path="/usr/sbin:/usr/local/sbin")
+        if path is None:
+            if os.environ.get("CI") == "true":
+                pytest.fail(f"{program} is not installed")
+            pytest.skip(f"{program} is not installed (see tests/system/real-parts)")
+        return path
+
+    return find
