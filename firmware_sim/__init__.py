@@ -1,1 +1,1 @@
-"""Devices that do not exist: encoders from the specifications, line faults, a village with a true answer."""
+"""Devices that do not exist: encoders from the specifications, a village with a true answer."""

@@ -1,0 +1,149 @@
+"""Do the books agree with what really happened? Reckoned apart from the books, in exact fractions.
+
+Pure: takes the village's truth and what `meterkast ledger` and `verify` printed, gives per member
+both sides and the differences in sentences.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+from math import floor
+from typing import Any, NamedTuple
+
+from firmware_sim import street
+from firmware_sim.truth import Bag, Day
+
+Steps = Mapping[tuple[str, str, int], Mapping[str, int]]
+ENERGY, WASTE = "sun", "waste"
+RATES = {kind.id: kind.credit_per_kg for kind in street.FRACTIONS}
+
+
+class Books(NamedTuple):
+    """What the books say of a day: a statement per member, what is held, and `verify`."""
+
+    statements: Mapping[str, Any]
+    held: list[Any]
+    verify: Mapping[str, Any]
+
+
+def _floor(amount: Fraction, cap: Fraction) -> Decimal:
+    """Down to the last unit of the asset, and no more than the cap; one floor per day."""
+    one = 10**street.SCALE_OF_CREDIT
+    return Decimal(floor(min(amount, cap) * one)).scaleb(-street.SCALE_OF_CREDIT)
+
+
+def sun_credit(exported_wh: int) -> Decimal:
+    """
+    >>> sun_credit(15_718)
+    Decimal('15.718000')
+    """
+    return _floor(Fraction(exported_wh, 1000) * street.SUN_CREDIT_PER_KWH, street.SUN_CAP_PER_DAY)
+
+
+def waste_credit(mg_by_fraction: Mapping[str, int]) -> Decimal:
+    """
+    >>> waste_credit({"textile": 1_000_000})
+    Decimal('0.083333')
+    """
+    earned = (RATES[name] * Fraction(mg, 1_000_000) for name, mg in mg_by_fraction.items())
+    return _floor(sum(earned, Fraction(0)), street.WASTE_CAP_PER_DAY)
+
+
+def brought(bags: list[Bag], member: str) -> dict[str, int]:
+    """Milligrams by fraction that the scale showed for this member's bags."""
+    mg: Counter[str] = Counter()
+    for bag in bags:
+        if bag.member == member:
+            mg[bag.fraction] += bag.shown_mg
+    return dict(mg)
+
+
+class Account(NamedTuple):
+    """One member's day: what the books have measured and credited, and what is true."""
+
+    member: str
+    name: str
+    measured: dict[str, Any]
+    credited: dict[str, str]
+    truth: dict[str, str]
+    agrees: bool
+
+
+def account(member: street.Member, statement: Mapping[str, Any], day: Day) -> Account:
+    lines = {line["rule"]: line for line in statement["lines"]}
+    exported_wh = day.exported_wh.get(member.id, 0)
+    mg = brought(day.bags, member.id)
+    measured = {
+        "exported_mWh": sum(lines[ENERGY]["quantity"].values()) if ENERGY in lines else 0,
+        "waste_mg": lines[WASTE]["quantity"] if WASTE in lines else {},
+    }
+    credited = {line["asset"]: line["credit"] for line in lines.values()}
+    true = {"ENERGY": str(sun_credit(exported_wh)), "WASTE": str(waste_credit(mg))}
+    agrees = (
+        measured == {"exported_mWh": exported_wh * 1000, "waste_mg": mg}
+        and {name: Decimal(credit) for name, credit in credited.items()}
+        == {name: Decimal(credit) for name, credit in true.items()}
+        and all(line["settled"] for line in lines.values())
+    )
+    return Account(member.id, member.name, measured, credited, true, agrees)
+
+
+def differences(day: Day, books: Books, steps: Steps) -> Iterator[str]:
+    """Every disagreement in a sentence; nothing where the books equal the truth."""
+    if not books.verify.get("verified"):
+        where, what = books.verify.get("where"), books.verify.get("what")
+        yield f"verify says that the books differ: {what} ({where})"
+    for member in street.MEMBERS:
+        found = account(member, books.statements[member.id], day)
+        if not found.agrees:
+            yield (
+                f"{member.id}: measured {found.measured}, credited {found.credited};"
+                f" the truth is {day.exported_wh.get(member.id, 0)} Wh exported,"
+                f" {brought(day.bags, member.id)} mg brought, credit {found.truth}"
+            )
+    for member in street.MEMBERS:
+        for reading in books.statements[member.id]["readings"]:
+            yield from _reading(reading, steps)
+    yield from _bags(day, books)
+
+
+def utc_ms(text: str) -> int:
+    return round(datetime.fromisoformat(text).timestamp() * 1000)
+
+
+def _reading(reading: Mapping[str, Any], steps: Steps) -> Iterator[str]:
+    register, at = reading["register"], reading["at"]
+    shown = steps.get((reading["gateway"], reading["device"], utc_ms(at)), {}).get(register)
+    if shown != reading["value"]:
+        yield (
+            f"{reading['gateway']}/{reading['device']} {register} at {at} is {reading['value']}"
+            f" in the books; the meter showed {shown}"
+        )
+
+
+def _bags(day: Day, books: Books) -> Iterator[str]:
+    """Every bag accepted on the screen is in the books once, with its owner, and no other is."""
+    rows = [
+        (member, deposit)
+        for member, statement in [*books.statements.items(), ("", {"deposits": books.held})]
+        for deposit in statement["deposits"]
+    ]
+    kept = {(deposit["id"], member): deposit for member, deposit in rows}
+    times = Counter(deposit["id"] for _, deposit in rows)
+    for bag in day.bags:
+        deposit = kept.get((bag.deposit, bag.member))
+        who = bag.member or "an unknown card"
+        if deposit is None or times[bag.deposit] != 1:
+            yield f"deposit {bag.deposit} of {who} is {times[bag.deposit]} times in the books"
+            continue
+        state = "credited" if bag.member else "held"
+        said = (deposit["net_mg"], deposit["fraction"], deposit["state"], utc_ms(deposit["at"]))
+        if said != (bag.shown_mg, bag.fraction, state, bag.at_ms) or bag.net_mg != bag.shown_mg:
+            yield (
+                f"deposit {bag.deposit} of {who} is {said} in the books;"
+                f" the truth is {(bag.shown_mg, bag.fraction, state, bag.at_ms)}"
+            )
+    for deposit_id in times.keys() - {bag.deposit for bag in day.bags}:
+        yield f"deposit {deposit_id} is in the books and was never accepted on the screen"

@@ -1,0 +1,218 @@
+"""Folders, keys and files of the street, made with the commands that anybody would use."""
+
+import asyncio
+import csv
+import json
+import socket
+import sysconfig
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from firmware_sim import street
+from gateway.contract.errors import PeopleError, Problem
+from gateway.contract.keys import SigningKey
+
+METERKAST = Path(sysconfig.get_path("scripts")) / "meterkast"
+HOST = "127.0.0.1"
+HUB_PORT = 7080
+
+
+class Premises(NamedTuple):
+    """Where everything is: the folder, the broker's address, and the port of each page."""
+
+    folder: Path
+    broker: str
+    pages: dict[str, int]
+
+    @property
+    def hub(self) -> Path:
+        return self.folder / "hub"
+
+    @property
+    def config(self) -> Path:
+        return self.hub / "bridge.toml"
+
+    def gateway(self, name: str) -> Path:
+        return self.folder / name / "gateway.toml"
+
+    def page(self, name: str, path: str) -> str:
+        return f"http://{HOST}:{self.pages[name]}{path}"
+
+
+def gateways() -> tuple[str, ...]:
+    return (*(home.gateway for home in street.HOMES), street.POINT)
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on now; held together so that they differ."""
+    trials = [socket.socket() for _ in range(count)]
+    try:
+        for trial in trials:
+            trial.bind((HOST, 0))
+        return [int(trial.getsockname()[1]) for trial in trials]
+    finally:
+        for trial in trials:
+            trial.close()
+
+
+async def meterkast(*arguments: str, environment: dict[str, str]) -> str:
+    """What the command prints. Raises PeopleError with what it said instead."""
+    process = await asyncio.create_subprocess_exec(
+        str(METERKAST),
+        *arguments,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=environment,
+    )
+    try:
+        said, complained = await process.communicate()
+    except asyncio.CancelledError:
+        process.kill()
+        await process.wait()
+        raise
+    # 1 means that something was found, and what that is stands on stdout.
+    if process.returncode and not (process.returncode == 1 and said):
+        what = f"exit code {process.returncode}:\n{complained.decode('utf-8', 'replace').strip()}"
+        command = f"meterkast {' '.join(arguments)}"
+        raise PeopleError(Problem(what, command, "run it by hand"))
+    return said.decode()
+
+
+async def found(premises: Premises, *, environment: dict[str, str]) -> dict[str, str]:
+    """Found the community and write all files; gives each gateway's public key."""
+    page = f"{HOST}:{premises.pages['bridge']}"
+    arguments = ["--community", street.COMMUNITY, "--broker", premises.broker, "--page", page]
+    said = await meterkast(
+        "hub", "init", str(premises.hub), *arguments, "--json", environment=environment
+    )
+    bridge_key: str = json.loads(said)["bridge_key"]
+    (premises.hub / "policy.toml").write_text(policy_toml(), "utf-8")
+    write_members(premises.folder / "members.csv")
+    keys = {}
+    for name in gateways():
+        path = premises.gateway(name)
+        path.parent.mkdir(parents=True)
+        path.write_text(gateway_toml(premises, name, bridge_key=bridge_key), "utf-8")
+        # What `meterkast enrol` does, without starting a program for each.
+        keys[name] = SigningKey.create(path.parent / "gateway.key").public.x
+    card_key = premises.folder / street.POINT / "card.key"
+    card_key.write_bytes((premises.hub / "card.key").read_bytes())
+    card_key.chmod(0o600)
+    return keys
+
+
+async def admit(premises: Premises, keys: dict[str, str], *, environment: dict[str, str]) -> None:
+    """What a steward does at the hub: admit the gateways, add the members, set the rules."""
+    config = ("--config", str(premises.config))
+    admitted = [f"{name}={key}" for name, key in keys.items()]
+    await asyncio.gather(
+        meterkast("hub", "admit", *config, *admitted, environment=environment),
+        meterkast(
+            "member",
+            "import",
+            str(premises.folder / "members.csv"),
+            *config,
+            environment=environment,
+        ),
+        meterkast(
+            "policy",
+            "activate",
+            str(premises.hub / "policy.toml"),
+            *config,
+            environment=environment,
+        ),
+    )
+
+
+def _toml(value: Any) -> str:
+    """A string as TOML writes it: JSON's escapes are among TOML's."""
+    return json.dumps(str(value), ensure_ascii=False)
+
+
+def gateway_toml(premises: Premises, name: str, *, bridge_key: str) -> str:
+    ports = premises.folder / "ports"
+    lines = [
+        f"community = {_toml(street.COMMUNITY)}",
+        f"gateway = {_toml(name)}",
+        'data = "data"',
+        'key = "gateway.key"',
+        f"bridge_key = {_toml(bridge_key)}",
+        f"broker = {_toml(premises.broker)}",
+        f'page = "{HOST}:{premises.pages[name]}"',
+    ]
+    if name == street.POINT:
+        lines += [
+            "",
+            "[device.scale]",
+            'driver = "mtsics"',
+            f"port = {_toml(ports / 'scale')}",
+            "",
+            "[device.reader]",
+            'driver = "rdm6300"',
+            f"port = {_toml(ports / 'reader')}",
+            "",
+            "[kiosk]",
+            'scale = "scale"',
+            'reader = "reader"',
+            'card_key = "card.key"',
+            "",
+            "[kiosk.fractions]",
+            *(f'"{kind.tag}" = "{kind.id}"' for kind in street.FRACTIONS),
+        ]
+    else:
+        home = next(home for home in street.HOMES if home.gateway == name)
+        lines += [
+            "",
+            f"[device.{street.METER}]",
+            'driver = "p1"',
+            f"port = {_toml(ports / home.port)}",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def policy_toml() -> str:
+    """The street's rules, from its data."""
+    credit = f'unit = "credit"\nscale = {street.SCALE_OF_CREDIT}\nkind = "credit"\n'
+    kinds = "".join(
+        f'[fractions.{kind.id}]\neuralcode = "{kind.euralcode}"\nunit = "kg"\n'
+        f"nl = {_toml(kind.nl)}\nen = {_toml(kind.en)}\n\n"
+        for kind in street.FRACTIONS
+    )
+    rates = "".join(
+        f'{kind.id} = {{ credit = "{kind.credit_per_kg}", per = "1 kg" }}\n'
+        for kind in street.FRACTIONS
+    )
+    return (
+        f'community = "{street.COMMUNITY}"\n'
+        f"valid_from = {street.DAY}\n"
+        'time_zone = "Europe/Amsterdam"\n\n'
+        f"[assets.ENERGY]\n{credit}\n[assets.WASTE]\n{credit}\n{kinds}"
+        '[[rules]]\nid = "sun"\nrule = "energy_exported"\nversion = 1\nasset = "ENERGY"\n'
+        'registers = ["1-0:2.8.1", "1-0:2.8.2"]\n'
+        f'credit = "{street.SUN_CREDIT_PER_KWH}"\nper = "1 kWh"\n'
+        f'cap_per_day = "{street.SUN_CAP_PER_DAY}"\n\n'
+        '[[rules]]\nid = "waste"\nrule = "waste_deposited"\nversion = 1\nasset = "WASTE"\n'
+        f'cap_per_day = "{street.WASTE_CAP_PER_DAY}"\n[rules.rates]\n{rates}'
+    )
+
+
+def write_members(path: Path) -> None:
+    homes = {home.member: home for home in street.HOMES}
+    with path.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(("member", "name", "gateway", "device", "serial", "card"))
+        for member in street.MEMBERS:
+            home = homes.get(member.id)
+            meter = (home.gateway, street.METER, home.house.meter.serial) if home else ("", "", "")
+            rows.writerow((member.id, member.name, *meter, member.card))

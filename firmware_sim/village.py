@@ -1,0 +1,325 @@
+"""The village in one process: two meters, the recycling point's scale and reader, and the clock.
+
+`python -m firmware_sim.village --dir DIR --point URL`. Events are lines of JSON on stdout. On stdin
+`go` lets time pass, `hold` stops it, `stop` (or the end of the file) ends the village.
+Time also stands still while somebody is at the recycling point, and while a meter's port is not
+read because its gateway is down: the clock never runs ahead of the telegrams.
+"""
+
+import argparse
+import asyncio
+import http.client
+import json
+import signal
+import sys
+import time
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import msgspec
+
+from firmware_sim import mtsics, people, street, truth
+from firmware_sim.household import STEP_MS, Household, local_midnight_ms
+from firmware_sim.p1 import Shown, telegram
+from firmware_sim.rdm6300 import Reader
+from firmware_sim.terminal import Terminal
+from gateway.contract.notify import notify
+
+# The day in some twenty seconds; or, to be watched, 240 times as fast as life.
+STEP_S_FAST = 0.0022
+STEP_S_WATCHED = STEP_MS / 1000 / 240
+MINUTE_MS = 60_000
+# The evening before begins the day's first quarter-hour; the last one is evidenced after midnight.
+EVENING_MS = 10 * MINUTE_MS
+AFTER_MS = 16 * MINUTE_MS
+# Whoever watches does not want to wait for the first sun.
+MORNING_MS = 6 * 60 * MINUTE_MS
+LOOK_S = 0.04
+
+
+def say(event: str, **facts: Any) -> None:
+    """One line of JSON on stdout."""
+    print(json.dumps({"event": event, **facts}, ensure_ascii=False), flush=True)
+
+
+def real_ms() -> int:
+    return time.monotonic_ns() // 1_000_000
+
+
+def get_json(url: str, *, timeout_s: float) -> Any:
+    """What this loopback address answers, None where nobody does."""
+    parts = urlsplit(url)
+    assert parts.hostname
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout_s)
+    try:
+        connection.request("GET", parts.path)
+        answer = connection.getresponse()
+        return json.loads(answer.read()) if answer.status == http.client.OK else None
+    except (OSError, http.client.HTTPException, ValueError):
+        return None
+    finally:
+        connection.close()
+
+
+class Clock:
+    """The file that is the time of the village for every process of it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._beside = path.with_name(path.name + ".new")
+
+    def show(self, at_ms: int) -> None:
+        self._beside.write_text(str(at_ms), "ascii")
+        self._beside.replace(self._path)
+
+
+class Point:
+    """The recycling point's devices, and the person who stands there."""
+
+    def __init__(self, ports: Path, *, url: str) -> None:
+        self._scale_port = Terminal(ports / "scale")
+        self._reader_port = Terminal(ports / "reader")
+        self._plate = mtsics.Plate(street.SCALE)
+        self._scale = mtsics.Terminal(street.SCALE, self._plate)
+        self._reader = Reader()
+        self._url = url
+        self._seen: set[str] = set()
+
+    async def serve(self) -> None:
+        """Answer the scale's commands and repeat the card that is held; ends when cancelled."""
+        asyncio.get_running_loop().add_reader(self._scale_port.device_end, self._hear_scale)
+        while True:
+            self._scale_port.write(self._scale.ticks(real_ms()))
+            # Nobody listens while the last frame lies unread; a wire keeps nothing for later.
+            if not self._reader_port.unread():
+                self._reader_port.write(self._reader.sends(real_ms()))
+            await asyncio.sleep(0.02)
+
+    def _hear_scale(self) -> None:
+        self._scale_port.write(self._scale.hears(self._scale_port.read(), now_ms=real_ms()))
+
+    async def receive(self, visit: street.Visit) -> truth.Bag:
+        """See a visitor through until the bag was accepted."""
+        tag = next(kind.tag for kind in street.FRACTIONS if kind.id == visit.fraction)
+        person = people.Person(visit, tag=tag, seen=self._seen)
+        while True:
+            now = await asyncio.to_thread(get_json, self._url, timeout_s=2)
+            for act in person.looks(people.screen_of(now), now_ms=real_ms()):
+                self._do(act, visit)
+                if isinstance(act, people.Leave):
+                    self._seen.add(act.deposit.id)
+                    return truth.bag(visit, act.deposit)
+            await asyncio.sleep(LOOK_S)
+
+    def _do(self, act: people.Act, visit: street.Visit) -> None:
+        match act:
+            case people.Hold(number):
+                self._reader.hold(number)
+            case people.TakeAway():
+                self._reader.take_away()
+                self._reader_port.forget()
+            case people.Put(mass_mg, moved_ms):
+                self._plate.put(mass_mg, now_ms=real_ms(), moved_ms=moved_ms)
+            case people.Lift():
+                self._plate.put(0, now_ms=real_ms())
+            case people.Grumble(why):
+                say("bag_again", member=visit.member, fraction=visit.fraction, why=why)
+            case people.Leave():
+                pass
+
+    def close(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._scale_port.device_end)
+        self._scale_port.close()
+        self._reader_port.close()
+
+
+class Living(NamedTuple):
+    """A household and the port of its meter."""
+
+    home: street.Home
+    household: Household
+    port: Terminal
+
+
+class Village:
+    """Moves everything on, step by step; `go` is set while time may pass."""
+
+    def __init__(self, folder: Path, *, seed: int, once: bool, point_url: str) -> None:
+        self.go = asyncio.Event()
+        self._folder = folder
+        self._seed = seed
+        self._once = once
+        self._at_ms = local_midnight_ms(street.DAY) - EVENING_MS
+        ports = folder / "ports"
+        self.point = Point(ports, url=point_url)
+        self._living = [
+            Living(
+                home,
+                Household(home.house, seed=seed, start_ms=self._at_ms),
+                Terminal(ports / home.port),
+            )
+            for home in street.HOMES
+        ]
+        # A village without end would fill the disk with its steps.
+        self._steps = truth.Steps(folder / "truth.jsonl") if once else None
+        self._clock = Clock(folder / "clock")
+        self._clock.show(self._at_ms)
+        self._day = street.DAY
+        self._begin: dict[str, Shown] = self._shown()
+        self._bags: list[truth.Bag] = []
+        self._visits = [*street.visits(seed, street.DAY)]
+        self._giving: set[str] = set()
+        self.days: list[truth.Day] = []
+
+    def _shown(self) -> dict[str, Shown]:
+        return {one.home.member: one.household.shown() for one in self._living}
+
+    async def live(self) -> None:
+        """Step after step; with `once` until the day's last quarter-hour is evidenced."""
+        watched_ms = local_midnight_ms(street.DAY) + MORNING_MS
+        last_ms = local_midnight_ms(street.DAY + timedelta(days=1)) + AFTER_MS
+        next_s = time.monotonic()
+        while True:
+            await self.go.wait()
+            await self._print_telegrams()
+            self._clock.show(self._at_ms)
+            self._tell()
+            if self._once and self._at_ms == last_ms:
+                break
+            while self._visits and self._visits[0].at_ms <= self._at_ms:
+                await self._receive(self._visits.pop(0))
+            is_fast = self._once or self._at_ms < watched_ms
+            step_s = STEP_S_FAST if is_fast else STEP_S_WATCHED
+            next_s = max(next_s + step_s, time.monotonic() - 0.05)
+            await asyncio.sleep(max(0.0, next_s - time.monotonic()))
+            self._at_ms += STEP_MS
+            for one in self._living:
+                one.household.step()
+        await self._until_read()
+        if self._steps:
+            self._steps.close()
+
+    async def _print_telegrams(self) -> None:
+        """Every meter's telegram of this step, once the one before has been read."""
+        await self._until_read()
+        for one in self._living:
+            shown = one.household.shown()
+            if self._steps:
+                self._steps.write(one.home.member, shown)
+            data = telegram(one.home.house.meter, shown)
+            while data:
+                data = data[one.port.write(data) :]
+                if data:
+                    await asyncio.sleep(0.001)
+
+    async def _until_read(self) -> None:
+        while any(one.port.unread() for one in self._living):
+            await asyncio.sleep(0.001)
+
+    async def _receive(self, visit: street.Visit) -> None:
+        facts = {"member": visit.member, "fraction": visit.fraction, "at_ms": self._at_ms}
+        say("visit", **facts, mass_mg=visit.mass_mg)
+        bag = await self.point.receive(visit)
+        self._bags.append(bag)
+        say("accepted", **facts, deposit=bag.deposit, net_mg=bag.net_mg)
+
+    def _tell(self) -> None:
+        """What there is to say of this moment, and the day's sums when one is over."""
+        for one in self._living:
+            self._tell_of_sun(one)
+        if self._at_ms % (60 * MINUTE_MS) == 0:
+            say("hour", at_ms=self._at_ms)
+        tomorrow = self._day + timedelta(days=1)
+        if self._at_ms == local_midnight_ms(self._day):
+            self._begin = self._shown()
+            say("day_begins", day=self._day.isoformat(), at_ms=self._at_ms)
+        elif self._at_ms == local_midnight_ms(tomorrow):
+            self._end_day(tomorrow)
+        if self.days and self._at_ms == local_midnight_ms(self._day) + AFTER_MS:
+            say("day_over", **msgspec.to_builtins(self.days[-1]))
+
+    def _tell_of_sun(self, one: Living) -> None:
+        member, shown = one.home.member, one.household.shown()
+        if shown.export_w > 300 and member not in self._giving:
+            self._giving.add(member)
+            say("gives", member=member, watts=shown.export_w, at_ms=self._at_ms)
+        elif shown.import_w > 100 and not one.household.solar_w and member in self._giving:
+            self._giving.remove(member)
+            say("sun_down", member=member, at_ms=self._at_ms)
+
+    def _end_day(self, tomorrow: date) -> None:
+        end = self._shown()
+        day = truth.day_of(self._day.isoformat(), self._begin, end, self._bags)
+        self.days = [*self.days[-30:], day]
+        self._day, self._begin, self._bags = tomorrow, end, []
+        self._visits = [] if self._once else [*street.visits(self._seed, tomorrow)]
+        (self._folder / "truth.json").write_bytes(msgspec.json.format(msgspec.json.encode(day)))
+        say("day_begins", day=tomorrow.isoformat(), at_ms=self._at_ms)
+
+    def close(self) -> None:
+        self.point.close()
+        for one in self._living:
+            one.port.close()
+        if self._steps:
+            self._steps.close()
+
+
+async def obey(village: Village) -> None:
+    """Follow the words on stdin until `stop` or its end."""
+    reader = asyncio.StreamReader()
+    loop = asyncio.get_running_loop()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    while line := await reader.readline():
+        match line.decode("utf-8", "replace").strip():
+            case "go":
+                village.go.set()
+            case "hold":
+                village.go.clear()
+            case "stop":
+                return
+
+
+async def run(folder: Path, *, seed: int, once: bool, point_url: str) -> None:
+    village = Village(folder, seed=seed, once=once, point_url=point_url)
+    devices = asyncio.create_task(village.point.serve())
+    orders = asyncio.create_task(obey(village))
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, orders.cancel)
+    life = asyncio.create_task(village.live())
+    say("ready", clock=str(folder / "clock"))
+    notify(READY="1", STATUS="The meters are there; time stands still")
+    try:
+        await asyncio.wait({devices, orders, life}, return_when="FIRST_COMPLETED")
+        if life.done():
+            life.result()
+            say("over")
+            await orders
+        elif devices.done():
+            devices.result()
+    finally:
+        for task in (devices, orders, life):
+            task.cancel()
+        await asyncio.gather(devices, orders, life, return_exceptions=True)
+        village.close()
+
+
+def main() -> None:
+    """The command line of `python -m firmware_sim.village`."""
+    parser = argparse.ArgumentParser(prog="firmware_sim.village", description=__doc__)
+    parser.add_argument("--dir", type=Path, required=True, help="where ports, clock and truth go")
+    parser.add_argument("--point", required=True, help="the recycling point's /api/now")
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--once", action="store_true", help="one day, as fast as it can be read")
+    given = parser.parse_args()
+    given.dir.mkdir(parents=True, exist_ok=True)
+    try:
+        asyncio.run(
+            run(given.dir.resolve(), seed=given.seed, once=given.once, point_url=given.point)
+        )
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()
