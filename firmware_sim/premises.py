@@ -116,23 +116,13 @@ async def admit(premises: Premises, keys: dict[str, str], *, environment: dict[s
     """What a steward does at the hub: admit the gateways, add the members, set the rules."""
     config = ("--config", str(premises.config))
     admitted = [f"{name}={key}" for name, key in keys.items()]
+    members, policy = str(premises.folder / "members.csv"), str(premises.hub / "policy.toml")
     await asyncio.gather(
         meterkast("hub", "admit", *config, *admitted, environment=environment),
-        meterkast(
-            "member",
-            "import",
-            str(premises.folder / "members.csv"),
-            *config,
-            environment=environment,
-        ),
-        meterkast(
-            "policy",
-            "activate",
-            str(premises.hub / "policy.toml"),
-            *config,
-            environment=environment,
-        ),
+        meterkast("policy", "activate", policy, *config, environment=environment),
     )
+    # A meter can be fitted only at a gateway that has been admitted.
+    await meterkast("member", "import", members, *config, environment=environment)
 
 
 def _toml(value: Any) -> str:
