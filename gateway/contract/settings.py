@@ -8,7 +8,8 @@ import re
 import tomllib
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, TypeVar, get_args, get_origin
+from types import NoneType, UnionType
+from typing import Annotated, Any, NamedTuple, TypeVar, Union, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
@@ -96,14 +97,19 @@ def _lines(text: str) -> dict[Path_, int]:
     table: Path_ = ()
     for number, line in enumerate(text.splitlines(), start=1):
         if match := _TABLE.match(line):
-            table = tuple(part.strip("\"' ") for part in match[2].split("."))
+            table = ()
+            for part in match[2].split("."):
+                table = (*table, part.strip("\"' "))
+                if table in counts and not match[1]:
+                    table = (*table, counts[table])
             if match[1]:
                 counts[table] = counts.get(table, -1) + 1
                 table = (*table, counts[table])
             found.setdefault(table, number)
         elif match := _KEY.match(line):
             key = tuple(part.strip("\"'") for part in match[1].split("."))
-            found.setdefault((*table, *key), number)
+            for length in range(1, len(key) + 1):
+                found.setdefault((*table, *key[:length]), number)
     return found
 
 
@@ -114,7 +120,8 @@ def _where(path: Path_, *, lines: dict[Path_, int], name: str) -> str:
         line = lines.get(known)
         known = known[:-1]
     shown = ".".join(str(part) for part in path)
-    return f"{name} line {line}: {shown}" if line else f"{name}: {shown}"
+    place = f"{name} line {line}" if line else name
+    return f"{place}: {shown}" if shown else place
 
 
 def _problem(
@@ -137,21 +144,21 @@ def _problem(
 
 
 def _keys_at(model: type[BaseModel], path: Path_) -> set[str]:
-    """The keys known at a path: walks the fields of nested tables."""
+    """The keys known at a path: walks the fields of nested tables, through lists and dicts."""
     here: Any = model
     for part in path:
         if isinstance(here, type) and issubclass(here, BaseModel):
             field = here.model_fields.get(str(part))
-            here = _inner(field.annotation) if field else None
+            here = field.annotation if field else None
+        else:
+            here = _member(here)
+    if get_origin(here) in {Union, UnionType}:
+        here = _member(here)
     is_table = isinstance(here, type) and issubclass(here, BaseModel)
     return set(here.model_fields) if is_table else set()
 
 
-def _inner(annotation: Any) -> Any:
-    """The table inside `dict[str, T]`, `list[T]` or `T | None`."""
-    if get_origin(annotation) is None:
-        return annotation
-    tables = [_inner(arg) for arg in get_args(annotation) if arg is not type(None)]
-    return next(
-        (t for t in reversed(tables) if isinstance(t, type) and issubclass(t, BaseModel)), None
-    )
+def _member(annotation: Any) -> Any:
+    """What stands under an index or a name: T of `dict[str, T]`, `tuple[T, ...]`, `T | None`."""
+    members = [arg for arg in get_args(annotation) if arg not in {NoneType, Ellipsis, str}]
+    return members[0] if members else None

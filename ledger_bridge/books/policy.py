@@ -179,7 +179,7 @@ class Policy(settings.Settings):
             _check_rule(rule, self.assets, self.fractions)
         shared = [r for rule in self.rules for r in rule.registers]
         if twice := {r for r in shared if shared.count(r) > 1}:
-            raise ValueError(f"register {min(twice)} is rewarded by two rules")
+            raise ValueError(f"register {min(twice)!r} is rewarded by two rules")
         return self
 
     @property
