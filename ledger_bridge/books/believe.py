@@ -6,6 +6,7 @@ and back adds nothing, and what is credited over any span never exceeds what the
 
 from typing import NamedTuple
 
+from ledger_bridge.books.calendar import QUARTER_MS
 from ledger_bridge.books.evidence import Counter
 from ledger_bridge.books.registry import Fit
 
@@ -40,9 +41,10 @@ class Belief(NamedTuple):
 def most_mwh(rated_w: int, span_ms: int) -> int:
     """The most that a connection of `rated_w` carries in a span: a tenth more, and one Wh.
 
-    Rounded up.
+    Stamps may be seconds off and readings seconds apart, so a span counts as a quarter-hour at
+    least. Rounded up.
     """
-    return -(-rated_w * span_ms * 11 // 36_000) + 1_000
+    return -(-rated_w * max(span_ms, QUARTER_MS) * 11 // 36_000) + 1_000
 
 
 def believe(reading: Counter, fit: Fit | None, tail: Tail | None) -> Belief:

@@ -17,8 +17,8 @@ from gateway.contract.signed import Malformed
 
 REGISTRY = "mk-registry-v1"
 
-# The largest ordinary house connection in the Netherlands: 3 phases of 25 A at 230 V.
-RATED_W_DEFAULT = 17_250
+# The largest connection of a small consumer in the Netherlands: 3 phases of 80 A at 230 V.
+RATED_W_DEFAULT = 55_200
 
 
 class Founded(msgspec.Struct, frozen=True, tag="founded", tag_field="kind"):

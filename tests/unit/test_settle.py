@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from drivers.reading import Reading
 from gateway.contract import record as records
 from gateway.contract.cards import token
+from ledger_bridge.books.believe import most_mwh
 from ledger_bridge.books.registry import CardGiven, MeterFitted
 from ledger_bridge.books.verify import verify
 from tests.street import CARD_KEY, ID, MIDNIGHT_MS, NOON_MS, QUARTER_MS, Chain, Street, key
@@ -91,12 +92,12 @@ def test_a_new_meter_begins_at_its_own_count(tmp_path):
 
 
 def test_more_than_the_connection_carries_is_not_believed(tmp_path):
-    # 17,250 W carry 4,312.5 Wh in a quarter-hour; with a tenth and one Wh: 4,744.75 Wh.
+    # 55,200 W carry 13,800 Wh in a quarter-hour; with a tenth and one Wh: 15,181 Wh.
     street = Street(tmp_path)
-    street.take("home", *quarters(Chain("home"), 0, 4_745, 4_744))
+    street.take("home", *quarters(Chain("home"), 0, 15_182, 15_181))
     verdicts = street.community.db.execute("SELECT verdict FROM counter ORDER BY at_ms").fetchall()
     assert [("first",), ("rating",), ("",)] == verdicts
-    assert 4_744 * 1_000 // 3 == energy(street)
+    assert 5_060_333 == energy(street)
 
 
 def test_a_reading_from_the_future_is_not_believed(tmp_path):
@@ -182,7 +183,7 @@ def test_any_order_batching_repetition_and_restart_gives_the_same_books(data):
 
 @settings(max_examples=60, deadline=None)
 @given(
-    counts=st.lists(st.integers(0, 6_000), min_size=2, max_size=12),
+    counts=st.lists(st.integers(0, 20_000), min_size=2, max_size=12),
     swaps=st.sets(st.integers(1, 11), max_size=2),
 )
 def test_no_more_is_credited_than_the_counter_gained(counts, swaps):
@@ -213,3 +214,9 @@ def test_a_meter_fitted_from_midnight_counts_from_its_reading_of_midnight(tmp_pa
     ]
     street.take("point", *data)
     assert 20_000 == street.balance("acc-bram", "ENERGY")
+
+
+def test_a_connection_carries_its_rating_and_a_tenth_over_a_quarter_at_least():
+    assert 15_181_000 == most_mwh(55_200, QUARTER_MS)
+    assert 15_181_000 == most_mwh(55_200, 1_000)
+    assert 30_361_000 == most_mwh(55_200, 2 * QUARTER_MS)
