@@ -8,8 +8,8 @@ from typing import NamedTuple
 from gateway.intake import Counters
 from gateway.quarter import QUARTER_MS
 
-WIDTH, HEIGHT = 720, 240
-LEFT, TOP, BOTTOM = 44, 8, 24
+WIDTH, HEIGHT = 720, 260
+LEFT, TOP, BOTTOM = 52, 16, 28
 
 
 class Quarter(NamedTuple):
@@ -63,6 +63,16 @@ def quarters(
 
 def _between(first: int | None, last: int | None) -> int | None:
     return last - first if first is not None and last is not None and last >= first else None
+
+
+def counted(
+    history: dict[int, Counters], now: Counters, *, start_ms: int, end_ms: int
+) -> tuple[int, int]:
+    """Taken and given back in mWh since the day's first boundary, gaps included."""
+    first = next((history[at] for at in sorted(history) if start_ms <= at < end_ms), now)
+    taken = _between(first.import_mwh, now.import_mwh)
+    given = _between(first.export_mwh, now.export_mwh)
+    return taken or 0, given or 0
 
 
 def draw(day: list[Quarter], *, slots: int, hour_of: dict[int, str]) -> Chart:

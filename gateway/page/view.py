@@ -81,12 +81,15 @@ def _today(house: House, utc_ms: int) -> dict[str, Any] | None:
         day = chart.quarters(
             house.intake.history[name], count, start_ms=start_ms, end_ms=end_ms, now_ms=utc_ms
         )
+        taken, given = chart.counted(
+            house.intake.history[name], count, start_ms=start_ms, end_ms=end_ms
+        )
         slots = (end_ms - start_ms) // QUARTER_MS
         hour_of = {slot: f"{slot // 4:02}" for slot in range(0, slots, 24)}
         return {
             "chart": chart.draw(day, slots=slots, hour_of=hour_of),
-            "taken": kwh(sum(q.taken_mwh for q in day)),
-            "given": kwh(sum(q.given_mwh for q in day)),
+            "taken": kwh(taken),
+            "given": kwh(given),
             "gaps": sum(not q.known for q in day),
             "width": chart.WIDTH,
             "height": chart.HEIGHT,

@@ -1,0 +1,80 @@
+"""The local page: for this machine only, gaps drawn as gaps, numbers as counted."""
+
+import pytest
+from starlette.testclient import TestClient
+from starlette.types import Receive, Scope, Send
+
+from gateway.intake import Counters
+from gateway.page import chart
+from gateway.page.app import Guard, is_ours
+from gateway.page.view import amount
+from gateway.quarter import QUARTER_MS
+
+DAY = 1_780_264_800_000  # 2026-06-01 in Amsterdam begins
+
+
+@pytest.mark.parametrize(
+    ("host", "where", "ours"),
+    [
+        ("localhost:7081", "127.0.0.1:7081", True),
+        ("127.0.0.1:7081", "127.0.0.1:7081", True),
+        ("[::1]:7081", "127.0.0.1:7081", True),
+        ("evil.example:7081", "127.0.0.1:7081", False),
+        ("192.168.1.5:7081", "127.0.0.1:7081", False),
+        ("", "127.0.0.1:7081", False),
+        ("192.168.1.5:7081", "192.168.1.5:7081", True),
+        ("192.168.1.6:7081", "192.168.1.5:7081", False),
+        ("192.168.1.5:7081", "0.0.0.0:7081", True),
+        ("evil.example", "0.0.0.0:7081", False),
+    ],
+)
+def test_only_a_host_that_is_this_machine_is_answered(host: str, where: str, ours: bool) -> None:
+    assert is_ours(host, where) is ours
+
+
+def test_a_foreign_host_gets_nothing_and_others_get_the_headers() -> None:
+    async def inner(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"secret"})
+
+    client = TestClient(Guard(inner, "127.0.0.1:7081"), base_url="http://localhost:7081")
+    foreign = client.get("/", headers={"host": "evil.example"})
+    assert (foreign.status_code, foreign.text) == (421, "not this host\n")
+    assert client.get("/").headers["x-content-type-options"] == "nosniff"
+
+
+def count(*pairs: tuple[int, int]) -> dict[int, Counters]:
+    return {DAY + slot * QUARTER_MS: Counters(mwh, 0) for slot, mwh in pairs}
+
+
+def test_a_quarter_without_both_boundaries_is_a_gap_and_its_energy_still_counts() -> None:
+    history = count((0, 0), (1, 100_000), (3, 400_000))
+    now = Counters(450_000, 0)
+    end_ms = DAY + 96 * QUARTER_MS
+    day = chart.quarters(
+        history, now, start_ms=DAY, end_ms=end_ms, now_ms=DAY + 3 * QUARTER_MS + 60_000
+    )
+    assert [(q.taken_mwh, q.known) for q in day] == [
+        (100_000, True),
+        (0, False),
+        (0, False),
+        (50_000, True),
+    ]
+    assert chart.counted(history, now, start_ms=DAY, end_ms=end_ms) == (450_000, 0)
+    kinds = [bar.kind for bar in chart.draw(day, slots=96, hour_of={0: "00"}).bars]
+    assert kinds == ["taken", "gap", "gap", "taken"]
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (4_426_500_000, "mWh", "4426.500 kWh"),
+        (-5_000, "mg", "-0.005 kg"),
+        (230_100, "mV", "230.1 V"),
+        (21_500, "m°C", "21.5 °C"),
+        (13, "count", "13 count"),
+        ("0002", "", "0002"),
+    ],
+)
+def test_amounts_are_written_as_people_write_them(value: int | str, unit: str, text: str) -> None:
+    assert amount(value, unit) == text
