@@ -129,8 +129,12 @@ class Publisher:
             self.forged += 1
             log.warning("receipt_of_another", gateway=got.gateway, count=self.forged)
             return
+        before = {chain.chain: chain.receipted for chain in self._journal.chains()}
+        if got.chain not in before:
+            # Said to a journal that was here before this one, and kept by the broker.
+            log.info("receipt_of_old_journal", chain=got.chain)
+            return
         try:
-            before = {chain.chain: chain.receipted for chain in self._journal.chains()}
             chain = self._journal.receipt(got.chain, got.up_to, got.hash)
         except ReceiptRefused as error:
             self.refused += 1

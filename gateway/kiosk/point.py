@@ -131,20 +131,24 @@ class Point:
 
 
 def weight_of(message: Message) -> Weight | OutOfRange | None:
-    """What a scale's message means for the session, None where it says nothing about weight."""
-    by_register = {r.register: r for r in message.readings if r.unit == "mg"}
-    shown = by_register.get("net") or by_register.get("gross")
-    if shown is None:
+    """What a scale's message means for the session, None where it says nothing about weight.
+
+    Of gross, tare and net the scale may leave out any: what is missing follows from the others,
+    and a lone weight is both gross and net.
+    """
+    words = {"gross", "net", "tare"}
+    shown = {r.register: r for r in message.readings if r.register in words and r.unit == "mg"}
+    mass = {register: int(reading.value) for register, reading in shown.items()}
+    if "net" not in mass and "gross" not in mass:
         which = {fault.kind for fault in message.faults} & {"over", "under"}
         return OutOfRange(which.pop()) if which else None
-    net_mg = int(shown.value)
-    tare = by_register.get("tare")
-    tare_mg = int(tare.value) if tare else 0
-    gross = by_register.get("gross") if "net" in by_register else None
-    gross_mg = int(gross.value) if gross else net_mg + tare_mg
-    if not tare:
-        tare_mg = gross_mg - net_mg
-    return Weight(net_mg, shown.doubt != "unstable", gross_mg, tare_mg, message.raw)
+    if "tare" in mass:
+        tare_mg = mass["tare"]
+    else:
+        tare_mg = mass["gross"] - mass["net"] if len(mass) == 2 else 0
+    net_mg = mass["net"] if "net" in mass else mass["gross"] - tare_mg
+    is_stable = all(reading.doubt != "unstable" for reading in shown.values())
+    return Weight(net_mg, is_stable, mass.get("gross", net_mg + tare_mg), tare_mg, message.raw)
 
 
 def deposit_elements(

@@ -1,0 +1,90 @@
+"""A whole gateway, from bytes on a pseudo-terminal to records in its journal."""
+
+import json
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from drivers import sdk
+from gateway import config as settings
+from gateway import house, replay, run
+from gateway.contract import record
+from gateway.contract.clock import SystemClock
+from gateway.contract.errors import ConfigError, UsageError
+from gateway.contract.record import QUARTER
+from gateway.house import House
+from gateway.journal import EVIDENCE, PRIVATE
+
+TELEGRAM = max(sdk.load("p1").examples, key=lambda example: len(example.readings)).stream
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    path = tmp_path / "gateway.toml"
+    path.write_text('gateway = "home"\n[device.hall]\ndriver = "p1"\nport = "/dev/pts/9999"\n')
+    return path
+
+
+def kinds(path: Path) -> dict[str, list[record.Record]]:
+    """What the journal of a stopped gateway holds."""
+    config, clock = settings.load(path), SystemClock()
+    key = house.signing_key(config)
+    with closing(house.open_journal(config, clock=clock, key=key)) as journal:
+        return {
+            chain.kind: [
+                record.parse(data)[1] for data in journal.records(chain.chain, start=1, limit=99)
+            ]
+            for chain in journal.chains()
+        }
+
+
+def test_a_replayed_capture_becomes_a_boundary_record_and_samples(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capture = tmp_path / "capture.bin"
+    capture.write_bytes(TELEGRAM * 3)
+    assert replay.replay(capture, config=home) == 0
+    told = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("{"))
+    assert json.loads(told)["messages"] == 3
+    held = kinds(home)
+    assert [one.typ for one in held[EVIDENCE]] == [QUARTER]
+    assert held[EVIDENCE][0].elements[-1].n == "hall/telegram"
+    assert len(held[PRIVATE]) == 1
+    assert replay.replay(capture, config=home, speed=100) == 0
+    assert len(kinds(home)[EVIDENCE]) in {1, 2}  # 2 where a boundary passed meanwhile
+
+
+def test_replay_names_the_devices_there_are(home: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no device is called 'attic'"):
+        replay.replay(tmp_path / "x", config=home, device="attic")
+
+
+def test_a_part_that_dies_ends_the_gateway_with_an_error(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def dies(_: House) -> None:
+        raise RuntimeError("disk gone")
+
+    async def never(_: House) -> None:
+        await run.asyncio.Event().wait()
+
+    monkeypatch.setattr(run, "_tick", dies)
+    assert run.run(settings.load(home), until=never) == 1
+
+
+def test_enrol_prints_one_key_for_ever(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run.enrol(config=home) == 0
+    assert run.enrol(config=home) == 0
+    first, second = capsys.readouterr().out.split()
+    assert first == second
+    assert len(first) == 43
+
+
+def test_a_member_of_a_community_without_a_key_is_told_to_enrol(home: Path) -> None:
+    text = home.read_text()
+    home.write_text(
+        f'community = "z"\nbroker = "mqtt://127.0.0.1:1"\nbridge_key = "{"A" * 43}"\n{text}'
+    )
+    with pytest.raises(ConfigError, match="the key file does not exist"):
+        run.gateway(config=home)
