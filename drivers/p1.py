@@ -40,13 +40,16 @@ class Session:
         self._buffer = bytearray()
         self._offset = 0  # place in the stream of the buffer's first byte
         self._scan = 0  # no frame ends before this index
+        self._open_end = False  # whether the buffer holds a `!` that may end a frame
         self._noise = Noise()
 
     def feed(self, chunk: bytes) -> list[Step]:
         buffer = self._buffer
         if len(buffer) + len(chunk) < BUFFER_MAX:
             buffer += chunk
-            return self._drain(silent=False)
+            if self._open_end or b"!" in chunk:
+                return self._drain(silent=False)
+            return []
         steps: list[Step] = []
         fed = 0
         while fed < len(chunk):
@@ -69,6 +72,7 @@ class Session:
         buffer = self._buffer
         steps: list[Step] = []
         start = 0
+        self._open_end = False
         while True:
             bang = buffer.find(b"\n!", self._scan) + 1
             if not bang:
@@ -81,6 +85,7 @@ class Session:
                     continue
                 if not silent:
                     self._scan = bang - 1
+                    self._open_end = True
                     break
                 stop = len(buffer)
             span = bytes(buffer[start:stop])
@@ -88,6 +93,7 @@ class Session:
             told = self._frame(span, bang - start, self._offset + start, ahead, silent=silent)
             if told is None:
                 self._scan = bang - 1
+                self._open_end = True
                 break
             steps += told
             start = self._scan = stop
@@ -175,9 +181,7 @@ class Session:
                     what = "no checksum, and then no telegram"
                     return [], [Fault("checksum", offset, len(frame), what)]
             doubt = "unchecked"
-        readings, faults = read_objects(
-            frame[: bang + 1].decode("latin-1"), offset=offset, doubt=doubt
-        )
+        readings, faults = read_objects(frame[:bang].decode("latin-1"), offset=offset, doubt=doubt)
         if not readings and not faults:
             faults = [Fault("empty", offset, len(frame), "a telegram without data lines")]
         return readings, faults

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+import drivers
 from drivers.reading import Message, Reading
 
 
@@ -109,8 +110,6 @@ class Device:
 
 def names() -> Iterator[str]:
     """The name of every driver file, in alphabetical order, without importing any."""
-    import drivers
-
     for module in pkgutil.iter_modules(drivers.__path__):
         if not module.ispkg and module.name not in {"reading", "sdk"}:
             yield module.name

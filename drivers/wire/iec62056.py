@@ -5,7 +5,6 @@ Spec: IEC 62056-21, data block; DSMR P1 companion 5.0.2, §6.4; e-MUCS-P1 1.7.1.
 
 import datetime as dt
 import re
-from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -45,43 +44,23 @@ UNITS = {
     "\xb0C": ("m\xb0C", 3),
     "s": ("ms", 3),
 }
+REMEMBERED_MAX = 4096  # telegrams up to this size may fill the memory of lines, 2 MB at most
 VALUE_MAX = 2**63 - 1  # what SQLite and every column after it can hold
 
 # How a register is written, which its code alone decides.
 _PLAIN, _QUANTITY, _COUNT, _CLOCK, _HEX, _HOURLY, _PEAKS, _LOG = range(8)
 
-# A data line: code, the first value's digits before and after the point, and all the rest. DSMR 2
-# and 3 break a line before a parenthesis.
-_OBJECT = re.compile(r"\n([^(\r\n]*)\((\d{0,9})(?:\.(\d{1,9}))?([^\n]*(?:\n\([^\n]*)?)")
-_STRAY = re.compile(r"\n([^(\n]+)(?=\n)")
+# DSMR 2 and 3 break a line before a parenthesis.
+_LINE = re.compile(r"\n([^\n]+(?:\n\([^\n]*)?)")
 _BETWEEN = re.compile(r"\)[\r\n]*\(")
 _NUMBER = re.compile(r"(-?)(\d{1,20})(?:\.(\d{0,20}))?(?:\*?([^\d\s*.-][^*]*))?")
 _STAMP = re.compile(r"\d{12}[SW]?")
 _CLOCK_LINE = re.compile(r"\n0-0:1\.0\.0(?:\*255)?\(([^)\r\n]*)\)")
-_SERIAL = re.compile(r"\n(\d{1,3})-(\d{1,3}):96\.1\.(0|1|255)(?:\*255)?\(([^)\r\n]+)\)")
+_SERIAL = re.compile(r":96\.1\.(0|1|255)(?:\*255)?\(([^)\r\n]+)\)")
 _PRINTABLE = re.compile(r"(?:[2-6][0-9A-Fa-f]|7[0-9A-Ea-e])+")
 _PHYSICAL = set(range(1, 81)) - {13, 33, 53, 73}  # those four are power factors, without unit
 _PLACEHOLDERS = {"000101", "700101"}  # days on which no meter was: clocks that were never set
 
-# How a plain line ends after its digits, as in `*kWh)`: the unit, and the factor for each number
-# of decimals. Factor 0 stands for more decimals than milli-units, which the careful way floors.
-_MEASURED: dict[str, tuple[str, tuple[int, ...]]] = {
-    f"{star}{name}){end}": (
-        unit,
-        tuple(10 ** (places - n) if n <= places else 0 for n in range(10)),
-    )
-    for name, (unit, places) in UNITS.items()
-    if places <= 9  # nine digits times 10^9 stay within VALUE_MAX
-    for star in ("*", "")
-    for end in ("\r", "")
-}
-_COUNTED: dict[str, tuple[str, tuple[int, ...]]] = {
-    f"){end}": ("count", (1,) + (0,) * 9) for end in ("\r", "")
-}
-_ENDS: tuple[dict[str, tuple[str, tuple[int, ...]]], ...] = (
-    *(_MEASURED, _MEASURED, _COUNTED),  # in the order of the kinds above; the others have no
-    *({}, {}, {}, {}, {}),  # plain lines
-)
 _new = tuple.__new__  # a NamedTuple's own constructor takes three times as long
 
 
@@ -89,6 +68,18 @@ class _Code(NamedTuple):
     register: str
     meter: str  # "" for the meter that owns the port, else the M-Bus channel as in `0-1`
     kind: int
+
+
+class _Said(NamedTuple):
+    """What one line says, whatever telegram it stands in; `at_ms` counts only when `dated`."""
+
+    register: str
+    value: int | str
+    unit: str
+    meter: str
+    dated: int = 0  # or 1
+    at_ms: int | None = None
+    until_ms: int | None = None
 
 
 class _Broken(NamedTuple):
@@ -101,11 +92,8 @@ def _code(text: str) -> _Code | None:
     code = obis.parse(text)
     if code is None:
         return None
-    return _Code(str(code), _meter(code.a, code.b), _kind(code))
-
-
-def _meter(medium: int, channel: int) -> str:
-    return "" if medium == 1 or (medium, channel) == (0, 0) else f"{medium}-{channel}"
+    meter = "" if code.a == 1 or (code.a, code.b) == (0, 0) else f"{code.a}-{code.b}"
+    return _Code(str(code), meter, _kind(code))
 
 
 def _kind(code: obis.Obis) -> int:
@@ -130,14 +118,13 @@ def _kind(code: obis.Obis) -> int:
 
 
 @lru_cache(maxsize=256)
-def _hour_ms(hour: str, flag: str) -> int | None:
-    """UTC milliseconds of the local hour `YYMMDDhh`."""
-    if hour[:6] in _PLACEHOLDERS:
+def _minute_ms(minute: str, flag: str) -> int | None:
+    """UTC milliseconds of the local minute `YYMMDDhhmm`."""
+    if minute[:6] in _PLACEHOLDERS:
         return None
+    year, month, day, hour, past = (int(minute[n : n + 2]) for n in range(0, 10, 2))
     try:
-        local = dt.datetime(
-            2000 + int(hour[:2]), int(hour[2:4]), int(hour[4:6]), int(hour[6:]), tzinfo=dt.UTC
-        )
+        local = dt.datetime(2000 + year, month, day, hour, past, tzinfo=dt.UTC)
     except ValueError:
         return None
     ahead = {"S": 2, "W": 1}.get(flag) or _hours_ahead(local)
@@ -172,13 +159,12 @@ def stamp_ms(text: str) -> int | None:
     """
     if _STAMP.fullmatch(text) is None:
         return None
-    minute, second = int(text[8:10]), int(text[10:12])
-    hour_ms = _hour_ms(text[:8], text[12:])
-    if hour_ms is None or minute > 59 or second > 59:
-        return None
-    return hour_ms + minute * 60_000 + second * 1000
+    minute_ms = _minute_ms(text[:10], text[12:])
+    second = int(text[10:12])
+    return None if minute_ms is None or second > 59 else minute_ms + second * 1000
 
 
+@lru_cache(maxsize=64)
 def _plain_text(value: str) -> str:
     """Hex of printable ASCII as the text it spells; everything else as it stands."""
     return bytes.fromhex(value).decode() if _PRINTABLE.fullmatch(value) else value
@@ -186,120 +172,121 @@ def _plain_text(value: str) -> str:
 
 def _serials(text: str) -> dict[str, str]:
     """The serial number of each meter: 96.1.1 before 96.1.0 before 96.1.255."""
-    ranked = sorted(
-        (("255", "0", "1").index(which), _meter(int(medium), int(channel)), value)
-        for medium, channel, which, value in _SERIAL.findall(text)
-    )
-    return {meter: _plain_text(value) for _, meter, value in ranked}
+    ranked: dict[str, tuple[int, str]] = {}
+    for match in _SERIAL.finditer(text):
+        start = match.start()
+        code = _code(text[text.rfind("\n", 0, start) + 1 : start] + ":96.1.0")
+        rank = ("255", "0", "1").index(match[1])
+        if code is not None and rank >= ranked.get(code.meter, (0, ""))[0]:
+            ranked[code.meter] = rank, _plain_text(match[2])
+    return {meter: serial for meter, (_, serial) in ranked.items()}
 
 
-def _measured(value: str) -> tuple[int, str] | _Broken:
-    """A number with its unit as an integer in milli-units.
+def _measured(number: re.Match[str] | None, value: str) -> tuple[int, str] | _Broken:
+    """The number of `value`, matched, with its unit as an integer in milli-units.
 
     Digits beyond the milli-unit are cut off towards the next lower one (a Q3D meter prints kWh
     with seven decimals).
     """
-    match = _NUMBER.fullmatch(value)
-    if match is None:
+    if number is None:
         return _Broken("object", f"no number: {value[:40]!r}")
-    sign, whole, fraction, written = match.groups(default="")
+    sign, whole, fraction, written = number.groups("")
     if written not in UNITS:
         return _Broken("unit", f"unit {written[:20]!r}, known are {', '.join(UNITS)}")
     unit, places = UNITS[written]
     amount = int(sign + whole + fraction) * 10**places // 10 ** len(fraction)
-    if abs(amount) > VALUE_MAX:
+    if not -VALUE_MAX <= amount <= VALUE_MAX:
         return _Broken("object", f"{value[:40]!r} is beyond 64 bits of {unit}")
     return amount, unit
 
 
-class _Telegram(NamedTuple):
-    """What every reading of one telegram shares."""
+def _single(code: _Code, value: str) -> _Said | _Broken:
+    """An object of one value: a measured quantity, a count, or text."""
+    number = _NUMBER.fullmatch(value)
+    text = number is None or (number[4] not in UNITS and "*" not in value)
+    if code.kind == _CLOCK and stamp_ms(value) is None:
+        return _Broken("placeholder", f"clock {value[:20]!r}")
+    if code.kind == _COUNT and value.isdecimal() and len(value) <= 18:
+        return _Said(code.register, int(value), "count", code.meter)
+    if code.kind != _QUANTITY and (text or _STAMP.fullmatch(value)):  # its W is no watt
+        if code.kind == _COUNT and value:
+            return _Broken("object", f"no count: {value[:40]!r}")
+        return _Said(code.register, value, "", code.meter)
+    measured = _measured(number, value)
+    if isinstance(measured, _Broken):
+        return measured
+    return _Said(code.register, measured[0], measured[1], code.meter)
 
-    at_ms: int | None
-    serials: dict[str, str]
-    doubt: str
 
-    def object(self, code: _Code | None, body: str) -> Iterator[Reading | _Broken]:
-        """The object `code(body` the careful way; `body` still has its last parenthesis."""
-        if code is None or not body.endswith(")"):
-            yield _no_line(f"…({body}")
-            return
-        body = body[:-1]
-        values = _BETWEEN.split(body)
-        if code.kind == _HEX:
-            yield self._reading(code, _plain_text(body))
-        elif code.kind == _HOURLY:
-            yield self._hourly(values)
-        elif code.kind == _PEAKS and len(values) > 2 and _STAMP.fullmatch(values[0]) is None:
-            yield from self._rows(code, values[0], values[3:], stamps=2)
-        elif code.kind == _LOG:
-            yield from self._rows(code, values[0], values[2:], stamps=1)
-        elif len(values) == 2 and _STAMP.fullmatch(values[0]):
-            yield self._dated(code, values[:1], values[1])
-        elif len(values) > 1:  # several values of unknown meaning, such as Hungary's month table
-            yield self._reading(code, f"({body})")
-        else:
-            yield self._single(code, body)
+def _dated(code: _Code, stamps: list[str], value: str) -> _Said | _Broken:
+    """A value with the end of its period, if it has one, and its own stamp, in this order.
 
-    def _reading(self, code: _Code, value: int | str, unit: str = "") -> Reading:
-        serial = self.serials.get(code.meter, "")
-        return Reading(code.register, value, unit, self.at_ms, serial, None, self.doubt)
+    A stamp that is no time makes a zero meaningless; any other value is kept without time.
+    """
+    at_ms = stamp_ms(stamps[-1])
+    if at_ms is None and not value.partition("*")[0].strip("0."):
+        return _Broken("placeholder", f"stamp {stamps[-1][:20]!r} with {value[:20]!r}")
+    measured = _measured(_NUMBER.fullmatch(value), value)
+    if isinstance(measured, _Broken):
+        return measured
+    until_ms = stamp_ms(stamps[0]) if len(stamps) > 1 else None
+    amount, unit = measured
+    return _Said(code.register, amount, unit, code.meter, 1, at_ms, until_ms)
 
-    def _single(self, code: _Code, value: str) -> Reading | _Broken:
-        if code.kind == _CLOCK and self.at_ms is None:
-            return _Broken("placeholder", f"clock {value[:20]!r}")
-        if _STAMP.fullmatch(value):  # the W of a stamp is no watt
-            return self._reading(code, value)
-        number = _NUMBER.fullmatch(value)
-        if number is None:
-            if code.kind == _QUANTITY or (code.kind == _COUNT and value):
-                return _Broken("object", f"no number: {value[:40]!r}")
-            return self._reading(code, value)
-        unit = number[4]
-        if code.kind == _COUNT and unit is None and value.isdecimal():
-            return self._reading(code, int(value), "count")
-        if code.kind != _QUANTITY and (unit is None or ("*" not in value and unit not in UNITS)):
-            return self._reading(code, value)
-        measured = _measured(value)
-        return measured if isinstance(measured, _Broken) else self._reading(code, *measured)
 
-    def _dated(self, code: _Code, stamps: list[str], value: str) -> Reading | _Broken:
-        """A value with the end of its period, if it has one, and its own stamp, in this order.
+def _hourly(values: list[str]) -> _Said | _Broken:
+    """Gas of DSMR 2 and 3: stamp, status, interval, count, register, unit; then the value."""
+    code = _code(values[4]) if len(values) == 7 else None
+    if code is None:
+        return _Broken("object", f"{len(values)} values where 7 with a register stand")
+    return _dated(code, values[:1], f"{values[6]}*{values[5]}")
 
-        A stamp that is no time makes a zero meaningless; any other value is kept without time.
-        """
-        at_ms = stamp_ms(stamps[-1])
-        if at_ms is None and not value.partition("*")[0].strip("0."):
-            return _Broken("placeholder", f"stamp {stamps[-1][:20]!r} with {value[:20]!r}")
-        measured = _measured(value)
-        if isinstance(measured, _Broken):
-            return measured
-        until_ms = stamp_ms(stamps[0]) if len(stamps) > 1 else None
-        serial = self.serials.get(code.meter, "")
-        return Reading(code.register, *measured, at_ms, serial, until_ms, self.doubt)
 
-    def _hourly(self, values: list[str]) -> Reading | _Broken:
-        """Gas of DSMR 2 and 3: stamp, status, interval, count, register, unit; then the value."""
-        code = _code(values[4]) if len(values) == 7 else None
-        if code is None:
-            return _Broken("object", f"{len(values)} values where 7 with a register stand")
-        return self._dated(code, values[:1], f"{values[6]}*{values[5]}")
+def _table(code: _Code, count: str, values: list[str], stamps: int) -> tuple[_Said | _Broken, ...]:
+    """For each row `stamps` stamps and a value. The rows keep the table's register."""
+    width = stamps + 1
+    rows = int(count) if count.isdecimal() and len(count) < 4 else 0
+    if len(values) != width * rows:
+        return (_Broken("object", f"{len(values)} values in a table of {count[:10]!r} rows"),)
+    starts = range(0, len(values), width)
+    return tuple(_dated(code, values[n : n + stamps], values[n + stamps]) for n in starts)
 
-    def _rows(
-        self, code: _Code, count: str, values: list[str], *, stamps: int
-    ) -> Iterator[Reading | _Broken]:
-        """A table: for each row `stamps` stamps and a value. They keep the table's register."""
-        width = stamps + 1
-        rows = int(count) if count.isdecimal() and len(count) < 4 else 0
-        if len(values) != width * rows:
-            yield _Broken("object", f"{len(values)} values in a table of {count[:10]!r} rows")
-            return
-        for start in range(0, len(values), width):
-            yield self._dated(code, values[start : start + stamps], values[start + stamps])
+
+# A meter repeats most of its lines from telegram to telegram: what a line says is remembered.
+@lru_cache(maxsize=512)
+def _line(line: str) -> tuple[_Said | _Broken, ...]:
+    name, _, body = line.rstrip().partition("(")
+    if not name and not body:
+        return ()
+    code = _code(name)
+    if code is None or body[-1:] != ")":
+        return (_Broken("object", f"no data line: {line[:40]!r}"),)
+    body = body[:-1]
+    if code.kind == _HEX:
+        return (_Said(code.register, _plain_text(body), "", code.meter),)
+    if ")" in body:
+        return _several(code, body)
+    return (_single(code, body),)
+
+
+def _several(code: _Code, body: str) -> tuple[_Said | _Broken, ...]:
+    """An object of several values, by its kind."""
+    values = _BETWEEN.split(body)
+    stamped = _STAMP.fullmatch(values[0]) is not None
+    if code.kind == _HOURLY:
+        return (_hourly(values),)
+    if code.kind == _LOG:
+        return _table(code, values[0], values[2:], 1)
+    if code.kind == _PEAKS and not stamped:
+        return _table(code, values[0], values[3:], 2)
+    if stamped and len(values) == 2:
+        return (_dated(code, values[:1], values[1]),)
+    # What has no known form, such as Hungary's month table, is kept as it stands.
+    return (_Said(code.register, f"({body})", "", code.meter),)
 
 
 def read_objects(text: str, *, offset: int, doubt: str) -> tuple[list[Reading], list[Fault]]:
-    """The readings and faults of a telegram, from its `/` line to the `!` that starts a line.
+    """The readings and faults of a telegram, from its `/` line to the end of its last data line.
 
     Lines end in LF or CRLF. `offset` is the place of `text` in the stream, for the faults. Every
     reading carries the telegram's own stamp (0-0:1.0.0) unless its object has one. Unknown
@@ -309,44 +296,25 @@ def read_objects(text: str, *, offset: int, doubt: str) -> tuple[list[Reading], 
     at_ms = stamp_ms(clock[1]) if clock else None
     serials = _serials(text)
     own = serials.get("", "")
-    telegram = _Telegram(at_ms, serials, doubt)
     readings: list[Reading] = []
-    broken: list[tuple[str, list[_Broken]]] = []
-    objects = _OBJECT.findall(text)
-    for name, whole, fraction, tail in objects:
-        code = _code(name)
-        if code is not None and whole:
-            register, meter, kind = code
-            end = _ENDS[kind].get(tail)
-            if end is not None and (factor := end[1][len(fraction)]):
-                value = int(whole + fraction) * factor
-                serial = serials.get(meter, "") if meter else own
-                readings.append(
-                    _new(Reading, (register, value, end[0], at_ms, serial, None, doubt))
-                )
+    append = readings.append
+    broken: list[tuple[int, _Broken]] = []
+    line_of = _line if len(text) <= REMEMBERED_MAX else _line.__wrapped__
+    lines = _LINE.findall(text)
+    for number, line in enumerate(lines):
+        for said in line_of(line):
+            if len(said) == 2:
+                broken.append((number, said))
                 continue
-        # Everything but a plain number with its unit goes the careful way.
-        body = f"{whole}.{fraction}{tail}" if fraction else whole + tail
-        parts = list(telegram.object(code, body.rstrip()))
-        readings += [part for part in parts if isinstance(part, Reading)]
-        wrong = [part for part in parts if isinstance(part, _Broken)]
-        if wrong:
-            broken.append((f"\n{name}({body}", wrong))
-    if text.count("\n") != len(objects) + 2:
-        stray = (line for line in _STRAY.findall(text) if line.strip())
-        broken += [(f"\n{line}", [_no_line(line)]) for line in stray]
-    return readings, list(_placed(broken, text, offset)) if broken else []
-
-
-def _no_line(line: str) -> _Broken:
-    return _Broken("object", f"no data line: {line.strip()[:40]!r}")
-
-
-def _placed(broken: list[tuple[str, list[_Broken]]], text: str, offset: int) -> Iterator[Fault]:
-    """Each broken line with its place. Equal lines break alike, so they are found in turn."""
-    places: dict[str, int] = {}
-    for line, wrong in broken:
-        place = text.find(line, places.get(line, 0))
-        places[line] = place + 1
-        for kind, detail in wrong:
-            yield Fault(kind, offset + place + 1, len(line) - 1, detail)
+            register, value, unit, meter, dated, own_ms, until_ms = said
+            when = own_ms if dated else at_ms
+            serial = serials.get(meter, "") if meter else own
+            append(_new(Reading, (register, value, unit, when, serial, until_ms, doubt)))
+    if not broken:
+        return readings, []
+    places = [match.span(1) for match in _LINE.finditer(text)]
+    faults = [
+        Fault(kind, offset + places[number][0], places[number][1] - places[number][0], detail)
+        for number, (kind, detail) in broken
+    ]
+    return readings, faults
