@@ -1,0 +1,55 @@
+"""The whole village, as a new user starts it: real processes, a real broker, one day."""
+
+import json
+import subprocess
+import sysconfig
+import time
+from pathlib import Path
+
+import pytest
+
+METERKAST = Path(sysconfig.get_path("scripts")) / "meterkast"
+
+pytestmark = pytest.mark.system
+
+
+def _alive(folder):
+    """The processes of this demonstration that are still there."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and str(folder) in (entry / "cmdline").read_text():
+                found.append(entry.name)
+        except OSError:
+            continue
+    return found
+
+
+@pytest.mark.timeout(180)
+def test_one_day_ends_with_books_that_equal_the_truth(tmp_path):
+    folder = tmp_path / "street"
+    words = ["demo", "--once", "--seed", "7", "--json", "--dir", str(folder)]
+    begin_s = time.monotonic()
+    done = subprocess.run([METERKAST, *words], capture_output=True, text=True, check=False)
+    took_s = time.monotonic() - begin_s
+    print(done.stderr[-4000:])
+    outcome = json.loads(done.stdout)
+    assert outcome["difference"] is None
+    assert outcome["agrees"] is True
+    assert done.returncode == 0
+    assert len(outcome["bags"]) == 6
+    assert outcome["verify"]["verified"] is True
+    noor = outcome["members"][0]
+    assert (noor["member"], noor["credited"]["ENERGY"]) == ("noor", "15.857000")
+    assert took_s < 75, f"took {took_s:.0f} s; 60 on a machine with nothing else to do"
+    assert _alive(folder) == []
+
+
+@pytest.mark.timeout(60)
+def test_a_folder_with_something_in_it_is_left_alone(tmp_path):
+    (tmp_path / "letter").write_text("dear")
+    words = ["demo", "--once", "--dir", str(tmp_path)]
+    done = subprocess.run([METERKAST, *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: the folder is not empty\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["letter"]

@@ -1,0 +1,130 @@
+"""The comparison of books and truth: agrees on the true books, and sees every single falsehood."""
+
+import copy
+from decimal import Decimal
+
+import pytest
+
+from firmware_sim import agreement
+from firmware_sim.agreement import Books
+from firmware_sim.truth import Bag, Day
+
+GLASS, UNKNOWN = "aa" * 16, "bb" * 16
+AT, AT_MS = "2026-06-21T10:00:00Z", 1_782_036_000_000
+DAY = Day(
+    day="2026-06-21",
+    exported_wh={"noor": 15_718, "bram": 21_000},
+    imported_wh={"noor": 3_000, "bram": 4_000},
+    bags=[
+        Bag("noor", "glass", 3_217_400, 3_215_000, GLASS, 3_215_000, AT_MS),
+        Bag("", "paper", 1_000_000, 1_000_000, UNKNOWN, 1_000_000, AT_MS),
+    ],
+)
+STEPS = {("home-noor", "hall", AT_MS): {"1-0:2.8.1": 416_989_000}}
+
+
+def _line(rule, asset, quantity, credit):
+    return {"rule": rule, "asset": asset, "quantity": quantity, "credit": credit, "settled": True}
+
+
+def _statement(sun, sun_credit, waste, waste_credit, **more):
+    lines = [_line("sun", "ENERGY", sun, sun_credit), _line("waste", "WASTE", waste, waste_credit)]
+    return {"lines": lines, "readings": [], "deposits": [], **more}
+
+
+def _deposit(deposit, fraction, net_mg, state):
+    return {"id": deposit, "fraction": fraction, "net_mg": net_mg, "at": AT, "state": state}
+
+
+@pytest.fixture
+def books():
+    """Books that are right: 15.718 kWh at 1, 21 kWh capped at 20, 3.215 kg of glass at 0.05."""
+    reading = {
+        "gateway": "home-noor",
+        "device": "hall",
+        "register": "1-0:2.8.1",
+        "at": AT,
+        "value": 416_989_000,
+    }
+    nobody = _statement({}, "0.000000", {}, "0.000000")
+    return Books(
+        {
+            "noor": _statement(
+                {"1-0:2.8.1": 15_000_000, "1-0:2.8.2": 718_000},
+                "15.718000",
+                {"glass": 3_215_000},
+                "0.160750",
+                readings=[reading],
+                deposits=[_deposit(GLASS, "glass", 3_215_000, "credited")],
+            ),
+            "bram": _statement({"1-0:2.8.1": 21_000_000}, "20.000000", {}, "0.000000"),
+            "sanne": copy.deepcopy(nobody),
+            "yusuf": copy.deepcopy(nobody),
+        },
+        [_deposit(UNKNOWN, "paper", 1_000_000, "held")],
+        {"verified": True},
+    )
+
+
+def _found(books):
+    return list(agreement.differences(DAY, books, STEPS))
+
+
+def test_true_books_agree(books):
+    assert _found(books) == []
+
+
+def test_a_credit_one_unit_off_is_seen(books):
+    books.statements["noor"]["lines"][0]["credit"] = "15.717999"
+    assert _found(books)[0].startswith("noor: measured")
+
+
+def test_a_quantity_one_milliwatt_hour_off_is_seen(books):
+    books.statements["bram"]["lines"][0]["quantity"]["1-0:2.8.1"] += 1
+    assert _found(books)[0].startswith("bram: measured")
+
+
+def test_a_line_that_is_still_being_settled_is_seen(books):
+    books.statements["bram"]["lines"][1]["settled"] = False
+    assert len(_found(books)) == 1
+
+
+def test_a_reading_that_the_meter_never_showed_is_seen(books):
+    books.statements["noor"]["readings"][0]["value"] += 1000
+    assert _found(books) == [
+        "home-noor/hall 1-0:2.8.1 at 2026-06-21T10:00:00Z is 416990000 in the books;"
+        " the meter showed 416989000"
+    ]
+
+
+def test_a_lost_a_doubled_and_an_invented_deposit_are_seen(books):
+    deposits = books.statements["noor"]["deposits"]
+    kept = deposits.pop()
+    assert _found(books) == [f"deposit {GLASS} of noor is 0 times in the books"]
+    deposits += [kept, kept]
+    assert _found(books) == [f"deposit {GLASS} of noor is 2 times in the books"]
+    deposits[1] = _deposit("cc" * 16, "glass", 1, "credited")
+    assert _found(books) == [
+        f"deposit {'cc' * 16} is in the books and was never accepted on the screen"
+    ]
+
+
+def test_an_unknown_card_that_was_credited_is_seen(books):
+    books.statements["sanne"]["deposits"].append(books.held.pop())
+    assert _found(books) == [f"deposit {UNKNOWN} of an unknown card is 1 times in the books"]
+
+
+def test_what_verify_says_against_the_books_comes_first(books):
+    found = _found(books._replace(verify={"verified": False, "what": "hash", "where": "leaf 3"}))
+    assert found == ["verify says that the books differ: hash (leaf 3)"]
+
+
+def test_the_floor_comes_once_after_the_sum():
+    # 2/3 and 1/2 of a unit: floored apart they would be nothing.
+    expected = Decimal("0.000001")
+    assert agreement.waste_credit({"textile": 8, "glass": 10}) == expected
+
+
+def test_caps_hold():
+    assert agreement.sun_credit(20_001) == Decimal("20.000000")
+    assert agreement.waste_credit({"plastic": 90_000_000}) == Decimal("10.000000")
