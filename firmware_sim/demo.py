@@ -1,6 +1,7 @@
 """`meterkast demo`: a street without hardware, as the separate processes anybody would run."""
 
 import asyncio
+import contextlib
 import json
 import os
 import shutil
@@ -23,11 +24,12 @@ from firmware_sim.p1 import ZONE
 from firmware_sim.premises import HUB_PORT, METERKAST, Premises, meterkast
 from firmware_sim.services import Program, Services
 from firmware_sim.village import get_json
-from gateway.contract.errors import Problem, UsageError
+from gateway.contract.errors import PeopleError, Problem, UsageError
 
 # After the day everything must have arrived within this time, restarts included.
 DRAIN_S_MAX = 120.0
 LOOK_S = 0.2
+TRIES_MAX = 4
 NAMES = {member.id: member.name.split()[0] for member in street.MEMBERS}
 FRACTIONS = {kind.id: kind.en for kind in street.FRACTIONS}
 
@@ -225,12 +227,11 @@ class Show:
 
     async def _ask_books(self, day: str) -> Books:
         """Close the day and read what the books say, with the commands anybody has."""
-        config = ("--config", str(self._premises.config))
+        await self._command("ledger", "close", day)
 
         async def ask(*words: str) -> Any:
-            return json.loads(await meterkast(*words, *config, environment=self._environment))
+            return json.loads(await self._command(*words))
 
-        await meterkast("ledger", "close", day, *config, environment=self._environment)
         members = [member.id for member in street.MEMBERS]
         *statements, held, verified = await asyncio.gather(
             *(
@@ -241,6 +242,18 @@ class Show:
             ask("verify", "--json"),
         )
         return Books(dict(zip(members, statements, strict=True)), held, verified)
+
+    async def _command(self, *words: str) -> str:
+        """A command at the hub. Somebody may be killing the bridge meanwhile: it is tried again."""
+        config = ("--config", str(self._premises.config))
+        assert self._services
+        for _ in range(TRIES_MAX - 1):
+            with contextlib.suppress(PeopleError):
+                return await meterkast(*words, *config, environment=self._environment)
+            await asyncio.sleep(1)
+            while self._services.down:
+                await asyncio.sleep(LOOK_S)
+        return await meterkast(*words, *config, environment=self._environment)
 
     def _accounts(self, day: truth.Day, books: Books) -> list[Account]:
         return [

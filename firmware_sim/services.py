@@ -152,7 +152,7 @@ class Services:
         self._logs.mkdir(parents=True, exist_ok=True)
         self._environment = environment
         self._changed = changed
-        self._down: set[str] = set()
+        self.down: set[str] = set()
         self._watches: list[asyncio.Task[None]] = []
 
     async def start(self, *programs: Program) -> None:
@@ -178,16 +178,16 @@ class Services:
             if not service.program.comes_back:
                 what = f"{name} ended with exit code {code}:\n{service.tail()}"
                 raise Unreachable(Problem(what, str(service.log), "begin anew"))
-            self._down.add(name)
-            self._changed(self._down)
+            self.down.add(name)
+            self._changed(self.down)
             service.restarts += 1
             await asyncio.sleep(RESTART_S)
             await service.start()
             self._write_pids()
             with contextlib.suppress(Unreachable):
                 await service.until_ready()
-                self._down.discard(name)
-                self._changed(self._down)
+                self.down.discard(name)
+                self._changed(self.down)
         what = f"{name} died {RESTARTS_MAX} times:\n{service.tail()}"
         raise Unreachable(Problem(what, str(service.log), "read its log"))
 
