@@ -1,0 +1,153 @@
+"""`meterkast decode DRIVER FILE`: a capture to readings and faults, streaming."""
+
+import datetime as dt
+import difflib
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Annotated, BinaryIO
+
+from cyclopts import Parameter
+
+from drivers import sdk
+from drivers.reading import Fault, Message, Reading
+from gateway.contract.errors import Problem, Unreachable, UsageError
+
+CHUNK_BYTES = 16 * 1024
+
+_BLANKS = b" \t\r\n\v\f"
+_HEX_DIGITS = b"0123456789abcdefABCDEF"
+
+Capture = Annotated[str, Parameter(allow_leading_hyphen=True)]  # lets - be a file
+AsHex = Annotated[bool, Parameter(name="--hex", negative="")]
+AsJson = Annotated[bool, Parameter(name="--json", negative="")]
+
+
+def decode(driver: str, file: Capture, *, as_hex: Capture = Annotated[str, Parameter(allow_leading_hyphen=True)]  # lets - be a file
+AsHex = False, as_json: AsJson = False) -> int:
+    """Print what a capture says: readings, faults, and how many of each. Ends with 1 on faults.
+
+    Parameters
+    ----------
+    driver
+        who speaks, such as p1
+    file
+        the capture, or - for standard input
+    as_hex
+        the capture is hex digits with blanks between them as it likes
+    as_json
+        one JSON object a line, at the end one with the counts; a table otherwise
+    """
+    device = _device(driver)
+    tell = _tell_json if as_json else _tell_table
+    try:
+        if file == "-":
+            messages, faults = _decode(device, _chunks(sys.stdin.buffer, file, as_hex=as_hex), tell)
+        else:
+            with Path(file).open("rb") as capture:
+                messages, faults = _decode(device, _chunks(capture, file, as_hex=as_hex), tell)
+    except OSError as error:
+        what = f"the capture cannot be read: {error.strerror}"
+        raise Unreachable(Problem(what, file, "give the path of a capture, or -")) from error
+    if as_json:
+        print(json.dumps({"messages": messages, "faults": faults}))
+    else:
+        print(f"{messages} messages, {faults} faults")
+    return 1 if faults else 0
+
+
+def _device(driver: str) -> sdk.Device:
+    names = list(sdk.names())
+    if driver not in names:
+        near = difflib.get_close_matches(driver, names, n=3, cutoff=0.4) or names
+        what = f"no driver is called {driver!r}"
+        raise UsageError(Problem(what, f"meterkast decode {driver} …", ", ".join(near)))
+    return sdk.load(driver)
+
+
+def _chunks(capture: BinaryIO, where: str, *, as_hex: bool) -> Iterator[bytes]:
+    """The capture in pieces; from hex digits when it is written in them. Raises UsageError."""
+    odd = b""
+    place = 0
+    while chunk := capture.read(CHUNK_BYTES):
+        if not as_hex:
+            yield chunk
+            continue
+        wrong = chunk.translate(None, _BLANKS + _HEX_DIGITS)[:1]
+        if wrong:
+            at = f"{where}, byte {place + chunk.index(wrong)}"
+            raise UsageError(Problem(f"no hex digit: {wrong!r}", at, "leave out --hex"))
+        digits = odd + chunk.translate(None, _BLANKS)
+        odd = digits[len(digits) & ~1 :]
+        yield bytes.fromhex(digits[: len(digits) & ~1].decode("ascii"))
+        place += len(chunk)
+    if odd:
+        what = "an odd number of hex digits"
+        raise UsageError(Problem(what, where, "look whether the capture was cut off"))
+
+
+def _decode(
+    device: sdk.Device, chunks: Iterable[bytes], tell: Callable[[Reading | Fault], None]
+) -> tuple[int, int]:
+    """How many messages gave readings, and how many faults there were."""
+    session = device.open({})
+    messages = faults = 0
+    for steps in _steps(session, chunks):
+        for step in steps:
+            if isinstance(step, Message):  # a capture is not asked and not waited for
+                messages += bool(step.readings)
+                faults += len(step.faults)
+                for reading in step.readings:
+                    tell(reading)
+                for fault in step.faults:
+                    tell(fault)
+    return messages, faults
+
+
+def _steps(session: sdk.Session, chunks: Iterable[bytes]) -> Iterator[list[sdk.Step]]:
+    for chunk in chunks:
+        yield session.feed(chunk)
+    yield session.timeout()  # the silence after a capture ends its last telegram
+
+
+def _tell_json(part: Reading | Fault) -> None:
+    print(json.dumps(_fields(part), ensure_ascii=False))
+
+
+def _fields(part: Reading | Fault) -> dict[str, str | int | None]:
+    if isinstance(part, Fault):
+        kind, offset, length, detail = part
+        return {"fault": kind, "offset": offset, "length": length, "detail": detail}
+    fields: dict[str, str | int | None] = {
+        "register": part.register,
+        "value": part.value,
+        "unit": part.unit,
+        "at": None if part.at_ms is None else _iso(part.at_ms),
+        "serial": part.serial,
+    }
+    if part.until_ms is not None:
+        fields["until"] = _iso(part.until_ms)
+    if part.doubt:
+        fields["doubt"] = part.doubt
+    return fields
+
+
+def _tell_table(part: Reading | Fault) -> None:
+    if isinstance(part, Fault):
+        print(f"fault {part.kind}: {part.length} bytes at {part.offset}: {part.detail}")
+        return
+    at = "" if part.at_ms is None else _iso(part.at_ms)
+    until = "" if part.until_ms is None else f"until {_iso(part.until_ms)}"
+    row = f"{part.register:<15} {part.value:>20} {part.unit:<6} {at:<24} {part.serial}"
+    print(" ".join(word for word in (row, until, part.doubt) if word).rstrip())
+
+
+def _iso(time_ms: int) -> str:
+    """ISO 8601 in UTC; milliseconds only where there are any.
+
+    >>> _iso(1483381202000)
+    '2017-01-02T19:20:02Z'
+    """
+    whole = dt.datetime.fromtimestamp(time_ms // 1000, dt.UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{whole}.{time_ms % 1000:03}Z" if time_ms % 1000 else f"{whole}Z"
