@@ -75,7 +75,7 @@ class Session:
             if told is not None:
                 self._serial = told[1]
                 return []
-            return [*self._noise.skip(offset, len(raw))] if text else []
+            return self._noise.skip(offset, len(raw)) if text else []
         message = Message(offset, raw, readings, faults)
         return [*self._noise.tell(), message, Wait(INTERVAL_S)]
 

@@ -24,8 +24,8 @@ _END = re.compile(rb"([0-9A-Fa-f]{0,4})[ \t\0\r]*\n?")
 _NEXT = re.compile(rb"[\r\n\0 ]*(?:/[A-Za-z]{3}|\Z)")
 # Blank space between telegrams; after its `!` a Q3D meter tells its seconds of life and its key.
 _TRAILER = re.compile(rb"[\r\n\0 ]*(?:\d{8}\r?\n(?:[0-9A-Z]{33}|\xff{33})\r?\n[\r\n\0 ]*)?")
-# Dialects with a clock or a version number have a checksum as well.
-_CHECKED = re.compile(rb"\n(?:0-0:1\.0\.0|1-3:0\.2\.8|0-0:96\.1\.4)\b")
+# Dialects with a clock, a version number or stamps that say S or W have a checksum as well.
+_CHECKED = re.compile(rb"\n(?:0-0:1\.0\.0|1-3:0\.2\.8|0-0:96\.1\.4)\b|\(\d{12}[SW]\)")
 
 _EVEN = bytes(byte for byte in range(256) if byte.bit_count() % 2 == 0)
 _SEVEN = bytes(byte & 0x7F if byte in _EVEN else byte for byte in range(256))
@@ -125,7 +125,7 @@ class Session:
         if not skipped or (not self._noise.length and _TRAILER.fullmatch(skipped)):
             return []
         if _BEGIN.search(skipped.translate(_SEVEN)) is None:
-            return [*self._noise.skip(offset, len(skipped))]
+            return self._noise.skip(offset, len(skipped))
         fault = Fault("cut", offset, len(skipped), "a telegram without its end")
         return [*self._noise.tell(), Message(offset, skipped, (), (fault,))]
 

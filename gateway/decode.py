@@ -24,8 +24,7 @@ AsHex = Annotated[bool, Parameter(name="--hex", negative="")]
 AsJson = Annotated[bool, Parameter(name="--json", negative="")]
 
 
-def decode(driver: str, file: Capture, *, as_hex: Capture = Annotated[str, Parameter(allow_leading_hyphen=True)]  # lets - be a file
-AsHex = False, as_json: AsJson = False) -> int:
+def decode(driver: str, file: Capture, *, as_hex: AsHex = False, as_json: AsJson = False) -> int:
     """Print what a capture says: readings, faults, and how many of each. Ends with 1 on faults.
 
     Parameters
