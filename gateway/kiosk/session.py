@@ -107,7 +107,8 @@ class Settling:
         return self.times >= STABLE_COUNT and self.last_ms - self.since_ms >= STABLE_SPAN_MS
 
     def goes_on_with(self, weight: Weight, now_ms: int) -> bool:
-        return weight.net_mg == self.weight.net_mg and now_ms - self.last_ms <= STALE_MS
+        is_equal = weight._replace(raw=b"") == self.weight._replace(raw=b"")
+        return is_equal and now_ms - self.last_ms <= STALE_MS
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,6 +166,11 @@ def test_another_community_gets_chains_of_its_own(tmp_path: Path) -> None:
     second.close()
 
 
+def test_a_commit_is_on_the_disk_when_it_returns(journal: Journal) -> None:
+    assert journal._db.execute("PRAGMA synchronous").fetchone() == (2,)
+    assert journal._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
 def test_a_second_writer_is_refused_and_told_who_writes(journal: Journal, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=f"process {os.getpid()}"):
         reopen(tmp_path)

@@ -106,6 +106,18 @@ def test_too_light_is_refused() -> None:
     assert told.session.sentence == session.SENTENCES["too_light"]
 
 
+def test_a_weight_that_is_said_to_move_is_not_taken() -> None:
+    moving = BAG._replace(stable=False)
+    told = tell(EMPTY, Card("noor"), Fraction("glass"), moving, moving, moving, BAG, BAG, moving)
+    assert told.deposits == []
+
+
+def test_two_weights_are_too_few_and_three_in_a_blink_are_too_soon() -> None:
+    ready = (EMPTY, Card("noor"), Fraction("glass"))
+    assert tell(*ready, BAG, 800, BAG).deposits == []
+    assert tell(*ready, BAG, -150, BAG, -150, BAG).deposits == []
+
+
 def test_a_weight_from_before_the_scale_fell_silent_is_stale() -> None:
     told = tell(EMPTY, Card("noor"), Fraction("glass"), BAG, BAG, 2_000, BAG)
     assert told.deposits == []
@@ -131,28 +143,32 @@ events = st.one_of(
     st.just(Tick()),
     st.just(Kept()),
 )
-script = st.lists(st.tuples(events, st.sampled_from([0, 100, 250, 900, 6_000, 31_000])))
-# A member who does it right, so that the random walk passes through deposits too.
-right = st.just(
-    [
-        (event, 250)
-        for event in (EMPTY, Card("noor"), Fraction("glass"), *[Weight(1_000_000, True)] * 4)
-    ]
+# Short runs of the same weight, so that the random walk passes through deposits too.
+runs = st.builds(
+    lambda weight, flags: [Weight(weight, flag) for flag in flags],
+    st.sampled_from([0, 49_000, 1_000_000, 2_000_000]),
+    st.lists(st.sampled_from([True, True, True, False]), min_size=1, max_size=5),
 )
-scripts = st.lists(st.one_of(right, script), max_size=6)
+moves = st.one_of(
+    runs,
+    runs,
+    st.just([EMPTY, Card("noor"), Fraction("glass")]),
+    st.builds(lambda event: [event], events),
+)
+scripts = st.lists(st.tuples(moves, st.sampled_from([100, 250, 250, 900, 6_000])), max_size=30)
 
 
 @settings(max_examples=300)
 @given(scripts)
 def test_whatever_happens_a_deposit_had_card_fraction_steady_weight_and_its_own_zero(
-    parts: list[list[tuple[Event, int]]],
+    script: list[tuple[list[Event], int]],
 ) -> None:
     state, now_ms = Session(), 0
     cards: set[str] = set()
     fractions: set[str] = set()
     zero_seen = False
     row: list[tuple[Weight, int]] = []
-    for event, wait_ms in (one for part in parts for one in part):
+    for event, wait_ms in ((event, wait_ms) for move, wait_ms in script for event in move):
         now_ms += wait_ms
         if isinstance(event, Card):
             cards.add(event.token)
@@ -160,7 +176,7 @@ def test_whatever_happens_a_deposit_had_card_fraction_steady_weight_and_its_own_
             fractions.add(event.name)
         if isinstance(event, Weight):
             zero_seen |= event.stable and abs(event.net_mg) <= 10_000
-            same = row and event.stable and row[-1][0].net_mg == event.net_mg
+            same = row and event.stable and row[-1][0] == event
             row = [*row, (event, now_ms)] if same else [(event, now_ms)]
         elif isinstance(event, OutOfRange):
             row = []
