@@ -119,6 +119,7 @@ class Show:
         )
         self._environment = os.environ | {"METERKAST_CLOCK": str(folder / "clock")}
         self._services: Services | None = None
+        self._away: set[str] = set()
         self._over = asyncio.Event()
         self._days: asyncio.Queue[truth.Day] = asyncio.Queue()
 
@@ -140,39 +141,41 @@ class Show:
         point = where.page(street.POINT, "/api/now")
         words = ["-m", "firmware_sim.village", "--dir", str(self._folder), "--point", point]
         words += ["--seed", str(self._seed), *(["--once"] if self.once else [])]
-        village = Program("village", (sys.executable, *words), self._hear, comes_back=False)
-        await services.start(village)
-        founding = premises.found(where, environment=self._environment)
+        first = [Program("village", (sys.executable, *words), self._hear, comes_back=False)]
         if self._own_broker:
-            folder = str(self._folder / "broker")
-            listen = ("--dir", folder, "--port", str(self._own_broker))
-            broker = Program("broker", (str(METERKAST), "broker", *listen))
-            _, keys = await asyncio.gather(services.start(broker), founding)
-        else:
-            keys = await founding
-        await services.start(
-            Program("bridge", (str(METERKAST), "bridge", "--config", str(where.config)))
+            listen = ("--dir", str(self._folder / "broker"), "--port", str(self._own_broker))
+            first.append(Program("broker", (str(METERKAST), "broker", *listen)))
+        _, keys = await asyncio.gather(
+            services.start(*first), premises.found(where, environment=self._environment)
         )
+        bridge = Program("bridge", (str(METERKAST), "bridge", "--config", str(where.config)))
         gateways = (
             Program(name, (str(METERKAST), "gateway", "--config", str(where.gateway(name))))
             for name in premises.gateways()
         )
-        await asyncio.gather(
-            services.start(*gateways), premises.admit(where, keys, environment=self._environment)
-        )
-        hub = where.pages["bridge"]
-        if hub != HUB_PORT:
+
+        async def hub() -> None:
+            await services.start(bridge)
+            await premises.admit(where, keys, environment=self._environment)
+
+        await asyncio.gather(hub(), services.start(*gateways))
+        self._tell_where()
+
+    def _tell_where(self) -> None:
+        where = self._premises
+        if where.pages["bridge"] != HUB_PORT:
             self.tell(f"Port {HUB_PORT} is taken, so the hub's page is elsewhere this time.")
         self.tell(f"The hub's page:             {where.page('bridge', '/')}")
         for name in premises.gateways():
             self.tell(f"The page of {name + ':':15} {where.page(name, '/')}")
-        self.tell(f"The street stands after {time.monotonic() - self._begin_s:.1f} s.\n")
+        self.tell(f"The street stands after {time.monotonic() - self._begin_s:.1f} s.")
 
     def _hold_or_go(self, down: set[str]) -> None:
         """Time stands still while a program is away."""
         assert self._services
-        if down:
-            self.tell(f"        {', '.join(sorted(down))} died and is started again")
+        for name in sorted(down - self._away):
+            self.tell(f"       {name} died and is started again")
+        self._away = set(down)
         self._services.all["village"].tell("hold" if down else "go")
 
     def _hear(self, line: str) -> None:
@@ -295,23 +298,21 @@ class Show:
         return 0
 
     def _tell_accounts(self, accounts: list[Account]) -> None:
-        self.tell(f"\n{'':8}{'measured':>22}  {'credited':>28}  {'true':>28}")
+        self.tell(f"\n{'':8}{'measured':>21}  {'credited':>33}  {'true':>33}")
         for one in accounts:
-            waste_g = sum(one.measured["waste_mg"].values()) // 1000
-            measured = f"{one.measured['exported_mWh'] / 1e6:.3f} kWh {waste_g / 1000:.3f} kg"
-            sides = (
+            kwh = Decimal(one.measured["exported_mWh"]) / 1_000_000
+            kg = Decimal(sum(one.measured["waste_mg"].values())) / 1_000_000
+            credited, true = (
                 " + ".join(f"{amount} {asset}" for asset, amount in side.items())
                 for side in (one.credited, one.truth)
             )
-            credited, true = sides
+            measured = f"{kwh:.3f} kWh {kg:.3f} kg"
             verdict = "agrees" if one.agrees else "DIFFERS"
-            self.tell(f"{NAMES[one.member]:8}{measured:>22}  {credited:>33}  {true:>33}  {verdict}")
+            self.tell(f"{NAMES[one.member]:8}{measured:>21}  {credited:>33}  {true:>33}  {verdict}")
         self.tell("")
 
     async def stop(self) -> None:
         if self._services:
-            if village := self._services.all.get("village"):
-                village.tell("stop")
             await self._services.stop()
 
 

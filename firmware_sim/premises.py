@@ -74,6 +74,7 @@ async def meterkast(*arguments: str, environment: dict[str, str]) -> str:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         env=environment,
+        start_new_session=True,
     )
     try:
         said, complained = await process.communicate()

@@ -82,6 +82,8 @@ class Service:
                 stderr=log,
                 env=self._environment,
                 preexec_fn=_die_with_parent,
+                # Ctrl-C is for whoever started this; it ends the others in its own order.
+                start_new_session=True,
             )
         if self.program.lines:
             self._keep(asyncio.create_task(self._listen(self.process, self.program.lines)))
