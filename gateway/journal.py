@@ -26,8 +26,10 @@ EVIDENCE = "evidence"
 SAMPLES = "samples"
 PRIVATE = "private"  # samples that stay in the house
 
-# One commit a minute keeps the card alive; a deposit does not wait for it.
-GROUP_MS = 60_000
+# One commit a minute keeps the card alive. Evidence comes once a quarter-hour and waits only for
+# the other meters of its boundary; a deposit does not wait at all.
+SAMPLES_WAIT_MS = 60_000
+EVIDENCE_WAIT_MS = 2_000
 # A hub restored from a backup of last week can ask again.
 KEPT_MS = 14 * 24 * 3_600_000
 PRUNE_EVERY_MS = 3_600_000
@@ -90,7 +92,7 @@ class Journal:
         self._boot = boot
         self._group: list[_Row] = []
         self._group_boundaries: dict[str, int] = {}
-        self._group_since_mono_ms: int | None = None
+        self._due_mono_ms: int | None = None
         self._pruned_mono_ms: int | None = None
         self._chains: dict[str, Chain] = {}
 
@@ -193,13 +195,14 @@ class Journal:
         chain.digest = digest(data)
         if boundary:
             self._group_boundaries[boundary[0]] = boundary[1]
-        if self._group_since_mono_ms is None:
-            self._group_since_mono_ms = moment.mono_ms
+        waits = EVIDENCE_WAIT_MS if kind == EVIDENCE else SAMPLES_WAIT_MS
+        due = moment.mono_ms + waits
+        self._due_mono_ms = due if self._due_mono_ms is None else min(self._due_mono_ms, due)
 
     def is_due(self, mono_ms: int) -> bool:
         """Whether the group has waited long enough, by the domain's monotonic clock."""
-        since = self._group_since_mono_ms
-        return since is not None and not 0 <= mono_ms - since < GROUP_MS
+        due = self._due_mono_ms
+        return due is not None and not due - SAMPLES_WAIT_MS <= mono_ms < due
 
     def commit(self, moment: Moment) -> None:
         """Write the group in one transaction; when this returns, a power cut does not matter.
@@ -228,7 +231,7 @@ class Journal:
             self._group.clear()
             self._group_boundaries.clear()
             self.on_commit()
-        self._group_since_mono_ms = None
+        self._due_mono_ms = None
         self._prune(moment)
 
     def _prune(self, moment: Moment) -> None:

@@ -16,8 +16,8 @@ from gateway.contract.record import Element, element
 
 QUARTER_MS = 900_000
 MINUTE_MS = 60_000
-# A meter's clock this far from ours is not believed.
-METER_CLOCK_MS_MAX = 300_000
+# A meter's clock further than this from ours is not believed.
+METER_CLOCK_MS_MAX = 900_000
 # Elements of one record, encoded: leaves room for identity and signature in 64 KiB.
 PACK_BYTES_MAX = 56 * 1024
 SAMPLES_MAX = 15

@@ -24,7 +24,7 @@ TELEGRAM_BYTES_MAX = 64 * 1024
 def why(db: sqlite3.Connection, community: str, booking: int, *, policies: Policies) -> Json:
     """Everything that a booking rests on. Raises PeopleError for a number that is not there."""
     row = db.execute(
-        "SELECT kind, booked_ms, rule, member, period, leaf, body FROM booking JOIN leaf"
+        "SELECT booking.kind, booked_ms, rule, member, period, leaf, body FROM booking JOIN leaf"
         " ON leaf.community = booking.community AND leaf.idx = booking.leaf"
         " WHERE booking.community = ? AND seq = ?",
         (community, booking),

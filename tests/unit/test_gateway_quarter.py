@@ -23,12 +23,12 @@ IMPORT = Reading("1-0:1.8.1", 4_426_000, "mWh", NOON)
 GAS = Reading("0-1:24.2.1", 107_000, "mL", NOON - 3_600_000)
 
 
-def test_the_meters_own_time_is_taken_within_five_minutes() -> None:
-    assert timed(meter(IMPORT), moment(NOON + 300_000)) == Timed(NOON, (IMPORT,), by_meter=True)
+def test_the_meters_own_time_is_taken_within_a_quarter_hour() -> None:
+    assert timed(meter(IMPORT), moment(NOON + 900_000)) == Timed(NOON, (IMPORT,), by_meter=True)
 
 
 def test_a_meter_clock_far_off_gives_the_time_of_receipt_and_a_doubt() -> None:
-    late = NOON + 300_001
+    late = NOON + 900_001
     assert timed(meter(IMPORT), moment(late)) == Timed(
         late, (IMPORT._replace(at_ms=late, doubt="meter-clock"),), by_meter=False
     )
