@@ -71,6 +71,7 @@ class SerialLine:
             log.info("line_back" if self._is_lost else "line_open", line=self._name)
             self._is_lost = False
             self._listener.opened()
+            self._timeout_at_s = None
             session = self._device.open(self._own)
             steps = session.timeout()
             while True:
