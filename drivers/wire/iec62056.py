@@ -52,15 +52,18 @@ _PLAIN, _QUANTITY, _COUNT, _CLOCK, _HEX, _HOURLY, _PEAKS, _LOG = range(8)
 
 # DSMR 2 and 3 break a line before a parenthesis.
 _LINE = re.compile(r"\n([^\n]+(?:\n\([^\n]*)?)")
+_MEASURED = re.compile(r"([^(]*)\((\d{1,9})(?:\.(\d{1,9}))?\*([A-Za-z0-9]+)\)\r?")
 _BETWEEN = re.compile(r"\)[\r\n]*\(")
 _NUMBER = re.compile(r"(-?)(\d{1,20})(?:\.(\d{0,20}))?(?:\*?([^\d\s*.-][^*]*))?")
 _STAMP = re.compile(r"\d{12}[SW]?")
 _CLOCK_LINE = re.compile(r"\n0-0:1\.0\.0(?:\*255)?\(([^)\r\n]*)\)")
-_SERIAL = re.compile(r":96\.1\.(0|1|255)(?:\*255)?\(([^)\r\n]+)\)")
 _PRINTABLE = re.compile(r"(?:[2-6][0-9A-Fa-f]|7[0-9A-Ea-e])+")
 _PHYSICAL = set(range(1, 81)) - {13, 33, 53, 73}  # those four are power factors, without unit
+# Where several lines name a meter, the last of these does.
+_SERIALS = {"96.1.255": 1, "96.1.0": 2, "96.1.1": 3}
 _PLACEHOLDERS = {"000101", "700101"}  # days on which no meter was: clocks that were never set
 
+_TENS = tuple(10**n for n in range(10))
 _new = tuple.__new__  # a NamedTuple's own constructor takes three times as long
 
 
@@ -170,16 +173,28 @@ def _plain_text(value: str) -> str:
     return bytes.fromhex(value).decode() if _PRINTABLE.fullmatch(value) else value
 
 
+@lru_cache(maxsize=64)
+def _serial(line: str) -> tuple[str, int, str]:
+    """The meter that a line names, how much the name counts (0: not at all), and the name."""
+    name, _, body = line.rstrip().partition("(")
+    code = _code(name)
+    if code is None or len(body) < 2:
+        return "", 0, ""
+    rank = _SERIALS.get(code.register.partition(":")[2], 0)
+    return code.meter, rank, _plain_text(body[:-1])
+
+
 def _serials(text: str) -> dict[str, str]:
-    """The serial number of each meter: 96.1.1 before 96.1.0 before 96.1.255."""
-    ranked: dict[str, tuple[int, str]] = {}
-    for match in _SERIAL.finditer(text):
-        start = match.start()
-        code = _code(text[text.rfind("\n", 0, start) + 1 : start] + ":96.1.0")
-        rank = ("255", "0", "1").index(match[1])
-        if code is not None and rank >= ranked.get(code.meter, (0, ""))[0]:
-            ranked[code.meter] = rank, _plain_text(match[2])
-    return {meter: serial for meter, (_, serial) in ranked.items()}
+    """The serial number of each meter."""
+    found: dict[str, tuple[int, str]] = {}
+    at = text.find(":96.1.")
+    while at >= 0:
+        end = text.find("\n", at)
+        meter, rank, number = _serial(text[text.rfind("\n", 0, at) + 1 : end])
+        if rank > found.get(meter, (0, ""))[0]:
+            found[meter] = rank, number
+        at = text.find(":96.1.", end)
+    return {meter: number for meter, (_, number) in found.items()}
 
 
 def _measured(number: re.Match[str] | None, value: str) -> tuple[int, str] | _Broken:
@@ -255,6 +270,14 @@ def _table(code: _Code, count: str, values: list[str], stamps: int) -> tuple[_Sa
 # A meter repeats most of its lines from telegram to telegram: what a line says is remembered.
 @lru_cache(maxsize=512)
 def _line(line: str) -> tuple[_Said | _Broken, ...]:
+    measured = _MEASURED.fullmatch(line)
+    if measured is not None:  # nearly every line whose value changes; what follows does it as well
+        name, whole, fraction, written = measured.groups("")
+        code = _code(name)
+        unit, places = UNITS.get(written, ("", 0))
+        if code is not None and code.kind <= _QUANTITY and len(fraction) <= places <= 9:
+            value = int(whole + fraction) * _TENS[places - len(fraction)]
+            return (_new(_Said, (code.register, value, unit, code.meter, 0, None, None)),)
     name, _, body = line.rstrip().partition("(")
     if not name and not body:
         return ()

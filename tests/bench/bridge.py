@@ -1,0 +1,147 @@
+"""The bridge against its limits: posting against the bare SQL it issues, the full path against
+signature checks and posting added up. Both limits are measured in the same run.
+
+A batch is a quarter-hour of 1,000 homes: 1,000 records of 20 elements from 1,000 chains, each of
+which moves a claim and posts a credit. SQLite synchronous FULL.
+"""
+
+import sqlite3
+import tempfile
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from drivers.reading import Reading
+from gateway.contract import record as records
+from gateway.contract.record import Element
+from ledger_bridge.books import policy as policies
+from ledger_bridge.books.registry import GatewayAdmitted, MemberAdded, MeterFitted
+from ledger_bridge.inbox import Inbox, signed_by
+from tests.bench import Ratio
+from tests.street import ID, MIDNIGHT_MS, NOON_MS, POLICY, QUARTER_MS, Chain, Street, key
+
+HOMES = 1_000
+ROUNDS = 7
+
+Call = tuple[bool, str, Any]
+
+
+class Tap:
+    """A connection that remembers the statements which passed."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self.calls: list[Call] = []
+        self._db = db
+
+    def execute(self, sql: str, values: Any = ()) -> sqlite3.Cursor:
+        self.calls.append((False, sql, values))
+        return self._db.execute(sql, values)
+
+    def executemany(self, sql: str, rows: Iterable[Any]) -> sqlite3.Cursor:
+        rows = list(rows)
+        self.calls.append((True, sql, rows))
+        return self._db.executemany(sql, rows)
+
+
+def _street(folder: Path, *, check: Any) -> Street:
+    street = Street(folder, policy="")
+    edits: list[Any] = []
+    for n in range(HOMES):
+        edits += [
+            MemberAdded(f"m{n}", f"acc{n}"),
+            GatewayAdmitted(f"g{n}", key(f"g{n}").public.x),
+            MeterFitted(f"g{n}", "hall", "", f"m{n}", 0),
+        ]
+    street.edit(*edits)
+    document = policies.make(POLICY, community=ID, key=key("steward"))
+    street.community.hand_in_policy(document, now_ms=0)
+    street.inbox = Inbox(street.community, check=check)
+    return street
+
+
+def _quarter(chain: Chain, number: int) -> bytes:
+    at_ms = MIDNIGHT_MS + number * QUARTER_MS
+    counters = ("1-0:1.8.1", "1-0:1.8.2", "1-0:2.8.1", "1-0:2.8.2")
+    readings = [
+        Reading(register, (1_000 + number * place * 10) * 1_000, "mWh", at_ms, "E1")
+        for place, register in enumerate(counters)
+    ]
+    readings += [Reading(f"1-0:{n}.7.0", 230_100, "mV", at_ms, "E1") for n in range(21, 36)]
+    pack = [records.element("hall", reading, base_ms=at_ms) for reading in readings]
+    return chain.record([*pack, Element(n="hall/telegram", vd="x" * 500)], made_ms=at_ms)
+
+
+def _tapped(street: Street) -> Tap:
+    tap = Tap(street.community.db)
+    parts = (street.community, street.inbox, street.community.book, street.community.derivation)
+    for part in parts:
+        for name in ("db", "_db"):
+            if name in vars(part):
+                setattr(part, name, tap)
+    return tap
+
+
+def _post(street: Street, batch: list[tuple[str, bytes]]) -> float:
+    begin = time.perf_counter()
+    delivery = street.inbox.take(batch, now_ms=NOON_MS)
+    street.community.settle(NOON_MS)
+    seconds = time.perf_counter() - begin
+    assert delivery.stored == HOMES
+    return seconds
+
+
+def _bare(db: sqlite3.Connection, calls: list[Call]) -> float:
+    begin = time.perf_counter()
+    for is_many, sql, values in calls:
+        if is_many:
+            db.executemany(sql, values)
+        else:
+            db.execute(sql, values).fetchall()
+    return time.perf_counter() - begin
+
+
+def _signatures(batch: list[tuple[str, bytes]]) -> float:
+    keys = [key(gateway).public for gateway, _ in batch]
+    begin = time.perf_counter()
+    for (_, data), public in zip(batch, keys, strict=True):
+        document, _ = records.parse(data)
+        assert signed_by(document, public)
+    both = time.perf_counter() - begin
+    begin = time.perf_counter()
+    for _, data in batch:
+        records.parse(data)
+    return both - (time.perf_counter() - begin)
+
+
+def run() -> list[Ratio]:
+    """Medians over the rounds, each of which measures all four in turn."""
+    chains = [Chain(f"g{n}") for n in range(HOMES)]
+    batches = [[(c.gateway, _quarter(c, n)) for c in chains] for n in range(ROUNDS + 1)]
+    with tempfile.TemporaryDirectory(dir=".") as name:
+        folder = Path(name)
+        plain = _street(folder / "plain", check=lambda *_: True)
+        tap = _tapped(plain)
+        bare = _street(folder / "bare", check=lambda *_: True).community.db
+        full = _street(folder / "full", check=signed_by)
+        times: list[tuple[float, float, float, float]] = []
+        for batch in batches:
+            tap.calls.clear()
+            posting = _post(plain, batch)
+            times.append((posting, _bare(bare, tap.calls), _signatures(batch), _post(full, batch)))
+    posting, statements, signatures, path = (
+        median(column) for column in zip(*times[1:], strict=True)
+    )
+    of_bare = median(b / p for p, b, _, _ in times[1:])
+    of_limit = median((p + s) / f for p, _, s, f in times[1:])
+    return [
+        Ratio("posting / the bare statements", HOMES / posting, HOMES / statements, of_bare, 0.60),
+        Ratio(
+            "full path / (signatures + posting)",
+            HOMES / path,
+            HOMES / (signatures + posting),
+            of_limit,
+            0.80,
+        ),
+    ]
