@@ -110,6 +110,12 @@ def test_samples_leave_only_from_the_day_of_consent(tmp_path: Path) -> None:
     bench.journal.close()
 
 
+def test_a_record_of_samples_keeps_to_its_quarter_hour(bench: Bench) -> None:
+    for minute in (0, 1, 2, 15, 16):
+        bench.telegram(NOON + minute * 60_000, minute)
+    assert [len(one.elements) for one in bench.records(PRIVATE)] == [3, 2]
+
+
 def test_the_chart_knows_after_a_restart_what_it_knew(bench: Bench) -> None:
     bench.telegram(NOON + 60_000, 1_000)
     bench.telegram(NOON + QUARTER_MS + 60_001, 2_000)
