@@ -1,0 +1,51 @@
+"""Both checks agree with the published check values and with fastcrc, with and without it."""
+
+import importlib.util
+import random
+import sys
+
+import fastcrc
+import pytest
+
+from drivers.wire import crc
+
+CHECK = b"123456789"
+
+
+@pytest.mark.parametrize("arc", [crc.arc, crc.arc_stdlib])
+def test_arc_gives_its_check_value(arc) -> None:
+    assert arc(CHECK) == 0xBB3D
+
+
+@pytest.mark.parametrize("x25", [crc.x25, crc.x25_stdlib])
+def test_x25_gives_its_check_value(x25) -> None:
+    assert x25(CHECK) == 0x906E
+
+
+def test_fastcrc_is_chosen_where_it_is_installed() -> None:
+    assert crc.arc is fastcrc.crc16.arc
+    assert crc.x25 is fastcrc.crc16.ibm_sdlc
+
+
+@pytest.mark.parametrize("length", [*range(70), 890, 891, 4095, 4096, 16 * 1024])
+def test_the_standard_library_agrees_with_fastcrc(length: int) -> None:
+    data = random.Random(length).randbytes(length)
+
+    assert crc.arc_stdlib(data) == fastcrc.crc16.arc(data)
+    assert crc.x25_stdlib(data) == fastcrc.crc16.ibm_sdlc(data)
+
+
+@pytest.mark.parametrize("data", [b"", bytes(900), b"\xff" * 900, b"\x01" + bytes(900)])
+def test_the_standard_library_agrees_with_fastcrc_on_bare_bits(data: bytes) -> None:
+    assert crc.arc_stdlib(data) == fastcrc.crc16.arc(data)
+    assert crc.x25_stdlib(data) == fastcrc.crc16.ibm_sdlc(data)
+
+
+def test_without_fastcrc_the_standard_library_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "fastcrc", None)
+    spec = importlib.util.find_spec("drivers.wire.crc")
+    bare = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(bare)
+
+    assert bare.arc is bare.arc_stdlib
+    assert bare.x25 is bare.x25_stdlib

@@ -1,0 +1,132 @@
+"""`meterkast decode`: a capture to lines."""
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from drivers import p1
+from gateway.contract.errors import Unreachable, UsageError
+from gateway.decode import decode
+
+OLD = b"/MKT5\\OLD\r\n\r\n1-0:1.8.1(00420.001*kWh)\r\n!\r\n"
+
+
+def _lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_a_capture_is_told_as_one_object_a_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "belgium"
+    file.write_bytes(p1.DEVICE.examples[1].stream)
+
+    assert decode("p1", str(file), as_json=True) == 0
+    lines = _lines(capsys)
+    assert lines[3] == {
+        "register": "1-0:1.6.0",
+        "value": 4329000,
+        "unit": "mW",
+        "at": "2026-01-09T16:15:00Z",
+        "serial": "",
+    }
+    assert lines[4] == {
+        "register": "0-0:98.1.0",
+        "value": 3695000,
+        "unit": "mW",
+        "at": "2025-11-18T17:00:00Z",
+        "serial": "",
+        "until": "2025-11-30T23:00:00Z",
+    }
+    assert lines[-1] == {"messages": 1, "faults": 0}
+
+
+def test_faults_are_told_and_end_with_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "noisy"
+    file.write_bytes(b"\x15\x15" + OLD)
+
+    assert decode("p1", str(file), as_json=True) == 1
+    assert _lines(capsys) == [
+        {"fault": "noise", "offset": 0, "length": 2, "detail": ""},
+        {
+            "register": "1-0:1.8.1",
+            "value": 420001000,
+            "unit": "mWh",
+            "at": None,
+            "serial": "",
+            "doubt": "unchecked",
+        },
+        {"messages": 1, "faults": 1},
+    ]
+
+
+def test_the_last_telegram_needs_no_line_end(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "cut"
+    file.write_bytes(OLD[:-2])
+
+    assert decode("p1", str(file), as_json=True) == 0
+    assert _lines(capsys)[-1] == {"messages": 1, "faults": 0}
+
+
+def test_a_table_is_for_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "card"
+    file.write_bytes(b"\x020A00F3C2B18A\x03")
+
+    assert decode("rdm6300", str(file)) == 0
+    assert capsys.readouterr().out.split() == [
+        "card",
+        "0A00F3C2B1",
+        "1",
+        "messages,",
+        "0",
+        "faults",
+    ]
+
+
+def test_hex_is_read_from_standard_input_with_blanks_anywhere(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    typed = io.TextIOWrapper(io.BytesIO(b"0230413030 46334332\n423138410 3" * 2000))
+    monkeypatch.setattr(sys, "stdin", typed)
+
+    assert decode("rdm6300", "-", as_hex=True, as_json=True) == 0
+    assert _lines(capsys)[-1] == {"messages": 2000, "faults": 0}
+
+
+@pytest.mark.parametrize(
+    ("typed", "what"),
+    [
+        (b"02 3x", "error: no hex digit: b'x'\nwhere: {file}, byte 4\ntry:   leave out --hex"),
+        (
+            b"02 3",
+            "error: an odd number of hex digits\nwhere: {file}\n"
+            "try:   look whether the capture was cut off",
+        ),
+    ],
+)
+def test_wrong_hex_is_wrong_use(tmp_path: Path, typed: bytes, what: str) -> None:
+    file = tmp_path / "hex"
+    file.write_bytes(typed)
+
+    with pytest.raises(UsageError) as refused:
+        decode("p1", str(file), as_hex=True)
+    assert str(refused.value) == what.format(file=file)
+
+
+def test_an_unknown_driver_is_answered_with_the_nearest_names() -> None:
+    with pytest.raises(UsageError) as refused:
+        decode("mtsic", "-")
+
+    assert str(refused.value) == (
+        "error: no driver is called 'mtsic'\nwhere: meterkast decode mtsic …\ntry:   mtsics"
+    )
+
+
+def test_a_missing_capture_is_unreachable() -> None:
+    with pytest.raises(Unreachable, match="give the path of a capture, or -"):
+        decode("p1", "/nowhere/at/all")
