@@ -4,9 +4,11 @@ import os
 
 import pytest
 
+from firmware_sim.command import sim
 from firmware_sim.mtsics import Plate, Scale, Terminal
 from firmware_sim.rdm6300 import Reader, frame
 from firmware_sim.terminal import Terminal as Port
+from gateway.contract.errors import UsageError
 
 SCALE = Scale(capacity_mg=60_000_000, division_mg=5_000, serial="B427100311")
 
@@ -24,6 +26,11 @@ def scale(plate):
 def test_a_settled_weight_stands_in_ten_columns(scale, plate):
     plate.put(3_217_400, now_ms=0)
     assert scale.hears(b"SI\r\n", now_ms=1_000) == b"S S      3.215 kg\r\n"
+
+
+def test_half_a_division_and_more_counts_as_a_whole_one(scale, plate):
+    plate.put(3_217_500, now_ms=0)
+    assert scale.hears(b"SI\r\n", now_ms=1_000) == b"S S      3.220 kg\r\n"
 
 
 def test_a_weight_that_still_swings_is_dynamic(scale, plate):
@@ -168,3 +175,20 @@ def test_the_link_goes_with_the_port(tmp_path):
     assert (tmp_path / "hall").is_symlink()
     port.close()
     assert not (tmp_path / "hall").is_symlink()
+
+
+def test_an_unknown_device_is_answered_with_the_known_ones():
+    with pytest.raises(UsageError) as refusal:
+        sim("mtsisc")
+    assert str(refusal.value) == (
+        "error: no simulated device is called 'mtsisc'\n"
+        "where: meterkast sim\n"
+        "try:   meterkast sim mtsics   (known: p1, mtsics, rdm6300)"
+    )
+
+
+def test_a_port_is_not_put_over_something_that_is_there(tmp_path):
+    (tmp_path / "hall").write_text("mine")
+    with pytest.raises(UsageError, match="something there already"):
+        sim("p1", port=tmp_path / "hall")
+    assert (tmp_path / "hall").read_text() == "mine"

@@ -14,7 +14,7 @@ from firmware_sim.people import (
     TakeAway,
     screen_of,
 )
-from firmware_sim.street import Visit
+from firmware_sim.street import DAY, STRANGER, Visit, visits
 
 CARD, TAG, BAG = "0A00C0FFEE", "0A00F00001", 3_217_400
 BEFORE = Deposit("aa" * 16, 1_000_000, "paper", 5)
@@ -128,3 +128,14 @@ def test_the_screen_is_read_from_the_gateways_own_words():
     assert screen_of(now) == ACCEPTED
     assert screen_of({"kiosk": None}) is None
     assert screen_of(None) is None
+
+
+@pytest.mark.parametrize("seed", [0, 7, 11])
+def test_a_day_has_its_stranger_its_moving_bag_and_time_between_people(seed):
+    today = visits(seed, DAY)
+    assert len(today) == 6
+    assert [v.card for v in today if not v.member] == [STRANGER]
+    assert [v.moved_ms for v in today if v.moved_ms] == [1_200]
+    gaps = [b.at_ms - a.at_ms for a, b in zip(today, today[1:], strict=False)]
+    assert min(gaps) >= 45 * 60_000
+    assert visits(seed, DAY) == today
