@@ -20,6 +20,7 @@ AHEAD = 8  # enough of what follows to see the next telegram begin
 # A telegram begins with `/`, three letters and the meter's name, then an empty line. It may begin
 # anywhere, as the one before may have been cut off; a name holds neither `/` nor `!`.
 _BEGIN = re.compile(rb"/[A-Za-z]{3}[^\r\n/!]{0,59}\r?\n(?=\r?\n|\d-\d:)")
+_SLASH = re.compile(rb"[/\xaf]")  # with and without parity
 _END = re.compile(rb"([0-9A-Fa-f]{0,4})[ \t\0\r]*\n?")
 _NEXT = re.compile(rb"[\r\n\0 ]*(?:/[A-Za-z]{3}|\Z)")
 # Blank space between telegrams; after its `!` a Q3D meter tells its seconds of life and its key.
@@ -40,6 +41,7 @@ class Session:
         self._buffer = bytearray()
         self._offset = 0  # place in the stream of the buffer's first byte
         self._scan = 0  # no frame ends before this index
+        self._begun = False  # whether a `/` stands before that index
         self._open_end = False  # whether the buffer holds a `!` that may end a frame
         self._noise = Noise()
 
@@ -66,6 +68,7 @@ class Session:
         steps = self._drain(silent=True)
         steps += self._skip(bytes(self._buffer))
         self._advance(len(self._buffer))
+        self._begun = False
         return [*steps, *self._noise.tell()]
 
     def _drain(self, *, silent: bool) -> list[Step]:
@@ -74,9 +77,13 @@ class Session:
         start = 0
         self._open_end = False
         while True:
+            if not self._begun:  # an end before any beginning is noise and costs no look
+                slash = _SLASH.search(buffer, self._scan)
+                self._begun = slash is not None
+                self._scan = slash.start() if slash else len(buffer)
             bang = buffer.find(b"\n!", self._scan) + 1
             if not bang:
-                self._scan = max(start, len(buffer) - 1)
+                self._scan = max(start, self._scan, len(buffer) - 1)
                 break
             stop = buffer.find(b"\n", bang, bang + END_MAX) + 1
             if not stop:
@@ -97,6 +104,7 @@ class Session:
                 break
             steps += told
             start = self._scan = stop
+            self._begun = False
         self._advance(start)
         return steps
 
@@ -115,6 +123,8 @@ class Session:
             keep = max(held.rfind(b"/", BUFFER_MAX - 64), 0) or BUFFER_MAX
         steps = self._skip(bytes(self._buffer[:keep]))
         self._advance(keep)
+        self._begun = False
+        self._scan = 0
         return steps
 
     def _skip(self, skipped: bytes) -> list[Step]:
