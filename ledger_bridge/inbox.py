@@ -5,15 +5,14 @@ receipts made. Whatever is not stored changes nothing and is counted with its re
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from gateway.contract import record as records
-from gateway.contract.keys import PublicKey
 from gateway.contract.receipt import Receipt
 from gateway.contract.record import GENESIS, Record
-from gateway.contract.signed import Malformed, Signed, digest
+from gateway.contract.signed import Malformed, digest
 from ledger_bridge.books.community import Community
 from ledger_bridge.books.evidence import Counter, Deposit, facts
 from ledger_bridge.books.store import commit
@@ -38,8 +37,8 @@ ChainKey = tuple[str, str]
 RecordKey = tuple[str, str, int]
 
 
-class _New(NamedTuple):
-    """A record that is to be stored in this commit."""
+class Believed(NamedTuple):
+    """A record whose signature is its gateway's, as it came."""
 
     record: Record
     digest: str
@@ -75,80 +74,30 @@ class Refused(Exception):
         self.reason = reason
 
 
-def signed_by(document: Signed, key: PublicKey) -> bool:
-    """The signature check; passed in so that its cost can be measured apart."""
-    return document.by(key)
-
-
 class Inbox:
     """Takes batches of deliveries for one community, in any order, any number of times."""
 
-    def __init__(
-        self, community: Community, *, check: Callable[[Signed, PublicKey], bool] = signed_by
-    ) -> None:
+    def __init__(self, community: Community) -> None:
         self._community = community
         self._db: sqlite3.Connection = community.db
-        self._check = check
         self._heads: dict[ChainKey, _Head] = {}
         # Of the batch under way: chains whose row changes, records that became evidence.
         self._changed: set[ChainKey] = set()
         self._linked: list[Record] = []
 
     def take(self, deliveries: Iterable[tuple[str, bytes]], *, now_ms: int) -> Delivery:
-        """Store a batch of (gateway by the topic, two lines). All that is stored, in one commit."""
-        delivery = Delivery()
-        asked: set[ChainKey] = set()
-        self._changed, self._linked = set(), []
-        try:
-            with commit(self._db):
-                new: dict[RecordKey, _New] = {}
-                for gateway, data in deliveries:
-                    try:
-                        self._sort(gateway, data, new, asked, delivery)
-                    except Refused as refused:
-                        delivery.refused.append((refused.gateway, refused.reason))
-                        self._note(refused, data, now_ms)
-                self._store(list(new.values()), delivery, now_ms)
-        except BaseException:
-            self._heads.clear()
-            self._community.derivation.forget()
-            raise
-        delivery.receipts = [self._receipt(key, now_ms) for key in sorted(asked)]
-        return delivery
+        """Check and store a batch of (gateway by the topic, two lines)."""
+        believed: list[Believed] = []
+        refused: list[tuple[Refused, bytes]] = []
+        for gateway, data in deliveries:
+            try:
+                believed.append(self.believe(gateway, data))
+            except Refused as refusal:
+                refused.append((refusal, data))
+        return self.store(believed, refused, now_ms=now_ms)
 
-    def _sort(
-        self,
-        gateway: str,
-        data: bytes,
-        new: dict[RecordKey, _New],
-        asked: set[ChainKey],
-        delivery: Delivery,
-    ) -> None:
-        """Decide what a delivery is: new, a repetition, or refused."""
-        record = self._believe(gateway, data)
-        who = record.identity
-        head = self._head((who.gateway, who.chain))
-        key = (who.gateway, who.chain, who.seq)
-        hashed = digest(data)
-        asked.add(key[:2])
-        known = new[key].digest if key in new else self._known(key, head)
-        if known == hashed:
-            delivery.repeated += 1
-        elif known:
-            self._fork(key, head, data)
-            raise Refused(gateway, FORKED)
-        elif head.held:
-            raise Refused(gateway, HELD)
-        elif who.seq > head.up_to + AHEAD_MAX:
-            raise Refused(gateway, TOO_FAR)
-        else:
-            new[key] = _New(record, hashed, data)
-            head.top = max(head.top, who.seq)
-            self._changed.add(key[:2])
-            self._advance(key[:2], head, new)
-
-    def _believe(self, gateway: str, data: bytes) -> Record:
-        """The record in a delivery, its signature checked with the gateway's enrolled key."""
+    def believe(self, gateway: str, data: bytes) -> Believed:
+        """The record in a delivery, its signature checked. Raises Refused; changes nothing."""
         try:
             document, record = records.parse(data)
         except Malformed as error:
@@ -158,9 +107,68 @@ class Inbox:
         key = self._community.registry.keys.get(record.identity.gateway)
         if key is None or record.identity.gateway != gateway:
             raise Refused(gateway, UNKNOWN)
-        if not self._check(document, key):
+        if not document.by(key):
             raise Refused(gateway, FORGED)
-        return record
+        return Believed(record, digest(data), data)
+
+    def store(
+        self,
+        believed: Iterable[Believed],
+        refused: Iterable[tuple[Refused, bytes]] = (),
+        *,
+        now_ms: int,
+    ) -> Delivery:
+        """Store what is new, with what it says, in one commit; then make the receipts."""
+        delivery = Delivery()
+        asked: set[ChainKey] = set()
+        new: dict[RecordKey, Believed] = {}
+        self._changed, self._linked = set(), []
+        try:
+            with commit(self._db):
+                for one in believed:
+                    try:
+                        self._sort(one, new, asked, delivery)
+                    except Refused as refusal:
+                        self._note(refusal, one.data, now_ms, delivery)
+                for before, data in refused:
+                    self._note(before, data, now_ms, delivery)
+                self._write(new.values(), now_ms)
+        except BaseException:
+            self._heads.clear()
+            self._community.derivation.forget()
+            raise
+        delivery.stored = len(new)
+        delivery.receipts = [self._receipt(key, now_ms) for key in sorted(asked)]
+        return delivery
+
+    def _sort(
+        self,
+        one: Believed,
+        new: dict[RecordKey, Believed],
+        asked: set[ChainKey],
+        delivery: Delivery,
+    ) -> None:
+        """Decide what a record is: new, a repetition, or refused."""
+        who = one.record.identity
+        chain: ChainKey = (who.gateway, who.chain)
+        key: RecordKey = (who.gateway, who.chain, who.seq)
+        head = self._head(chain)
+        asked.add(chain)
+        known = new[key].digest if key in new else self._known(key, head)
+        if known == one.digest:
+            delivery.repeated += 1
+        elif known:
+            self._fork(key, head, one.data)
+            raise Refused(who.gateway, FORKED)
+        elif head.held:
+            raise Refused(who.gateway, HELD)
+        elif who.seq > head.up_to + AHEAD_MAX:
+            raise Refused(who.gateway, TOO_FAR)
+        else:
+            new[key] = one
+            head.top = max(head.top, who.seq)
+            self._changed.add(chain)
+            self._advance(chain, head, new)
 
     def _head(self, key: ChainKey) -> _Head:
         if key not in self._heads:
@@ -186,7 +194,7 @@ class Inbox:
         ).fetchone()
         return row[0] if row else ""
 
-    def _advance(self, key: ChainKey, head: _Head, new: dict[RecordKey, _New]) -> None:
+    def _advance(self, key: ChainKey, head: _Head, new: dict[RecordKey, Believed]) -> None:
         """Move the head over what is there now; a link that does not fit holds the chain.
 
         Only what the head has passed is evidence: so it is the same whatever came first.
@@ -204,7 +212,7 @@ class Inbox:
             head.digest = hashed
             self._linked.append(record)
 
-    def _next(self, key: RecordKey, new: dict[RecordKey, _New]) -> tuple[Record, str] | None:
+    def _next(self, key: RecordKey, new: dict[RecordKey, Believed]) -> tuple[Record, str] | None:
         """A record and its digest, None where it is not here yet."""
         if (fresh := new.get(key)) is not None:
             return fresh.record, fresh.digest
@@ -215,14 +223,14 @@ class Inbox:
         ).fetchone()
         return (records.parse(row[0])[1], row[1]) if row else None
 
-    def _store(self, new: list[_New], delivery: Delivery, now_ms: int) -> None:
+    def _write(self, new: Iterable[Believed], now_ms: int) -> None:
         community = self._community.id
         self._db.executemany(
             "INSERT INTO record (community, gateway, chain, seq, digest, data, stored_ms)"
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
             [
-                (community, r.gateway, r.chain, r.seq, hashed, data, now_ms)
-                for (r, *_), hashed, data in new
+                (community, who.gateway, who.chain, who.seq, hashed, data, now_ms)
+                for (who, *_), hashed, data in new
             ],
         )
         self._write_heads()
@@ -238,7 +246,6 @@ class Inbox:
             registry=self._community.registry,
             policies=self._community.policies,
         )
-        delivery.stored = len(new)
 
     def _write_heads(self) -> None:
         rows: list[tuple[Any, ...]] = []
@@ -260,8 +267,10 @@ class Inbox:
             "INSERT OR IGNORE INTO fork VALUES (?, ?, ?, ?, ?)", (self._community.id, *key, data)
         )
 
-    def _note(self, refused: Refused, data: bytes, now_ms: int) -> None:
+    def _note(self, refused: Refused, data: bytes, now_ms: int, delivery: Delivery) -> None:
+        """Count a refusal in the table, and tell it."""
         gateway = refused.gateway
+        delivery.refused.append((gateway, refused.reason))
         if gateway not in self._community.registry.keys:
             (strangers,) = self._db.execute(
                 "SELECT count(*) FROM rejected WHERE community = ? AND reason = ?",

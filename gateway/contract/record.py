@@ -5,6 +5,7 @@ Spec: RFC 8428 (SenML JSON), RFC 8798 (secondary units); `docs/wire.md` has a wo
 """
 
 import re
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -23,8 +24,14 @@ LOST = "mk-lost-v1"  # what expired before anybody had it
 
 GENESIS = "0" * 64  # `prev` of the first record of a chain
 
-ID = re.compile(r"[a-z0-9-]{1,40}\Z")
+_ID = re.compile(r"[a-z0-9-]{1,40}\Z")
 _EXACT = re.compile(rb"-?[0-9]{1,15}(\.[0-9]{1,3})?\Z")
+
+
+@lru_cache(maxsize=65_536)
+def is_id(text: str) -> bool:
+    """Whether this can be the id of a community, a gateway, a chain or a member."""
+    return _ID.match(text) is not None
 
 
 class Element(msgspec.Struct, omit_defaults=True):
@@ -143,10 +150,7 @@ def read(document: Signed) -> Record:
     if not pack:
         raise Malformed("the pack is empty")
     head = pack[0]
-    if (
-        not (ID.match(head.community) and ID.match(head.gateway) and ID.match(head.chain))
-        or head.seq < 1
-    ):
+    if not (is_id(head.community) and is_id(head.gateway) and is_id(head.chain)) or head.seq < 1:
         raise Malformed("the first element names no community, gateway, chain and number")
     identity = Identity(
         community=head.community,

@@ -25,7 +25,7 @@ class Settings(BaseModel):
 
 
 def _is_id(text: str) -> str:
-    if not record.ID.match(text):
+    if not record.is_id(text):
         raise ValueError(f"{text!r} is no id: 1 to 40 of a-z, 0-9 and -")
     return text
 

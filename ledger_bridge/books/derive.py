@@ -37,28 +37,12 @@ class CounterRow(NamedTuple):
     verdict: str
 
     def columns(self, community: str) -> tuple[Any, ...]:
-        f = self.fact
-        return (
-            community,
-            *f[:4],
-            f.at_ms,
-            f.chain,
-            f.seq,
-            f.value,
-            f.unit,
-            f.made_ms,
-            self.day,
-            self.member,
-            self.delta,
-            self.verdict,
-        )
+        return (community, *self.fact, self.day, self.member, self.delta, self.verdict)
 
 
-class _Place(NamedTuple):
-    """Where a meter's history ends: the last row's key, and the last believed count."""
-
-    last: tuple[int, str, int]
-    tail: Tail | None
+# Where a meter's history ends: the last row's time, chain and number, and the last believed count.
+_Place = tuple[tuple[int, str, int], Tail | None]
+_BEFORE_ALL = (-(2**62), "", 0)
 
 
 def counter_row(
@@ -67,10 +51,9 @@ def counter_row(
     """One fact derived, and the meter's state after it."""
     # A reading at the very moment of a new fit still ends the interval of the old one.
     fit = registry.fit(fact.gateway, fact.device, fact.serial, fact.at_ms - 1)
-    belief = believe(fact, fit, tail)
+    delta, verdict, tail = believe(fact, fit, tail)
     member = fit.member if fit else None
-    day = day_counted(fact.at_ms, zone)
-    return CounterRow(fact, day, member, belief.delta, belief.verdict), belief.tail
+    return CounterRow(fact, day_counted(fact.at_ms, zone), member, delta, verdict), tail
 
 
 def history(facts: Iterable[Counter], *, registry: Registry, zone: str) -> list[CounterRow]:
@@ -110,7 +93,7 @@ class Derivation:
     def __init__(self, db: sqlite3.Connection, community: str) -> None:
         self._db = db
         self._community = community
-        self._places: dict[Meter, _Place | None] = {}
+        self._places: dict[Meter, _Place] = {}
 
     def forget(self) -> None:
         """After a rollback: what was kept in mind did not happen."""
@@ -131,17 +114,15 @@ class Derivation:
         touched: set[Claim] = set()
         for fact in counters:
             meter: Meter = fact[:4]
-            place = self._place(meter)
+            last, tail = self._places.get(meter) or self._load_place(meter)
             key = (fact.at_ms, fact.chain, fact.seq)
-            if place and key <= place.last:
-                late.add(meter)
-            row, tail = counter_row(
-                fact, place.tail if place else None, registry=registry, zone=zone
-            )
+            row, tail = counter_row(fact, tail, registry=registry, zone=zone)
             rows.append(row.columns(self._community))
-            if meter not in late:
-                self._places[meter] = _Place(key, tail)
-                self._touch(touched, "counter", fact.register, row, policies)
+            if key <= last:
+                late.add(meter)
+            else:
+                self._places[meter] = (key, tail)
+                self._touch(touched, row, policies)
         self._db.executemany(
             "INSERT INTO counter VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows
         )
@@ -170,11 +151,9 @@ class Derivation:
                 for rule in concerned(policies, "deposit", fact.fraction, day):
                     touched.add(Claim(rule, member, day))
 
-    def _touch(
-        self, touched: set[Claim], reads: str, key: str, row: CounterRow, policies: Policies
-    ) -> None:
-        if row.member:
-            for rule in concerned(policies, reads, key, row.day):
+    def _touch(self, touched: set[Claim], row: CounterRow, policies: Policies) -> None:
+        if row.delta and row.member:
+            for rule in concerned(policies, "counter", row.fact.register, row.day):
                 touched.add(Claim(rule, row.member, row.day))
 
     def _mark(self, touched: set[Claim]) -> None:
@@ -183,10 +162,8 @@ class Derivation:
             [(self._community, *claim) for claim in touched],
         )
 
-    def _place(self, meter: Meter) -> _Place | None:
-        """Where this meter's history ends; read once from the table, then kept in mind."""
-        if meter in self._places:
-            return self._places[meter]
+    def _load_place(self, meter: Meter) -> _Place:
+        """Where this meter's history ends, read from the table; from then on kept in mind."""
         last = self._db.execute(
             f"SELECT at_ms, chain, seq FROM ({_ROWS})"
             " ORDER BY at_ms DESC, chain DESC, seq DESC LIMIT 1",
@@ -197,7 +174,7 @@ class Derivation:
             " ORDER BY at_ms DESC, chain DESC, seq DESC LIMIT 1",
             (self._community, *meter),
         ).fetchone()
-        place = _Place(tuple(last), Tail(*believed) if believed else None) if last else None
+        place: _Place = (last or _BEFORE_ALL, Tail(*believed) if believed else None)
         self._places[meter] = place
         return place
 
@@ -211,11 +188,10 @@ class Derivation:
         ]
         after = history((row.fact for row in before), registry=registry, zone=policies.zone)
         old = {(r.fact.at_ms, r.fact.chain, r.fact.seq): r for r in before}
-        register = meter[2]
         for row in after:
             key = (row.fact.at_ms, row.fact.chain, row.fact.seq)
-            self._touch(touched, "counter", register, row, policies)
-            self._touch(touched, "counter", register, old[key], policies)
+            self._touch(touched, row, policies)
+            self._touch(touched, old[key], policies)
             if row != old[key]:
                 self._db.execute(
                     "UPDATE counter SET day = ?, member = ?, delta = ?, verdict = ?"

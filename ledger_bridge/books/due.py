@@ -1,6 +1,5 @@
 """What a claim should have got: a pure function of quantities and the rule, and nothing else."""
 
-import math
 from collections.abc import Mapping
 from fractions import Fraction
 
@@ -11,9 +10,13 @@ from ledger_bridge.books.policy import Policies, Policy, Rule
 def due(policy: Policy, rule: Rule, quantities: Mapping[str, int]) -> int:
     """Smallest units of the rule's asset: min(cap, floor of the sum), one floor per period."""
     one = 10 ** policy.assets[rule.asset].scale
-    earned: Fraction = rules.load(rule.rule).earned(rule, quantities) * one
-    whole = math.floor(earned)
-    return whole if rule.cap_per_day is None else min(whole, math.floor(rule.cap_per_day * one))
+    whole = _floor(rules.load(rule.rule).earned(rule, quantities), one)
+    return whole if rule.cap_per_day is None else min(whole, _floor(rule.cap_per_day, one))
+
+
+def _floor(credit: Fraction, one: int) -> int:
+    """Whole smallest units in an exact amount of credit, the rest let go."""
+    return credit.numerator * one // credit.denominator
 
 
 def find(policies: Policies, rule_id: str, day: str) -> tuple[str, Policy, Rule] | None:

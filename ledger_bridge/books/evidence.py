@@ -56,15 +56,18 @@ def _time_ms(base: int | None, raw: msgspec.Raw) -> int | None:
 def _counters(record: Record) -> list[Counter]:
     who = record.identity
     made = who.made_ms
-    found = []
+    found: list[Counter] = []
+    last: tuple[bytes, int | None] = (b"?", None)
     for e in record.elements:
         if e.u not in _COUNTER_UNITS or not e.v:
             continue
+        if bytes(e.t) != last[0]:  # most elements of a telegram share their time
+            last = (bytes(e.t), _time_ms(made, e.t))
+        at_ms = last[1]
         device, slash, register = e.n.partition("/")
-        at_ms = _time_ms(made, e.t)
         if not slash or at_ms is None:
             continue
-        value = milli(e.v) if e.u != "pulse" else milli(e.v) // 1000
+        value = milli(e.v)
         found.append(
             Counter(
                 who.gateway,
@@ -74,9 +77,9 @@ def _counters(record: Record) -> list[Counter]:
                 at_ms,
                 who.chain,
                 who.seq,
-                value,
+                value // 1000 if e.u == "pulse" else value,
                 e.u,
-                made if made is not None else at_ms,
+                at_ms if made is None else made,
             )
         )
     return found

@@ -251,6 +251,16 @@ class Policies:
                 return in_force
         return None
 
+    @cached_property
+    def registers(self) -> set[str]:
+        """All registers that any rule of any policy rewards."""
+        return {
+            register
+            for in_force in self.in_order
+            for rule in in_force.policy.rules
+            for register in rule.registers
+        }
+
     @property
     def zone(self) -> str:
         """The community's time zone; UTC until a policy says otherwise."""

@@ -12,7 +12,7 @@ import msgspec
 from gateway.contract import signed
 from gateway.contract.errors import PeopleError, Problem
 from gateway.contract.keys import PublicKey, SigningKey
-from gateway.contract.record import ID, to_json
+from gateway.contract.record import is_id, to_json
 from gateway.contract.signed import Malformed
 
 REGISTRY = "mk-registry-v1"
@@ -116,14 +116,14 @@ class Registry:
             raise _refuse(f"no member {member!r}", where, f"meterkast member add {member}")
 
     def _with_member(self, member: str, account: str) -> "Registry":
-        if not ID.match(member):
+        if not is_id(member):
             raise _refuse(f"{member!r} is no id", "member", "use 1 to 40 of a-z, 0-9 and -")
         if member in self.accounts:
             raise _refuse(f"member {member!r} is there already", "registry", "choose another id")
         return replace(self, accounts={**self.accounts, member: account})
 
     def _with_gateway(self, gateway: str, key: str) -> "Registry":
-        if not ID.match(gateway):
+        if not is_id(gateway):
             raise _refuse(f"{gateway!r} is no id", "gateway", "use 1 to 40 of a-z, 0-9 and -")
         try:
             public = PublicKey(key)

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from gateway.contract.record import to_json
 from ledger_bridge.books import rules
 from ledger_bridge.books.book import Batch, Book, Claim, Posting
 from ledger_bridge.books.due import concerned, due, find
@@ -26,22 +27,32 @@ _TODO = """
 Quantities = dict[Claim, dict[str, int]]
 
 
-def quantities_of(db: sqlite3.Connection, community: str, limit: int) -> Quantities:
-    """What was measured for each dirty claim: thousandths by register or fraction."""
-    found: Quantities = {}
-    which = {"community": community, "limit": limit}
-    for rule, member, period in db.execute(f"{_TODO} SELECT * FROM todo", which):
-        found[Claim(rule, member, period)] = {}
-    for rule, member, period, register, total in db.execute(
+def quantities_of(
+    db: sqlite3.Connection, community: str, registers: set[str], limit: int
+) -> Quantities:
+    """What was measured for each dirty claim: thousandths by register or fraction.
+
+    Of counters only `registers` are looked at: those that any rule rewards.
+    """
+    which = {
+        "community": community,
+        "limit": limit,
+        "registers": to_json(sorted(registers)).decode(),
+    }
+    found: Quantities = {
+        Claim(*row): {} for row in db.execute(f"{_TODO} SELECT * FROM todo", which)
+    }
+    for *claim, register, total in db.execute(
         f"""{_TODO}
         SELECT rule, todo.member, period, register, sum(delta)
         FROM todo JOIN counter ON counter.community = :community
             AND counter.member = todo.member AND counter.day = todo.period
+            AND counter.register IN (SELECT value FROM json_each(:registers))
         GROUP BY rule, todo.member, period, register""",
         which,
     ):
-        found[Claim(rule, member, period)][register] = total
-    for rule, member, period, fraction, total in db.execute(
+        found[Claim(*claim)][register] = total
+    for *claim, fraction, total in db.execute(
         f"""{_TODO}
         SELECT rule, todo.member, period, fraction, sum(net_mg)
         FROM todo JOIN deposit ON deposit.community = :community
@@ -49,7 +60,7 @@ def quantities_of(db: sqlite3.Connection, community: str, limit: int) -> Quantit
         GROUP BY rule, todo.member, period, fraction""",
         which,
     ):
-        found[Claim(rule, member, period)][fraction] = total
+        found[Claim(*claim)][fraction] = total
     return found
 
 
@@ -83,7 +94,7 @@ def settle(book: Book, *, registry: Registry, policies: Policies, now_ms: int) -
     """
     db, community = book.db, book.community
     with commit(db):
-        quantities = quantities_of(db, community, CLAIMS_MAX)
+        quantities = quantities_of(db, community, policies.registers, CLAIMS_MAX)
         posted = _posted(db, community, CLAIMS_MAX)
         batch = book.batch(now_ms)
         log_heads(db, community, batch)

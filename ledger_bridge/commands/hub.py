@@ -108,7 +108,7 @@ def init(
     page
         Where the bridge's page listens.
     """
-    if not record.ID.match(community):
+    if not record.is_id(community):
         raise UsageError(
             Problem(f"{community!r} is no id", "--community", "1 to 40 of a-z, 0-9, -")
         )

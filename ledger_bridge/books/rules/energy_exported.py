@@ -32,4 +32,5 @@ def touches(rule: Rule, key: str) -> bool:
 
 def earned(rule: Rule, quantities: Mapping[str, int]) -> Fraction:
     """Credit for mWh by register."""
-    return rule.rate * sum(quantities.values())
+    # One reduction instead of the two that a product of fractions takes.
+    return Fraction(rule.rate.numerator * sum(quantities.values()), rule.rate.denominator)
