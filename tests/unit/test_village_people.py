@@ -1,5 +1,7 @@
 """A person at the recycling point: robust against refusals, deaf screens and restarts."""
 
+from itertools import pairwise
+
 import pytest
 
 from firmware_sim.people import (
@@ -136,6 +138,6 @@ def test_a_day_has_its_stranger_its_moving_bag_and_time_between_people(seed):
     assert len(today) == 6
     assert [v.card for v in today if not v.member] == [STRANGER]
     assert [v.moved_ms for v in today if v.moved_ms] == [1_200]
-    gaps = [b.at_ms - a.at_ms for a, b in zip(today, today[1:], strict=False)]
+    gaps = [b.at_ms - a.at_ms for a, b in pairwise(today)]
     assert min(gaps) >= 45 * 60_000
     assert visits(seed, DAY) == today
