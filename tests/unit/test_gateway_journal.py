@@ -14,6 +14,7 @@ from gateway.contract import record, signed
 from gateway.contract.errors import ConfigError, UsageError
 from gateway.contract.keys import SigningKey
 from gateway.contract.record import GENESIS, QUARTER, Element
+from gateway.contract.record import SAMPLES as SAMPLES_TYP
 from gateway.journal import EVIDENCE, KEPT_MS, PRIVATE, SAMPLES, Journal, ReceiptRefused, Tally
 from gateway.quarter import Moment
 
@@ -90,11 +91,19 @@ def test_a_boundary_is_in_the_commit_of_its_record(journal: Journal) -> None:
     assert journal.boundaries() == {"hall": NOON}
 
 
-def test_the_group_is_due_after_a_minute_of_domain_time(journal: Journal) -> None:
+def test_samples_wait_a_minute_of_domain_time_and_evidence_two_seconds(journal: Journal) -> None:
     assert not journal.is_due(10**9)
-    journal.append(EVIDENCE, QUARTER, [], moment=at(1_000))
+    journal.append(SAMPLES, SAMPLES_TYP, [], moment=at(1_000))
     assert not journal.is_due(60_999)
     assert journal.is_due(61_000)
+    journal.append(EVIDENCE, QUARTER, [], moment=at(3_000))
+    assert not journal.is_due(4_999)
+    assert journal.is_due(5_000)
+
+
+def test_a_clock_that_was_set_back_makes_the_group_due(journal: Journal) -> None:
+    journal.append(SAMPLES, SAMPLES_TYP, [], moment=at(100_000))
+    assert journal.is_due(99_999)
 
 
 def test_a_receipt_delivers_and_the_sum_always_balances(journal: Journal) -> None:
