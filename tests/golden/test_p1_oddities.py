@@ -331,3 +331,17 @@ def test_readings_of_a_channel_carry_its_own_serial_whatever_the_order() -> None
     assert serials["1-0:1.8.1"] == "EL"
     assert serials["0-2:24.2.1"] == ""
     assert {r.at_ms for r in message.readings if r.register == "1-0:1.8.1"} == {STAMP_MS}
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("0-0:96.1.0(454C30)", "0-0:96.1.1(454C)", IMPORT),
+        ("0-0:96.1.1(454C)", "0-0:96.1.0(454C30)", IMPORT),
+        ("0-0:96.1.1(454C)", "0-0:96.1.4(50221)", "0-0:96.1.2(454C33)", IMPORT),
+    ],
+)
+def test_of_several_serial_numbers_96_1_1_names_the_meter(lines: tuple[str, ...]) -> None:
+    (message,) = _read(_modern(*lines))
+
+    assert {reading.serial for reading in message.readings} == {"EL"}

@@ -126,6 +126,32 @@ def test_long_noise_gives_the_same_messages_in_any_slicing(device: Device) -> No
     assert _messages(device, *_cut(stream, 61)) == _messages(device, stream)
 
 
+@each_device
+def test_messages_stand_where_they_say_one_after_the_other(device: Device) -> None:
+    stream = _noise(device, 13, 60_000) + b"\x15" * 40_000 + device.examples[0].stream
+    end = 0
+    for message in _messages(device, stream):
+        assert message.offset >= end
+        assert stream[message.offset :].startswith(message.raw)
+        assert all(fault.offset >= message.offset for fault in message.faults)
+        end = message.offset + (len(message.raw) or sum(f.length for f in message.faults))
+    assert end <= len(stream)
+
+
+@each_example
+def test_a_telegram_is_told_with_its_last_byte(device: Device, shown: Example) -> None:
+    session = device.open({})
+    told = [
+        (number, reading)
+        for number in range(len(shown.stream))
+        for step in session.feed(shown.stream[number : number + 1])
+        if isinstance(step, Message)
+        for reading in step.readings
+    ]
+    assert tuple(reading for _, reading in told) == shown.readings
+    assert told[-1][0] == len(shown.stream) - 1
+
+
 def _flipped(telegram: bytes, bit: int, pattern: int) -> bytes:
     """`pattern` XORed in at `bit`, counting bits as they go over the line: lowest first."""
     bits = int.from_bytes(telegram, "little") ^ pattern << bit
