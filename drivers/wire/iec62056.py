@@ -274,7 +274,7 @@ def _line(line: str) -> tuple[_Said | _Broken, ...]:
     if measured is not None:  # nearly every line whose value changes; what follows does it as well
         name, whole, fraction, written = measured.groups("")
         code = _code(name)
-        unit, places = UNITS.get(written, ("", 0))
+        unit, places = UNITS.get(written, ("", -1))
         if code is not None and code.kind <= _QUANTITY and len(fraction) <= places <= 9:
             value = int(whole + fraction) * _TENS[places - len(fraction)]
             return (_new(_Said, (code.register, value, unit, code.meter, 0, None, None)),)

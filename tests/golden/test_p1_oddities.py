@@ -224,6 +224,7 @@ def test_a_stamp_without_flag_follows_the_rule_of_the_union(stamp: str, at_ms: i
         ("1-0:1.8.1()", "object"),
         ("1-0:1.8.1(000004.426)", "unit"),
         ("1-0:1.8.1(000004.426*kWs)", "unit"),
+        ("1-0:1.8.1(4426*kWs)", "unit"),
         ("1-0:1.8.1(99999999999999*kWh)", "object"),
         ("1-0:1.8(000004.426*kWh)", "object"),
         ("0-0:96.7.21(many)", "object"),
