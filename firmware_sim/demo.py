@@ -206,7 +206,7 @@ class Show:
             day = self._days.get_nowait()
             if await self._drained():
                 books = await self._ask_books(day.day)
-                self._tell_accounts(self._accounts(day, books))
+                self._tell_accounts(day.day, self._accounts(day, books))
 
     async def _drained(self) -> bool:
         """Wait until every record has its receipt and everything is settled."""
@@ -273,7 +273,7 @@ class Show:
         found = [] if drained else [f"not everything had arrived after {DRAIN_S_MAX:.0f} s"]
         found += agreement.differences(day, books, steps)
         accounts = self._accounts(day, books)
-        self._tell_accounts(accounts)
+        self._tell_accounts(day.day, accounts)
         readings = sum(len(one["readings"]) for one in books.statements.values())
         assert self._services
         self.outcome = {
@@ -297,8 +297,8 @@ class Show:
         )
         return 0
 
-    def _tell_accounts(self, accounts: list[Account]) -> None:
-        self.tell(f"\n{'':8}{'measured':>21}  {'credited':>33}  {'true':>33}")
+    def _tell_accounts(self, day: str, accounts: list[Account]) -> None:
+        self.tell(f"\n{day:12}{'measured':>21}  {'credited':>33}  {'true':>33}")
         for one in accounts:
             kwh = Decimal(one.measured["exported_mWh"]) / 1_000_000
             kg = Decimal(sum(one.measured["waste_mg"].values())) / 1_000_000
@@ -308,7 +308,8 @@ class Show:
             )
             measured = f"{kwh:.3f} kWh {kg:.3f} kg"
             verdict = "agrees" if one.agrees else "DIFFERS"
-            self.tell(f"{NAMES[one.member]:8}{measured:>21}  {credited:>33}  {true:>33}  {verdict}")
+            name = NAMES[one.member]
+            self.tell(f"{name:12}{measured:>21}  {credited:>33}  {true:>33}  {verdict}")
         self.tell("")
 
     async def stop(self) -> None:
