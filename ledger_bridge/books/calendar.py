@@ -39,6 +39,11 @@ def bounds_ms(day: str, zone: str) -> tuple[int, int]:
     return begin, end
 
 
+def local_text(at_ms: int, zone: str) -> str:
+    """2026-06-21 12:15, as the community's clocks showed it."""
+    return f"{datetime.fromtimestamp(at_ms // 1000, ZoneInfo(zone)):%Y-%m-%d %H:%M}"
+
+
 def utc_text(at_ms: int) -> str:
     """2026-06-21T10:15:00Z, with milliseconds only where there are any."""
     at = datetime.fromtimestamp(at_ms // 1000, UTC)

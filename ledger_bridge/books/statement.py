@@ -3,7 +3,7 @@
 import sqlite3
 from typing import Any
 
-from ledger_bridge.books.calendar import bounds_ms, utc_text
+from ledger_bridge.books.calendar import bounds_ms, local_text, utc_text
 from ledger_bridge.books.policy import Policies, amount_text
 from ledger_bridge.books.registry import Registry
 from ledger_bridge.books.sentences import COUNTER, DEPOSIT
@@ -182,6 +182,7 @@ def latest(
 ) -> list[Json]:
     """The newest bookings, newest first, as people read them."""
     owners = {account: member for member, account in registry.accounts.items()}
+    known = names(db, community)
     if registry.founded:
         owners[registry.founded.issuance] = "issuance"
     rows = db.execute(
@@ -201,8 +202,10 @@ def latest(
                 "booking": seq,
                 "kind": kind,
                 "booked": utc_text(booked_ms),
+                "local": local_text(booked_ms, policies.zone),
                 "rule": rule,
                 "member": member,
+                "name": known.get(member, member),
                 "period": period,
                 "postings": [
                     {
