@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from gateway.contract import record as records
 from gateway.contract.receipt import Receipt
-from gateway.contract.record import GENESIS, Record
+from gateway.contract.record import GENESIS, Record, is_id
 from gateway.contract.signed import Malformed, digest
 from ledger_bridge.books.community import Community
 from ledger_bridge.books.evidence import Counter, Deposit, facts
@@ -98,14 +98,16 @@ class Inbox:
 
     def believe(self, gateway: str, data: bytes) -> Believed:
         """The record in a delivery, its signature checked. Raises Refused; changes nothing."""
+        key = self._community.registry.keys.get(gateway)
+        if key is None:
+            raise Refused(gateway, UNKNOWN)
         try:
             document, record = records.parse(data)
         except Malformed as error:
             raise Refused(gateway, MALFORMED) from error
         if record.identity.community != self._community.id:
             raise Refused(gateway, FOREIGN)
-        key = self._community.registry.keys.get(record.identity.gateway)
-        if key is None or record.identity.gateway != gateway:
+        if record.identity.gateway != gateway:
             raise Refused(gateway, UNKNOWN)
         if not document.by(key):
             raise Refused(gateway, FORGED)
@@ -270,13 +272,13 @@ class Inbox:
     def _note(self, refused: Refused, data: bytes, now_ms: int, delivery: Delivery) -> None:
         """Count a refusal in the table, and tell it."""
         gateway = refused.gateway
-        delivery.refused.append((gateway, refused.reason))
         if gateway not in self._community.registry.keys:
             (strangers,) = self._db.execute(
                 "SELECT count(*) FROM rejected WHERE community = ? AND reason = ?",
                 (self._community.id, UNKNOWN),
             ).fetchone()
-            gateway = gateway if strangers < STRANGERS_MAX else "…"
+            gateway = gateway if strangers < STRANGERS_MAX and is_id(gateway) else "…"
+        delivery.refused.append((gateway, refused.reason))
         self._db.execute(
             "INSERT INTO rejected VALUES (?, ?, ?, 1, ?, ?) ON CONFLICT DO UPDATE"
             " SET count = count + 1, last_ms = excluded.last_ms, sample = excluded.sample",

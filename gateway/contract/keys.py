@@ -21,8 +21,14 @@ def b64(data: bytes) -> str:
 
 
 def unb64(text: str) -> bytes:
-    """The bytes of base64url text without padding. Raises ValueError for anything else."""
-    return urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    """The bytes of base64url text without padding. Raises ValueError for anything else.
+
+    Anything else is also another spelling of the same bytes: what is signed has one form only.
+    """
+    data = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    if b64(data) != text:
+        raise ValueError("not base64url without padding")
+    return data
 
 
 def thumbprint(x: str) -> str:

@@ -24,13 +24,18 @@ LOST = "mk-lost-v1"  # what expired before anybody had it
 
 GENESIS = "0" * 64  # `prev` of the first record of a chain
 
-_ID = re.compile(r"[a-z0-9-]{1,40}\Z")
+ID_CHARS_MAX = 40
+_ID = re.compile(r"[a-z0-9-]+\Z")
 _EXACT = re.compile(rb"-?[0-9]{1,15}(\.[0-9]{1,3})?\Z")
 
 
-@lru_cache(maxsize=65_536)
 def is_id(text: str) -> bool:
     """Whether this can be the id of a community, a gateway, a chain or a member."""
+    return len(text) <= ID_CHARS_MAX and _is_id(text)
+
+
+@lru_cache(maxsize=65_536)
+def _is_id(text: str) -> bool:
     return _ID.match(text) is not None
 
 
@@ -144,8 +149,9 @@ _pack = msgspec.json.Decoder(list[Element])
 def read(document: Signed) -> Record:
     """The record in the first line. Raises Malformed; unknown members are ignored."""
     try:
+        document.payload.decode()  # msgspec passes over the text of members it does not know
         pack = _pack.decode(document.payload)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Malformed(f"first line is not a SenML pack: {error}") from error
     if not pack:
         raise Malformed("the pack is empty")

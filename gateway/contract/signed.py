@@ -17,6 +17,9 @@ SIGNED_BYTES_MAX = 64 * 1024
 # Papers that never pass a broker, such as the registry edits of a whole co-op.
 PAPER_BYTES_MAX = 8 * 1024 * 1024
 
+# Ours take 140; headers are kept in mind before anybody's signature is checked.
+HEADER_BYTES_MAX = 1024
+
 ALG = "Ed25519"
 
 
@@ -80,10 +83,12 @@ def parse(data: bytes, *, bytes_max: int = SIGNED_BYTES_MAX) -> Signed:
     protected, dots, signature = jws.partition(b"..")
     if not newline or not dots:
         raise Malformed("expected one line of JSON and one line of detached JWS")
+    if len(protected) > HEADER_BYTES_MAX:
+        raise Malformed(f"a protected header of {len(protected)} bytes, at most {HEADER_BYTES_MAX}")
     try:
         kid, typ = _header(protected)
         return Signed(payload, kid, typ, protected, unb64(signature.decode("ascii")))
-    except (ValueError, msgspec.MsgspecError) as error:
+    except (ValueError, msgspec.MsgspecError, RecursionError) as error:
         raise Malformed(f"second line is not a detached JWS of ours: {error}") from error
 
 

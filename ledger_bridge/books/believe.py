@@ -15,9 +15,13 @@ AHEAD_MS_MAX = 15 * 60_000
 
 FIRST = "first"  # nothing before it to compare with
 NOBODY = "nobody"  # no meter fit covers it
+WEIGHT = "weight"  # no bag weighs that
 LOWER = "lower"  # below what this meter counted before
 RATING = "rating"  # more than the connection can carry
 AHEAD = "ahead"  # stamped in the future
+
+# What the largest scale of a recycling point carries: 3 t.
+NET_MG_MAX = 3_000_000_000
 
 # After these the next reading is measured from this one.
 MOVES_ON = ("", FIRST, NOBODY)

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from ledger_bridge.books.believe import MOVES_ON, NOBODY, Tail, believe
+from ledger_bridge.books.believe import MOVES_ON, NET_MG_MAX, NOBODY, WEIGHT, Tail, believe
 from ledger_bridge.books.book import Claim
 from ledger_bridge.books.calendar import day_counted, day_of
 from ledger_bridge.books.due import concerned
@@ -67,9 +67,10 @@ def history(facts: Iterable[Counter], *, registry: Registry, zone: str) -> list[
 
 
 def deposit_row(fact: Deposit, *, community: str, registry: Registry, zone: str) -> tuple[Any, ...]:
-    """The columns of a deposit; held under its card where nobody is known to have that."""
-    member = registry.cards.get(fact.card)
-    verdict = "" if member else NOBODY
+    """The columns of a deposit; held, without a member, where it is nobody's or cannot be true."""
+    plausible = 0 < fact.net_mg <= NET_MG_MAX
+    member = registry.cards.get(fact.card) if plausible else None
+    verdict = "" if member else NOBODY if plausible else WEIGHT
     day = day_of(fact.at_ms, zone)
     return (
         community,

@@ -6,12 +6,16 @@ from fractions import Fraction
 from ledger_bridge.books import rules
 from ledger_bridge.books.policy import Policies, Policy, Rule
 
+# No claim is due more, whatever its rule: sums of many stay far below a signed 64-bit integer.
+DUE_MAX = 10**14
+
 
 def due(policy: Policy, rule: Rule, quantities: Mapping[str, int]) -> int:
     """Smallest units of the rule's asset: min(cap, floor of the sum), one floor per period."""
     one = 10 ** policy.assets[rule.asset].scale
     whole = _floor(rules.load(rule.rule).earned(rule, quantities), one)
-    return whole if rule.cap_per_day is None else min(whole, _floor(rule.cap_per_day, one))
+    cap = DUE_MAX if rule.cap_per_day is None else _floor(rule.cap_per_day, one)
+    return min(whole, cap, DUE_MAX)
 
 
 def _floor(credit: Fraction, one: int) -> int:

@@ -10,6 +10,15 @@ from gateway.contract.signed import Malformed
 # SenML times below 2**28 seconds are relative (RFC 8428 section 4.5.3).
 _ABSOLUTE_MS = 2**28 * 1000
 
+# Later than anything that is measured: 2100-01-01T00:00:00Z.
+_LAST_MS = 4_102_444_800_000
+
+# More than any counter has digits for, in thousandths: a thousand GWh, ten thousand million m3.
+_COUNT_MAX = 10**16
+
+# OBIS value group A of electricity, which is counted in Wh and in nothing else.
+_ELECTRICITY = "1-"
+
 # Registers that count up for life, by their SenML unit; all others are for charts only.
 _COUNTER_UNITS = {"Wh", "l", "J", "pulse"}
 
@@ -47,16 +56,15 @@ NOTHING: Facts = ([], [])
 
 
 def _time_ms(base: int | None, raw: msgspec.Raw) -> int | None:
-    if base is not None:
-        return base + milli(raw) if raw else base
-    at = milli(raw) if raw else 0
-    return at if at >= _ABSOLUTE_MS else None
+    """When it was measured, None where that cannot be known or be true."""
+    at = (base or 0) + (milli(raw) if raw else 0)
+    return at if _ABSOLUTE_MS <= at < _LAST_MS else None
 
 
 def _counters(record: Record) -> list[Counter]:
     who = record.identity
     made = who.made_ms
-    found: list[Counter] = []
+    found: dict[tuple[str, str, str, int], Counter] = {}
     last: tuple[bytes, int | None] = (b"?", None)
     for e in record.elements:
         if e.u not in _COUNTER_UNITS or not e.v:
@@ -68,7 +76,11 @@ def _counters(record: Record) -> list[Counter]:
         if not slash or at_ms is None:
             continue
         value = milli(e.v)
-        found.append(
+        if not 0 <= value < _COUNT_MAX or (register.startswith(_ELECTRICITY) and e.u != "Wh"):
+            continue
+        # Of two counts under one name at one time the first is meant.
+        found.setdefault(
+            (device, register, e.serial, at_ms),
             Counter(
                 who.gateway,
                 device,
@@ -80,9 +92,9 @@ def _counters(record: Record) -> list[Counter]:
                 value // 1000 if e.u == "pulse" else value,
                 e.u,
                 at_ms if made is None else made,
-            )
+            ),
         )
-    return found
+    return list(found.values())
 
 
 def _deposits(record: Record) -> list[Deposit]:

@@ -107,7 +107,7 @@ CREATE TABLE deposit (
     fraction  TEXT NOT NULL,
     net_mg    INTEGER NOT NULL,
     day       TEXT NOT NULL,
-    member    TEXT,                       -- by the card; NULL: held until somebody claims it
+    member    TEXT,                       -- by the card; NULL: held, as verdict says
     verdict   TEXT NOT NULL,
     PRIMARY KEY (community, gateway, chain, seq)
 ) STRICT;

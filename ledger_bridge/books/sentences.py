@@ -31,4 +31,8 @@ DEPOSIT = {
         "The card is not known yet; the deposit is kept under it until somebody claims it.",
         "Deze kaart is nog niet bekend; de inworp blijft bewaard tot iemand hem opeist.",
     ),
+    believe.WEIGHT: (
+        "No bag weighs that; a steward must look at it.",
+        "Dat weegt geen zak; een beheerder moet ernaar kijken.",
+    ),
 }

@@ -3,6 +3,7 @@
 import sqlite3
 from typing import Any
 
+from gateway.contract.record import to_json
 from ledger_bridge.books.calendar import bounds_ms, local_text, utc_text
 from ledger_bridge.books.policy import Policies, amount_text
 from ledger_bridge.books.registry import Registry
@@ -103,11 +104,11 @@ def _quantity(
     """Thousandths by register (mWh) or by fraction (mg)."""
     if registers:
         rows = db.execute(
-            "SELECT register, sum(delta) FROM counter"
-            " WHERE community = ? AND member = ? AND day = ? GROUP BY register",
-            (community, member, day),
+            "SELECT register, sum(delta) FROM counter WHERE community = ? AND member = ?"
+            " AND day = ? AND register IN (SELECT value FROM json_each(?)) GROUP BY register",
+            (community, member, day, to_json(registers).decode()),
         )
-        return {register: total for register, total in rows if register in registers}
+        return dict(rows)
     rows = db.execute(
         "SELECT fraction, sum(net_mg) FROM deposit"
         " WHERE community = ? AND member = ? AND day = ? GROUP BY fraction",

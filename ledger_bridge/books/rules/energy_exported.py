@@ -21,6 +21,8 @@ def complaint(rule: Rule, fractions: frozenset[str]) -> str:  # noqa: ARG001 - t
         return 'needs credit = "…" and per = "1 kWh"'
     if not rule.registers:
         return 'needs registers = ["1-0:2.8.1", "1-0:2.8.2"]'
+    if odd := [register for register in rule.registers if not register.startswith("1-")]:
+        return f"register {min(odd)!r} does not count electricity"
     if rule.rates:
         return "rates belong to waste rules"
     return ""
