@@ -170,7 +170,9 @@ class Inbox:
             new[key] = one
             head.top = max(head.top, who.seq)
             self._changed.add(chain)
-            self._advance(chain, head, new)
+            if who.seq == head.up_to + 1:
+                self._link(head, one.record, one.digest)
+                self._advance(chain, head, new)
 
     def _head(self, key: ChainKey) -> _Head:
         if key not in self._heads:
@@ -196,23 +198,25 @@ class Inbox:
         ).fetchone()
         return row[0] if row else ""
 
-    def _advance(self, key: ChainKey, head: _Head, new: dict[RecordKey, Believed]) -> None:
-        """Move the head over what is there now; a link that does not fit holds the chain.
+    def _link(self, head: _Head, record: Record, hashed: str) -> None:
+        """Move the head over the record after it; a link that does not fit holds the chain.
 
         Only what the head has passed is evidence: so it is the same whatever came first.
         """
-        while head.up_to < head.top:
-            step = self._next((*key, head.up_to + 1), new)
-            if step is None:
+        if record.identity.prev != head.digest:
+            head.held = f"record {head.up_to + 1} does not follow record {head.up_to}"
+            return
+        head.up_to += 1
+        head.digest = hashed
+        self._linked.append(record)
+
+    def _advance(self, key: ChainKey, head: _Head, new: dict[RecordKey, Believed]) -> None:
+        """Move the head over what waited beyond the gap that is filled now."""
+        while head.up_to < head.top and not head.held:
+            waiting = self._next((*key, head.up_to + 1), new)
+            if waiting is None:
                 return
-            record, hashed = step
-            self._changed.add(key)
-            if record.identity.prev != head.digest:
-                head.held = f"record {head.up_to + 1} does not follow record {head.up_to}"
-                return
-            head.up_to += 1
-            head.digest = hashed
-            self._linked.append(record)
+            self._link(head, *waiting)
 
     def _next(self, key: RecordKey, new: dict[RecordKey, Believed]) -> tuple[Record, str] | None:
         """A record and its digest, None where it is not here yet."""

@@ -4,8 +4,6 @@ A counter is measured against the highest count ever believed of the same meter,
 and back adds nothing, and what is credited over any span never exceeds what the counter gained.
 """
 
-from typing import NamedTuple
-
 from ledger_bridge.books.calendar import QUARTER_MS
 from ledger_bridge.books.evidence import Counter
 from ledger_bridge.books.registry import Fit
@@ -27,19 +25,12 @@ NET_MG_MAX = 3_000_000_000
 MOVES_ON = ("", FIRST, NOBODY)
 
 
-class Tail(NamedTuple):
-    """The last believed count of one meter's register: the state that the next reading needs."""
+# The last believed count of one meter's register, (at_ms, value): what the next reading needs.
+Tail = tuple[int, int]
 
-    at_ms: int
-    value: int
-
-
-class Belief(NamedTuple):
-    """What one reading adds, why not ("" when it does), and the state after it."""
-
-    delta: int
-    verdict: str
-    tail: Tail | None
+# What one reading adds, why not ("" when it does), and the tail after it. Plain tuples: four of
+# these are made for every record.
+Belief = tuple[int, str, Tail | None]
 
 
 def most_mwh(rated_w: int, span_ms: int) -> int:
@@ -57,17 +48,17 @@ def believe(reading: Counter, fit: Fit | None, tail: Tail | None) -> Belief:
     `fit` is the one that covers the interval which this reading ends. A count of a meter that is
     nobody's moves the tail all the same: who gets the meter from then on starts there.
     """
-    if reading.at_ms > reading.made_ms + AHEAD_MS_MAX:
-        return Belief(0, AHEAD, tail)
-    if tail is not None and reading.value < tail.value:
-        return Belief(0, LOWER, tail)
-    here = Tail(reading.at_ms, reading.value)
+    at_ms, value = reading.at_ms, reading.value
+    if at_ms > reading.made_ms + AHEAD_MS_MAX:
+        return 0, AHEAD, tail
+    if tail is not None and value < tail[1]:
+        return 0, LOWER, tail
     if fit is None:
-        return Belief(0, NOBODY, here)
-    if tail is None or tail.at_ms < fit.from_ms:
+        return 0, NOBODY, (at_ms, value)
+    if tail is None or tail[0] < fit.from_ms:
         # What was counted before the fit began, or was known of, is nobody's.
-        return Belief(0, FIRST, here)
-    delta = reading.value - tail.value
-    if reading.unit == "Wh" and delta > most_mwh(fit.rated_w, reading.at_ms - tail.at_ms):
-        return Belief(0, RATING, tail)
-    return Belief(delta, "", here)
+        return 0, FIRST, (at_ms, value)
+    delta = value - tail[1]
+    if delta and reading.unit == "Wh" and delta > most_mwh(fit.rated_w, at_ms - tail[0]):
+        return 0, RATING, tail
+    return delta, "", (at_ms, value)

@@ -98,7 +98,10 @@ class Batch:
         claim: Claim | None = None,
         client_key: str | None = None,
     ) -> int:
-        """Add a group; gives its number. The postings must balance per asset."""
+        """Add a group; gives its number. The postings must balance per asset.
+
+        `facts` go into the leaf beside what every booking says there.
+        """
         self._next = seq = self._next + 1
         sums: dict[str, int] = {}
         for _, asset, amount in postings:
@@ -106,8 +109,8 @@ class Batch:
             sums[asset] = sums.get(asset, 0) + amount
         assert not any(sums.values()), f"booking {seq} does not balance: {sums}"
         community = self._book.community
-        body = {"booking": seq, "booked_ms": self.now_ms, "postings": postings, **facts}
-        leaf = self.leaf("entitlement" if claim else "act", {"kind": kind, **body})
+        facts |= {"kind": kind, "booking": seq, "booked_ms": self.now_ms, "postings": postings}
+        leaf = self.leaf("entitlement" if claim else "act", facts)
         rule, member, period = claim or (None, None, None)
         self._bookings.append(
             (community, seq, kind, self.now_ms, rule, member, period, client_key, leaf)

@@ -175,7 +175,7 @@ class Derivation:
             " ORDER BY at_ms DESC, chain DESC, seq DESC LIMIT 1",
             (self._community, *meter),
         ).fetchone()
-        place: _Place = (last or _BEFORE_ALL, Tail(*believed) if believed else None)
+        place: _Place = (last or _BEFORE_ALL, believed)
         self._places[meter] = place
         return place
 

@@ -182,7 +182,7 @@ class Policy(settings.Settings):
             raise ValueError(f"register {min(twice)!r} is rewarded by two rules")
         return self
 
-    @property
+    @cached_property
     def day(self) -> str:
         return self.valid_from.isoformat()
 
@@ -246,6 +246,7 @@ class Policies:
 
     def on(self, day: str) -> InForce | None:
         """The policy in force on this local day, None before the first."""
+        # Newest first: nearly every question is about a day under the newest.
         for in_force in reversed(self.in_order):
             if in_force.policy.day <= day:
                 return in_force

@@ -39,10 +39,11 @@ def quantities_of(
         "limit": limit,
         "registers": to_json(sorted(registers)).decode(),
     }
-    found: Quantities = {
-        Claim(*row): {} for row in db.execute(f"{_TODO} SELECT * FROM todo", which)
+    # A claim as the database gives it equals its Claim: both are tuples.
+    found: dict[tuple[str, ...], dict[str, int]] = {
+        row: {} for row in db.execute(f"{_TODO} SELECT * FROM todo", which)
     }
-    for *claim, register, total in db.execute(
+    for rule, member, period, register, total in db.execute(
         f"""{_TODO}
         SELECT rule, todo.member, period, register, sum(delta)
         FROM todo JOIN counter ON counter.community = :community
@@ -51,8 +52,8 @@ def quantities_of(
         GROUP BY rule, todo.member, period, register""",
         which,
     ):
-        found[Claim(*claim)][register] = total
-    for *claim, fraction, total in db.execute(
+        found[rule, member, period][register] = total
+    for rule, member, period, fraction, total in db.execute(
         f"""{_TODO}
         SELECT rule, todo.member, period, fraction, sum(net_mg)
         FROM todo JOIN deposit ON deposit.community = :community
@@ -60,8 +61,8 @@ def quantities_of(
         GROUP BY rule, todo.member, period, fraction""",
         which,
     ):
-        found[Claim(*claim)][fraction] = total
-    return found
+        found[rule, member, period][fraction] = total
+    return {Claim(*claim): measured for claim, measured in found.items()}
 
 
 def _posted(db: sqlite3.Connection, community: str, limit: int) -> dict[Claim, int]:
@@ -130,14 +131,15 @@ class Reckoned(NamedTuple):
 
 def reckon(claim: Claim, measured: Mapping[str, int], policies: Policies) -> Reckoned:
     """A claim's due from all that was measured of its member on its day."""
-    found = find(policies, claim.rule, claim.period)
+    rule_id, _, period = claim
+    found = find(policies, rule_id, period)
     assert found, f"no policy knows the rule of {claim}"
     policy_hash, policy, rule = found
     reads = rules.load(rule.rule).READS
     quantities = {
         key: amount
-        for key, amount in sorted(measured.items())
-        if claim.rule in concerned(policies, reads, key, claim.period)
+        for key, amount in measured.items()
+        if rule_id in concerned(policies, reads, key, period)
     }
     return Reckoned(due(policy, rule, quantities), rule.asset, quantities, policy_hash)
 

@@ -23,7 +23,7 @@ from tests.bench import Ratio
 from tests.street import ID, MIDNIGHT_MS, NOON_MS, POLICY, QUARTER_MS, Chain, Street, key
 
 HOMES = 1_000
-ROUNDS = 7
+ROUNDS = 11
 
 Call = tuple[bool, str, Any]
 

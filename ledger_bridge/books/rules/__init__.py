@@ -9,6 +9,7 @@ fraction; the floor and the cap are taken once, by settlement). Nothing is regis
 import importlib
 from collections.abc import Mapping
 from fractions import Fraction
+from functools import cache
 from typing import Literal, Protocol, cast
 
 from ledger_bridge.books.policy import Rule
@@ -27,5 +28,7 @@ class RuleFile(Protocol):
     def earned(self, rule: Rule, quantities: Mapping[str, int]) -> Fraction: ...
 
 
+@cache
 def load(name: str) -> RuleFile:
+    """The rule file of this name."""
     return cast("RuleFile", importlib.import_module(f"ledger_bridge.books.rules.{name}"))
