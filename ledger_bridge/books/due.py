@@ -25,6 +25,12 @@ def _floor(credit: Fraction, one: int) -> int:
 
 def find(policies: Policies, rule_id: str, day: str) -> tuple[str, Policy, Rule] | None:
     """(policy hash, policy, rule) that this rule id means on this day."""
+    if (rule_id, day) not in policies.found:
+        policies.found[rule_id, day] = _find(policies, rule_id, day)
+    return policies.found[rule_id, day]
+
+
+def _find(policies: Policies, rule_id: str, day: str) -> tuple[str, Policy, Rule] | None:
     in_force = policies.on(day)
     if in_force is None:
         return None

@@ -7,7 +7,7 @@ import hashlib
 import importlib
 import pkgutil
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
@@ -242,7 +242,9 @@ class Policies:
     def __init__(self, in_order: list[InForce]) -> None:
         assert in_order == sorted(in_order, key=lambda p: p.policy.day)
         self.in_order = in_order
-        self.concerned: dict[tuple[str, str, str], tuple[str, ...]] = {}  # kept by `due`
+        # Answers that `due` keeps here; they never change, for policies are only followed.
+        self.concerned: dict[tuple[str, str, str], tuple[str, ...]] = {}
+        self.found: dict[tuple[str, str], tuple[str, Policy, Rule] | None] = {}
 
     def on(self, day: str) -> InForce | None:
         """The policy in force on this local day, None before the first."""
@@ -287,6 +289,6 @@ def amount_of(text: str, scale: int) -> int:
         if scaled != int(scaled):
             raise ValueError(text)
         return int(scaled)
-    except (InvalidOperation, ValueError, OverflowError) as error:
+    except (ArithmeticError, ValueError) as error:
         what = f"{text!r} is not an amount with at most {scale} decimal places"
         raise PeopleError(Problem(what, "amount", "write it as 12.5")) from error
