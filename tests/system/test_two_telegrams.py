@@ -7,11 +7,14 @@ import json
 import os
 import sqlite3
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from playwright.sync_api import Page, sync_playwright
 
 from tests.docs.test_wire import run_the_snippet
 from tests.system.programs import Program, done, free_port, meterkast, running, until
@@ -123,13 +126,20 @@ def test_two_telegrams_around_a_quarter_become_a_credit_that_leads_back_to_them(
         ],
         stdout=subprocess.PIPE,
     )
-    with running(broker, bridge, gateway):
+    with running(broker, bridge, gateway), browser(part("chromium")) as tab:
+        tab.goto(f"http://127.0.0.1:{page}/", wait_until="domcontentloaded")
+        assert "nothing yet" in tab.inner_text("main")
         boundary = now_quarter()
         os.write(wire, telegram(boundary - timedelta(seconds=10), "000002.444"))
         os.write(wire, telegram(boundary + timedelta(seconds=5), "000002.694"))
         until("two records are stored", lambda: stored(hub) == 2, seconds=90)
         # 0.250 kWh at 1 credit per kWh.
         until("the credit is booked", lambda: balance(hub) == "0.250000")
+        # The page that is open shows it by itself.
+        tab.wait_for_selector("text=+0.250000")
+        assert "Noor" in tab.inner_text("main")
+        tab.click("a:text-is('1')")
+        assert "1-0:2.8.1(000002.694*kWh)" in tab.inner_text("pre")
         heard, _ = listener.communicate(timeout=60)
         why = json.loads(done("ledger", "why", "1", "--json", "--config", hub))
         assert "0.250000" == why["credit"]
@@ -144,6 +154,19 @@ def test_two_telegrams_around_a_quarter_become_a_credit_that_leads_back_to_them(
         run_the_snippet(f"{lines[2]}\n{lines[3]}".encode(), public, tmp_path)
         done("verify", "--config", hub)
     spoil(hub)
+
+
+@contextmanager
+def browser(chromium: str) -> Iterator[Page]:
+    """A tab of a real browser."""
+    with sync_playwright() as playwright:
+        window = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
+        )
+        try:
+            yield window.new_page()
+        finally:
+            window.close()
 
 
 def start_broker(kind: str, folder: Path, port: int, part) -> Program:
