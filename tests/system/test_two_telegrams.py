@@ -176,11 +176,12 @@ def start_broker(kind: str, folder: Path, port: int, part) -> Program:
 
 
 class Mosquitto(Program):
-    """A Mosquitto of our own on loopback; it says nothing when it is ready, so we ask."""
+    """A Mosquitto of our own, with the configuration that is shipped, on a port of its own."""
 
     def __init__(self, folder: Path, port: int, program: str) -> None:
         config = folder / "mosquitto.conf"
-        config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\n")
+        shipped = Path(__file__).parents[2] / "deploy" / "mosquitto" / "meterkast.conf"
+        config.write_text(shipped.read_text().replace("listener 1883", f"listener {port}"))
         self.process = subprocess.Popen(
             [program, "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
