@@ -14,7 +14,7 @@ from gateway.contract.receipt import Receipt
 from gateway.contract.record import GENESIS, Record, is_id
 from gateway.contract.signed import Malformed, digest
 from ledger_bridge.books.community import Community
-from ledger_bridge.books.evidence import Counter, Deposit, facts
+from ledger_bridge.books.evidence import facts
 from ledger_bridge.books.store import commit
 
 # A record may run ahead of its chain by so many numbers and is kept until the gap fills.
@@ -240,15 +240,8 @@ class Inbox:
             ],
         )
         self._write_heads()
-        counters: list[Counter] = []
-        deposits: list[Deposit] = []
-        for record in self._linked:
-            some_counters, some_deposits = facts(record)
-            counters += some_counters
-            deposits += some_deposits
         self._community.derivation.add(
-            counters,
-            deposits,
+            (facts(record) for record in self._linked),
             registry=self._community.registry,
             policies=self._community.policies,
         )

@@ -12,9 +12,9 @@ from ledger_bridge.books.believe import MOVES_ON, NET_MG_MAX, NOBODY, WEIGHT, Ta
 from ledger_bridge.books.book import Claim
 from ledger_bridge.books.calendar import day_counted, day_of
 from ledger_bridge.books.due import concerned
-from ledger_bridge.books.evidence import Counter, Deposit
+from ledger_bridge.books.evidence import Counter, Deposit, Facts
 from ledger_bridge.books.policy import Policies
-from ledger_bridge.books.registry import Registry
+from ledger_bridge.books.registry import Fit, Registry
 
 # gateway, device, register, serial: one meter's one register.
 Meter = tuple[str, str, str, str]
@@ -45,15 +45,19 @@ _Place = tuple[tuple[int, str, int], Tail | None]
 _BEFORE_ALL = (-(2**62), "", 0)
 
 
-def counter_row(
-    fact: Counter, tail: Tail | None, *, registry: Registry, zone: str
-) -> tuple[CounterRow, Tail | None]:
-    """One fact derived, and the meter's state after it."""
+def place_of(fact: Counter, *, registry: Registry, zone: str) -> tuple[Fit | None, str]:
+    """The meter fit that a reading counts under, and the day in which."""
     # A reading at the very moment of a new fit still ends the interval of the old one.
     fit = registry.fit(fact.gateway, fact.device, fact.serial, fact.at_ms - 1)
+    return fit, day_counted(fact.at_ms, zone)
+
+
+def counter_row(
+    fact: Counter, fit: Fit | None, day: str, tail: Tail | None
+) -> tuple[CounterRow, Tail | None]:
+    """One fact derived, and the meter's state after it."""
     delta, verdict, tail = believe(fact, fit, tail)
-    member = fit.member if fit else None
-    return CounterRow(fact, day_counted(fact.at_ms, zone), member, delta, verdict), tail
+    return CounterRow(fact, day, fit.member if fit else None, delta, verdict), tail
 
 
 def history(facts: Iterable[Counter], *, registry: Registry, zone: str) -> list[CounterRow]:
@@ -61,7 +65,7 @@ def history(facts: Iterable[Counter], *, registry: Registry, zone: str) -> list[
     tail: Tail | None = None
     rows = []
     for fact in sorted(facts, key=lambda f: (f.at_ms, f.chain, f.seq)):
-        row, tail = counter_row(fact, tail, registry=registry, zone=zone)
+        row, tail = counter_row(fact, *place_of(fact, registry=registry, zone=zone), tail)
         rows.append(row)
     return rows
 
@@ -102,28 +106,37 @@ class Derivation:
 
     def add(
         self,
-        counters: list[Counter],
-        deposits: list[Deposit],
+        found: Iterable[Facts],
         *,
         registry: Registry,
         policies: Policies,
     ) -> None:
-        """Store new facts. A counter older than what its meter has derives that meter anew."""
+        """Store the facts of new records.
+
+        A counter that is older than what its meter has derives that meter anew.
+        """
         zone = policies.zone
         rows: list[tuple[Any, ...]] = []
         late: set[Meter] = set()
         touched: set[Claim] = set()
-        for fact in counters:
-            meter: Meter = fact[:4]
-            last, tail = self._places.get(meter) or self._load_place(meter)
-            key = (fact.at_ms, fact.chain, fact.seq)
-            row, tail = counter_row(fact, tail, registry=registry, zone=zone)
-            rows.append(row.columns(self._community))
-            if key <= last:
-                late.add(meter)
-            else:
-                self._places[meter] = (key, tail)
-                self._touch(touched, row, policies)
+        deposits: list[Deposit] = []
+        for counters, some_deposits in found:
+            deposits += some_deposits
+            where = None  # the registers of one telegram share their meter and their time
+            for fact in counters:
+                if (here := (fact.device, fact.serial, fact.at_ms)) != where:
+                    where = here
+                    fit, day = place_of(fact, registry=registry, zone=zone)
+                meter: Meter = fact[:4]
+                last, tail = self._places.get(meter) or self._load_place(meter)
+                key = (fact.at_ms, fact.chain, fact.seq)
+                row, tail = counter_row(fact, fit, day, tail)
+                rows.append(row.columns(self._community))
+                if key <= last:
+                    late.add(meter)
+                else:
+                    self._places[meter] = (key, tail)
+                    self._touch(touched, row, policies)
         self._db.executemany(
             "INSERT INTO counter VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows
         )
