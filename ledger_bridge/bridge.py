@@ -14,6 +14,7 @@ import structlog
 from gateway.contract import receipt as receipts
 from gateway.contract import topics
 from gateway.contract.clock import Clock, domain_clock
+from gateway.contract.errors import ConfigError, PeopleError, Problem
 from gateway.contract.link import Broker, Link, LinkDown
 from gateway.contract.notify import notify
 from gateway.contract.receipt import Receipt
@@ -124,6 +125,17 @@ def bridge(*, config: Config = CONFIG) -> None:
     hub = Hub.load(Path(config))
     lock = store.WriterLock(hub.books)
     try:
-        asyncio.run(_run(hub, hub.open_to_write(), domain_clock()))
+        community = hub.open_to_write()
+        if community.registry.founded is None:
+            what = f"nobody founded {hub.community} in these books"
+            where = f"{hub.config}: community, {hub.books}"
+            raise ConfigError(Problem(what, where, "mend bridge.toml, or meterkast hub init DIR"))
+        asyncio.run(_run(hub, community, domain_clock()))
+    except ExceptionGroup as group:
+        # What a person can mend is told as it is, whichever task met it.
+        for error in group.exceptions:
+            if isinstance(error, PeopleError):
+                raise error from None
+        raise
     finally:
         lock.release()

@@ -99,6 +99,8 @@ class SigningKey:
             return cls(unb64(jwk.d))
         except FileNotFoundError:
             what = "the key file does not exist"
+        except OSError as error:
+            what = f"the key file cannot be read: {error.strerror}"
         except (ValueError, msgspec.MsgspecError) as error:
             what = f"the key file is not an Ed25519 JWK ({error})"
         raise ConfigError(Problem(what, str(path), "restore it from your backup, or enrol anew"))

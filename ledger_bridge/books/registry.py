@@ -19,6 +19,8 @@ REGISTRY = "mk-registry-v1"
 
 # The largest connection of a small consumer in the Netherlands: 3 phases of 80 A at 230 V.
 RATED_W_DEFAULT = 55_200
+# Far above what a distribution grid connects.
+RATED_W_MAX = 1_000_000_000
 
 
 class Founded(msgspec.Struct, frozen=True, tag="founded", tag_field="kind"):
@@ -140,6 +142,8 @@ class Registry:
         self._must_know(edit.member, where)
         if edit.gateway not in self.keys:
             raise _refuse(f"no gateway {edit.gateway!r}", where, "meterkast hub admit")
+        if not 0 < edit.rated_w <= RATED_W_MAX:
+            raise _refuse(f"a connection of {edit.rated_w} W", where, f"1 to {RATED_W_MAX} W")
         new = Fit(edit.member, edit.serial, edit.from_ms, None, edit.rated_w)
         earlier = self.fits.get((edit.gateway, edit.device), ())
         if any(f.serial == new.serial and f.from_ms >= new.from_ms for f in earlier):

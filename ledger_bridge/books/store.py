@@ -23,7 +23,11 @@ def _connect(uri: str) -> sqlite3.Connection:
 
 
 def _check_version(db: sqlite3.Connection, path: Path) -> int:
-    (version,) = db.execute("PRAGMA user_version").fetchone()
+    try:
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+    except sqlite3.DatabaseError as error:
+        what = f"these books cannot be read: {error}"
+        raise PeopleError(Problem(what, str(path), "restore them from your backup")) from error
     if version > SCHEMA_VERSION:
         raise PeopleError(
             Problem(
@@ -42,7 +46,8 @@ def open_to_read(path: Path) -> sqlite3.Connection:
         raise PeopleError(Problem("there are no books", str(path), "meterkast hub init DIR"))
     db = _connect(f"file:{path}?mode=ro")
     db.execute("PRAGMA query_only = ON")
-    _check_version(db, path)
+    if _check_version(db, path) == 0:
+        raise PeopleError(Problem("there are no books", str(path), "meterkast hub init DIR"))
     return db
 
 
@@ -51,7 +56,13 @@ class WriterLock:
 
     def __init__(self, path: Path) -> None:
         """Raises BookInUse, naming the process that holds it."""
-        self._descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            self._descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            what = f"the books cannot be locked: {error.strerror}"
+            raise PeopleError(
+                Problem(what, f"{path}.lock", "see books = … in bridge.toml")
+            ) from error
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -70,11 +81,12 @@ def open_to_write(path: Path) -> sqlite3.Connection:
     """The books, made anew where there are none. The caller holds the WriterLock."""
     path.parent.mkdir(parents=True, exist_ok=True)
     db = _connect(f"file:{path}")
+    version = _check_version(db, path)
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")
     db.execute("PRAGMA foreign_keys = ON")
     db.execute("PRAGMA cache_size = -65536")
-    if _check_version(db, path) == 0:
+    if version == 0:
         schema = resources.files("ledger_bridge.books").joinpath("schema.sql").read_text("utf-8")
         db.executescript(f"BEGIN; {schema} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
     return db

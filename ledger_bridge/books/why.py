@@ -23,12 +23,7 @@ TELEGRAM_BYTES_MAX = 64 * 1024
 
 def why(db: sqlite3.Connection, community: str, booking: int, *, policies: Policies) -> Json:
     """Everything that a booking rests on. Raises PeopleError for a number that is not there."""
-    row = db.execute(
-        "SELECT booking.kind, booked_ms, rule, member, period, leaf, body FROM booking JOIN leaf"
-        " ON leaf.community = booking.community AND leaf.idx = booking.leaf"
-        " WHERE booking.community = ? AND seq = ?",
-        (community, booking),
-    ).fetchone()
+    row = _found(db, community, booking) if 0 < booking < 2**63 else None
     if row is None:
         raise PeopleError(
             Problem(f"no booking {booking}", "ledger why", "see `meterkast ledger statement`")
@@ -65,6 +60,17 @@ def why(db: sqlite3.Connection, community: str, booking: int, *, policies: Polic
         "evidence": evidence,
         "record": _record(db, community, last) if last else None,
     }
+
+
+def _found(db: sqlite3.Connection, community: str, booking: int) -> tuple[Any, ...] | None:
+    """The booking's row with the words of its leaf."""
+    row: tuple[Any, ...] | None = db.execute(
+        "SELECT booking.kind, booked_ms, rule, member, period, leaf, body FROM booking JOIN leaf"
+        " ON leaf.community = booking.community AND leaf.idx = booking.leaf"
+        " WHERE booking.community = ? AND seq = ?",
+        (community, booking),
+    ).fetchone()
+    return row
 
 
 def _says(rule: Rule) -> str:

@@ -57,9 +57,16 @@ def edit(hub: Hub, *edits: Edit, people: dict[str, tuple[str, str]] | None = Non
     hand_in(hub, Paper("edits", document.decode(), people or {}))
 
 
+def known_day(day: date) -> str:
+    """The day as the books write it; no meter counted before 1980 or counts after 2099."""
+    if not 1980 <= day.year < 2100:
+        raise UsageError(Problem(f"{day} is no day of these books", "DAY", "such as 2026-06-21"))
+    return day.isoformat()
+
+
 def day_start_ms(day: date | None, zone: str) -> int:
     """UTC of a local midnight; the beginning of time where no day is given."""
-    return bounds_ms(day.isoformat(), zone)[0] if day else 0
+    return bounds_ms(known_day(day), zone)[0] if day else 0
 
 
 def show(value: Any) -> None:

@@ -6,14 +6,15 @@ from pathlib import Path
 
 import cyclopts
 
-from gateway.contract import record
+from gateway.contract import record, settings
 from gateway.contract.clock import domain_clock
 from gateway.contract.errors import Problem, UsageError
 from gateway.contract.keys import SigningKey
+from gateway.contract.link import Broker
 from ledger_bridge.books.calendar import day_of
 from ledger_bridge.books.registry import Founded, GatewayAdmitted
 from ledger_bridge.commands.common import CONFIG, Config, Json, edit, show
-from ledger_bridge.hub import Hub
+from ledger_bridge.hub import Hub, HubSettings
 
 app = cyclopts.App(name="hub", help="Found a community and admit its gateways.")
 
@@ -115,12 +116,18 @@ def init(
     config = folder / "bridge.toml"
     if config.exists():
         raise UsageError(Problem("there is a hub here already", str(config), "another folder"))
-    bridge, log, steward = (
-        SigningKey.create(folder / "keys" / f"{name}.key") for name in ("bridge", "log", "steward")
-    )
-    _write_card_key(folder / "card.key")
-    facts = {"community": community, "broker": broker, "page": page}
-    config.write_text(BRIDGE_TOML.format(**facts), "utf-8")
+    text = BRIDGE_TOML.format(community=community, broker=broker, page=page)
+    Broker.parse(settings.parse(text, HubSettings, name=str(config)).broker, where="--broker")
+    try:
+        bridge, log, steward = (
+            SigningKey.create(folder / "keys" / f"{name}.key")
+            for name in ("bridge", "log", "steward")
+        )
+        _write_card_key(folder / "card.key")
+        config.write_text(text, "utf-8")
+    except OSError as error:
+        what = f"no hub can be made here: {error.strerror}"
+        raise UsageError(Problem(what, str(error.filename), "an empty or a new folder")) from error
     today = day_of(domain_clock().utc_ms(), "Europe/Amsterdam")
     policy = POLICY_TOML.format(community=community, today=today)
     (folder / "policy.toml").write_text(policy, "utf-8")

@@ -14,6 +14,7 @@ from ledger_bridge.commands.common import (
     CONFIG,
     Config,
     Json,
+    known_day,
     known_member,
     read_books,
     show,
@@ -51,7 +52,7 @@ def statement(*, member: str, day: date, config: Config = CONFIG, json: Json = F
         books.db,
         books.community,
         known_member(books.registry, member),
-        day.isoformat(),
+        known_day(day),
         policies=books.policies,
     )
     if json:
@@ -130,7 +131,7 @@ def _act(hub: Hub, act: Act, key: str) -> str:
 def close(day: date, /, *, config: Config = CONFIG) -> None:
     """Close a local day: what is settled now is its reckoning."""
     hub = Hub.load(config)
-    booking = _act(hub, Close(day.isoformat()), f"close {day}")
+    booking = _act(hub, Close(known_day(day)), f"close {day}")
     print(f"{day} is closed, booking {booking}")
 
 

@@ -84,7 +84,11 @@ def _rows(file: Path) -> list[dict[str, str]]:
             columns = reader.fieldnames or []
             rows = [{name: (row.get(name) or "").strip() for name in COLUMNS} for row in reader]
     except OSError as error:
-        raise ConfigError(Problem(f"cannot be read: {error.strerror}", str(file), "")) from error
+        what = f"cannot be read: {error.strerror}"
+        raise ConfigError(Problem(what, str(file), "another file")) from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        what = f"not a CSV file in UTF-8: {error}"
+        raise ConfigError(Problem(what, str(file), "save it as CSV in UTF-8")) from error
     problems = [
         Problem(f"unknown column {name!r}", f"{file} line 1", f"columns: {', '.join(COLUMNS)}")
         for name in columns

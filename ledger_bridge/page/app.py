@@ -186,7 +186,7 @@ async def serve_page(hub: Hub, version: Callable[[], int]) -> None:
         listener.close()
         what = f"the page cannot listen: {error.strerror}"
         raise Unreachable(
-            Problem(what, f'{hub.config}: page = "{hub.settings.page}"', "")
+            Problem(what, f'{hub.config}: page = "{hub.settings.page}"', "choose another port")
         ) from error
     config = uvicorn.Config(build(hub, version), log_level="warning", lifespan="off")
     server = _Server(config)
