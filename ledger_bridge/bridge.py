@@ -24,7 +24,7 @@ from ledger_bridge.books.community import Community
 from ledger_bridge.commands.common import CONFIG, Config
 from ledger_bridge.desk import Answer, Paper, serve, take
 from ledger_bridge.hub import Hub
-from ledger_bridge.inbox import FORKED, HELD, Delivery, Inbox
+from ledger_bridge.inbox import FORKED, HELD, Delivery, Inbox, spare_the_collector
 from ledger_bridge.page.app import serve_page
 
 log = structlog.get_logger()
@@ -123,6 +123,7 @@ async def _run(hub: Hub, community: Community, clock: Clock) -> None:
 def bridge(*, config: Config = CONFIG) -> None:
     """Run the bridge: records in, receipts out, credits into the books, a page to look at."""
     hub = Hub.load(Path(config))
+    spare_the_collector()
     lock = store.WriterLock(hub.books)
     try:
         community = hub.open_to_write()
