@@ -7,6 +7,7 @@ writer's lock and does the same work in place. One JSON line asks, one answers.
 import asyncio
 import os
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,11 +20,14 @@ from gateway.contract.errors import PeopleError, Problem
 from gateway.contract.signed import PAPER_BYTES_MAX, Malformed
 from ledger_bridge.books import acts, store
 from ledger_bridge.books.community import Community
+from ledger_bridge.books.store import BookInUse
 from ledger_bridge.hub import Hub
 
 # A request is one signed document and some names.
 REQUEST_BYTES_MAX = 3 * PAPER_BYTES_MAX
 ANSWER_S_MAX = 60.0
+# A bridge that has just been started opens its desk within this.
+OPENS_S_MAX = 20.0
 
 
 class Paper(msgspec.Struct):
@@ -72,10 +76,20 @@ def take(community: Community, paper: Paper, *, now_ms: int) -> Answer:
 
 def hand_in(hub: Hub, paper: Paper) -> str:
     """Hand a paper in; gives the result. Raises PeopleError with what the desk said against it."""
-    try:
-        answer = _ask(hub, paper)
-    except (FileNotFoundError, ConnectionRefusedError):
-        answer = _in_place(hub, paper, domain_clock())
+    deadline = time.monotonic() + OPENS_S_MAX
+    while True:
+        try:
+            answer = _ask(hub, paper)
+            break
+        except (FileNotFoundError, ConnectionRefusedError):
+            try:
+                answer = _in_place(hub, paper, domain_clock())
+                break
+            except BookInUse:
+                # A bridge that starts holds the books before it opens its desk.
+                if time.monotonic() > deadline:
+                    raise
+        time.sleep(0.1)
     if answer.problems:
         raise PeopleError(*(Problem(*problem) for problem in answer.problems))
     return answer.result

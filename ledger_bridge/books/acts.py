@@ -124,6 +124,10 @@ def _close(
     today = day_of(batch.now_ms, policies.zone)
     if period >= today:
         raise PeopleError(Problem("that day is not over", where, f"close it after {period}"))
+    if book.db.execute(
+        "SELECT 1 FROM closed WHERE community = ? AND period = ?", (book.community, period)
+    ).fetchone():
+        raise PeopleError(Problem("that day is closed already", where, "later evidence is linked"))
     (waiting,) = book.db.execute(
         "SELECT count(*) FROM dirty WHERE community = ? AND period = ?", (book.community, period)
     ).fetchone()

@@ -13,6 +13,7 @@ AHEAD_MS_MAX = 15 * 60_000
 
 FIRST = "first"  # nothing before it to compare with
 NOBODY = "nobody"  # no meter fit covers it
+AGAIN = "again"  # told before under the same id
 WEIGHT = "weight"  # no bag weighs that
 LOWER = "lower"  # below what this meter counted before
 RATING = "rating"  # more than the connection can carry

@@ -8,7 +8,16 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from ledger_bridge.books.believe import MOVES_ON, NET_MG_MAX, NOBODY, WEIGHT, Tail, believe
+from gateway.contract.record import to_json
+from ledger_bridge.books.believe import (
+    AGAIN,
+    MOVES_ON,
+    NET_MG_MAX,
+    NOBODY,
+    WEIGHT,
+    Tail,
+    believe,
+)
 from ledger_bridge.books.book import Claim
 from ledger_bridge.books.calendar import day_counted, day_of
 from ledger_bridge.books.due import concerned
@@ -70,26 +79,37 @@ def history(facts: Iterable[Counter], *, registry: Registry, zone: str) -> list[
     return rows
 
 
-def deposit_row(fact: Deposit, *, community: str, registry: Registry, zone: str) -> tuple[Any, ...]:
-    """The columns of a deposit; held, without a member, where it is nobody's or cannot be true."""
-    plausible = 0 < fact.net_mg <= NET_MG_MAX
-    member = registry.cards.get(fact.card) if plausible else None
-    verdict = "" if member else NOBODY if plausible else WEIGHT
-    day = day_of(fact.at_ms, zone)
-    return (
-        community,
-        fact.gateway,
-        fact.chain,
-        fact.seq,
-        fact.id,
-        fact.at_ms,
-        fact.card,
-        fact.fraction,
-        fact.net_mg,
-        day,
-        member,
-        verdict,
-    )
+class DepositRow(NamedTuple):
+    """A deposit with what is derived of it; in the order of the table's columns."""
+
+    fact: Deposit
+    day: str
+    member: str | None
+    verdict: str
+
+    def columns(self, community: str) -> tuple[Any, ...]:
+        return (community, *self.fact, self.day, self.member, self.verdict)
+
+
+def deposit_rows(facts: Iterable[Deposit], *, registry: Registry, zone: str) -> list[DepositRow]:
+    """Deposits derived, whatever order they came in: held, without a member, where it is nobody's,
+    cannot be true, or was told under the same id before.
+    """
+    rows: list[DepositRow] = []
+    told: set[tuple[str, str]] = set()
+    for fact in sorted(facts, key=lambda f: (f.at_ms, f.chain, f.seq)):
+        name = (fact.gateway, fact.id)
+        member = registry.cards.get(fact.card)
+        verdict = "" if member else NOBODY
+        if not 0 < fact.net_mg <= NET_MG_MAX:
+            verdict = WEIGHT
+        elif name in told:
+            verdict = AGAIN
+        told.add(name)
+        rows.append(
+            DepositRow(fact, day_of(fact.at_ms, zone), None if verdict else member, verdict)
+        )
+    return rows
 
 
 class Derivation:
@@ -153,17 +173,26 @@ class Derivation:
         registry: Registry,
         policies: Policies,
     ) -> None:
-        rows = [
-            deposit_row(fact, community=self._community, registry=registry, zone=policies.zone)
-            for fact in deposits
-        ]
+        rows = deposit_rows(deposits, registry=registry, zone=policies.zone)
         self._db.executemany(
-            "INSERT INTO deposit VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows
+            "INSERT INTO deposit VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [row.columns(self._community) for row in rows],
         )
-        for fact, (*_, day, member, _verdict) in zip(deposits, rows, strict=True):
-            if member:
-                for rule in concerned(policies, "deposit", fact.fraction, day):
-                    touched.add(Claim(rule, member, day))
+        for row in rows:
+            self._touch_deposit(touched, row, policies)
+        twice = self._db.execute(
+            "SELECT new.id FROM json_each(?) AS ids JOIN deposit AS new"
+            " ON new.community = ? AND new.id = ids.value GROUP BY gateway, new.id"
+            " HAVING count(*) > 1",
+            (to_json([fact.id for fact in deposits]).decode(), self._community),
+        ).fetchall()
+        if twice:
+            self._deposits_again(touched, registry=registry, policies=policies)
+
+    def _touch_deposit(self, touched: set[Claim], row: DepositRow, policies: Policies) -> None:
+        if row.member:
+            for rule in concerned(policies, "deposit", row.fact.fraction, row.day):
+                touched.add(Claim(rule, row.member, row.day))
 
     def _touch(self, touched: set[Claim], row: CounterRow, policies: Policies) -> None:
         if row.delta and row.member:
@@ -230,25 +259,25 @@ class Derivation:
     def _deposits_again(
         self, touched: set[Claim], *, registry: Registry, policies: Policies
     ) -> None:
-        rows = self._db.execute(
-            "SELECT gateway, chain, seq, id, at_ms, card, fraction, net_mg, day, member"
-            " FROM deposit WHERE community = ?",
-            (self._community,),
-        ).fetchall()
-        for *columns, old_day, old_member in rows:
-            fact = Deposit(*columns)
-            *_, day, member, verdict = deposit_row(
-                fact, community=self._community, registry=registry, zone=policies.zone
+        before = [
+            DepositRow(Deposit(*row[:8]), *row[8:])
+            for row in self._db.execute(
+                "SELECT gateway, chain, seq, id, at_ms, card, fraction, net_mg, day, member,"
+                " verdict FROM deposit WHERE community = ?",
+                (self._community,),
             )
-            for a_day, a_member in ((old_day, old_member), (day, member)):
-                if a_member:
-                    for rule in concerned(policies, "deposit", fact.fraction, a_day):
-                        touched.add(Claim(rule, a_member, a_day))
-            self._db.execute(
-                "UPDATE deposit SET day = ?, member = ?, verdict = ?"
-                " WHERE community = ? AND gateway = ? AND chain = ? AND seq = ?",
-                (day, member, verdict, self._community, fact.gateway, fact.chain, fact.seq),
-            )
+        ]
+        after = deposit_rows((row.fact for row in before), registry=registry, zone=policies.zone)
+        for row in (*before, *after):
+            self._touch_deposit(touched, row, policies)
+        self._db.executemany(
+            "UPDATE deposit SET day = ?, member = ?, verdict = ?"
+            " WHERE community = ? AND gateway = ? AND chain = ? AND seq = ?",
+            [
+                (row.day, row.member, row.verdict, self._community, *row.fact[:3])
+                for row in set(after).difference(before)
+            ],
+        )
 
 
 def _derived(row: tuple[Any, ...]) -> tuple[str, str | None, int, str]:

@@ -103,7 +103,7 @@ def _deposits(record: Record) -> list[Deposit]:
     try:
         net = words["net"]
         at_ms = _time_ms(who.made_ms, net.t)
-        if at_ms is None or net.u != "g":
+        if at_ms is None or net.u != "g" or not words["deposit"].vs:
             return []
         return [
             Deposit(

@@ -113,7 +113,7 @@ CREATE TABLE deposit (
 ) STRICT;
 
 CREATE INDEX deposit_of_member ON deposit (community, member, day);
-CREATE INDEX deposit_of_card ON deposit (community, card);
+CREATE INDEX deposit_by_id ON deposit (community, id);
 
 -- Settlement: what each claim should have got, and has got.
 

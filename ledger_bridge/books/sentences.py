@@ -31,6 +31,10 @@ DEPOSIT = {
         "The card is not known yet; the deposit is kept under it until somebody claims it.",
         "Deze kaart is nog niet bekend; de inworp blijft bewaard tot iemand hem opeist.",
     ),
+    believe.AGAIN: (
+        "This deposit was told before under the same number; it counts once.",
+        "Deze inworp is al eerder onder hetzelfde nummer gemeld; hij telt één keer.",
+    ),
     believe.WEIGHT: (
         "No bag weighs that; a steward must look at it.",
         "Dat weegt geen zak; een beheerder moet ernaar kijken.",

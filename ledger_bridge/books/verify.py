@@ -17,7 +17,7 @@ from gateway.contract.record import GENESIS, Record
 from gateway.contract.signed import Malformed
 from ledger_bridge.books.book import Claim
 from ledger_bridge.books.community import load_policies, load_registry
-from ledger_bridge.books.derive import CounterRow, Meter, deposit_row, history
+from ledger_bridge.books.derive import CounterRow, Meter, deposit_rows, history
 from ledger_bridge.books.due import concerned
 from ledger_bridge.books.evidence import Counter, Deposit, facts
 from ledger_bridge.books.policy import Policies
@@ -168,12 +168,9 @@ class _Books:
         self._compare("counter", [row.columns(self.community) for row in rows])
         for row in rows:
             self._measure(row)
-        deposits = [
-            deposit_row(fact, community=self.community, registry=self.registry, zone=zone)
-            for fact in self.deposits
-        ]
-        self._compare("deposit", deposits)
-        for fact, (*_, day, member, _verdict) in zip(self.deposits, deposits, strict=True):
+        deposits = deposit_rows(self.deposits, registry=self.registry, zone=zone)
+        self._compare("deposit", [row.columns(self.community) for row in deposits])
+        for fact, day, member, _ in deposits:
             if member:
                 day_of_member = self.measured.setdefault((member, day), {})
                 day_of_member[fact.fraction] = day_of_member.get(fact.fraction, 0) + fact.net_mg

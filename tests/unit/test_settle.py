@@ -220,3 +220,20 @@ def test_a_connection_carries_its_rating_and_a_tenth_over_a_quarter_at_least():
     assert 15_181_000 == most_mwh(55_200, QUARTER_MS)
     assert 15_181_000 == most_mwh(55_200, 1_000)
     assert 30_361_000 == most_mwh(55_200, 2 * QUARTER_MS)
+
+
+def test_a_deposit_told_twice_under_one_id_counts_once_whichever_came_first(tmp_path):
+    # 2 kg and, a second later under the same id, 3 kg: the earlier counts.
+    early, late = Chain("point", "evidence-00000000000a"), Chain("point", "evidence-00000000000b")
+    records_ = [
+        early.deposit(NOON_MS, grams=2_000),
+        late.deposit(NOON_MS + 1_000, grams=3_000),
+    ]
+    for order in (records_, records_[::-1]):
+        street = Street(tmp_path / order[0].hex()[-8:])
+        for one in order:
+            street.take("point", one)
+        assert 100_000 == street.balance("acc-noor", "WASTE")
+        verdicts = street.community.db.execute("SELECT chain, verdict FROM deposit ORDER BY 1")
+        assert [("evidence-00000000000a", ""), ("evidence-00000000000b", "again")] == list(verdicts)
+        verify(street.community.db, ID, log_key=key("log").public, progress=str)
