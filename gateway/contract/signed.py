@@ -6,7 +6,7 @@ Spec: RFC 7515 appendix F (detached content), RFC 7797 (unencoded payload), RFC 
 
 import hashlib
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -21,6 +21,8 @@ PAPER_BYTES_MAX = 8 * 1024 * 1024
 HEADER_BYTES_MAX = 1024
 
 ALG = "Ed25519"
+
+T = TypeVar("T")
 
 
 class Malformed(ValueError):
@@ -90,6 +92,22 @@ def parse(data: bytes, *, bytes_max: int = SIGNED_BYTES_MAX) -> Signed:
         return Signed(payload, kid, typ, protected, unb64(signature.decode("ascii")))
     except (ValueError, msgspec.MsgspecError, RecursionError) as error:
         raise Malformed(f"second line is not a detached JWS of ours: {error}") from error
+
+
+def read_as(document: Signed, kind: type[T], *, typ: str) -> T:
+    """The payload of a document of this `typ`. Raises Malformed; checks no signature."""
+    if document.typ != typ:
+        raise Malformed(f"typ {document.typ!r}, expected {typ!r}")
+    try:
+        return msgspec.json.decode(document.payload, type=kind)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise Malformed(f"first line is no {typ}: {error}") from error
+
+
+def demand(document: Signed, *keys: str, whose: str) -> None:
+    """Raises Malformed unless one of these keys (JWK members `x`) signed the document."""
+    if not any(document.by(PublicKey(x)) for x in keys):
+        raise Malformed(f"not signed by {whose}")
 
 
 def digest(data: bytes) -> str:

@@ -9,13 +9,13 @@ import msgspec
 
 from gateway.contract import signed
 from gateway.contract.errors import PeopleError, Problem
-from gateway.contract.keys import PublicKey, SigningKey
+from gateway.contract.keys import SigningKey
 from gateway.contract.record import to_json
 from gateway.contract.signed import Malformed
 from ledger_bridge.books.book import Batch, Book, Posting, balance
 from ledger_bridge.books.calendar import day_of
 from ledger_bridge.books.policy import Policies, amount_text
-from ledger_bridge.books.registry import Registry
+from ledger_bridge.books.registry import STEWARD, Registry
 from ledger_bridge.books.store import commit
 
 ACT = "mk-act-v1"
@@ -54,15 +54,8 @@ def make(request: Request, *, key: SigningKey) -> bytes:
 def read(data: bytes, registry: Registry) -> Request:
     """The request in two lines. Raises Malformed where no steward of this community signed it."""
     document = signed.parse(data)
-    if document.typ != ACT:
-        raise Malformed(f"typ {document.typ!r}, expected {ACT!r}")
-    stewards = registry.founded.stewards if registry.founded else ()
-    if not any(document.by(PublicKey(steward)) for steward in stewards):
-        raise Malformed("not signed by a steward of this community")
-    try:
-        request = msgspec.json.decode(document.payload, type=Request)
-    except msgspec.MsgspecError as error:
-        raise Malformed(f"not an act: {error}") from error
+    request = signed.read_as(document, Request, typ=ACT)
+    signed.demand(document, *(registry.founded.stewards if registry.founded else ()), whose=STEWARD)
     if request.community != registry.community:
         raise Malformed(f"an act in community {request.community!r}")
     return request

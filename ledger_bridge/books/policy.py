@@ -19,9 +19,10 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from gateway.contract import settings, signed
 from gateway.contract.errors import PeopleError, Problem
-from gateway.contract.keys import PublicKey, SigningKey
+from gateway.contract.keys import SigningKey
 from gateway.contract.record import to_json
 from gateway.contract.signed import Malformed
+from ledger_bridge.books.registry import STEWARD
 
 POLICY = "mk-policy-v1"
 
@@ -205,23 +206,12 @@ def make(toml: str, *, community: str, key: SigningKey) -> bytes:
 def read(data: bytes, stewards: tuple[str, ...]) -> Policy:
     """The policy in two lines. Raises Malformed where no steward signed it."""
     document = signed.parse(data)
-    if document.typ != POLICY:
-        raise Malformed(f"typ {document.typ!r}, expected {POLICY!r}")
-    if not any(document.by(PublicKey(steward)) for steward in stewards):
-        raise Malformed("not signed by a steward of this community")
-    try:
-        text = msgspec.json.decode(document.payload, type=_Document)
-    except msgspec.MsgspecError as error:
-        raise Malformed(f"not a policy document: {error}") from error
+    text = signed.read_as(document, _Document, typ=POLICY)
+    signed.demand(document, *stewards, whose=STEWARD)
     policy = parse(text.toml, name="policy")
     if policy.community != text.community:
         raise Malformed(f"a policy of {policy.community!r} inside one of {text.community!r}")
     return policy
-
-
-def toml_of(data: bytes) -> str:
-    """The TOML text inside a policy document that was read before."""
-    return msgspec.json.decode(signed.parse(data).payload, type=_Document).toml
 
 
 def hash_of(data: bytes) -> str:

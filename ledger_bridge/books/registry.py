@@ -17,6 +17,9 @@ from gateway.contract.signed import Malformed
 
 REGISTRY = "mk-registry-v1"
 
+# Whose signature a paper needs, in the words of a refusal.
+STEWARD = "a steward of this community"
+
 # The largest connection of a small consumer in the Netherlands: 3 phases of 80 A at 230 V.
 RATED_W_DEFAULT = 55_200
 # Far above what a distribution grid connects.
@@ -178,12 +181,7 @@ def read(data: bytes, registry: Registry) -> Edits:
     The founding document is signed by the first steward it names. Raises Malformed.
     """
     document = signed.parse(data, bytes_max=signed.PAPER_BYTES_MAX)
-    if document.typ != REGISTRY:
-        raise Malformed(f"typ {document.typ!r}, expected {REGISTRY!r}")
-    try:
-        edits = msgspec.json.decode(document.payload, type=Edits)
-    except msgspec.MsgspecError as error:
-        raise Malformed(f"not registry edits: {error}") from error
+    edits = signed.read_as(document, Edits, typ=REGISTRY)
     if edits.community != registry.community:
         raise Malformed(f"edits of community {edits.community!r}, not {registry.community!r}")
     founded = registry.founded
@@ -192,8 +190,7 @@ def read(data: bytes, registry: Registry) -> Edits:
         if not isinstance(first, Founded):
             raise Malformed("the first edit must found the community")
         founded = first
-    if not any(document.by(PublicKey(steward)) for steward in founded.stewards):
-        raise Malformed("not signed by a steward of this community")
+    signed.demand(document, *founded.stewards, whose=STEWARD)
     return edits
 
 
