@@ -42,7 +42,7 @@ check: $(VENV)/test.stamp ## format, lint, types and import rules
 bench: $(VENV)/test.stamp ## ratios against peers and limits, measured in one run
 	@$(BIN)/python -m tests.bench $(ARGS)
 
-soak: $(VENV)/test.stamp ## long runs
+soak: $(VENV)/test.stamp ## long runs: twenty days with fifteen kills each
 	@$(BIN)/python -m pytest -m soak --timeout 0 $(ARGS)
 
 format: $(VENV)/test.stamp ## put the code into its form

@@ -2,11 +2,12 @@
 
 import logging
 import sys
+from importlib import metadata
 
 import cyclopts
 import structlog
 
-from gateway.contract.errors import PeopleError
+from gateway.contract.errors import PeopleError, Problem, UsageError
 
 COMMANDS = {
     "demo": "firmware_sim.demo:demo",
@@ -31,6 +32,7 @@ def build() -> cyclopts.App:
     app = cyclopts.App(
         name="meterkast",
         help="From a byte on a wire to a credit in an account.",
+        version=lambda: metadata.version("meterkast"),
         version_flags=["--version"],
         result_action="return_value",
     )
@@ -53,11 +55,23 @@ def configure_log() -> None:
     )
 
 
+def _wrong_use(error: cyclopts.CycloptsError) -> Problem:
+    """What the command line said that no command takes."""
+    words = [word for word in sys.argv[1:] if not word.startswith("-")]
+    command = next((word for word in words if word in COMMANDS), "")
+    what = " ".join(str(error).split())
+    where = " ".join(["meterkast", *sys.argv[1:]])
+    return Problem(what, where, " ".join(["meterkast", command, "--help"]).replace("  ", " "))
+
+
 def main() -> None:
     """Run one command. Exit 0 good, 1 found something, 2 wrong use, 3 configuration, 4 silence."""
     configure_log()
     try:
-        code = build()()
+        code = build()(exit_on_error=False, print_error=False)
+    except cyclopts.CycloptsError as error:
+        print(_wrong_use(error), file=sys.stderr)
+        sys.exit(UsageError.exit_code)
     except PeopleError as error:
         print(error, file=sys.stderr)
         sys.exit(error.exit_code)

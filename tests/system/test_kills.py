@@ -41,7 +41,13 @@ def kill(name: str, folder: Path, dead: set[int], patience_s: float = 30.0) -> N
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("seed", [int(os.environ.get("METERKAST_SEED", "7"))])
+@pytest.mark.parametrize(
+    "seed",
+    [
+        int(os.environ.get("METERKAST_SEED", "7")),
+        *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(101, 121)),
+    ],
+)
 def test_a_day_with_fifteen_kills_ends_with_books_that_equal_the_truth(tmp_path, seed):
     print(f"replay with METERKAST_SEED={seed}")
     chance = random.Random(seed)

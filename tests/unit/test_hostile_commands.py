@@ -1,6 +1,8 @@
 """Commands used wrongly, and a hub with something wrong in it: three lines, never a traceback."""
 
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -118,3 +120,26 @@ def test_a_hub_is_not_founded_over_other_keys(tmp_path):
     SigningKey.create(tmp_path / "keys" / "log.key")
     with pytest.raises(UsageError, match="no hub can be made here"):
         run("hub", "init", str(tmp_path), "--community", "straat")
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("nonsense", 'error: Unknown command "nonsense"'),
+        ("ledger why x", 'error: Invalid value for BOOKING: unable to convert "x" into int.'),
+        ("ledger statement", 'error: Command "ledger statement" parameter --member requires'),
+        ("demo --sed 4", "error: Unknown option: --sed. Did you mean --seed?"),
+    ],
+)
+def test_wrong_use_is_told_in_three_lines(words, expected):
+    done = subprocess.run(
+        [sys.executable, "-m", "gateway", *words.split()],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    what, where, try_ = done.stderr.splitlines()
+    assert what.startswith(expected)
+    assert f"where: meterkast {words}" == where
+    assert try_.startswith("try:   meterkast ")
+    assert 2 == done.returncode
