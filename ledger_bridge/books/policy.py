@@ -133,6 +133,18 @@ class Rule(settings.Settings):
     rates: dict[str, Rate] = Field(default_factory=dict)
     cap_per_day: Exact | None = None
 
+    def in_words(self) -> str:
+        """The rule in one line."""
+        cap = f", at most {self.cap_per_day} a day" if self.cap_per_day is not None else ""
+        if self.credit is not None and self.per is not None:
+            per = self.per / QUANTITIES["kWh"]
+            return f"{self.credit} {self.asset} per {per} kWh on {', '.join(self.registers)}{cap}"
+        rates = (
+            f"{rate.credit} {self.asset} per {rate.per / QUANTITIES['kg']} kg of {name}"
+            for name, rate in self.rates.items()
+        )
+        return f"{'; '.join(rates)}{cap}"
+
     @cached_property
     def rate(self) -> Fraction:
         """Credit per thousandth of the base unit, of a rule with one rate."""

@@ -56,7 +56,11 @@ def why(db: sqlite3.Connection, community: str, booking: int, *, policies: Polic
         "due_before": amount_text(said["before"], scale),
         "due": amount_text(said["due"], scale),
         "quantities": said["quantities"],
-        "policy": {"hash": said["policy"], "valid_from": in_force.policy.day, "rule": _says(rule)},
+        "policy": {
+            "hash": said["policy"],
+            "valid_from": in_force.policy.day,
+            "rule": rule.in_words(),
+        },
         "evidence": evidence,
         "record": _record(db, community, last) if last else None,
     }
@@ -71,18 +75,6 @@ def _found(db: sqlite3.Connection, community: str, booking: int) -> tuple[Any, .
         (community, booking),
     ).fetchone()
     return row
-
-
-def _says(rule: Rule) -> str:
-    """The rule in one line."""
-    cap = f", at most {rule.cap_per_day} a day" if rule.cap_per_day is not None else ""
-    if rule.credit is not None and rule.per is not None:
-        per = rule.per / 1_000_000
-        return f"{rule.credit} {rule.asset} per {per} kWh on {', '.join(rule.registers)}{cap}"
-    rates = (
-        f"{name} {rate.credit} per {rate.per / 1_000_000} kg" for name, rate in rule.rates.items()
-    )
-    return f"{rule.asset}: {', '.join(rates)}{cap}"
 
 
 def _counters(

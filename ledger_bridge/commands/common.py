@@ -74,6 +74,14 @@ def show(value: Any) -> None:
     print(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
+def tell(sentence: str, value: Any, *, json: bool) -> None:
+    """The outcome of a command: a sentence for people, or one JSON document."""
+    if json:
+        show(value)
+    else:
+        print(sentence)
+
+
 def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     """Columns as wide as they need; the last columns of figures to the right."""
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]

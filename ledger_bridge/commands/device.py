@@ -6,7 +6,7 @@ import cyclopts
 
 from gateway.contract.errors import Problem, UsageError
 from ledger_bridge.books.registry import RATED_W_DEFAULT, MeterFitted
-from ledger_bridge.commands.common import CONFIG, Config, day_start_ms, edit, read_books
+from ledger_bridge.commands.common import CONFIG, Config, Json, day_start_ms, edit, read_books, tell
 
 app = cyclopts.App(name="device", help="Meters: whose they are, and since when.")
 
@@ -21,6 +21,7 @@ def fit(
     from_: date | None = None,
     rated_w: int = RATED_W_DEFAULT,
     config: Config = CONFIG,
+    json: Json = False,
 ) -> None:
     """Say whose meter hangs on a gateway's device, and from which day on.
 
@@ -43,4 +44,4 @@ def fit(
     books = read_books(config)
     from_ms = day_start_ms(from_, books.policies.zone)
     edit(books.hub, MeterFitted(gateway, device, serial, member, from_ms, rated_w))
-    print(f"{place} counts for {member}")
+    tell(f"{place} counts for {member}", {"place": place, "member": member}, json=json)

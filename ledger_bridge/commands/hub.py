@@ -13,7 +13,7 @@ from gateway.contract.keys import SigningKey
 from gateway.contract.link import Broker
 from ledger_bridge.books.calendar import day_of
 from ledger_bridge.books.registry import Founded, GatewayAdmitted
-from ledger_bridge.commands.common import CONFIG, Config, Json, edit, show
+from ledger_bridge.commands.common import CONFIG, Config, Json, edit, show, tell
 from ledger_bridge.hub import Hub, HubSettings
 
 app = cyclopts.App(name="hub", help="Found a community and admit its gateways.")
@@ -154,7 +154,7 @@ def _write_card_key(path: Path) -> None:
 
 
 @app.command
-def admit(*gateways: str, config: Config = CONFIG) -> None:
+def admit(*gateways: str, config: Config = CONFIG, json: Json = False) -> None:
     """Admit gateways with their keys, as `meterkast enrol` printed them.
 
     Parameters
@@ -171,4 +171,5 @@ def admit(*gateways: str, config: Config = CONFIG) -> None:
             raise UsageError(Problem(f"{given!r} names no key", "hub admit", "GATEWAY=KEY"))
         admitted.append(GatewayAdmitted(name, key))
     edit(Hub.load(config), *admitted)
-    print(f"admitted {', '.join(a.gateway for a in admitted)}")
+    names = [one.gateway for one in admitted]
+    tell(f"admitted {', '.join(names)}", {"admitted": names}, json=json)

@@ -19,6 +19,7 @@ from ledger_bridge.commands.common import (
     read_books,
     show,
     table,
+    tell,
 )
 from ledger_bridge.desk import Paper, hand_in
 from ledger_bridge.hub import Hub
@@ -128,11 +129,11 @@ def _act(hub: Hub, act: Act, key: str) -> str:
 
 
 @app.command
-def close(day: date, /, *, config: Config = CONFIG) -> None:
+def close(day: date, /, *, config: Config = CONFIG, json: Json = False) -> None:
     """Close a local day: what is settled now is its reckoning."""
     hub = Hub.load(config)
     booking = _act(hub, Close(known_day(day)), f"close {day}")
-    print(f"{day} is closed, booking {booking}")
+    tell(f"{day} is closed, booking {booking}", {"booking": int(booking)}, json=json)
 
 
 @app.command
@@ -145,6 +146,7 @@ def transfer(
     *,
     key: str = "",
     config: Config = CONFIG,
+    json: Json = False,
 ) -> None:
     """Move credit from one member to another.
 
@@ -156,4 +158,5 @@ def transfer(
     books = read_books(config)
     units = amount_of(amount, books.policies.asset(asset).scale)
     booking = _act(books.hub, Transfer(giver, receiver, asset, units), key or secrets.token_hex(8))
-    print(f"booking {booking}: {giver} gave {receiver} {amount} {asset}")
+    sentence = f"booking {booking}: {giver} gave {receiver} {amount} {asset}"
+    tell(sentence, {"booking": int(booking)}, json=json)

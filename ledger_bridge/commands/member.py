@@ -9,7 +9,7 @@ import cyclopts
 from gateway.contract.cards import token
 from gateway.contract.errors import ConfigError, Problem
 from ledger_bridge.books.registry import CardGiven, Edit, MemberAdded, MeterFitted
-from ledger_bridge.commands.common import CONFIG, Config, edit, read_books
+from ledger_bridge.commands.common import CONFIG, Config, Json, edit, read_books, tell
 from ledger_bridge.hub import Hub
 
 app = cyclopts.App(name="member", help="Members and their cards.")
@@ -18,7 +18,15 @@ COLUMNS = ("member", "name", "external_id", "gateway", "device", "serial", "card
 
 
 @app.command
-def add(member: str, /, *, name: str = "", external_id: str = "", config: Config = CONFIG) -> None:
+def add(
+    member: str,
+    /,
+    *,
+    name: str = "",
+    external_id: str = "",
+    config: Config = CONFIG,
+    json: Json = False,
+) -> None:
     """Add a member; their account gets a random number.
 
     Parameters
@@ -32,11 +40,11 @@ def add(member: str, /, *, name: str = "", external_id: str = "", config: Config
     """
     people = {member: (name or member, external_id)}
     edit(Hub.load(config), MemberAdded(member, secrets.token_hex(8)), people=people)
-    print(f"added {member}")
+    tell(f"added {member}", {"member": member}, json=json)
 
 
 @app.command
-def card(member: str, number: str, /, *, config: Config = CONFIG) -> None:
+def card(member: str, number: str, /, *, config: Config = CONFIG, json: Json = False) -> None:
     """Give a member a card; deposits made with it before count from now on as well.
 
     Parameters
@@ -46,11 +54,11 @@ def card(member: str, number: str, /, *, config: Config = CONFIG) -> None:
     """
     hub = Hub.load(config)
     edit(hub, CardGiven(token(number, hub.card_key()), member))
-    print(f"card given to {member}")
+    tell(f"card given to {member}", {"member": member}, json=json)
 
 
 @app.command(name="import")
-def import_(file: Path, /, *, config: Config = CONFIG) -> None:
+def import_(file: Path, /, *, config: Config = CONFIG, json: Json = False) -> None:
     """Add members, meters and cards from a CSV file: all of it, or nothing.
 
     Columns: member, name, external_id, gateway, device, serial, card. A member with a second
@@ -73,7 +81,9 @@ def import_(file: Path, /, *, config: Config = CONFIG) -> None:
         if row["card"]:
             edits.append(CardGiven(token(row["card"], card_key), member))
     edit(hub, *edits, people=people)
-    print(f"{len(people)} members added, {len(edits) - len(people)} meters and cards")
+    others = len(edits) - len(people)
+    counts = {"members": len(people), "meters_and_cards": others}
+    tell(f"{len(people)} members added, {others} meters and cards", counts, json=json)
 
 
 def _rows(file: Path) -> list[dict[str, str]]:

@@ -7,7 +7,7 @@ import cyclopts
 from gateway.contract.errors import ConfigError, Problem
 from ledger_bridge.books import policy as policies
 from ledger_bridge.books.policy import Policy
-from ledger_bridge.commands.common import CONFIG, Config
+from ledger_bridge.commands.common import CONFIG, Config, Json, tell
 from ledger_bridge.desk import Paper, hand_in
 from ledger_bridge.hub import Hub
 
@@ -23,19 +23,21 @@ def _read(file: Path) -> tuple[str, Policy]:
 
 
 @app.command
-def check(file: Path, /) -> None:
+def check(file: Path, /, *, json: Json = False) -> None:
     """Name every mistake in a policy file, or say in sentences what it would do."""
     _, policy = _read(file)
-    print(f"from {policy.day} on, days of {policy.time_zone}:")
-    for rule in policy.rules:
-        print(f"  {rule.id}: {rule.rule} in {rule.asset}")
+    rules = {rule.id: rule.in_words() for rule in policy.rules}
+    lines = [f"from {policy.day} on, days of {policy.time_zone}:"]
+    lines += [f"  {name}: {words}" for name, words in rules.items()]
+    tell("\n".join(lines), {"valid_from": policy.day, "rules": rules}, json=json)
 
 
 @app.command
-def activate(file: Path, /, *, config: Config = CONFIG) -> None:
+def activate(file: Path, /, *, config: Config = CONFIG, json: Json = False) -> None:
     """Sign a policy file and put it in force from its day on."""
     text, policy = _read(file)
     hub = Hub.load(config)
     document = policies.make(text, community=hub.community, key=hub.key("steward"))
     hashed = hand_in(hub, Paper("policy", document.decode()))
-    print(f"in force from {policy.day} on: {hashed}")
+    outcome = {"valid_from": policy.day, "hash": hashed}
+    tell(f"in force from {policy.day} on: {hashed}", outcome, json=json)

@@ -150,3 +150,12 @@ def test_amounts_are_written_as_people_write_them(text, amount):
 def test_amounts_with_more_places_or_none_are_refused(text):
     with pytest.raises(PeopleError, match="at most 6 decimal places"):
         policies.amount_of(text, 6)
+
+
+def test_rules_are_told_in_words():
+    policy = policies.parse(POLICY, name="policy")
+    expected = [
+        "1/3 ENERGY per 1 kWh on 1-0:2.8.1, 1-0:2.8.2, at most 20 a day",
+        "0.05 WASTE per 1 kg of glass; 0 WASTE per 1 kg of paper, at most 1 a day",
+    ]
+    assert expected == [rule.in_words() for rule in policy.rules]
