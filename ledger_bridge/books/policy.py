@@ -72,6 +72,14 @@ def _quantity(given: Any) -> Fraction:
     return size
 
 
+def _written(value: Fraction, unit: str = "") -> str:
+    """A number as people write it, in `unit` where there is one: a decimal where it is one."""
+    number = value / QUANTITIES[unit] if unit else value
+    decimal = Decimal(number.numerator) / Decimal(number.denominator)
+    exact = f"{decimal.normalize():f}" if Fraction(decimal) == number else str(number)
+    return f"{exact} {unit}" if unit else exact
+
+
 def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
@@ -135,12 +143,12 @@ class Rule(settings.Settings):
 
     def in_words(self) -> str:
         """The rule in one line."""
-        cap = f", at most {self.cap_per_day} a day" if self.cap_per_day is not None else ""
+        cap = "" if self.cap_per_day is None else f", at most {_written(self.cap_per_day)} a day"
         if self.credit is not None and self.per is not None:
-            per = self.per / QUANTITIES["kWh"]
-            return f"{self.credit} {self.asset} per {per} kWh on {', '.join(self.registers)}{cap}"
+            rate = f"{_written(self.credit)} {self.asset} per {_written(self.per, 'kWh')}"
+            return f"{rate} on {', '.join(self.registers)}{cap}"
         rates = (
-            f"{rate.credit} {self.asset} per {rate.per / QUANTITIES['kg']} kg of {name}"
+            f"{_written(rate.credit)} {self.asset} per {_written(rate.per, 'kg')} of {name}"
             for name, rate in self.rates.items()
         )
         return f"{'; '.join(rates)}{cap}"
