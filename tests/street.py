@@ -6,7 +6,7 @@ from pathlib import Path
 from drivers.reading import Reading
 from gateway.contract import record as records
 from gateway.contract.cards import token
-from gateway.contract.keys import SigningKey
+from gateway.contract.keys import SigningKey, b64
 from gateway.contract.record import DEPOSIT, GENESIS, QUARTER, Element, Identity
 from gateway.contract.signed import digest
 from ledger_bridge.books import policy as policies
@@ -144,6 +144,7 @@ class Chain:
             Element(n="kiosk/fraction", vs=fraction),
             Element(n="kiosk/card", vs=token(card, CARD_KEY)),
             Element(n="kiosk/deposit", vs=name),
+            Element(n="scale/telegram", vd=b64(f"S S {grams / 1000:10.3f} kg\r\n".encode())),
         ]
         return self.record(elements, made_ms=at_ms, typ=DEPOSIT)
 

@@ -9,6 +9,7 @@ import msgspec
 from gateway.contract import record as records
 from gateway.contract.errors import PeopleError, Problem
 from gateway.contract.keys import unb64
+from gateway.contract.record import QUARTER, Record
 from ledger_bridge.books.calendar import utc_text
 from ledger_bridge.books.policy import Policies, Rule, amount_text
 from ledger_bridge.books.sentences import COUNTER
@@ -131,18 +132,19 @@ def _record(db: sqlite3.Connection, community: str, name: str) -> Json:
         "digest": digest,
         "kid": document.kid,
         "lines": data.decode(),
-        "telegram": _telegram(record.elements),
+        "telegram": _telegram(record),
     }
 
 
-def _telegram(elements: list[Any]) -> str:
+def _telegram(record: Record) -> str:
     """The bytes that the device sent, as text; Latin-1 shows every byte."""
-    for element in elements:
+    for element in record.elements:
         if element.n.endswith("/telegram") and element.vd:
-            inflate = zlib.decompressobj()
             try:
-                raw = inflate.decompress(unb64(element.vd), TELEGRAM_BYTES_MAX)
+                sent = unb64(element.vd)
+                if record.typ == QUARTER:  # a telegram is deflated, a scale's line is not
+                    sent = zlib.decompressobj().decompress(sent, TELEGRAM_BYTES_MAX)
             except (ValueError, zlib.error):
                 return ""
-            return raw.decode("latin-1")
+            return sent.decode("latin-1")
     return ""
