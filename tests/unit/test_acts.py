@@ -7,6 +7,7 @@ from gateway.contract.errors import PeopleError
 from gateway.contract.signed import Malformed
 from ledger_bridge.books import acts
 from ledger_bridge.books.acts import Act, Close, Request, Transfer
+from ledger_bridge.books.book import Posting
 from ledger_bridge.books.registry import CardGiven
 from tests.street import CARD_KEY, ID, MIDNIGHT_MS, NOON_MS, QUARTER_MS, Chain, Street, key
 
@@ -89,6 +90,18 @@ def test_a_correction_may_go_below_zero_and_later_credit_repays_it(street):
         ask(street, Transfer("noor", "bram", "WASTE", 1), "other")
     street.take("point", point.deposit(NOON_MS + 1, grams=3_000, card="N"))
     assert 50_000 == street.balance("acc-noor", "WASTE")
+
+
+def test_postings_that_do_not_balance_are_never_booked(street):
+    batch = street.community.book.batch(NOON_MS)
+    for postings in (
+        [Posting("acc-noor", "ENERGY", 1)],
+        [Posting("acc-noor", "ENERGY", 1), Posting("pot", "WASTE", -1)],
+        [Posting("acc-noor", "ENERGY", 0), Posting("pot", "ENERGY", 0)],
+        [Posting("acc-noor", "ENERGY", 2**62), Posting("pot", "ENERGY", -(2**62))],
+    ):
+        with pytest.raises(AssertionError):
+            batch.book("odd", postings, {})
 
 
 def test_a_day_is_closed_once_it_is_over(street):

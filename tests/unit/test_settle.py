@@ -84,6 +84,21 @@ def test_a_dip_to_zero_and_back_adds_nothing(tmp_path):
     assert 1_000 == energy(street)
 
 
+def test_a_dip_takes_nothing_away_while_it_lasts(tmp_path):
+    street = Street(tmp_path)
+    street.take("home", *quarters(Chain("home"), 5_000, 5_300, 0))
+    verdicts = street.community.db.execute("SELECT verdict FROM counter ORDER BY at_ms").fetchall()
+    assert [("first",), ("",), ("lower",)] == verdicts
+    assert 100_000 == energy(street)
+
+
+def test_a_fit_that_names_the_serial_goes_before_one_for_any(tmp_path):
+    street = Street(tmp_path)
+    street.edit(MeterFitted("home", "hall", "E2", "bram", 0))
+    street.take("home", *quarters(Chain("home"), 0, 300, serial="E2"))
+    assert (0, 100_000) == (energy(street), street.balance("acc-bram", "ENERGY"))
+
+
 def test_a_new_meter_begins_at_its_own_count(tmp_path):
     street, home = Street(tmp_path), Chain("home")
     street.take("home", *quarters(home, 1_000, 1_300))
@@ -126,11 +141,16 @@ def test_a_meter_that_is_fitted_to_another_from_noon_counts_for_both(tmp_path):
 
 
 def lives() -> list[tuple[str, bytes]]:
-    """A little of everything: two gateways, a dip, a swap, two cards, a cap that is reached."""
+    """A little of everything: two gateways, two chains of one meter, a dip, a swap, two cards, a
+    cap that is reached.
+    """
     home, point = Chain("home"), Chain("point")
+    other = Chain("home", chain="evidence-00000000000b")
     data = [
         *quarters(home, 0, 700, 1_500, 20, 1_600, first=92),
         *quarters(home, 50_000, 50_800, first=97, serial="E2"),
+        other.quarter(MIDNIGHT_MS + 92 * QUARTER_MS + 300_000, export_wh=400),
+        other.quarter(MIDNIGHT_MS + 95 * QUARTER_MS + 60_000, export_wh=1_530),
     ]
     deposits = [
         point.deposit(NOON_MS, grams=12_000),
@@ -147,7 +167,7 @@ def state(street: Street) -> list[tuple[object, ...]]:
     statements = (
         "SELECT rule, member, period, due FROM claim WHERE due != 0 ORDER BY 1, 2, 3",
         "SELECT account, asset, amount FROM balance WHERE amount != 0 ORDER BY 1, 2",
-        "SELECT * FROM counter ORDER BY gateway, device, register, serial, at_ms",
+        "SELECT * FROM counter ORDER BY gateway, device, register, serial, at_ms, chain",
         "SELECT * FROM deposit ORDER BY gateway, chain, seq",
     )
     return [row for statement in statements for row in db.execute(statement)]

@@ -54,6 +54,11 @@ TAMPERINGS = {
         "its signature is not its gateway's",
         "record home/evidence-000000000001/3",
     ),
+    "a digest": (
+        "UPDATE record SET digest = 'ff' WHERE gateway = 'home' AND seq = 2",
+        "its digest is not that of its bytes",
+        "record home/evidence-000000000001/2",
+    ),
     "a record is taken out": (
         "DELETE FROM record WHERE gateway = 'home' AND seq = 2",
         "it does not follow the record before it",
