@@ -53,7 +53,8 @@ def test_the_way_by_hand_ends_with_verified_books(tmp_path):
         check=False,
     )
     assert 0 == done.returncode, done.stdout + done.stderr
-    assert "verified: 1 records" in done.stdout
+    # Two, where a quarter-hour began meanwhile.
+    assert re.search(r"verified: [12] records", done.stdout)
 
 
 def test_every_link_between_pages_leads_somewhere():
