@@ -18,8 +18,8 @@ from ledger_bridge.books.store import commit
 # Claims in one commit: enough that the disk's flush is shared, few enough to answer meanwhile.
 CLAIMS_MAX = 5_000
 
-_TODO = """
-    WITH todo AS MATERIALIZED (
+_MARKED = """
+    WITH marked AS MATERIALIZED (
         SELECT rule, member, period FROM dirty WHERE community = :community LIMIT :limit
     )
 """
@@ -41,24 +41,24 @@ def quantities_of(
     }
     # A claim as the database gives it equals its Claim: both are tuples.
     found: dict[tuple[str, ...], dict[str, int]] = {
-        row: {} for row in db.execute(f"{_TODO} SELECT * FROM todo", which)
+        row: {} for row in db.execute(f"{_MARKED} SELECT * FROM marked", which)
     }
     for rule, member, period, register, total in db.execute(
-        f"""{_TODO}
-        SELECT rule, todo.member, period, register, sum(delta)
-        FROM todo JOIN counter ON counter.community = :community
-            AND counter.member = todo.member AND counter.day = todo.period
+        f"""{_MARKED}
+        SELECT rule, marked.member, period, register, sum(delta)
+        FROM marked JOIN counter ON counter.community = :community
+            AND counter.member = marked.member AND counter.day = marked.period
             AND counter.register IN (SELECT value FROM json_each(:registers))
-        GROUP BY rule, todo.member, period, register""",
+        GROUP BY rule, marked.member, period, register""",
         which,
     ):
         found[rule, member, period][register] = total
     for rule, member, period, fraction, total in db.execute(
-        f"""{_TODO}
-        SELECT rule, todo.member, period, fraction, sum(net_mg)
-        FROM todo JOIN deposit ON deposit.community = :community
-            AND deposit.member = todo.member AND deposit.day = todo.period
-        GROUP BY rule, todo.member, period, fraction""",
+        f"""{_MARKED}
+        SELECT rule, marked.member, period, fraction, sum(net_mg)
+        FROM marked JOIN deposit ON deposit.community = :community
+            AND deposit.member = marked.member AND deposit.day = marked.period
+        GROUP BY rule, marked.member, period, fraction""",
         which,
     ):
         found[rule, member, period][fraction] = total
@@ -67,8 +67,8 @@ def quantities_of(
 
 def _posted(db: sqlite3.Connection, community: str, limit: int) -> dict[Claim, int]:
     rows = db.execute(
-        f"""{_TODO}
-        SELECT rule, member, period, due FROM todo JOIN claim USING (rule, member, period)
+        f"""{_MARKED}
+        SELECT rule, member, period, due FROM marked JOIN claim USING (rule, member, period)
         WHERE claim.community = :community""",
         {"community": community, "limit": limit},
     )
