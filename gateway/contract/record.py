@@ -20,7 +20,6 @@ from gateway.contract.signed import Malformed, Signed
 QUARTER = "mk-quarter-v1"  # registers at a quarter-hour boundary, with their telegram
 DEPOSIT = "mk-deposit-v1"  # one weighing of one fraction by one member
 SAMPLES = "mk-samples-v1"  # denser readings for charts
-LOST = "mk-lost-v1"  # what expired before anybody had it
 
 GENESIS = "0" * 64  # `prev` of the first record of a chain
 

@@ -55,7 +55,7 @@ def read(data: bytes, registry: Registry) -> Request:
     """The request in two lines. Raises Malformed where no steward of this community signed it."""
     document = signed.parse(data)
     request = signed.read_as(document, Request, typ=ACT)
-    signed.demand(document, *(registry.founded.stewards if registry.founded else ()), whose=STEWARD)
+    signed.demand(document, *registry.stewards, whose=STEWARD)
     if request.community != registry.community:
         raise Malformed(f"an act in community {request.community!r}")
     return request

@@ -44,12 +44,9 @@ class Community:
         self.db = db
         self.id = community
         self.registry = load_registry(db, community)
-        self.policies = load_policies(db, community, self._stewards())
+        self.policies = load_policies(db, community, self.registry.stewards)
         self.book = Book(db, community, log_key=log_key)
         self.derivation = Derivation(db, community)
-
-    def _stewards(self) -> tuple[str, ...]:
-        return self.registry.founded.stewards if self.registry.founded else ()
 
     def hand_in_edits(
         self, data: bytes, people: dict[str, tuple[str, str]], *, now_ms: int
@@ -80,7 +77,7 @@ class Community:
 
     def hand_in_policy(self, data: bytes, *, now_ms: int) -> InForce:
         """Put a signed policy in force from its day on. Raises Malformed or PeopleError."""
-        new = InForce(policies_.read(data, self._stewards()), policies_.hash_of(data))
+        new = InForce(policies_.read(data, self.registry.stewards), policies_.hash_of(data))
         self._check_start(new, now_ms)
         after = Policies([*self.policies.in_order, new])
         batch = self.book.batch(now_ms)

@@ -99,6 +99,11 @@ class Registry:
     fits: dict[tuple[str, str], tuple[Fit, ...]] = field(default_factory=dict)
     cards: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def stewards(self) -> tuple[str, ...]:
+        """The keys whose word counts; nobody's before the community is founded."""
+        return self.founded.stewards if self.founded else ()
+
     def with_edit(self, edit: Edit) -> "Registry":
         """The registry after one more edit. Raises PeopleError where the edit contradicts it."""
         match edit:

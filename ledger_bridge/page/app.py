@@ -18,6 +18,8 @@ from ledger_bridge.books import statement as statements
 from ledger_bridge.books import store
 from ledger_bridge.books import why as reasons
 from ledger_bridge.books.community import load_policies, load_registry
+from ledger_bridge.books.policy import Policies
+from ledger_bridge.books.registry import Registry
 from ledger_bridge.hub import Hub
 
 # The newest bookings that the page shows.
@@ -36,13 +38,23 @@ class View:
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._db: sqlite3.Connection = store.open_to_read(hub.books)
+        self._papers: tuple[int, int] = (0, 0)
+        self._in_force: tuple[Registry, Policies] = (Registry(hub.community), Policies([]))
+
+    def _read_papers(self) -> tuple[Registry, Policies]:
+        """Registry and policies, read anew only where an edit or a policy has come."""
+        db, community = self._db, self._hub.community
+        papers = (self._count("registry_edit"), self._count("policy"))
+        if papers != self._papers:
+            registry = load_registry(db, community)
+            self._in_force = registry, load_policies(db, community, registry.stewards)
+            self._papers = papers
+        return self._in_force
 
     def now(self) -> Json:
         """Everything the first page shows."""
         db, community = self._db, self._hub.community
-        registry = load_registry(db, community)
-        stewards = registry.founded.stewards if registry.founded else ()
-        policies = load_policies(db, community, stewards)
+        registry, policies = self._read_papers()
         return {
             "community": community,
             "members": statements.balances(db, community, registry=registry, policies=policies),
@@ -93,9 +105,7 @@ class View:
         return count
 
     def why(self, booking: int) -> Json:
-        registry = load_registry(self._db, self._hub.community)
-        stewards = registry.founded.stewards if registry.founded else ()
-        policies = load_policies(self._db, self._hub.community, stewards)
+        _, policies = self._read_papers()
         return reasons.why(self._db, self._hub.community, booking, policies=policies)
 
 
