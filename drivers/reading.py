@@ -16,7 +16,8 @@ class Reading(NamedTuple):
     serial number of the meter that counts (an M-Bus meter behind a P1 port has its own).
     `until_ms` closes the period of a value that sums up a period, such as a month's peak.
     `doubt` is "" or the reason to be careful: "unchecked" (the protocol has no checksum),
-    "unstable" (the scale still moves).
+    "unverified" (decrypted, but nobody could check who encrypted it), "unstable" (the scale still
+    moves).
     """
 
     register: str

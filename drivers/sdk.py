@@ -29,7 +29,16 @@ class Send(NamedTuple):
 
 
 class Wait(NamedTuple):
-    """Call `timeout()` after so many seconds of real time; a later Wait replaces this one."""
+    """Call `timeout()` after so many seconds of real time; a later Wait or Rest replaces this one.
+
+    The line belongs to this session meanwhile: an answer is due, or the device needs a pause.
+    """
+
+    seconds: float
+
+
+class Rest(NamedTuple):
+    """As Wait, but other devices on the same line may speak meanwhile."""
 
     seconds: float
 
@@ -40,15 +49,18 @@ class SetLine(NamedTuple):
     line: Line
 
 
-Step = Message | Send | Wait | SetLine
+Step = Message | Send | Wait | Rest | SetLine
 
 
 class Session(Protocol):
     """One open device, sans I/O. A listening device only ever answers with Messages.
 
-    `timeout()` is called once when the line has been opened and again whenever the last Wait has
-    run out; a polled device sends its first request there. `feed` takes any slicing of the stream
-    and gives the same Messages for all of them. Neither raises, whatever the bytes.
+    `timeout()` is called once when the line has been opened and again whenever the last Wait or
+    Rest has run out; a polled device sends its first request there. `feed` takes any slicing of the
+    stream and gives the same Messages for all of them. Neither raises, whatever the bytes.
+
+    Several polled devices may share a line. From its Send until its Rest all that is heard is fed
+    to one session, which need not tell apart what is meant for others.
     """
 
     def feed(self, chunk: bytes) -> list[Step]: ...
@@ -76,11 +88,25 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A key that the device's block in gateway.toml may have beside driver and port."""
+    """A key that the device's block in gateway.toml may have beside driver, port and line.
+
+    With `is_file` the block names a file, and the driver is given the file's text.
+    """
 
     name: str
     default: str
     meaning: str
+    is_file: bool = False
+
+
+class SettingError(ValueError):
+    """A setting that cannot work: which one, what is wrong with it, and what is allowed."""
+
+    def __init__(self, name: str, what: str, allowed: str) -> None:
+        super().__init__(f"{name}: {what}; {allowed}")
+        self.name = name
+        self.what = what
+        self.allowed = allowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +115,12 @@ class Device:
 
     `checksum_bits` is the width of the check that guards a telegram (0: none, then every reading
     carries the doubt "unchecked"). `recognise` tells from a few kilobytes of raw line whether this
-    is such a device. `open` makes a Session from the settings of the device's block.
-    `buffer_max` bounds what a session holds.
+    is such a device. `open` makes a Session from the settings of the device's block, and raises
+    SettingError for one that cannot work. `buffer_max` bounds what a session holds.
+
+    A device that listens may be heard at any of `other_lines` as well: the gateway tries them in
+    turn. A device that `counts` is not a meter of its own but a contact: its session begins at
+    the setting `count`, and the gateway hands back there the last count that it kept.
     """
 
     name: str
@@ -102,6 +132,8 @@ class Device:
     recognise: Callable[[bytes], bool]
     open: Callable[[Mapping[str, str]], Session]
     polled: bool = False
+    counts: bool = False
+    other_lines: tuple[Line, ...] = ()
     checksum_bits: int = 0
     buffer_max: int = 16 * 1024
     settings: tuple[Setting, ...] = ()

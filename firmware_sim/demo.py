@@ -20,7 +20,7 @@ import msgspec
 
 from firmware_sim import agreement, premises, street, truth
 from firmware_sim.agreement import Account, Books
-from firmware_sim.p1 import ZONE
+from firmware_sim.devices.p1 import ZONE
 from firmware_sim.premises import HUB_PORT, METERKAST, Premises, meterkast
 from firmware_sim.services import Program, Services
 from firmware_sim.village import get_json

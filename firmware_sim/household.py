@@ -10,7 +10,7 @@ from functools import lru_cache
 from random import Random
 from typing import NamedTuple
 
-from firmware_sim.p1 import LOW, NORMAL, ZONE, Gas, Meter, Phase, Shown
+from firmware_sim.devices.p1 import LOW, NORMAL, ZONE, Gas, Meter, Phase, Shown
 
 STEP_MS = 10_000
 _STEP_S = STEP_MS // 1000

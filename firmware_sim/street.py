@@ -10,8 +10,8 @@ from random import Random
 from typing import NamedTuple
 
 from firmware_sim.household import House, local_midnight_ms
-from firmware_sim.mtsics import Scale
-from firmware_sim.p1 import Meter
+from firmware_sim.devices.mtsics import Scale
+from firmware_sim.devices.p1 import Meter
 
 COMMUNITY = "zonstraat"
 DAY = date(2026, 6, 21)

@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 import msgspec
 
-from firmware_sim.p1 import Shown
+from firmware_sim.devices.p1 import Shown
 from firmware_sim.people import Deposit
 from firmware_sim.street import HOMES, METER, Visit, shown_mg
 

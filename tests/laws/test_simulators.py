@@ -9,7 +9,8 @@ import pytest
 
 from drivers import sdk
 from drivers.reading import Message
-from firmware_sim import command, mtsics, p1, rdm6300, street
+from firmware_sim import command, street
+from firmware_sim.devices import mtsics, p1, rdm6300
 from firmware_sim.household import Household, local_midnight_ms
 from firmware_sim.truth import registers
 

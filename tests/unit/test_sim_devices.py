@@ -4,9 +4,10 @@ import os
 
 import pytest
 
+from firmware_sim import device
 from firmware_sim.command import sim
-from firmware_sim.mtsics import Plate, Scale, Terminal
-from firmware_sim.rdm6300 import Reader, frame
+from firmware_sim.devices.mtsics import Plate, Scale, Terminal
+from firmware_sim.devices.rdm6300 import Reader, frame
 from firmware_sim.terminal import Terminal as Port
 from gateway.contract.errors import UsageError
 
@@ -183,7 +184,7 @@ def test_an_unknown_device_is_answered_with_the_known_ones():
     assert str(refusal.value) == (
         "error: no simulated device is called 'mtsisc'\n"
         "where: meterkast sim\n"
-        "try:   meterkast sim mtsics   (known: p1, mtsics, rdm6300)"
+        f"try:   mtsics   ({', '.join(device.names())})"
     )
 
 

@@ -4,7 +4,7 @@ import pytest
 from dsmr_parser import telegram_specifications
 from dsmr_parser.parsers import TelegramParser
 
-from firmware_sim.p1 import Gas, Meter, Phase, Shown, stamp, telegram
+from firmware_sim.devices.p1 import Gas, Meter, Phase, Shown, stamp, telegram
 
 SERIAL = "E0047000012345626"
 NOON = Shown(

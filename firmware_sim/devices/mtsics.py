@@ -4,7 +4,10 @@ Spec: METTLER TOLEDO MT-SICS reference manual, levels 0 and 1: ASCII lines ended
 weight in ten columns, right-aligned, between the status and the unit.
 """
 
+from random import Random
 from typing import NamedTuple
+
+from firmware_sim.device import Shown, Simulator, Source
 
 # The plate swings for so long after its load has changed.
 SETTLING_MS = 500
@@ -80,6 +83,7 @@ class Terminal:
         self._line = b""
         self._stable_by_ms: int | None = None
         self._repeat_ms: int | None = None
+        self.said_mg: int | None = None  # the last weight told
 
     def hears(self, data: bytes, *, now_ms: int) -> bytes:
         """The answers to the commands that these bytes complete."""
@@ -137,6 +141,7 @@ class Terminal:
         if gross_mg < -self._scale.capacity_mg // 50:
             return _line("S -")
         status = "S" if felt.stable else "D"
+        self.said_mg = gross_mg - self._tare_mg
         return _line(f"S {status} {self._columns(gross_mg - self._tare_mg)}")
 
     def _zero(self, word: str, now_ms: int) -> bytes:
@@ -187,3 +192,49 @@ class Terminal:
 
 def _line(text: str) -> bytes:
     return text.encode("ascii") + b"\r\n"
+
+
+class Weighing:
+    """A scale at a recycling point where bags come and go as the source says."""
+
+    def __init__(self, source: Source, now_ms: int) -> None:
+        self._source = source
+        self._plate = Plate(Scale())
+        self._terminal = Terminal(Scale(), self._plate)
+        self._lies_mg: int | str = 0
+        self._lay(now_ms)
+
+    def _lay(self, now_ms: int) -> None:
+        lies_mg = self._source(now_ms)["net"]
+        if lies_mg != self._lies_mg:
+            self._lies_mg = lies_mg
+            self._plate.put(int(lies_mg), now_ms=now_ms)
+
+    def hears(self, data: bytes, *, now_ms: int) -> bytes:
+        self._lay(now_ms)
+        return self._terminal.hears(data, now_ms=now_ms)
+
+    def ticks(self, now_ms: int) -> bytes:
+        self._lay(now_ms)
+        return self._terminal.ticks(now_ms)
+
+    def truth(self) -> Shown:
+        return {} if self._terminal.said_mg is None else {"net": self._terminal.said_mg}
+
+
+def _bags(seed: int) -> Source:
+    """A bag lies for six seconds of every ten."""
+
+    def shown(at_ms: int) -> Shown:
+        bag, within_ms = divmod(at_ms, 10_000)
+        draw = Random(f"{seed}/{bag}")  # noqa: S311 - a play, no secret
+        return {"net": draw.randrange(400_000, 9_000_000) if within_ms >= 4_000 else 0}
+
+    return shown
+
+
+SIMULATOR = Simulator(
+    variants={"ICS429": {}},
+    begin=lambda _variant, source, _seed, at_ms: Weighing(source, at_ms),
+    source=_bags,
+)
