@@ -31,7 +31,17 @@ _START_SHORT, _START_LONG, _END = 0x10, 0x68, 0x16
 _SHORT_BYTES = 5
 _CONTENT_MIN = 3  # a long frame has at least C, A and CI
 _NONE = -1
+# Where a frame may begin: the head of a long one, or a whole short one, which a master sent.
+# A long row of 68 is full of heads; there the end is looked for at once.
+_CANDIDATE = re.compile(
+    rb"\x68(?:\x68\x68\x68(?=.{105}\x16)|([^\x00-\x02\x68])\1\x68)|\x10(?=[\x40-\x7f]..\x16)",
+    re.DOTALL,
+)
+_ROW = b"\x68" * 4
+_ROW_BYTES = 0x68 + 6  # of the frame that begins with these four
 _SECONDARY = re.compile(r"[0-9F]{8}[0-9A-F]{8}")
+
+_new = tuple.__new__  # a NamedTuple's own constructor takes three times as long
 
 
 class Frame(NamedTuple):
@@ -79,6 +89,47 @@ def _long_length(data: bytes | bytearray, at: int, there: int) -> int:
     return whole if data[at + whole - 1] == _END else -1
 
 
+class Found(NamedTuple):
+    """Where a frame is, and its length: 0 when more bytes must come before that is known."""
+
+    at: int
+    length: int
+
+
+def find(data: bytes | bytearray, start: int = 0, *, final: bool = False) -> Found:
+    """The first short or long frame at `start` or after; an acknowledgement is not looked for.
+
+    Where there is none the place is where one may still begin, or else the end. With `final`
+    nothing more will come, so that only whole frames count. A short frame has its sum right;
+    that of a long one is not looked at, and neither are short frames but a master's.
+    """
+    end = len(data)
+    match = _CANDIDATE.search(data, start)
+    while match:
+        at = match.start()
+        if data[at] == _START_SHORT:
+            there = _SHORT_BYTES if data[at + 1] + data[at + 2] & 0xFF == data[at + 3] else -1
+        else:
+            there = _long_length(data, at, end - at)
+        if there > 0 or (there == 0 and not final):
+            row = end
+            if not final and at > end - _ROW_BYTES:
+                row = data.find(_ROW, max(start, end - _ROW_BYTES + 1), at + 3)
+            return _new(Found, (at, there)) if row < 0 or row >= at else Found(row, 0)
+        match = _CANDIDATE.search(data, at + 1)
+    return Found(end if final else _unfinished(data, start), 0)
+
+
+def _unfinished(data: bytes | bytearray, start: int) -> int:
+    """Where the first frame may begin whose head, or end if it is a row of 68, is not there."""
+    end = len(data)
+    row = data.find(_ROW, max(start, end - _ROW_BYTES + 1))
+    if row >= 0:
+        return row
+    tail = range(max(start, end - _SHORT_BYTES + 1), end)
+    return next((at for at in tail if length(data, at) == 0), end)
+
+
 def parse(frame: bytes) -> Frame | None:
     """The frame that fills these bytes exactly; None where its form, sum or end is wrong."""
     if not frame or length(frame) != len(frame):
@@ -90,7 +141,7 @@ def parse(frame: bytes) -> Frame | None:
         return Frame(control, address) if (control + address) & 0xFF == told else None
     if sum(frame[4:-2]) & 0xFF != frame[-2]:
         return None
-    return Frame(frame[4], frame[5], frame[6], frame[7:-2])
+    return _new(Frame, (frame[4], frame[5], frame[6], frame[7:-2]))
 
 
 def short(control: int, address: int) -> bytes:

@@ -1,0 +1,378 @@
+"""The data a meter sends over M-Bus: the fixed header and the records after it, into readings.
+
+Spec: EN 13757-3:2018, §6 (variable data structure, header of 12 bytes, mode 1: low byte first),
+annex A (data types A to J).
+"""
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+from drivers.reading import COUNTS, UNITS, Fault, Reading
+from drivers.wire import iec62056, mbus_value, mbus_vif
+from drivers.wire.mbus_value import Trouble
+from drivers.wire.mbus_vif import DATE, FLAGS, IDENTITY, NAMED, NUMBER, RAW, Quantity, Variant
+
+CI_LONG_HEADER = 0x72
+CI_SHORT_HEADER = 0x7A  # without serial number, maker and medium
+CI_NO_HEADER = 0x78
+HEADERS = {CI_LONG_HEADER: 12, CI_SHORT_HEADER: 4, CI_NO_HEADER: 0}
+
+_MORE_FOLLOWS, _FILL = 0x1F, 0x2F
+_LAST = {0x0F, _MORE_FOLLOWS}  # what follows is the maker's own
+_SPECIAL = 0x0F
+_UNKNOWN_MEDIUM = 0x0F
+_BODY_AT = 7  # of a frame
+_FUNCTIONS = ("", "max", "min", "error")
+_KNOWN_UNITS = UNITS.keys() | COUNTS
+
+# DIF with at most 10 DIFE, VIF with at most 10 VIFE: the highest bit says that another follows.
+_HEAD = re.compile(rb"[\x80-\xff]{0,10}[\x00-\x7f][\x80-\xff]{0,10}[\x00-\x7f]")
+_CHAIN = re.compile(rb"[\x80-\xff]{0,10}[\x00-\x7f]")
+_PRINTABLE = re.compile(rb"[\x20-\x7e\xa0-\xff]+")
+
+_new = tuple.__new__  # a NamedTuple's own constructor takes three times as long
+
+
+class Telegram(NamedTuple):
+    """What a telegram says. `more` when the meter has another one for the next request."""
+
+    readings: tuple[Reading, ...]
+    faults: tuple[Fault, ...]
+    more: bool = False
+
+
+class _Field(NamedTuple):
+    """What the head of a record says."""
+
+    register: str
+    own: str  # the register's name where its code is taken already
+    unit: str
+    multiplier: int
+    divisor: int
+    form: int
+    coding: int
+    width: int
+    storage: int
+    is_counter: bool
+    trouble: str
+    is_stamp: bool  # the time of everything of this storage
+
+
+class _Broken(Exception):
+    """The telegram cannot be followed any further."""
+
+
+def read(ci: int, body: bytes, *, offset: int, length: int) -> Telegram:
+    """The readings of a telegram's body, `offset` and `length` being the frame's, for faults.
+
+    Values below the milli-unit are cut off downwards. Present values carry the meter's clock,
+    older ones (`*1` and up) the time stored with them, if the telegram has one of type F or I.
+    A telegram that cannot be followed to its end gives no reading, for its sum is of 8 bits only.
+    """
+    start = HEADERS.get(ci)
+    if start is None or len(body) < start:
+        what = f"CI {ci:02X} with {len(body)} bytes; known are 72, 7A and 78"
+        return Telegram((), (Fault("object", offset, length, what),))
+    head = body[:start]
+    told, serial, maker, medium = _header(head) if start else ([], "", "", _UNKNOWN_MEDIUM)
+    mode = head[-1] & 0x1F if start else 0
+    if mode and body[start : start + 2] != b"\x2f\x2f":
+        what = f"encrypted (mode {mode}), which no wired meter known here does"
+        return Telegram((), (Fault("key", offset, length, what),))
+    faults: list[Fault] = []
+    try:
+        said, more = _records(body, start, _Meter(medium, maker), faults, offset)
+    except _Broken as broken:
+        return Telegram((), (Fault("object", offset, length, str(broken)),))
+    times: dict[int, int] = {}
+    for field, _, at_ms in said:
+        if at_ms is not None:
+            times.setdefault(field.storage, at_ms)
+    now_ms = times.get(0)
+    readings = [_new(Reading, (name, text, "", now_ms, serial, None, "")) for name, text in told]
+    taken = {name for name, _ in told}
+    for field, value, _ in said:
+        register = field.register
+        if register in taken:
+            register = _free(field.own, taken)
+        taken.add(register)
+        unit = field.unit if type(value) is int else ""
+        when = times.get(field.storage)
+        readings.append(_new(Reading, (register, value, unit, when, serial, None, "")))
+    return Telegram(tuple(readings), tuple(faults), more)
+
+
+def _free(own: str, taken: set[str]) -> str:
+    """A name that no register of the telegram has yet."""
+    name, number = own, 1
+    while name in taken:
+        number += 1
+        name = f"{own}#{number}"
+    return name
+
+
+@lru_cache(maxsize=64)
+def _letters(code: int) -> str:
+    """The maker's three letters, of five bits each."""
+    letters = [(code >> shift & 0x1F) + 64 for shift in (10, 5, 0)]
+    return "".join(map(chr, letters)) if all(65 <= n <= 90 for n in letters) else f"{code:04X}"
+
+
+@lru_cache(maxsize=256)
+def _status(bits: int) -> str:
+    words = ["", "busy", "application error", "alarm"][bits & 3 : (bits & 3) + 1]
+    words += ["power low"] * (bits >> 2 & 1)
+    words += ["permanent error"] * (bits >> 3 & 1)
+    words += ["temporary error"] * (bits >> 4 & 1)
+    words += [f"maker's {bits & 0xE0:02X}"] * (bits >> 5 > 0)
+    return ", ".join(word for word in words if word) or "ok"
+
+
+def _header(head: bytes) -> tuple[list[tuple[str, str]], str, str, int]:
+    """Its registers, the serial number, the maker and the medium."""
+    if len(head) == HEADERS[CI_SHORT_HEADER]:
+        return [("status", _status(head[1]))], "", "", _UNKNOWN_MEDIUM
+    maker, medium = _letters(head[4] | head[5] << 8), head[7]
+    serial = head[3::-1].hex().upper()
+    registers = [
+        ("manufacturer", maker),
+        ("medium", mbus_vif.MEDIA.get(medium, f"{medium:02X}")),
+        ("version", str(head[6])),
+        ("status", _status(head[9])),
+    ]
+    return registers, serial, maker, medium
+
+
+class _Said(NamedTuple):
+    """A record that has a value; `at_ms` for a date and time."""
+
+    field: _Field
+    value: int | str
+    at_ms: int | None = None
+
+
+class _Meter(NamedTuple):
+    """What the header says that the records need."""
+
+    medium: int
+    maker: str
+
+
+def _records(
+    body: bytes, at: int, meter: _Meter, faults: list[Fault], offset: int
+) -> tuple[list[_Said], bool]:
+    """Every record that has a value, and whether more telegrams follow; the others' faults.
+
+    Raises _Broken where a record does not tell where the next one begins.
+    """
+    said: list[_Said] = []
+    size = len(body)
+    while at < size:
+        dif = body[at]
+        if dif == _FILL:
+            at += 1
+            continue
+        if dif in _LAST or (not dif and not any(body[at:])):  # or filled up with zeros
+            if dif and at + 1 < size:
+                said.append(_Said(_MAKER_FIELD, body[at + 1 :].hex()))
+            return said, dif == _MORE_FOLLOWS
+        head = _HEAD.match(body, at)
+        if head is None or dif & 0x0F == _SPECIAL:
+            raise _Broken(f"no head of a record at {body[at : at + 12].hex()}")
+        begin, at = at, head.end()
+        field = _field(head[0], meter)
+        if field.form == NAMED:
+            field, at = _named(body, begin, meter)
+        coding, width = field.coding, field.width
+        if coding == mbus_value.VARIABLE:
+            coding, width = _size(body, at)
+            at += 1
+        data = body[at : at + width]
+        at += width
+        if at > size:
+            raise _Broken(f"a record of {width} bytes, of which {at - size} are missing")
+        one = _record(field, coding, data)
+        if type(one) is Trouble:
+            what = f"{field.register}: {one.what}"
+            faults.append(Fault(one.kind, offset + _BODY_AT + begin, at - begin, what))
+        else:
+            said.append(one)  # type: ignore[arg-type]
+    return said, False
+
+
+def _size(body: bytes, at: int) -> mbus_value.Size:
+    told = mbus_value.size(body[at]) if at < len(body) else None
+    if told is None:
+        raise _Broken(f"no length of data that is known at {body[at : at + 4].hex()}")
+    return told
+
+
+def _record(field: _Field, coding: int, data: bytes) -> _Said | Trouble:
+    """A record taken apart."""
+    if field.trouble:
+        return Trouble("placeholder", field.trouble)
+    if not data and coding != mbus_value.VARIABLE:
+        return Trouble("placeholder", "no data")
+    if field.form == DATE:
+        moment = mbus_value.moment(data)
+        if type(moment) is Trouble:
+            return moment
+        return _new(_Said, (field, moment[0], moment[1] if field.is_stamp else None))
+    value = _value(field, coding, data)
+    return value if type(value) is Trouble else _new(_Said, (field, value, None))
+
+
+def _text_at(body: bytes, at: int) -> bytes:
+    """The text that stands at `at` after its length, b"" if there is none."""
+    size = body[at] if at < len(body) else 0
+    text = body[at + 1 : at + 1 + size]
+    return text if len(text) == size and _PRINTABLE.fullmatch(text) else b""
+
+
+def _named(body: bytes, begin: int, meter: _Meter) -> tuple[_Field, int]:
+    """A record whose quantity is spelled out, and where its data begins.
+
+    The standard has the text after the last VIFE, some meters right after the VIF.
+    """
+    dib = _CHAIN.match(body, begin)
+    assert dib is not None, "the head was matched already"
+    vif = dib.end()
+    text = _text_at(body, vif + 1)
+    if text:
+        at = vif + 2 + len(text)
+        vifes = _CHAIN.match(body, at) if body[vif] & 0x80 else None
+        extension = vifes[0] if vifes else b""
+        at += len(extension)
+        if body[vif] & 0x80 and not extension:
+            raise _Broken("a spelled-out quantity without its end")
+    else:
+        chain = _CHAIN.match(body, vif)
+        assert chain is not None, "the head was matched already"
+        extension = chain[0][1:]
+        text = _text_at(body, chain.end())
+        at = chain.end() + 1 + len(text)
+    if not text:
+        raise _Broken("a quantity spelled out, but no text")
+    name = text[::-1].decode("latin-1").strip()
+    quantity = Quantity(f"text:{name}", "", 0, 1, NUMBER)
+    return _build(dib[0], quantity, extension, meter), at
+
+
+@lru_cache(maxsize=1024)
+def _field(head: bytes, meter: _Meter) -> _Field:
+    """The field of a head that is DIF, DIFE, VIF, VIFE."""
+    dib = _CHAIN.match(head)
+    assert dib is not None, "the head was matched already"
+    vib = head[dib.end() :]
+    first, extension = vib[0], vib[1:]
+    if first in {0xFB, 0xFD}:
+        table = mbus_vif.EXTENSION_FB if first == 0xFB else mbus_vif.EXTENSION_FD
+        quantity = table.get(extension[0] & 0x7F)
+        name = f"{first:02x}-{extension[0] & 0x7F:02x}"
+        extension = extension[1:]
+    else:
+        quantity = mbus_vif.PRIMARY.get(first & 0x7F)
+        name = f"{first & 0x7F:02x}"
+    if quantity is None:
+        quantity = Quantity(f"vif-{name}", form=RAW)
+    elif quantity.name == "maker" and extension:
+        quantity = Quantity(f"maker-{extension.hex()}", form=RAW)
+        extension = b""
+    return _build(dib[0], quantity, extension, meter)
+
+
+def _build(dib: bytes, quantity: Quantity, vifes: bytes, meter: _Meter) -> _Field:
+    """The register and the scale of a record."""
+    dif, storage, tariff, unit = dib[0], dib[0] >> 6 & 1, 0, 0
+    for place, dife in enumerate(dib[1:]):
+        storage |= (dife & 0x0F) << (4 * place + 1)
+        tariff |= (dife >> 4 & 3) << (2 * place)
+        unit |= (dife >> 6 & 1) << place
+    said = mbus_vif.variant(vifes, meter.maker)
+    if meter.maker == "SBC" and unit == 1 and quantity.name == "power":
+        quantity, unit = quantity._replace(name="reactive-power-signed", unit="mvar"), 0
+    function = _FUNCTIONS[dif >> 4 & 3]
+    parts = [quantity.name, said.direction, f"l{said.phase}" * (said.phase > 0), *said.other]
+    parts += [function, f"u{unit}" * (unit > 0), f"t{tariff}" * (tariff > 0)]
+    own = ".".join(part for part in parts if part) + f"*{storage}" * (storage > 0)
+    coding = dif & 0x0F
+    form = quantity.form if said.form is None else said.form
+    if form == NUMBER and not quantity.unit and not quantity.name.startswith("text:"):
+        form = RAW
+    is_stamp = own in {"date", f"date*{storage}"} and coding in {4, 6}
+    register = mbus_vif.CLOCK if is_stamp and not storage else own
+    bare = "" if function or unit else (mbus_vif.code(meter.medium, quantity, said))
+    if bare and storage <= mbus_vif.STORAGE_MAX:
+        register = f"{bare}.{tariff}" + f"*{storage}" * (storage > 0)
+    return _new(
+        _Field,
+        (
+            register,
+            own,
+            quantity.unit if form == NUMBER else "",
+            *_ratio(quantity, said),
+            form,
+            coding,
+            mbus_value.SIZES.get(coding, 0),
+            storage,
+            quantity.name in mbus_vif.COUNTERS and form == NUMBER,
+            f"the meter's error code {said.trouble:02X}" if said.trouble else "",
+            is_stamp,
+        ),
+    )
+
+
+def _ratio(quantity: Quantity, said: Variant) -> tuple[int, int]:
+    """What to multiply the number on the wire by, and what to divide it by then."""
+    power = quantity.power + said.power
+    if power >= 0:
+        return quantity.factor * 10**power, 1
+    return quantity.factor, 10**-power
+
+
+_MAKER_FIELD = _Field(
+    register="maker-data",
+    own="maker-data",
+    unit="",
+    multiplier=1,
+    divisor=1,
+    form=RAW,
+    coding=mbus_value.BINARY,
+    width=0,
+    storage=-1,  # it belongs to no time
+    is_counter=False,
+    trouble="",
+    is_stamp=False,
+)
+
+
+def _value(field: _Field, coding: int, data: bytes) -> int | str | Trouble:
+    """The value of a record that is no date: an integer in its milli-unit, or text."""
+    form = field.form
+    if form == FLAGS:
+        return data[::-1].hex()
+    if not mbus_value.is_number(coding, data):
+        return mbus_value.text(data) if coding == mbus_value.VARIABLE else data.hex()
+    if form == IDENTITY:
+        return data[::-1].hex().upper() if coding > 8 else str(int.from_bytes(data, "little"))
+    number = mbus_value.number(coding, data)
+    if isinstance(number, Trouble):
+        return number
+    above, below = number
+    if form == RAW:
+        return str(above) if below == 1 else mbus_value.decimal(above, below)
+    return _quantity(field, above, below)
+
+
+def _quantity(field: _Field, above: int, below: int) -> int | str | Trouble:
+    """An integer in a milli-unit, cut off downwards; text where there is none for the unit."""
+    if field.is_counter and above < 0:
+        return Trouble("object", f"a counter of {above} / {below}")
+    divisor = field.divisor * below
+    if field.unit not in _KNOWN_UNITS:
+        return f"{mbus_value.decimal(above * field.multiplier, divisor)} {field.unit}".rstrip()
+    amount = above * field.multiplier // divisor
+    if not -iec62056.VALUE_MAX <= amount <= iec62056.VALUE_MAX:
+        return Trouble("object", f"{above} is beyond 64 bits of {field.unit}")
+    return amount
