@@ -348,17 +348,17 @@ DEVICE = Device(
         Setting("timeout_ms", "1000", "milliseconds of silence until a question is repeated"),
     ),
     quirks=(
-        "Address 254 is answered by every meter on the bus. Where there are more, give each its "
-        + "own address, or use the secondary one, which needs no setting at the meter.",
-        "A meter with a battery counts its readouts: some answer only so often in a month, others "
-        + "live shorter. Ask the maker, and set the interval to an hour or more.",
-        "The sum has 8 bits only, so a telegram is refused as a whole if one record cannot be "
-        + "followed. Digits that are none, and what the meter marks as no value, are faults.",
-        "What OBIS cannot name surely keeps a word of our own: the quantity, then .backward, .l1, "
-        + ".max, .min, .u1 (subunit), .t1 (tariff), *1 (older value), #2 (the same once more).",
+        "Address 254 is answered by every meter of the bus: where there are two, set another.",
+        "A secondary address needs no setting at the meter: its serial number and FFFFFFFF do.",
+        "A meter with a battery counts its readouts: some answer only so often in a month.",
+        "With a battery in the meter ask its maker, and set the interval to an hour or more.",
+        "The sum has 8 bits only: a telegram is refused if one record cannot be followed.",
+        "Digits that are none, and what the meter marks as no value, are faults.",
+        "What OBIS cannot name surely keeps a word of our own: the quantity, .backward, .l1, .max.",
+        "After these .u1 is a subunit, .t1 a tariff, *1 an older value, #2 the same once more.",
         "Flow, temperature differences, pressure and what the meter spells out are kept as text.",
-        "The clock has no zone and is taken as local time of central Europe; a meter that stays "
-        + "in winter time all year is an hour off in summer.",
+        "The clock has no zone and is taken as local time of central Europe.",
+        "A meter that stays in winter time all year is an hour off in summer.",
         "Some converters echo what is sent; that is passed over.",
         "Encrypted telegrams and the old fixed data structure (CI 73) are refused.",
     ),
