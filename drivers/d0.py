@@ -155,7 +155,7 @@ def _recognise(sample: bytes) -> bool:
 
 def _in_full(raw: bytes) -> bool:
     lines = bytes(byte & 0x7F for byte in raw).split(b"\r\n")[1:]
-    return all(b":" in line.partition(b"(")[0] for line in lines if b"(" in line)
+    return all(b":" in line.partition(b"(")[0] for line in lines if line.find(b"(") > 0)
 
 
 def _number(settings: Mapping[str, str], name: str, low: int, high: int) -> int:
@@ -289,7 +289,7 @@ _PUSH = Example(
     _lines(
         "/MKT3PUSH-1",
         "",
-        "0-0:C.1.0*255(20730099)",
+        "C.1.0(20730099)",
         "1.8.0(000777.125)",
         "2.8.0(000001.5*kWh)",
         "!",
