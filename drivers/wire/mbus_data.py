@@ -9,19 +9,14 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from drivers.reading import COUNTS, UNITS, Fault, Reading
-from drivers.wire import iec62056, mbus_value, mbus_vif
+from drivers.wire import iec62056, mbus_header, mbus_value, mbus_vif
+from drivers.wire.mbus_header import Meter
 from drivers.wire.mbus_value import Trouble
 from drivers.wire.mbus_vif import DATE, FLAGS, IDENTITY, NAMED, NUMBER, RAW, Quantity, Variant
-
-CI_LONG_HEADER = 0x72
-CI_SHORT_HEADER = 0x7A  # without serial number, maker and medium
-CI_NO_HEADER = 0x78
-HEADERS = {CI_LONG_HEADER: 12, CI_SHORT_HEADER: 4, CI_NO_HEADER: 0}
 
 _MORE_FOLLOWS, _FILL = 0x1F, 0x2F
 _LAST = {0x0F, _MORE_FOLLOWS}  # what follows is the maker's own
 _SPECIAL = 0x0F
-_UNKNOWN_MEDIUM = 0x0F
 _BODY_AT = 7  # of a frame
 _FUNCTIONS = ("", "max", "min", "error")
 _KNOWN_UNITS = UNITS.keys() | COUNTS
@@ -57,6 +52,8 @@ class _Field(NamedTuple):
     is_counter: bool
     trouble: str
     is_stamp: bool  # the time of everything of this storage
+    lowest: int  # of an integer, which stands for no value
+    is_plain: bool  # a number in a milli-unit, as nearly every record is
 
 
 class _Broken(Exception):
@@ -70,19 +67,17 @@ def read(ci: int, body: bytes, *, offset: int, length: int) -> Telegram:
     older ones (`*1` and up) the time stored with them, if the telegram has one of type F or I.
     A telegram that cannot be followed to its end gives no reading, for its sum is of 8 bits only.
     """
-    start = HEADERS.get(ci)
-    if start is None or len(body) < start:
+    header = mbus_header.read(ci, body)
+    if header is None:
         what = f"CI {ci:02X} with {len(body)} bytes; known are 72, 7A and 78"
         return Telegram((), (Fault("object", offset, length, what),))
-    head = body[:start]
-    told, serial, maker, medium = _header(head) if start else ([], "", "", _UNKNOWN_MEDIUM)
-    mode = head[-1] & 0x1F if start else 0
+    told, serial, meter, start, mode = header
     if mode and body[start : start + 2] != b"\x2f\x2f":
         what = f"encrypted (mode {mode}), which no wired meter known here does"
         return Telegram((), (Fault("key", offset, length, what),))
     faults: list[Fault] = []
     try:
-        said, more = _records(body, start, _Meter(medium, maker), faults, offset)
+        said, more = _records(body, start, meter, faults, offset)
     except _Broken as broken:
         return Telegram((), (Fault("object", offset, length, str(broken)),))
     times: dict[int, int] = {}
@@ -93,11 +88,11 @@ def read(ci: int, body: bytes, *, offset: int, length: int) -> Telegram:
     readings = [_new(Reading, (name, text, "", now_ms, serial, None, "")) for name, text in told]
     taken = {name for name, _ in told}
     for field, value, _ in said:
-        register = field.register
+        register = field[0]
         if register in taken:
             register = _free(field.own, taken)
         taken.add(register)
-        unit = field.unit if type(value) is int else ""
+        unit = field[2] if type(value) is int else ""
         when = times.get(field.storage)
         readings.append(_new(Reading, (register, value, unit, when, serial, None, "")))
     return Telegram(tuple(readings), tuple(faults), more)
@@ -112,38 +107,6 @@ def _free(own: str, taken: set[str]) -> str:
     return name
 
 
-@lru_cache(maxsize=64)
-def _letters(code: int) -> str:
-    """The maker's three letters, of five bits each."""
-    letters = [(code >> shift & 0x1F) + 64 for shift in (10, 5, 0)]
-    return "".join(map(chr, letters)) if all(65 <= n <= 90 for n in letters) else f"{code:04X}"
-
-
-@lru_cache(maxsize=256)
-def _status(bits: int) -> str:
-    words = ["", "busy", "application error", "alarm"][bits & 3 : (bits & 3) + 1]
-    words += ["power low"] * (bits >> 2 & 1)
-    words += ["permanent error"] * (bits >> 3 & 1)
-    words += ["temporary error"] * (bits >> 4 & 1)
-    words += [f"maker's {bits & 0xE0:02X}"] * (bits >> 5 > 0)
-    return ", ".join(word for word in words if word) or "ok"
-
-
-def _header(head: bytes) -> tuple[list[tuple[str, str]], str, str, int]:
-    """Its registers, the serial number, the maker and the medium."""
-    if len(head) == HEADERS[CI_SHORT_HEADER]:
-        return [("status", _status(head[1]))], "", "", _UNKNOWN_MEDIUM
-    maker, medium = _letters(head[4] | head[5] << 8), head[7]
-    serial = head[3::-1].hex().upper()
-    registers = [
-        ("manufacturer", maker),
-        ("medium", mbus_vif.MEDIA.get(medium, f"{medium:02X}")),
-        ("version", str(head[6])),
-        ("status", _status(head[9])),
-    ]
-    return registers, serial, maker, medium
-
-
 class _Said(NamedTuple):
     """A record that has a value; `at_ms` for a date and time."""
 
@@ -152,15 +115,8 @@ class _Said(NamedTuple):
     at_ms: int | None = None
 
 
-class _Meter(NamedTuple):
-    """What the header says that the records need."""
-
-    medium: int
-    maker: str
-
-
 def _records(
-    body: bytes, at: int, meter: _Meter, faults: list[Fault], offset: int
+    body: bytes, at: int, meter: Meter, faults: list[Fault], offset: int
 ) -> tuple[list[_Said], bool]:
     """Every record that has a value, and whether more telegrams follow; the others' faults.
 
@@ -192,6 +148,10 @@ def _records(
         at += width
         if at > size:
             raise _Broken(f"a record of {width} bytes, of which {at - size} are missing")
+        amount = _plain(field, data) if field.is_plain else None
+        if amount is not None:
+            said.append(_new(_Said, (field, amount, None)))
+            continue
         one = _record(field, coding, data)
         if type(one) is Trouble:
             what = f"{field.register}: {one.what}"
@@ -199,6 +159,28 @@ def _records(
         else:
             said.append(one)  # type: ignore[arg-type]
     return said, False
+
+
+def _plain(field: _Field, data: bytes) -> int | None:
+    """What `_value` gives, sooner; None where there is anything to look at more closely."""
+    coding, below = field.coding, field.divisor
+    if coding == mbus_value.REAL:
+        fraction = mbus_value.real(data)
+        if fraction is None:
+            return None
+        number, binary = fraction
+        below *= binary
+    elif coding < 8:
+        number = int.from_bytes(data, "little", signed=True)
+    else:
+        digits = data[::-1].hex()
+        if not digits.isdecimal():
+            return None
+        number = int(digits)
+    amount = number * field.multiplier // below
+    if number < 0 and (field.is_counter or number == field.lowest):
+        return None
+    return amount if -iec62056.VALUE_MAX <= amount <= iec62056.VALUE_MAX else None
 
 
 def _size(body: bytes, at: int) -> mbus_value.Size:
@@ -230,7 +212,7 @@ def _text_at(body: bytes, at: int) -> bytes:
     return text if len(text) == size and _PRINTABLE.fullmatch(text) else b""
 
 
-def _named(body: bytes, begin: int, meter: _Meter) -> tuple[_Field, int]:
+def _named(body: bytes, begin: int, meter: Meter) -> tuple[_Field, int]:
     """A record whose quantity is spelled out, and where its data begins.
 
     The standard has the text after the last VIFE, some meters right after the VIF.
@@ -260,7 +242,7 @@ def _named(body: bytes, begin: int, meter: _Meter) -> tuple[_Field, int]:
 
 
 @lru_cache(maxsize=1024)
-def _field(head: bytes, meter: _Meter) -> _Field:
+def _field(head: bytes, meter: Meter) -> _Field:
     """The field of a head that is DIF, DIFE, VIF, VIFE."""
     dib = _CHAIN.match(head)
     assert dib is not None, "the head was matched already"
@@ -282,7 +264,8 @@ def _field(head: bytes, meter: _Meter) -> _Field:
     return _build(dib[0], quantity, extension, meter)
 
 
-def _build(dib: bytes, quantity: Quantity, vifes: bytes, meter: _Meter) -> _Field:
+@lru_cache(maxsize=1024)
+def _build(dib: bytes, quantity: Quantity, vifes: bytes, meter: Meter) -> _Field:
     """The register and the scale of a record."""
     dif, storage, tariff, unit = dib[0], dib[0] >> 6 & 1, 0, 0
     for place, dife in enumerate(dib[1:]):
@@ -319,6 +302,11 @@ def _build(dib: bytes, quantity: Quantity, vifes: bytes, meter: _Meter) -> _Fiel
             quantity.name in mbus_vif.COUNTERS and form == NUMBER,
             f"the meter's error code {said.trouble:02X}" if said.trouble else "",
             is_stamp,
+            -1 << 8 * mbus_value.SIZES.get(coding, 1) - 1 if coding in mbus_value.INTEGERS else 0,
+            not said.trouble
+            and form == NUMBER
+            and quantity.unit in _KNOWN_UNITS
+            and coding in mbus_value.NUMBERS,
         ),
     )
 
@@ -344,6 +332,8 @@ _MAKER_FIELD = _Field(
     is_counter=False,
     trouble="",
     is_stamp=False,
+    lowest=0,
+    is_plain=False,
 )
 
 

@@ -5,7 +5,7 @@ Spec: EN 13757-3:2018, annex A (data types A to J) and §6.3.3 (coding of the da
 
 from calendar import monthrange
 from functools import lru_cache
-from struct import unpack
+from struct import Struct
 from typing import NamedTuple
 
 from drivers.wire import iec62056
@@ -13,10 +13,15 @@ from drivers.wire import iec62056
 # Codings: the low four bits of a DIF, and those that only data of variable length has.
 REAL, VARIABLE = 5, 13
 SIZES = {0: 0, 1: 1, 2: 2, 3: 3, 4: 4, 5: 4, 6: 6, 7: 8, 8: 0, 9: 1, 10: 2, 11: 3, 12: 4, 14: 6}
+INTEGERS = {1, 2, 3, 4, 6, 7}
+NUMBERS = INTEGERS | {REAL, 9, 10, 11, 12, 14}
 BCD, BCD_MINUS, BINARY = 16, 17, 18
-_INTEGERS = {1, 2, 3, 4, 6, 7}
 _TEXT_MAX = 0xBF  # a length byte above this says something else than text
 _INTEGER_BYTES_MAX = 8  # longer strings of bits are no numbers
+
+
+_REAL = Struct("<f").unpack
+_TENS = {10**n: n for n in range(10)}
 
 
 class Trouble(NamedTuple):
@@ -50,17 +55,25 @@ def text(data: bytes) -> str:
     return turned if turned.isprintable() else data.hex()
 
 
+def real(data: bytes) -> tuple[int, int] | None:
+    """A number of type H (32 bits, IEEE 754) as a fraction; None for what is not finite."""
+    (given,) = _REAL(data)
+    if given - given:  # not zero, but not a number
+        return None
+    fraction: tuple[int, int] = given.as_integer_ratio()
+    return fraction
+
+
 def number(coding: int, data: bytes) -> tuple[int, int] | Trouble:
     """The number as a fraction. The lowest integer stands for no value, and so do digits that
     are none; a leading F is a minus."""
-    if coding in _INTEGERS or coding == BINARY:
+    if coding in INTEGERS or coding == BINARY:
         whole = int.from_bytes(data, "little", signed=True)
         if whole != -1 << 8 * len(data) - 1:
             return whole, 1
     elif coding == REAL:
-        (real,) = unpack("<f", data)
-        if real - real == 0:
-            fraction: tuple[int, int] = real.as_integer_ratio()
+        fraction = real(data)
+        if fraction is not None:
             return fraction
     else:
         digits = data[::-1].hex()
@@ -79,11 +92,11 @@ def is_number(coding: int, data: bytes) -> bool:
 def decimal(numerator: int, divisor: int) -> str:
     """The fraction in decimals: as many as a power of ten has, else nine; cut off toward zero."""
     whole, rest = divmod(abs(numerator), divisor)
-    digits = len(str(divisor)) - 1
-    if digits > 9 or divisor != 10**digits:
-        digits = 9
-    fraction = f".{rest * 10**digits // divisor:0{digits}}" if digits else ""
-    return f"{'-' * (numerator < 0)}{whole}{fraction}"
+    sign = "-" if numerator < 0 else ""
+    digits = _TENS.get(divisor, 9)
+    if not digits:
+        return f"{sign}{whole}"
+    return f"{sign}{whole}.{rest * 10**digits // divisor:0{digits}}"
 
 
 class Moment(NamedTuple):

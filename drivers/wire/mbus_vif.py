@@ -12,37 +12,6 @@ NUMBER, DATE, IDENTITY, FLAGS, NAMED, RAW = range(6)
 CLOCK = "0-0:1.0.0"
 STORAGE_MAX = 99  # what value group F can name
 
-# Media of the fixed header.
-MEDIA = {
-    0x00: "other",
-    0x01: "oil",
-    0x02: "electricity",
-    0x03: "gas",
-    0x04: "heat, volume in the return",
-    0x05: "steam",
-    0x06: "warm water",
-    0x07: "water",
-    0x08: "heat cost allocator",
-    0x09: "compressed air",
-    0x0A: "cooling, volume in the return",
-    0x0B: "cooling, volume in the flow",
-    0x0C: "heat, volume in the flow",
-    0x0D: "heat and cooling",
-    0x0E: "bus",
-    0x0F: "unknown",
-    0x14: "calorific value",
-    0x15: "hot water",
-    0x16: "cold water",
-    0x17: "hot and cold water",
-    0x18: "pressure",
-    0x19: "A/D converter",
-    0x1A: "smoke",
-    0x1B: "room sensor",
-    0x20: "breaker",
-    0x21: "valve",
-    0x28: "waste water",
-    0x29: "waste",
-}
 _ELECTRICITY, _GAS, _COMBINED = 0x02, 0x03, 0x0D
 _HEAT = {0x04: 6, 0x0C: 6, 0x0D: 6, 0x0A: 5, 0x0B: 5}
 _WATER = {0x07: 8, 0x16: 8, 0x06: 9, 0x15: 9}
