@@ -8,12 +8,15 @@ import sys
 import time
 from pathlib import Path
 
-from firmware_sim import device
+from firmware_sim import device, faults
 from firmware_sim.terminal import Terminal
 from gateway.contract.errors import Problem, UsageError
 
 # A meter at 115200 baud says a byte every 87 us; an answer within this is soon enough.
 TICK_S = 0.01
+# With the fault `unplug` the port is there for so long, and then away for so long.
+PLUGGED_S = 20.0
+UNPLUGGED_S = 3.0
 
 
 def _utc_ms() -> int:
@@ -21,7 +24,13 @@ def _utc_ms() -> int:
 
 
 def sim(
-    name: str, /, *, variant: str | None = None, port: Path | None = None, seed: int = 7
+    name: str,
+    /,
+    *,
+    variant: str | None = None,
+    port: Path | None = None,
+    seed: int = 7,
+    fault: list[str] | None = None,
 ) -> None:
     """Run one simulated device on a pseudo-terminal, and print the path to open.
 
@@ -35,13 +44,21 @@ def sim(
         Where the port shall be found; the system's own name for it where this is left out.
     seed
         Another number behaves differently.
+    fault
+        What is wrong with the line, such as bit-flips; may be given several times.
     """
     simulator = device.load(_known(name, list(device.names()), "simulated device"))
     variants = list(simulator.variants)
     played = _known(variant or variants[0], variants, f"variant of {name}")
+    known = [*faults.FAULTS, faults.UNPLUG]
+    wrong = [_known(one, known, "fault of a line") for one in fault or ()]
     if port and (port.exists() or port.is_symlink()):
         raise UsageError(Problem("there is something there already", f"--port {port}", "another"))
-    simulated = simulator.begin(played, simulator.source(seed), seed, _utc_ms())
+    simulated = faults.Line(
+        simulator.begin(played, simulator.source(seed), seed, _utc_ms()),
+        [one for one in wrong if one != faults.UNPLUG],
+        seed,
+    )
     terminal = Terminal(port.absolute() if port else None)
     print(terminal.path, flush=True)
     needed = simulator.variants[played]
@@ -49,7 +66,7 @@ def sim(
         print(f'{key} = "{value}"', file=sys.stderr, flush=True)
     try:
         with contextlib.suppress(asyncio.CancelledError):
-            asyncio.run(_run(simulated, terminal))
+            asyncio.run(_run(simulated, terminal, unplugs=faults.UNPLUG in wrong))
     finally:
         terminal.close()
 
@@ -63,18 +80,28 @@ def _known(name: str, names: list[str], what: str) -> str:
     return name
 
 
-async def _run(simulated: device.Simulated, terminal: Terminal) -> None:
+async def _run(simulated: device.Simulated, terminal: Terminal, *, unplugs: bool) -> None:
     """Until Ctrl-C or SIGTERM; the port is taken away after either."""
     here = asyncio.current_task()
     assert here
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, here.cancel)
     while True:
-        if heard := terminal.read():
-            terminal.write(simulated.hears(heard, now_ms=_utc_ms()))
-        if said := simulated.ticks(_utc_ms()):
-            # A wire keeps nothing for a listener who comes later.
-            if terminal.unread() > len(said):
-                terminal.forget()
-            terminal.write(said)
-        await asyncio.sleep(TICK_S)
+        await _play(simulated, terminal, PLUGGED_S if unplugs else None)
+        terminal.unplug()
+        await asyncio.sleep(UNPLUGGED_S)
+        terminal.plug_in()
+
+
+async def _play(simulated: device.Simulated, terminal: Terminal, seconds: float | None) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while True:
+                if heard := terminal.read():
+                    terminal.write(simulated.hears(heard, now_ms=_utc_ms()))
+                if said := simulated.ticks(_utc_ms()):
+                    # A wire keeps nothing for a listener who comes later.
+                    if terminal.unread() > len(said):
+                        terminal.forget()
+                    terminal.write(said)
+                await asyncio.sleep(TICK_S)

@@ -16,18 +16,39 @@ class Terminal:
     """One port; `link` is the path that the program opens."""
 
     def __init__(self, link: Path | None = None) -> None:
+        self._link = link
+        self._open()
+        self._show()
+
+    def _open(self) -> None:
         self.device_end, self._program_end = os.openpty()
         tty.setraw(self._program_end)
         os.set_blocking(self.device_end, False)
         self._target = os.ttyname(self._program_end)
-        self.path = link or Path(self._target)
-        if link:
+        self.path = self._link or Path(self._target)
+
+    def _show(self) -> None:
+        if link := self._link:
             link.parent.mkdir(parents=True, exist_ok=True)
             # Beside it and renamed, so that a program never finds the path missing.
             beside = link.with_name(link.name + ".new")
             beside.unlink(missing_ok=True)
             beside.symlink_to(self._target)
             beside.replace(link)
+
+    def unplug(self) -> None:
+        """Pull the stick: the program's end hangs up, and the link is gone until `plug_in`."""
+        if self._link:
+            self._link.unlink(missing_ok=True)
+        ends = self.device_end, self._program_end
+        self._open()  # while the old ones are still held, so that the system's name is another
+        for end in ends:
+            os.close(end)
+
+    def plug_in(self) -> None:
+        """The stick is back: under its link, and under another name of the system's."""
+        self.forget()
+        self._show()
 
     def unread(self) -> int:
         """Bytes that the program has not read yet."""
