@@ -16,13 +16,16 @@ from drivers.wire.mbus_vif import DATE, FLAGS, IDENTITY, NAMED, NUMBER, RAW, Qua
 
 _MORE_FOLLOWS, _FILL = 0x1F, 0x2F
 _LAST = {0x0F, _MORE_FOLLOWS}  # what follows is the maker's own
-_SPECIAL = 0x0F
+_UNUSUAL = {0, _FILL} | _LAST
 _BODY_AT = 7  # of a frame
 _FUNCTIONS = ("", "max", "min", "error")
 _KNOWN_UNITS = UNITS.keys() | COUNTS
 
 # DIF with at most 10 DIFE, VIF with at most 10 VIFE: the highest bit says that another follows.
-_HEAD = re.compile(rb"[\x80-\xff]{0,10}[\x00-\x7f][\x80-\xff]{0,10}[\x00-\x7f]")
+# A DIF that ends in F is none; those that are in use are looked at before.
+_HEAD = re.compile(
+    rb"(?![\x0f\x1f\x2f\x3f\x4f\x5f\x6f\x7f\x8f\x9f\xaf\xbf\xcf\xdf\xef\xff])[\x80-\xff]{0,10}[\x00-\x7f][\x80-\xff]{0,10}[\x00-\x7f]"
+)
 _CHAIN = re.compile(rb"[\x80-\xff]{0,10}[\x00-\x7f]")
 _PRINTABLE = re.compile(rb"[\x20-\x7e\xa0-\xff]+")
 
@@ -42,18 +45,34 @@ class _Field(NamedTuple):
 
     register: str
     own: str  # the register's name where its code is taken already
-    unit: str
+    unit: str  # of readings.UNITS or COUNTS, else ""
+    storage: int
+    is_plain: bool  # a number, as nearly every record is
+    width: int
+    coding: int
     multiplier: int
     divisor: int
-    form: int
-    coding: int
-    width: int
-    storage: int
+    lowest: int  # of an integer, which stands for no value
     is_counter: bool
+    form: int
+    suffix: str  # what to write after a number that is kept as text
     trouble: str
     is_stamp: bool  # the time of everything of this storage
-    lowest: int  # of an integer, which stands for no value
-    is_plain: bool  # a number in a milli-unit, as nearly every record is
+
+
+_Said = tuple[_Field, int | str]
+
+
+class _Heard(NamedTuple):
+    """A telegram's body, and what was heard of its records so far: the values, the time of each
+    storage, the faults."""
+
+    body: bytes
+    meter: Meter
+    offset: int  # of the frame in the stream
+    said: list[_Said]
+    times: dict[int, int]
+    faults: list[Fault]
 
 
 class _Broken(Exception):
@@ -75,26 +94,22 @@ def read(ci: int, body: bytes, *, offset: int, length: int) -> Telegram:
     if mode and body[start : start + 2] != b"\x2f\x2f":
         what = f"encrypted (mode {mode}), which no wired meter known here does"
         return Telegram((), (Fault("key", offset, length, what),))
-    faults: list[Fault] = []
+    heard = _Heard(body, meter, offset, [], {}, [])
     try:
-        said, more = _records(body, start, meter, faults, offset)
+        more = _records(heard, start)
     except _Broken as broken:
         return Telegram((), (Fault("object", offset, length, str(broken)),))
-    times: dict[int, int] = {}
-    for field, _, at_ms in said:
-        if at_ms is not None:
-            times.setdefault(field.storage, at_ms)
+    said, times, faults = heard.said, heard.times, heard.faults
     now_ms = times.get(0)
+    names = {name for name, _ in told}
+    if len(names | {field[0] for field, _ in said}) < len(names) + len(said):
+        said = _apart(said, names)
+    time_of = times.get
     readings = [_new(Reading, (name, text, "", now_ms, serial, None, "")) for name, text in told]
-    taken = {name for name, _ in told}
-    for field, value, _ in said:
-        register = field[0]
-        if register in taken:
-            register = _free(field.own, taken)
-        taken.add(register)
-        unit = field[2] if type(value) is int else ""
-        when = times.get(field.storage)
-        readings.append(_new(Reading, (register, value, unit, when, serial, None, "")))
+    readings += [
+        _new(Reading, (field[0], value, field[2], time_of(field[3]), serial, None, ""))
+        for field, value in said
+    ]
     return Telegram(tuple(readings), tuple(faults), more)
 
 
@@ -107,65 +122,82 @@ def _free(own: str, taken: set[str]) -> str:
     return name
 
 
-class _Said(NamedTuple):
-    """A record that has a value; `at_ms` for a date and time."""
+def _apart(said: list[_Said], taken: set[str]) -> list[_Said]:
+    """The same, each register but once: a second one is called by our own word for it."""
+    apart: list[_Said] = []
+    for field, value in said:
+        one = field
+        if one.register in taken:
+            one = one._replace(register=_free(one.own, taken))
+        taken.add(one.register)
+        apart.append((one, value))
+    return apart
 
-    field: _Field
-    value: int | str
-    at_ms: int | None = None
 
-
-def _records(
-    body: bytes, at: int, meter: Meter, faults: list[Fault], offset: int
-) -> tuple[list[_Said], bool]:
-    """Every record that has a value, and whether more telegrams follow; the others' faults.
+def _records(heard: _Heard, at: int) -> bool:
+    """Hears every record; gives whether more telegrams follow.
 
     Raises _Broken where a record does not tell where the next one begins.
     """
-    said: list[_Said] = []
-    size = len(body)
+    body, meter = heard.body, heard.meter
+    append, head_at, size = heard.said.append, _HEAD.match, len(body)
     while at < size:
         dif = body[at]
-        if dif == _FILL:
-            at += 1
-            continue
-        if dif in _LAST or (not dif and not any(body[at:])):  # or filled up with zeros
-            if dif and at + 1 < size:
-                said.append(_Said(_MAKER_FIELD, body[at + 1 :].hex()))
-            return said, dif == _MORE_FOLLOWS
-        head = _HEAD.match(body, at)
-        if head is None or dif & 0x0F == _SPECIAL:
+        if dif in _UNUSUAL:
+            if dif == _FILL:
+                at += 1
+                continue
+            if dif or not any(body[at:]):  # or filled up with zeros
+                if dif and at + 1 < size:
+                    append((_MAKER_FIELD, body[at + 1 :].hex()))
+                return dif == _MORE_FOLLOWS
+        head = head_at(body, at)
+        if head is None:
             raise _Broken(f"no head of a record at {body[at : at + 12].hex()}")
         begin, at = at, head.end()
         field = _field(head[0], meter)
-        if field.form == NAMED:
-            field, at = _named(body, begin, meter)
-        coding, width = field.coding, field.width
-        if coding == mbus_value.VARIABLE:
-            coding, width = _size(body, at)
-            at += 1
-        data = body[at : at + width]
-        at += width
-        if at > size:
-            raise _Broken(f"a record of {width} bytes, of which {at - size} are missing")
-        amount = _plain(field, data) if field.is_plain else None
-        if amount is not None:
-            said.append(_new(_Said, (field, amount, None)))
-            continue
-        one = _record(field, coding, data)
-        if type(one) is Trouble:
-            what = f"{field.register}: {one.what}"
-            faults.append(Fault(one.kind, offset + _BODY_AT + begin, at - begin, what))
-        else:
-            said.append(one)  # type: ignore[arg-type]
-    return said, False
+        if field.is_plain:
+            data = body[at : at + field.width]
+            at += field.width
+            amount = _plain(field, data)
+            if amount is not None and at <= size:
+                append((field, amount))
+                continue
+            at = head.end()
+        at = _unusual(heard, field, begin, at)
+    return False
 
 
-def _plain(field: _Field, data: bytes) -> int | None:
+def _unusual(heard: _Heard, field: _Field, begin: int, at: int) -> int:
+    """Hears a record that takes a closer look, its data at `at`; gives where it ends."""
+    body = heard.body
+    if field.form == NAMED:
+        field, at = _named(body, begin, heard.meter)
+    coding, width = field.coding, field.width
+    if coding == mbus_value.VARIABLE:
+        coding, width = _size(body, at)
+        at += 1
+    data = body[at : at + width]
+    at += width
+    if at > len(body):
+        raise _Broken(f"a record of {width} bytes, of which {at - len(body)} are missing")
+    value = _record(field, coding, data, heard.times)
+    if isinstance(value, Trouble):
+        what = f"{field.register}: {value.what}"
+        offset = heard.offset + _BODY_AT + begin
+        heard.faults.append(Fault(value.kind, offset, at - begin, what))
+        return at
+    if field.unit and type(value) is str:
+        field = field._replace(unit="")
+    heard.said.append((field, value))
+    return at
+
+
+def _plain(field: _Field, data: bytes) -> int | str | None:
     """What `_value` gives, sooner; None where there is anything to look at more closely."""
     coding, below = field.coding, field.divisor
     if coding == mbus_value.REAL:
-        fraction = mbus_value.real(data)
+        fraction = mbus_value.real(data) if len(data) == 4 else None
         if fraction is None:
             return None
         number, binary = fraction
@@ -177,9 +209,11 @@ def _plain(field: _Field, data: bytes) -> int | None:
         if not digits.isdecimal():
             return None
         number = int(digits)
-    amount = number * field.multiplier // below
     if number < 0 and (field.is_counter or number == field.lowest):
         return None
+    if not field.unit:
+        return mbus_value.decimal(number * field.multiplier, below) + field.suffix
+    amount = number * field.multiplier // below
     return amount if -iec62056.VALUE_MAX <= amount <= iec62056.VALUE_MAX else None
 
 
@@ -190,19 +224,20 @@ def _size(body: bytes, at: int) -> mbus_value.Size:
     return told
 
 
-def _record(field: _Field, coding: int, data: bytes) -> _Said | Trouble:
-    """A record taken apart."""
+def _record(field: _Field, coding: int, data: bytes, times: dict[int, int]) -> int | str | Trouble:
+    """The value of a record; the time of everything of its storage is noted."""
     if field.trouble:
         return Trouble("placeholder", field.trouble)
     if not data and coding != mbus_value.VARIABLE:
         return Trouble("placeholder", "no data")
-    if field.form == DATE:
-        moment = mbus_value.moment(data)
-        if type(moment) is Trouble:
-            return moment
-        return _new(_Said, (field, moment[0], moment[1] if field.is_stamp else None))
-    value = _value(field, coding, data)
-    return value if type(value) is Trouble else _new(_Said, (field, value, None))
+    if field.form != DATE:
+        return _value(field, coding, data)
+    moment = mbus_value.moment(data)
+    if isinstance(moment, Trouble):
+        return moment
+    if field.is_stamp and moment.at_ms is not None:
+        times.setdefault(field.storage, moment.at_ms)
+    return moment.text
 
 
 def _text_at(body: bytes, at: int) -> bytes:
@@ -285,29 +320,27 @@ def _build(dib: bytes, quantity: Quantity, vifes: bytes, meter: Meter) -> _Field
         form = RAW
     is_stamp = own in {"date", f"date*{storage}"} and coding in {4, 6}
     register = mbus_vif.CLOCK if is_stamp and not storage else own
-    bare = "" if function or unit else (mbus_vif.code(meter.medium, quantity, said))
+    bare = "" if function or unit else mbus_vif.code(meter.medium, quantity, said)
     if bare and storage <= mbus_vif.STORAGE_MAX:
         register = f"{bare}.{tariff}" + f"*{storage}" * (storage > 0)
-    return _new(
-        _Field,
-        (
-            register,
-            own,
-            quantity.unit if form == NUMBER else "",
-            *_ratio(quantity, said),
-            form,
-            coding,
-            mbus_value.SIZES.get(coding, 0),
-            storage,
-            quantity.name in mbus_vif.COUNTERS and form == NUMBER,
-            f"the meter's error code {said.trouble:02X}" if said.trouble else "",
-            is_stamp,
-            -1 << 8 * mbus_value.SIZES.get(coding, 1) - 1 if coding in mbus_value.INTEGERS else 0,
-            not said.trouble
-            and form == NUMBER
-            and quantity.unit in _KNOWN_UNITS
-            and coding in mbus_value.NUMBERS,
-        ),
+    multiplier, divisor = _ratio(quantity, said)
+    is_known = form == NUMBER and quantity.unit in _KNOWN_UNITS
+    return _Field(
+        register=register,
+        own=own,
+        unit=quantity.unit if is_known else "",
+        storage=storage,
+        is_plain=form == NUMBER and not said.trouble and coding in mbus_value.NUMBERS,
+        width=mbus_value.SIZES.get(coding, 0),
+        coding=coding,
+        multiplier=multiplier,
+        divisor=divisor,
+        lowest=mbus_value.lowest(coding),
+        is_counter=quantity.name in mbus_vif.COUNTERS and form == NUMBER,
+        form=form,
+        suffix=f" {quantity.unit}" if quantity.unit and form == NUMBER else "",
+        trouble=f"the meter's error code {said.trouble:02X}" if said.trouble else "",
+        is_stamp=is_stamp,
     )
 
 
@@ -319,22 +352,7 @@ def _ratio(quantity: Quantity, said: Variant) -> tuple[int, int]:
     return quantity.factor, 10**-power
 
 
-_MAKER_FIELD = _Field(
-    register="maker-data",
-    own="maker-data",
-    unit="",
-    multiplier=1,
-    divisor=1,
-    form=RAW,
-    coding=mbus_value.BINARY,
-    width=0,
-    storage=-1,  # it belongs to no time
-    is_counter=False,
-    trouble="",
-    is_stamp=False,
-    lowest=0,
-    is_plain=False,
-)
+_MAKER_FIELD = _build(b"\x0f", Quantity("maker-data", form=RAW), b"", Meter(0, ""))
 
 
 def _value(field: _Field, coding: int, data: bytes) -> int | str | Trouble:
@@ -360,8 +378,8 @@ def _quantity(field: _Field, above: int, below: int) -> int | str | Trouble:
     if field.is_counter and above < 0:
         return Trouble("object", f"a counter of {above} / {below}")
     divisor = field.divisor * below
-    if field.unit not in _KNOWN_UNITS:
-        return f"{mbus_value.decimal(above * field.multiplier, divisor)} {field.unit}".rstrip()
+    if not field.unit:
+        return mbus_value.decimal(above * field.multiplier, divisor) + field.suffix
     amount = above * field.multiplier // divisor
     if not -iec62056.VALUE_MAX <= amount <= iec62056.VALUE_MAX:
         return Trouble("object", f"{above} is beyond 64 bits of {field.unit}")

@@ -21,6 +21,7 @@ _INTEGER_BYTES_MAX = 8  # longer strings of bits are no numbers
 
 
 _REAL = Struct("<f").unpack
+_new = tuple.__new__  # a NamedTuple's own constructor takes three times as long
 _TENS = {10**n: n for n in range(10)}
 
 
@@ -53,6 +54,11 @@ def text(data: bytes) -> str:
     """Text comes with its last character first; what is not printable is given as hex."""
     turned = data[::-1].strip(b"\0").decode("latin-1")
     return turned if turned.isprintable() else data.hex()
+
+
+def lowest(coding: int) -> int:
+    """The lowest integer of a coding, which stands for no value; 0 for what is no integer."""
+    return -1 << 8 * SIZES[coding] - 1 if coding in INTEGERS else 0
 
 
 def real(data: bytes) -> tuple[int, int] | None:
@@ -106,7 +112,6 @@ class Moment(NamedTuple):
     at_ms: int | None = None
 
 
-@lru_cache(maxsize=256)
 def moment(data: bytes) -> Moment | Trouble:
     """Types G (date, 2 bytes), J (time, 3), F (both to the minute, 4) and I (to the second, 6).
 
@@ -114,36 +119,44 @@ def moment(data: bytes) -> Moment | Trouble:
     time counts where it is set, since many meters never set it.
     """
     length = len(data)
-    if length not in {2, 3, 4, 6}:
-        return Trouble("object", f"no date has {length} bytes")
-    # Put everything where type I has it: second, minute, hour, day, month.
-    lead = {2: b"\0\0\0", 3: b"", 4: b"\0", 6: b""}[length]
-    place = lead + data
-    second, minute, hour = place[0] & 0x3F, place[1] & 0x3F, place[2] & 0x1F
-    wrong = second > 59 or minute > 59 or hour > 23
-    clock = f"{hour:02}:{minute:02}" + f":{second:02}" * (length != 4)
-    if length == 3:
-        return _odd(data) if wrong else Moment(clock)
-    day, month = place[3] & 0x1F, place[4] & 0x0F
-    year, century = place[3] >> 5 | place[4] >> 4 << 3, 0
-    is_invalid = place[1] > 0x7F
-    is_summer = length == 6 and place[0] > 0x7F
     if length == 4:
-        century, is_summer = place[2] >> 5 & 3, place[2] > 0x7F
+        minute, hour = data[0], data[1]
+        told = _hour(data[2:], hour & 0x1F, hour >> 5 & 3, is_summer=hour > 0x7F)
+        if told is None or minute > 59:  # its highest bit says that the clock is not right
+            return _odd(data)
+        text, hour_ms = told
+        at_ms = None if hour_ms is None else hour_ms + minute * 60_000
+        return _new(Moment, (f"{text}{minute:02}", at_ms))
+    if length == 6:
+        second, minute = data[0] & 0x3F, data[1]
+        told = _hour(data[3:5], data[2] & 0x1F, 0, is_summer=data[0] > 0x7F)
+        if told is None or minute > 59 or second > 59:
+            return _odd(data)
+        text, hour_ms = told
+        at_ms = None if hour_ms is None else hour_ms + minute * 60_000 + second * 1_000
+        return Moment(f"{text}{minute:02}:{second:02}", at_ms)
+    if length == 3:
+        second, minute, hour = data[0] & 0x3F, data[1] & 0x3F, data[2] & 0x1F
+        is_time = second < 60 and minute < 60 and hour < 24
+        return Moment(f"{hour:02}:{minute:02}:{second:02}") if is_time else _odd(data)
+    told = _hour(data, 0, 0, is_summer=False) if length == 2 else None
+    return _odd(data) if told is None else Moment(told[0].partition("T")[0])
+
+
+@lru_cache(maxsize=256)
+def _hour(
+    date: bytes, hour: int, century: int, *, is_summer: bool
+) -> tuple[str, int | None] | None:
+    """An hour of a date of type G, as `2026-06-21T12:` and its UTC milliseconds; None for none."""
+    day, month = date[0] & 0x1F, date[1] & 0x0F
+    year = date[0] >> 5 | date[1] >> 4 << 3
     # Two digits: up to 80 they are of this century, unless the meter says which.
     full = year + (1900 + 100 * century if century or year > 80 else 2000)
-    if wrong or is_invalid or year > 99 or not _is_day(full, month, day):
-        return _odd(data)
-    date = f"{full:04}-{month:02}-{day:02}"
-    if length == 2:
-        return Moment(date)
-    stamp = f"{full % 100:02}{month:02}{day:02}{hour:02}{minute:02}{second:02}{'S' * is_summer}"
+    if year > 99 or hour > 23 or not 1 <= month <= 12 or not 1 <= day <= monthrange(full, month)[1]:
+        return None
+    stamp = f"{full % 100:02}{month:02}{day:02}{hour:02}0000{'S' * is_summer}"
     at_ms = iec62056.stamp_ms(stamp) if 2000 <= full < 2100 else None
-    return Moment(f"{date}T{clock}", at_ms)
-
-
-def _is_day(year: int, month: int, day: int) -> bool:
-    return 1 <= month <= 12 and 1 <= day <= monthrange(year, month)[1]
+    return f"{full:04}-{month:02}-{day:02}T{hour:02}:", at_ms
 
 
 def _odd(data: bytes) -> Trouble:
