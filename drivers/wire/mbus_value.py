@@ -3,7 +3,6 @@
 Spec: EN 13757-3:2018, annex A (data types A to J) and §6.3.3 (coding of the data field).
 """
 
-from calendar import monthrange
 from functools import lru_cache
 from struct import Struct
 from typing import NamedTuple
@@ -152,11 +151,18 @@ def _hour(
     year = date[0] >> 5 | date[1] >> 4 << 3
     # Two digits: up to 80 they are of this century, unless the meter says which.
     full = year + (1900 + 100 * century if century or year > 80 else 2000)
-    if year > 99 or hour > 23 or not 1 <= month <= 12 or not 1 <= day <= monthrange(full, month)[1]:
+    if year > 99 or hour > 23 or not 1 <= month <= 12 or not 1 <= day <= _days(full, month):
         return None
     stamp = f"{full % 100:02}{month:02}{day:02}{hour:02}0000{'S' * is_summer}"
     at_ms = iec62056.stamp_ms(stamp) if 2000 <= full < 2100 else None
     return f"{full:04}-{month:02}-{day:02}T{hour:02}:", at_ms
+
+
+def _days(year: int, month: int) -> int:
+    """How many days the month has."""
+    if month == 2:
+        return 29 if year % 4 == 0 and (year % 100 != 0 or year % 400 == 0) else 28
+    return 30 if month in {4, 6, 9, 11} else 31
 
 
 def _odd(data: bytes) -> Trouble:
