@@ -32,7 +32,9 @@ _BEGIN = re.compile(_IDENT.pattern + b"|" + _REQUEST.pattern)
 _BEGIN_MAX = 48  # bytes: none of the two is longer
 _SELECT = re.compile(rb"\x06[0-9][0-9A-Z][0-9A-Z]\r\n")
 _SELECT_BYTES = 6
-_END = b"\n!\r\n"
+# Some makers end the last line with `!`. Within a value it does not occur.
+_END = re.compile(rb"(?<=[\n)])!\r\n")
+_END_BYTES = 3
 _SILENT = b"\0\r\n"  # a wake-up that the head hears as well, and blank lines
 
 _SEVEN = bytes(byte & 0x7F for byte in range(256))
@@ -156,7 +158,7 @@ class Stream:
             if stx < 0:
                 return False if len(rest) == GAP_MAX else None
             self._checked, self._data = True, at + stx + 1
-        self._scan = self._data - 1 if not self._checked else self._data
+        self._scan = self._data
         return True
 
     def _find_end(self, steps: list[Step]) -> bool:
@@ -166,8 +168,8 @@ class Stream:
             etx = seen.find(_ETX, self._scan)
             stop = etx + 2 if etx >= 0 else 0
         else:
-            end = seen.find(_END, self._scan)
-            stop = end + len(_END) if end >= 0 else 0
+            end = _END.search(seen, self._scan)
+            stop = end.end() if end else 0
         # An identification is text on one line: neither ETX nor `!` stands within it.
         other = _IDENT.search(seen, max(self._data, self._scan - _BEGIN_MAX), stop or len(seen))
         if other is not None:
@@ -181,7 +183,7 @@ class Stream:
             self._advance(stop)
             self._start(0, "")
             return True
-        self._scan = max(self._scan, stop - 2 if stop else len(seen) - len(_END) + 1)
+        self._scan = max(self._scan, stop - 2 if stop else len(seen) - _END_BYTES + 1)
         return False
 
     def _telegram(self, stop: int) -> Message:

@@ -321,3 +321,9 @@ def test_the_simulated_heat_meter_sleeps_until_it_is_woken():
 
 def test_the_simulated_echoing_head_hears_itself():
     assert _answer(_head("mode C, echoing head", ELECTRIC), b"\xaf\x3f", 100) == b"/?"
+
+
+def test_the_last_line_may_end_with_the_end_mark():
+    assert _read(b"/MKSxMETER\r\n1.8.0(2*kWh)!\r\n") == ([(2_000_000, "unchecked")], [])
+    # Without CR LF, which are 07 together, the check is 56 exclusive or 07.
+    assert _read(IDENT + b"\x021.8.0(2*kWh)!\r\n\x03\x51") == ([(2_000_000, "")], [])
