@@ -39,7 +39,7 @@ _NOTHING = re.compile(r"[-*#. ]*")
 _NAME = re.compile(r"[!-~]{1,24}")
 _HEAT_LINE = re.compile(r"(?:^|[\n)])6\.8(?:\*\d+)?\(")
 # The number of the heat meter's maker stands before that of its owner.
-_SERIALS = {"96.1.0": 2, "0.0.0": 1}
+_SERIALS = {"96.1.0": 3, "96.1.255": 2, "0.0.0": 1}
 _HEAT_CODES = {"6.8": ("1.0.0", _COUNTER), "6.26": ("2.0.0", _COUNTER), "9.21": ("0.0.0", _TEXT)}
 _POWER_FACTORS = {13, 33, 53, 73}
 _AVERAGES = {2, 4, 5, 6, 7}  # value group D: powers, voltages and currents of one kind or other
@@ -117,6 +117,8 @@ def _value(code: _Code, text: str) -> tuple[int | str, str] | _Broken:
             return text.strip(), ""
         kind = "placeholder" if _NOTHING.fullmatch(text) else "object"
         return _Broken(kind, f"no number: {text[:40]!r}")
+    if number[4] and "*" not in text and code.kind not in {_QUANTITY, _COUNTER}:
+        return text.strip(), ""  # a name such as 12A
     written = number[4] or code.unit
     if written in SPELLINGS:
         return _amount(code, number, written)
