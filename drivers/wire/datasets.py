@@ -112,13 +112,12 @@ def _value(code: _Code, text: str) -> tuple[int | str, str] | _Broken:
     A number in a unit outside the vocabulary stays text, and so does what no unit belongs to.
     """
     number = _NUMBER.fullmatch(text)
-    if number is None:
-        if code.kind not in {_QUANTITY, _COUNTER}:
+    measured = code.kind in {_QUANTITY, _COUNTER}
+    if number is None or (number[4] and "*" not in text and not measured):  # a name such as 12A
+        if not measured:
             return text.strip(), ""
         kind = "placeholder" if _NOTHING.fullmatch(text) else "object"
         return _Broken(kind, f"no number: {text[:40]!r}")
-    if number[4] and "*" not in text and code.kind not in {_QUANTITY, _COUNTER}:
-        return text.strip(), ""  # a name such as 12A
     written = number[4] or code.unit
     if written in SPELLINGS:
         return _amount(code, number, written)

@@ -26,7 +26,7 @@ SPEEDS = {
 }
 
 _STX, _ETX, _SLASH = 2, 3, 0x2F
-_IDENT = re.compile(rb"/[A-Za-z]{3}([0-9A-Za-z])[ -'*-.0-~]{0,40}\r\n")
+_IDENT = re.compile(rb"/[A-Za-z]{3}([0-9A-Za-z])[ \x22-'*-.0-~]{0,40}\r\n")
 _REQUEST = re.compile(rb"/\?[0-9A-Za-z ]{0,32}!\r\n")
 _BEGIN = re.compile(_IDENT.pattern + b"|" + _REQUEST.pattern)
 _BEGIN_MAX = 48  # bytes: none of the two is longer
