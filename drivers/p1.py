@@ -20,6 +20,8 @@ AHEAD = 8  # enough of what follows to see the next telegram begin
 # A telegram begins with `/`, three letters and the meter's name, then an empty line. It may begin
 # anywhere, as the one before may have been cut off; a name holds neither `/` nor `!`.
 _BEGIN = re.compile(rb"/[A-Za-z]{3}[^\r\n/!]{0,59}\r?\n(?=\r?\n|\d-\d:)")
+# A push of mode D begins alike, and may go on with a short code.
+_FIRST = re.compile(_BEGIN.pattern + rb"(?:\r?\n)?\d-\d:\d")
 _SLASH = re.compile(rb"[/\xaf]")  # with and without parity
 _END = re.compile(rb"([0-9A-Fa-f]{0,4})[ \t\0\r]*\n?")
 _NEXT = re.compile(rb"[\r\n\0 ]*(?:/[A-Za-z]{3}|\Z)")
@@ -199,7 +201,7 @@ class Session:
 
 def _recognise(sample: bytes) -> bool:
     """Whether a telegram begins in the sample, seen with or without parity."""
-    return _BEGIN.search(sample.translate(_SEVEN)) is not None
+    return _FIRST.search(sample.translate(_SEVEN)) is not None
 
 
 def _open(settings: Mapping[str, str]) -> Session:
