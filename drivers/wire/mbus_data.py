@@ -27,7 +27,7 @@ _HEAD = re.compile(
     rb"(?![\x0f\x1f\x2f\x3f\x4f\x5f\x6f\x7f\x8f\x9f\xaf\xbf\xcf\xdf\xef\xff])[\x80-\xff]{0,10}[\x00-\x7f][\x80-\xff]{0,10}[\x00-\x7f]"
 )
 _CHAIN = re.compile(rb"[\x80-\xff]{0,10}[\x00-\x7f]")
-_PRINTABLE = re.compile(rb"[\x20-\x7e\xa0-\xff]+")
+_PRINTABLE = re.compile(rb"[\x20-\x7e\xa1-\xac\xae-\xff]+")
 
 _new = tuple.__new__  # a NamedTuple's own constructor takes three times as long
 
@@ -232,6 +232,8 @@ def _record(field: _Field, coding: int, data: bytes, times: dict[int, int]) -> i
         return Trouble("placeholder", "no data")
     if field.form != DATE:
         return _value(field, coding, data)
+    if coding not in mbus_value.DATES:
+        return Trouble("object", f"no date has coding {coding}: {data.hex()}")
     moment = mbus_value.moment(data)
     if isinstance(moment, Trouble):
         return moment

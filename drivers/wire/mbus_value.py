@@ -13,6 +13,7 @@ from drivers.wire import iec62056
 REAL, VARIABLE = 5, 13
 SIZES = {0: 0, 1: 1, 2: 2, 3: 3, 4: 4, 5: 4, 6: 6, 7: 8, 8: 0, 9: 1, 10: 2, 11: 3, 12: 4, 14: 6}
 INTEGERS = {1, 2, 3, 4, 6, 7}
+DATES = {2, 3, 4, 6}
 NUMBERS = INTEGERS | {REAL, 9, 10, 11, 12, 14}
 BCD, BCD_MINUS, BINARY = 16, 17, 18
 _TEXT_MAX = 0xBF  # a length byte above this says something else than text

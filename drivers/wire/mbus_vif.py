@@ -30,7 +30,7 @@ class Quantity(NamedTuple):
     form: int = NUMBER
 
 
-_TIMES = ((0, 1_000), (1, 60_000), (2, 3_600_000), (3, 86_400_000))  # s, min, h, days in ms
+_TIMES = (1_000, 60_000, 3_600_000, 86_400_000)  # s, min, h, days in ms
 
 
 def _scaled(first: int, count: int, name: str, unit: str, power: int) -> dict[int, Quantity]:
@@ -38,8 +38,10 @@ def _scaled(first: int, count: int, name: str, unit: str, power: int) -> dict[in
     return {first + n: Quantity(name, unit, power + n) for n in range(count)}
 
 
-def _times(first: int, name: str) -> dict[int, Quantity]:
-    return {first + n: Quantity(name, "ms", 0, factor) for n, factor in _TIMES}
+def _times(first: int, name: str, skipped: int = 0) -> dict[int, Quantity]:
+    """Codes for seconds to days, the first of them being the `skipped` unit after seconds."""
+    units = enumerate(_TIMES[skipped:])
+    return {first + n: Quantity(name, "ms", 0, factor) for n, factor in units}
 
 
 PRIMARY = {
@@ -132,9 +134,12 @@ EXTENSION_FD = {
     **_times(0x24, "storage-interval"),
     **_times(0x2C, "since-readout"),
     0x30: Quantity("tariff-start", form=DATE),
+    **_times(0x31, "tariff-time", 1),
     **_times(0x34, "tariff-period"),
     **_scaled(0x40, 16, "voltage", "mV", -6),
     **_scaled(0x50, 16, "current", "mA", -9),
+    **_times(0x68, "since-cumulation", 2),
+    **_times(0x6C, "battery-time", 2),
     0x70: Quantity("battery-change", form=DATE),
     0x71: Quantity("signal", "dBm"),
 }

@@ -143,6 +143,10 @@ def test_watt_hours_of_every_size_are_milliwatt_hours(record, expected):
         (ELECTRICITY, "04abfc813c 01000000", ("1-0:22.7.0", 1_000, "mW")),
         (ELECTRICITY, "02fb2e f401", ("1-0:14.7.0", 50_000, "mHz")),
         (ELECTRICITY, "0408 01000000", ("energy", 1_000, "mJ")),
+        (WATER, "0421 02000000", ("on-time", 120_000, "ms")),
+        (WATER, "0427 02000000", ("operating-time", 172_800_000, "ms")),
+        (WATER, "01fd32 02", ("tariff-time", 7_200_000, "ms")),
+        (WATER, "01fd6d 02", ("battery-time", 172_800_000, "ms")),
     ],
 )
 def test_a_quantity_has_the_code_of_its_medium(medium, record, expected):
@@ -260,6 +264,13 @@ def test_the_same_register_twice_keeps_the_first_and_names_the_second():
         ("energy", 2_000_000, "mWh"),
         ("energy#2", 3_000, "mWh"),
     ]
+
+
+@pytest.mark.parametrize("record", ["0a6c 2112", "0b6d 051e0c", "056d 0000c842", "076c" + "11" * 8])
+def test_a_date_in_a_coding_that_has_none_is_a_fault(record):
+    telegram = _telegram(record)
+    assert [fault.kind for fault in telegram.faults] == ["object"]
+    assert len(telegram.readings) == 4
 
 
 @pytest.mark.parametrize("record", ["0203 ffff", "0a13 43f1", "0503 000080bf", "0226 ffff"])
