@@ -330,3 +330,11 @@ def test_the_last_line_may_end_with_the_end_mark():
     assert _read(b"/MKSxMETER\r\n1.8.0(2*kWh)!\r\n") == ([(2_000_000, "unchecked")], [])
     # Without CR LF, which are 07 together, the check is 56 exclusive or 07.
     assert _read(IDENT + b"\x021.8.0(2*kWh)!\r\n\x03\x51") == ([(2_000_000, "")], [])
+
+
+def test_a_meter_that_only_answers_brokenly_is_not_called_silent():
+    session = _open()
+    session.timeout()
+    session.feed(b"/MKSxMETER\r\n!\r\n")
+    session.timeout()
+    assert session.timeout() == [SetLine(Line(300)), Rest(900)]
