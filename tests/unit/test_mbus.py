@@ -170,6 +170,23 @@ def test_another_masters_requests_and_their_acknowledgements_are_no_noise():
     assert [message.offset for message in told] == [11, 16 + len(LAST)]
 
 
+def test_another_masters_request_is_acknowledged_once():
+    session = mbus.DEVICE.open({})
+    told = session.feed(RESET + ACK + ACK + LAST)
+    assert _plain(told) == [["noise"], ("7-0:3.0.0",)]
+    assert told[0].faults[0][1:3] == (6, 1)
+
+
+@pytest.mark.parametrize("cut", [1, 5, 41, 108, 200])
+def test_a_telegram_within_a_longer_frame_is_not_read(cut):
+    # 0x68 bytes of content: the head of this frame is four times 68.
+    frame = long(0x53, 255, 0x00, LAST.ljust(0x65, b"\x00"))
+    session = mbus.DEVICE.open({})
+    pieces = [frame[at : at + cut] for at in range(0, len(frame), cut)]
+    assert [step for piece in pieces for step in session.feed(piece)] == []
+    assert frame[:4] == b"\x68" * 4
+
+
 def test_an_application_error_is_a_refusal():
     session = _asking()
     assert _plain(session.feed(long(8, 1, 0x70, b"\x08"))) == [["refused"], REST]

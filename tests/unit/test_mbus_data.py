@@ -62,6 +62,8 @@ def test_every_type_of_data_gives_its_value(record, expected):
         "0103 80",
         "0203 0080",
         "0403 00000080",
+        "042b 00000080",
+        "062b 000000000080",
         "0703 0000000000000080",
         "0503 0000c07f",
         "0503 0000807f",
@@ -194,6 +196,15 @@ def test_storage_tariff_subunit_and_function_name_the_register(record, register)
 )
 def test_an_extension_scales_a_value_or_leaves_it_as_it_came(record, expected):
     assert _said(record) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("maker", "expected"),
+    [("434c", ("1-0:32.7.0", 237_000, "mV")), (XYZ, ("voltage.maker-01", "237", ""))],
+    ids=["Saia-Burgess", "another"],
+)
+def test_a_makers_own_extension_is_read_only_where_it_is_known(maker, expected):
+    assert _said("02fdc9ff01 ed00", maker=maker) == [expected]
 
 
 @pytest.mark.parametrize(
