@@ -17,6 +17,8 @@ from drivers.wire.mbus_vif import DATE, FLAGS, IDENTITY, NAMED, NUMBER, RAW, Qua
 _MORE_FOLLOWS, _FILL = 0x1F, 0x2F
 _LAST = {0x0F, _MORE_FOLLOWS}  # what follows is the maker's own
 _UNUSUAL = {0, _FILL} | _LAST
+# Modes of encryption; old meters have a signature of their own in the place of the mode.
+_ENCRYPTIONS = {2, 3, 4, 5, 7, 8, 9, 10, 13}
 _BODY_AT = 7  # of a frame
 _FUNCTIONS = ("", "max", "min", "error")
 _KNOWN_UNITS = UNITS.keys() | COUNTS
@@ -91,7 +93,7 @@ def read(ci: int, body: bytes, *, offset: int, length: int) -> Telegram:
         what = f"CI {ci:02X} with {len(body)} bytes; known are 72, 7A and 78"
         return Telegram((), (Fault("object", offset, length, what),))
     told, serial, meter, start, mode = header
-    if mode and body[start : start + 2] != b"\x2f\x2f":
+    if mode in _ENCRYPTIONS and body[start : start + 2] != b"\x2f\x2f":
         what = f"encrypted (mode {mode}), which no wired meter known here does"
         return Telegram((), (Fault("key", offset, length, what),))
     heard = _Heard(body, meter, offset, [], {}, [])
@@ -317,7 +319,8 @@ def _build(dib: bytes, quantity: Quantity, vifes: bytes, meter: Meter) -> _Field
     parts += [function, f"u{unit}" * (unit > 0), f"t{tariff}" * (tariff > 0)]
     own = ".".join(part for part in parts if part) + f"*{storage}" * (storage > 0)
     coding = dif & 0x0F
-    form = quantity.form if said.form is None else said.form
+    # What is spelled out stands between head and data, whatever else is said of the value.
+    form = quantity.form if said.form is None or quantity.form == NAMED else said.form
     if form == NUMBER and not quantity.unit and not quantity.name.startswith("text:"):
         form = RAW
     is_stamp = own in {"date", f"date*{storage}"} and coding in {4, 6}

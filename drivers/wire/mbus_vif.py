@@ -179,8 +179,9 @@ _PHASES = {1: 20, 2: 40, 3: 60}
 _DIRECTIONS = {0x3B: "forward", 0x3C: "backward"}
 _WORDS = {0x3A: "uncorrected", 0x3E: "base", 0x7E: "future"}
 _MEANINGLESS = {0x00, 0x1C}  # no error; content conforms to the standard
-# Saia-Burgess meters name the phase in a VIFE of their own; 0 is the sum of all phases.
-_SBC_PHASES = {b"\0", b"\1", b"\2", b"\3"}
+# Saia-Burgess and EMU meters name the phase in a VIFE of their own; 0 is all phases together.
+_PHASE_MAKERS = {"SBC", "EMU"}
+_MAKERS_PHASES = {b"\0", b"\1", b"\2", b"\3"}
 
 
 class Variant(NamedTuple):
@@ -222,10 +223,10 @@ def variant(codes: bytes, maker: str) -> Variant:
                 form = RAW
         elif code == 0x7F:
             rest = codes[at:]
-            if maker == "SBC" and rest in _SBC_PHASES:
+            if maker in _PHASE_MAKERS and rest in _MAKERS_PHASES:
                 phase = rest[0]
             else:
-                other.append("maker-" + rest.hex())
+                other.append("maker" + f"-{rest.hex()}" * bool(rest))
                 form = RAW
             break
         elif 0 < code < 0x1C:

@@ -188,6 +188,7 @@ def test_storage_tariff_subunit_and_function_name_the_register(record, register)
         ("0493ff05 01000000", ("volume.maker-05", "1", "")),
         ("04ff05 01000000", ("maker-05", "1", "")),
         ("047f 01000000", ("maker", "1", "")),
+        ("04937f 01000000", ("volume.maker", "1", "")),
         ("0493fc10 01000000", ("volume.vfc10", "1", "")),
         ("046f 01000000", ("vif-6f", "1", "")),
         ("04fb60 01000000", ("vif-fb-60", "1", "")),
@@ -200,8 +201,12 @@ def test_an_extension_scales_a_value_or_leaves_it_as_it_came(record, expected):
 
 @pytest.mark.parametrize(
     ("maker", "expected"),
-    [("434c", ("1-0:32.7.0", 237_000, "mV")), (XYZ, ("voltage.maker-01", "237", ""))],
-    ids=["Saia-Burgess", "another"],
+    [
+        ("434c", ("1-0:32.7.0", 237_000, "mV")),
+        ("b515", ("1-0:32.7.0", 237_000, "mV")),
+        (XYZ, ("voltage.maker-01", "237", "")),
+    ],
+    ids=["Saia-Burgess", "EMU", "another"],
 )
 def test_a_makers_own_extension_is_read_only_where_it_is_known(maker, expected):
     assert _said("02fdc9ff01 ed00", maker=maker) == [expected]
@@ -215,6 +220,8 @@ def test_a_makers_own_extension_is_read_only_where_it_is_known(maker, expected):
         # as some meters have it: right after the VIF
         ("02fc 03 485225 74 d411", ("text:%RH", "45.64", "")),
         ("027c 03 485225 d411", ("text:%RH", "4564", "")),
+        # with an extension that changes the value
+        ("03fc20 03 434241 153100", ("text:ABC.v20", "12565", "")),
         ("0d7c 04 44492078 02 3231", ("text:x ID", "12", "")),
     ],
 )
@@ -336,6 +343,12 @@ def test_an_encrypted_telegram_is_refused_for_want_of_a_key():
     telegram = _telegram("c0ffee00c0ffee00", config="1005")
     assert telegram.readings == ()
     assert [fault.kind for fault in telegram.faults] == ["key"]
+
+
+def test_an_old_meters_signature_is_not_taken_for_encryption():
+    telegram = _telegram("042b 01000000", config="27b6")
+    assert telegram.faults == ()
+    assert telegram.readings[-1].value == 1_000
 
 
 def test_the_header_tells_who_and_how():
