@@ -79,11 +79,15 @@ class Register:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """Bytes in, readings out: the device's own words, used by the laws and by the docs."""
+    """Bytes in, readings out: the device's own words, used by the laws and by the docs.
+
+    `settings` are those which the device's block needs to read it, beside the defaults.
+    """
 
     name: str
     stream: bytes
     readings: tuple[Reading, ...]
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,9 +22,9 @@ import msgspec
 
 from firmware_sim import people, street, truth
 from firmware_sim.devices import mtsics
-from firmware_sim.household import STEP_MS, Household, local_midnight_ms
 from firmware_sim.devices.p1 import Shown, telegram
 from firmware_sim.devices.rdm6300 import Reader
+from firmware_sim.household import STEP_MS, Household, local_midnight_ms
 from firmware_sim.terminal import Terminal
 from gateway.contract.notify import notify
 

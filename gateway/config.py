@@ -2,14 +2,17 @@
 
 import ipaddress
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pydantic import ConfigDict
 
 from drivers import sdk
+from gateway import pins, ports
 from gateway.contract import settings
 from gateway.contract.errors import ConfigError
 from gateway.contract.keys import PublicKey
@@ -19,19 +22,29 @@ from gateway.contract.settings import Id, Mistake, Settings
 BY_ID = Path("/dev/serial/by-id")
 # The kernel gives these out in the order of plugging in: after a restart another meter answers.
 RENAMED_BY_PLUGGING = ("/dev/ttyUSB", "/dev/ttyACM")
+# Keys of a device's block that are not the driver's own.
+DEVICE_KEYS = ("driver", "port", "line")
+_LINE = re.compile(r"(\d{2,6}) ([78][NEO][12])")
 
 
 class DeviceSettings(Settings):
-    """One device: which driver reads which port; further keys are the driver's own settings."""
+    """One device: which driver reads which port; further keys are the driver's own settings.
+
+    `line` is speed and frame, as in "9600 7E1", where they are not the driver's.
+    """
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
     driver: str
     port: str
+    line: str | None = None
 
     def own(self) -> dict[str, str]:
-        """The settings that the driver itself declares."""
-        return {name: str(value) for name, value in (self.model_extra or {}).items()}
+        """The settings that the driver itself declares; once loaded, files as their text."""
+        return _own(self.model_extra or {})
+
+    def speed(self) -> sdk.Line | None:
+        return line_of(self.line) if self.line else None
 
 
 class KioskSettings(Settings):
@@ -61,14 +74,53 @@ class Config(Settings):
 
 def load(path: Path) -> Config:
     """The settings in `path`. Raises ConfigError with every mistake."""
-    config = settings.load(path, Config, check=mistakes)
     base = path.resolve().parent
+    config = settings.load(path, Config, check=partial(mistakes, base=base))
     kiosk = config.kiosk and config.kiosk.model_copy(
         update={"card_key": base / config.kiosk.card_key}
     )
+    devices = {
+        name: device.model_copy(update=_texts(device.driver, device.own(), base=base))
+        for name, device in config.device.items()
+    }
     return config.model_copy(
-        update={"data": base / config.data, "key": base / config.key, "kiosk": kiosk}
+        update={
+            "data": base / config.data,
+            "key": base / config.key,
+            "kiosk": kiosk,
+            "device": devices,
+        }
     )
+
+
+def line_of(text: str) -> sdk.Line:
+    """Speed and frame of `9600 7E1`. Raises ValueError."""
+    match = _LINE.fullmatch(text)
+    if match is None:
+        raise ValueError(text)
+    return sdk.Line(int(match[1]), match[2])
+
+
+def _own(keys: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        name: str(value).lower() if isinstance(value, bool) else str(value)
+        for name, value in keys.items()
+        if name not in DEVICE_KEYS
+    }
+
+
+def _texts(driver: str, own: Mapping[str, str], *, base: Path) -> dict[str, str]:
+    """The files that a device's settings name, as text. Raises SettingError."""
+    texts = {}
+    for setting in sdk.load(driver).settings:
+        if setting.is_file and setting.name in own:
+            path = base / own[setting.name]
+            try:
+                texts[setting.name] = path.read_text("utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                what = f"{path} cannot be read as text: {error}"
+                raise sdk.SettingError(setting.name, what, "the path of a file") from error
+    return texts
 
 
 def address(text: str) -> tuple[str, int]:
@@ -82,8 +134,11 @@ def address(text: str) -> tuple[str, int]:
     return host, int(port)
 
 
-def mistakes(tables: dict[str, Any]) -> Iterator[Mistake]:
-    """What no type can tell: names of drivers and devices, ports, addresses, keys."""
+def mistakes(tables: dict[str, Any], *, base: Path) -> Iterator[Mistake]:
+    """What no type can tell: names of drivers and devices, ports, addresses, keys.
+
+    `base` is the folder that the file's paths start from.
+    """
     yield from _community(tables)
     yield from _addresses(tables)
     devices = tables.get("device")
@@ -92,7 +147,8 @@ def mistakes(tables: dict[str, Any]) -> Iterator[Mistake]:
         yield Mistake(("device",), "no device at all", 'add [device.hall] with driver = "p1"')
     for name, device in devices.items():
         if isinstance(device, dict):
-            yield from _device(name, device)
+            yield from _device(name, device, base=base)
+    yield from _shared_ports(devices)
     kiosk = tables.get("kiosk")
     if isinstance(kiosk, dict):
         yield from _kiosk(kiosk, devices)
@@ -133,27 +189,77 @@ def _addresses(tables: dict[str, Any]) -> Iterator[Mistake]:
             yield Mistake(("page",), what, 'page = "127.0.0.1:7081"')
 
 
-def _device(name: str, device: dict[str, Any]) -> Iterator[Mistake]:
-    driver, port = device.get("driver"), device.get("port")
+def _device(name: str, device: dict[str, Any], *, base: Path) -> Iterator[Mistake]:
+    driver, port, line = (device.get(key) for key in DEVICE_KEYS)
     if isinstance(driver, str):
         known = sorted(sdk.names())
         if driver in known:
-            declared = [setting.name for setting in sdk.load(driver).settings]
-            for key in device.keys() - {"driver", "port", *declared}:
-                allowed = ", ".join(["driver", "port", *declared])
-                yield Mistake(
-                    ("device", name, key), f"unknown key {key!r}", f"known here: {allowed}"
-                )
+            yield from _driver_settings(name, sdk.load(driver), device, base=base)
         else:
             what, allowed = f"no driver is called {driver!r}", ", ".join(known)
             yield Mistake(("device", name, "driver"), what, f"known drivers: {allowed}")
     if isinstance(port, str):
-        if port.startswith(RENAMED_BY_PLUGGING):
-            what = f"{port} may be another device after the next restart"
-            yield Mistake(("device", name, "port"), what, _stable_name(port))
-        elif not port.startswith("/"):
-            what = f"{port!r} is not the path of a serial port"
-            yield Mistake(("device", name, "port"), what, f"a path under {BY_ID}")
+        yield from _port(("device", name, "port"), port)
+    if isinstance(line, str):
+        try:
+            line_of(line)
+        except ValueError:
+            what = f"{line!r} is not a speed and a frame"
+            yield Mistake(("device", name, "line"), what, 'line = "9600 8N1"')
+
+
+def _driver_settings(
+    name: str, driver: sdk.Device, device: dict[str, Any], *, base: Path
+) -> Iterator[Mistake]:
+    declared = [setting.name for setting in driver.settings]
+    unknown = device.keys() - {*DEVICE_KEYS, *declared}
+    for key in unknown:
+        allowed = ", ".join([*DEVICE_KEYS, *declared])
+        yield Mistake(("device", name, key), f"unknown key {key!r}", f"known here: {allowed}")
+    if not unknown:
+        own = _own(device)
+        try:
+            driver.open(own | _texts(driver.name, own, base=base))
+        except sdk.SettingError as error:
+            yield Mistake(("device", name, error.name), error.what, error.allowed)
+
+
+def _port(path: tuple[str, ...], port: str) -> Iterator[Mistake]:
+    if port.startswith(RENAMED_BY_PLUGGING):
+        what = f"{port} may be another device after the next restart"
+        yield Mistake(path, what, _stable_name(port))
+    elif port.startswith(ports.TCP):
+        try:
+            ports.address(port)
+        except ValueError:
+            yield Mistake(path, f"{port!r} lacks a host or a port", 'port = "tcp://10.0.0.5:502"')
+    elif port.startswith(pins.PREFIX):
+        try:
+            pins.pin_number(port)
+        except ValueError:
+            what = f"{port!r} is no pin of the header"
+            yield Mistake(path, what, f"gpio:0 to gpio:{pins.PIN_MAX}, the BCM number")
+    elif not port.startswith("/"):
+        what = f"{port!r} is not the path of a serial port"
+        yield Mistake(path, what, f"a path under {BY_ID}, tcp://HOST:PORT or gpio:N")
+
+
+def _shared_ports(devices: dict[str, Any]) -> Iterator[Mistake]:
+    """Several devices may hang on one line when each speaks only if asked."""
+    owners: dict[str, list[str]] = {}
+    for name, device in devices.items():
+        if isinstance(device, dict) and isinstance(device.get("port"), str):
+            owners.setdefault(device["port"], []).append(name)
+    known = set(sdk.names())
+    for names in owners.values():
+        talking = [
+            name
+            for name in names
+            if (driver := devices[name].get("driver")) in known and not sdk.load(driver).polled
+        ]
+        if len(names) > 1 and talking:
+            what = f"{', '.join(names)} share a port, and {talking[0]} speaks without being asked"
+            yield Mistake(("device", names[1], "port"), what, "a port of its own for each")
 
 
 def _stable_name(port: str) -> str:

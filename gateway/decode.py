@@ -16,15 +16,24 @@ from gateway.contract.errors import Problem, Unreachable, UsageError
 
 CHUNK_BYTES = 16 * 1024
 
-_BLANKS = b" \t\r\n\v\f"
+_BLANKS = b" \t\r\n\v\f:-"  # and what dumps put between bytes or at a line's end
 _HEX_DIGITS = b"0123456789abcdefABCDEF"
 
 Capture = Annotated[str, Parameter(allow_leading_hyphen=True)]  # lets - be a file
 AsHex = Annotated[bool, Parameter(name="--hex", negative="")]
 AsJson = Annotated[bool, Parameter(name="--json", negative="")]
+Settings = Annotated[tuple[str, ...], Parameter(name="--set", negative="")]
 
 
-def decode(driver: str, file: Capture, *, as_hex: AsHex = False, as_json: AsJson = False) -> int:
+def decode(
+    driver: str,
+    file: Capture,
+    *,
+    as_hex: AsHex = False,
+    key: str | None = None,
+    settings: Settings = (),
+    as_json: AsJson = False,
+) -> int:
     """Print what a capture says: readings, faults, and how many of each. Ends with 1 on faults.
 
     Parameters
@@ -35,17 +44,24 @@ def decode(driver: str, file: Capture, *, as_hex: AsHex = False, as_json: AsJson
         the capture, or - for standard input
     as_hex
         the capture is hex digits with blanks between them as it likes
+    key
+        the key of an encrypted meter in hex, short for --set key=HEX
+    settings
+        what the device's block would say, NAME=VALUE; may be given several times
     as_json
         one JSON object a line, at the end one with the counts; a table otherwise
     """
     device = _device(driver)
+    session = _open(device, [*settings, *([f"key={key}"] if key is not None else [])])
     tell = _tell_json if as_json else _tell_table
     try:
         if file == "-":
-            messages, faults = _decode(device, _chunks(sys.stdin.buffer, file, as_hex=as_hex), tell)
+            messages, faults = _decode(
+                session, _chunks(sys.stdin.buffer, file, as_hex=as_hex), tell
+            )
         else:
             with Path(file).open("rb") as capture:
-                messages, faults = _decode(device, _chunks(capture, file, as_hex=as_hex), tell)
+                messages, faults = _decode(session, _chunks(capture, file, as_hex=as_hex), tell)
     except OSError as error:
         what = f"the capture cannot be read: {error.strerror}"
         raise Unreachable(Problem(what, file, "give the path of a capture, or -")) from error
@@ -63,6 +79,29 @@ def _device(driver: str) -> sdk.Device:
         what = f"no driver is called {driver!r}"
         raise UsageError(Problem(what, f"meterkast decode {driver} …", ", ".join(near)))
     return sdk.load(driver)
+
+
+def _open(device: sdk.Device, given: Iterable[str]) -> sdk.Session:
+    """A session with the settings `NAME=VALUE`; a file's name stands for its text."""
+    declared = {setting.name: setting for setting in device.settings}
+    own: dict[str, str] = {}
+    for pair in given:
+        name, equals, value = pair.partition("=")
+        if not equals or name not in declared:
+            what = f"{device.name} has no setting {name!r}" if equals else "no NAME=VALUE"
+            known = ", ".join(declared) or "none"
+            raise UsageError(Problem(what, f"--set {name}=…", f"settings here: {known}"))
+        own[name] = value
+        if declared[name].is_file:
+            try:
+                own[name] = Path(value).read_text("utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                what = f"{value} cannot be read as text: {error}"
+                raise UsageError(Problem(what, f"--set {pair}", "the path of a file")) from error
+    try:
+        return device.open(own)
+    except sdk.SettingError as error:
+        raise UsageError(Problem(error.what, f"--set {error.name}=…", error.allowed)) from error
 
 
 def _chunks(capture: BinaryIO, where: str, *, as_hex: bool) -> Iterator[bytes]:
@@ -87,10 +126,9 @@ def _chunks(capture: BinaryIO, where: str, *, as_hex: bool) -> Iterator[bytes]:
 
 
 def _decode(
-    device: sdk.Device, chunks: Iterable[bytes], tell: Callable[[Reading | Fault], None]
+    session: sdk.Session, chunks: Iterable[bytes], tell: Callable[[Reading | Fault], None]
 ) -> tuple[int, int]:
     """How many messages gave readings, and how many faults there were."""
-    session = device.open({})
     messages = faults = 0
     for steps in _steps(session, chunks):
         for step in steps:

@@ -2,13 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 
 from drivers import sdk
 from drivers.reading import Message
-from gateway.config import Config
+from gateway.config import Config, DeviceSettings
 from gateway.contract import cards
 from gateway.contract.clock import Clock
 from gateway.contract.keys import PublicKey, SigningKey
@@ -18,7 +18,7 @@ from gateway.home import HomeLink
 from gateway.intake import Intake, moment_of
 from gateway.journal import Journal
 from gateway.kiosk.point import Point
-from gateway.lines import Listener, SerialLine
+from gateway.lines import DeviceLine, Listener, Member
 from gateway.publish import Publisher
 
 
@@ -32,7 +32,7 @@ class House:
     journal: Journal
     devices: dict[str, DeviceNow]
     intake: Intake
-    lines: list[SerialLine]
+    lines: list[DeviceLine]
     publisher: Publisher | None = None
     home: HomeLink | None = None
 
@@ -72,11 +72,15 @@ def build(config: Config, journal: Journal, *, clock: Clock, key: SigningKey) ->
         samples_shared_since=config.samples_shared_since,
         point=_point(config, journal, clock=clock),
         real_s=asyncio.get_running_loop().time,
+        contacts={name for name, driver in drivers.items() if driver.counts},
     )
-    lines = [
-        SerialLine(name, device.port, drivers[name], device.own(), _listener(name, devices, intake))
-        for name, device in config.device.items()
-    ]
+    members: dict[str, list[Member]] = {}
+    for name, device in config.device.items():
+        listener = _listener(name, devices, intake)
+        opens = _settings(name, drivers[name], device, journal)
+        member = Member(name, drivers[name], opens, listener, device.speed())
+        members.setdefault(device.port, []).append(member)
+    lines = [DeviceLine(port, sharing) for port, sharing in members.items()]
     house = House(config, clock, key, journal, devices, intake, lines)
     if config.community:
         house.publisher = _publisher(house)
@@ -85,6 +89,18 @@ def build(config: Config, journal: Journal, *, clock: Clock, key: SigningKey) ->
         broker = Broker.parse(config.home_broker, where="home_broker")
         house.home = HomeLink(devices, gateway=config.gateway, broker=broker)
     return house
+
+
+def _settings(
+    name: str, driver: sdk.Device, device: DeviceSettings, journal: Journal
+) -> Callable[[], Mapping[str, str]]:
+    """What the driver is opened with; a contact goes on counting where the journal stands."""
+
+    def settings() -> Mapping[str, str]:
+        count = journal.pulses(name) if driver.counts else None
+        return device.own() if count is None else device.own() | {"count": str(count)}
+
+    return settings
 
 
 def _point(config: Config, journal: Journal, *, clock: Clock) -> Point | None:

@@ -1,6 +1,6 @@
 """What becomes of a message: boundary records, samples, the day's chart, the deposit session."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, date, datetime, time
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -69,7 +69,9 @@ class Intake:
         samples_shared_since: date | None,
         point: Point | None,
         real_s: Callable[[], float],
+        contacts: Collection[str] = (),
     ) -> None:
+        """`contacts` names the devices whose pulses only the journal remembers."""
         self.devices = devices
         self.point = point
         self.history: dict[str, dict[int, Counters]] = {name: {} for name in devices}
@@ -79,6 +81,7 @@ class Intake:
             local_midnight_ms(samples_shared_since) if samples_shared_since else None
         )
         self._real_s = real_s
+        self._contacts = contacts
         self._quarters = Quarters(journal.boundaries())
         self._load_history()
 
@@ -116,6 +119,8 @@ class Intake:
         self.devices[device].hear(message, now_s=self._real_s(), utc_ms=moment.utc_ms)
         if self.point:
             self.point.hear(device, message)
+        if device in self._contacts:
+            self._keep_pulses(device, message, moment)
         reading = timed(message, moment)
         if reading is None:
             return
@@ -129,6 +134,11 @@ class Intake:
         self._append_samples(self._quarters.samples(device), moment)
         if self._journal.is_due(moment.mono_ms):
             self._journal.commit(moment)
+
+    def _keep_pulses(self, device: str, message: Message, moment: Moment) -> None:
+        for reading in message.readings:
+            if reading.unit == "pulse" and isinstance(reading.value, int):
+                self._journal.keep_pulses(device, reading.value, moment=moment)
 
     def _append_boundary(
         self, device: str, boundary: int, reading: Timed, *, raw: bytes, moment: Moment

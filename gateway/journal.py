@@ -19,7 +19,7 @@ from gateway.contract.record import Element, Identity
 from gateway.contract.signed import digest
 from gateway.quarter import Moment
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 SCHEMA = Path(__file__).with_name("journal.sql")
 
 EVIDENCE = "evidence"
@@ -30,6 +30,7 @@ PRIVATE = "private"  # samples that stay in the house
 # the other meters of its boundary; a deposit does not wait at all.
 SAMPLES_WAIT_MS = 60_000
 EVIDENCE_WAIT_MS = 2_000
+PULSES_WAIT_MS = 10_000  # what a power cut may take of a contact's count
 # A hub restored from a backup of last week can ask again.
 KEPT_MS = 14 * 24 * 3_600_000
 PRUNE_EVERY_MS = 3_600_000
@@ -92,6 +93,7 @@ class Journal:
         self._boot = boot
         self._group: list[_Row] = []
         self._group_boundaries: dict[str, int] = {}
+        self._group_pulses: dict[str, int] = {}
         self._due_mono_ms: int | None = None
         self._pruned_mono_ms: int | None = None
         self._chains: dict[str, Chain] = {}
@@ -195,9 +197,27 @@ class Journal:
         chain.digest = digest(data)
         if boundary:
             self._group_boundaries[boundary[0]] = boundary[1]
-        waits = EVIDENCE_WAIT_MS if kind == EVIDENCE else SAMPLES_WAIT_MS
-        due = moment.mono_ms + waits
+        self._wait(moment, EVIDENCE_WAIT_MS if kind == EVIDENCE else SAMPLES_WAIT_MS)
+
+    def _wait(self, moment: Moment, at_most_ms: int) -> None:
+        due = moment.mono_ms + at_most_ms
         self._due_mono_ms = due if self._due_mono_ms is None else min(self._due_mono_ms, due)
+
+    def keep_pulses(self, device: str, pulses: int, *, moment: Moment) -> None:
+        """How far a contact has been counted; written with the next group, or within 10 s."""
+        if self.pulses(device) != pulses:
+            self._group_pulses[device] = pulses
+            self._wait(moment, PULSES_WAIT_MS)
+
+    def pulses(self, device: str) -> int | None:
+        """The count last kept, None for a contact never counted."""
+        if device in self._group_pulses:
+            return self._group_pulses[device]
+        row = self._db.execute(
+            "SELECT pulses FROM contact WHERE community = ? AND gateway = ? AND device = ?",
+            (*self._owner, device),
+        ).fetchone()
+        return int(row[0]) if row else None
 
     def is_due(self, mono_ms: int) -> bool:
         """Whether the group has waited long enough, by the domain's monotonic clock."""
@@ -209,7 +229,7 @@ class Journal:
 
         Any error of the database ends the process: what is in memory no longer fits the disk.
         """
-        if self._group:
+        if self._group or self._group_pulses:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.executemany(
                 "INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -225,10 +245,16 @@ class Journal:
                 " WHERE community = ? AND gateway = ? AND chain = ?",
                 [(c.appended, c.digest, *self._owner, c.chain) for c in self._chains.values()],
             )
+            self._db.executemany(
+                "INSERT INTO contact VALUES (?, ?, ?, ?)"
+                " ON CONFLICT DO UPDATE SET pulses = excluded.pulses",
+                [(*self._owner, *kept) for kept in self._group_pulses.items()],
+            )
             self._db.execute("COMMIT")
             for chain in self._chains.values():
                 chain.last = chain.appended
             self._group.clear()
+            self._group_pulses.clear()
             self._group_boundaries.clear()
             self.on_commit()
         self._due_mono_ms = None
@@ -345,5 +371,6 @@ def _upgrade(db: sqlite3.Connection, path: Path) -> None:
     if version > SCHEMA_VERSION:
         what = f"the journal has schema {version}, this program knows {SCHEMA_VERSION}"
         raise ConfigError(Problem(what, str(path), "install the newer meterkast again"))
-    if version == 0:
-        db.executescript(f"BEGIN; {SCHEMA.read_text()} PRAGMA user_version = 1; COMMIT;")
+    if version < SCHEMA_VERSION:  # so far a version only adds tables
+        step = f"BEGIN; {SCHEMA.read_text()} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+        db.executescript(step)

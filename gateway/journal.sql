@@ -1,7 +1,7 @@
--- The gateway's journal, schema version 1. `community` comes first in every key: a gateway that
+-- The gateway's journal, schema version 2. `community` comes first in every key: a gateway that
 -- joins another community starts new chains and keeps the old ones.
 
-CREATE TABLE chain (
+CREATE TABLE IF NOT EXISTS chain (
     community TEXT    NOT NULL,
     gateway   TEXT    NOT NULL,
     chain     TEXT    NOT NULL,
@@ -15,7 +15,7 @@ CREATE TABLE chain (
     UNIQUE (community, gateway, kind)
 ) STRICT;
 
-CREATE TABLE record (
+CREATE TABLE IF NOT EXISTS record (
     community TEXT    NOT NULL,
     gateway   TEXT    NOT NULL,
     chain     TEXT    NOT NULL,
@@ -27,9 +27,9 @@ CREATE TABLE record (
     FOREIGN KEY (community, gateway, chain) REFERENCES chain
 ) STRICT;
 
-CREATE INDEX record_by_typ ON record (community, gateway, typ, made_ms);
+CREATE INDEX IF NOT EXISTS record_by_typ ON record (community, gateway, typ, made_ms);
 
-CREATE TABLE boundary (
+CREATE TABLE IF NOT EXISTS boundary (
     community   TEXT    NOT NULL,
     gateway     TEXT    NOT NULL,
     device      TEXT    NOT NULL,
@@ -37,8 +37,17 @@ CREATE TABLE boundary (
     PRIMARY KEY (community, gateway, device)
 ) STRICT;
 
+-- How far each pulse contact has been counted: a contact has no memory of its own.
+CREATE TABLE IF NOT EXISTS contact (
+    community TEXT    NOT NULL,
+    gateway   TEXT    NOT NULL,
+    device    TEXT    NOT NULL,
+    pulses    INTEGER NOT NULL CHECK (pulses >= 0),
+    PRIMARY KEY (community, gateway, device)
+) STRICT;
+
 -- Each record that is to leave is delivered, pending or expired; the three are counted apart.
-CREATE VIEW tally AS
+CREATE VIEW IF NOT EXISTS tally AS
 SELECT
     community,
     gateway,

@@ -1,28 +1,27 @@
-"""Serial lines: open exclusively, read, speak for the driver's session, come back when lost."""
+"""Lines: open one, let the drivers' sessions take turns on it, come back when it is lost."""
 
 import asyncio
-import errno
-import os
-import termios
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-import serial
 import structlog
 
 from drivers import sdk
 from drivers.reading import Message
 from gateway.contract.errors import LineLost
+from gateway.ports import Port, open_port
 
 log = structlog.get_logger()
 
-CHUNK_BYTES = 4096
 # A stick that was pulled is back within seconds; a line that stays away is asked twice a minute.
 BACKOFF_S_MIN = 0.5
 BACKOFF_S_MAX = 30.0
-# Linux: Documentation/admin-guide/devices.txt, Unix98 pseudo-terminals.
-PTY_MAJORS = range(136, 144)
+# A meter that listens to nobody and is not understood for so long may speak at another speed. Bytes
+# must have come: silence says nothing about speed.
+SEARCH_S = 15.0
+SEARCH_BYTES = 64
+# What is heard at a wrong speed; any other fault comes from a telegram that was understood.
+_UNHEARD = {"noise", "cut", "checksum", "parity", "empty"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,20 +33,53 @@ class Listener:
     lost: Callable[[], None]
 
 
-class SerialLine:
-    """The line of one device; `run` keeps it open for ever."""
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A device on a line. `settings` gives its driver's settings anew at each opening, for a count
+    goes on from the last one kept. `line` is what the user says, where it is not the driver's own.
+    """
 
-    def __init__(
-        self, name: str, port: str, device: sdk.Device, own: dict[str, str], listener: Listener
-    ) -> None:
-        self._name = name
+    name: str
+    device: sdk.Device
+    settings: Callable[[], Mapping[str, str]]
+    listener: Listener
+    line: sdk.Line | None = None
+
+
+class _Seat:
+    """A member while the line is open. `wake_s` is when its session wants `timeout()`."""
+
+    def __init__(self, member: Member, line: sdk.Line) -> None:
+        self.member = member
+        self.session = member.device.open(member.settings())
+        self.line = line
+        self.wake_s: float | None = 0.0  # at once: the line has been opened
+
+
+class DeviceLine:
+    """One line and the devices on it; `run` keeps it open for ever.
+
+    From its Send to its Rest the line belongs to one device; nobody else speaks meanwhile.
+    """
+
+    def __init__(self, port: str, members: Sequence[Member]) -> None:
+        assert members
         self._port = port
-        self._device = device
-        self._own = own
-        self._listener = listener
+        self._members = members
         self._is_lost = False
         self._heard = False
-        self._timeout_at_s: float | None = None
+        self._set: sdk.Line | None = None
+        lines = [members[0].line or members[0].device.line]
+        if len(members) == 1 and members[0].line is None:
+            lines += members[0].device.other_lines
+        self._lines = lines
+        self._trial = 0  # which of them is in use; remembered over losses
+        self._strange_s: float | None = None  # since when bytes come that nobody understands
+        self._strange_bytes = 0
+
+    @property
+    def name(self) -> str:
+        return "+".join(member.name for member in self._members)
 
     async def run(self) -> None:
         """Serve the line, open it again when it is lost; ends only when cancelled."""
@@ -57,136 +89,114 @@ class SerialLine:
             try:
                 await self._serve()
             except LineLost as lost:
-                self._listener.lost()
+                for member in self._members:
+                    member.listener.lost()
                 if not self._is_lost:
-                    log.warning("line_lost", line=self._name, port=self._port, reason=str(lost))
+                    log.warning("line_lost", line=self.name, port=self._port, reason=str(lost))
                 self._is_lost = True
             backoff_s = BACKOFF_S_MIN if self._heard else min(backoff_s * 2, BACKOFF_S_MAX)
             await asyncio.sleep(backoff_s)
 
     async def _serve(self) -> None:
         """One life of the line. Raises LineLost."""
-        port = open_port(self._port, self._device.line)
+        self._set = self._lines[self._trial]
+        port = await open_port(self._port, self._set)
         try:
-            log.info("line_back" if self._is_lost else "line_open", line=self._name)
+            log.info("line_back" if self._is_lost else "line_open", line=self.name)
             self._is_lost = False
-            self._listener.opened()
-            self._timeout_at_s = None
-            session = self._device.open(self._own)
-            steps = session.timeout()
-            while True:
-                for step in steps:
-                    self._take(port, step)
-                chunk = await self._read(port)
-                steps = session.timeout() if chunk is None else session.feed(chunk)
+            self._strange_s = None
+            for member in self._members:
+                member.listener.opened()
+            seats = [_Seat(member, self._own_line(member)) for member in self._members]
+            await self._take_turns(port, seats)
         finally:
             port.close()
 
-    def _take(self, port: serial.Serial, step: sdk.Step) -> None:
+    def _own_line(self, member: Member) -> sdk.Line:
+        if len(self._members) == 1:
+            return self._lines[self._trial]
+        return member.line or member.device.line
+
+    async def _take_turns(self, port: Port, seats: list[_Seat]) -> None:
+        seat = seats[0]
+        has_line = False
+        while True:
+            if not has_line:
+                seat = min(
+                    seats, key=lambda one: float("inf") if one.wake_s is None else one.wake_s
+                )
+            chunk = await _read(port, seat.wake_s)
+            if chunk is None:
+                seat.wake_s = None
+                if not has_line:
+                    self._set_line(port, seat.line)
+                steps = seat.session.timeout()
+            else:
+                self._heard = self._heard or bool(chunk)
+                steps = seat.session.feed(chunk)
+            for step in steps:
+                has_line = self._take(port, seat, step, has_line=has_line)
+            if chunk and len(self._lines) > 1:
+                self._search(port, seat, steps, len(chunk))
+
+    def _take(self, port: Port, seat: _Seat, step: sdk.Step, *, has_line: bool) -> bool:
+        """Do one step; gives whether the line belongs to this seat after it."""
         match step:
             case Message():
-                self._listener.message(step)
+                seat.member.listener.message(step)
             case sdk.Send(data):
-                _write(port, data)
+                port.write(data)
+                return True
             case sdk.Wait(seconds):
-                self._timeout_at_s = asyncio.get_running_loop().time() + seconds
+                seat.wake_s = asyncio.get_running_loop().time() + seconds
+                return True
+            case sdk.Rest(seconds):
+                seat.wake_s = asyncio.get_running_loop().time() + seconds
+                return False
             case sdk.SetLine(line):
-                port.flush()
-                port.baudrate = line.baud
-                port.bytesize, port.parity, port.stopbits = _frame(self._port, line)
+                self._set_line(port, line)
+        return has_line
 
-    async def _read(self, port: serial.Serial) -> bytes | None:
-        """The next bytes, None when the driver's last Wait has run out. Raises LineLost."""
-        loop = asyncio.get_running_loop()
-        readable = loop.create_future()
-        descriptor = port.fileno()
-        loop.add_reader(descriptor, _wake, readable)
-        try:
-            async with asyncio.timeout_at(self._timeout_at_s):
-                await readable
-        except TimeoutError:
-            self._timeout_at_s = None
-            return None
-        finally:
-            loop.remove_reader(descriptor)
-        try:
-            chunk = os.read(descriptor, CHUNK_BYTES)
-        except BlockingIOError:
-            return b""
-        except OSError as error:
-            raise LineLost(_reason(error)) from error
-        if not chunk:
-            raise LineLost("the other end hung up")
-        self._heard = True
-        return chunk
+    def _set_line(self, port: Port, line: sdk.Line) -> None:
+        if line != self._set:
+            port.set_line(line)
+            self._set = line
+
+    def _search(self, port: Port, seat: _Seat, steps: list[sdk.Step], count: int) -> None:
+        """Try the device's next line when what comes is not understood."""
+        now_s = asyncio.get_running_loop().time()
+        messages = [step for step in steps if isinstance(step, Message)]
+        faults = {fault.kind for message in messages for fault in message.faults}
+        if faults - _UNHEARD or any(message.readings for message in messages):
+            self._strange_s = None
+            return
+        if self._strange_s is None:
+            self._strange_s, self._strange_bytes = now_s, 0
+        self._strange_bytes += count
+        if now_s - self._strange_s >= SEARCH_S and self._strange_bytes >= SEARCH_BYTES:
+            self._strange_s = None
+            self._trial = (self._trial + 1) % len(self._lines)
+            seat.line = self._lines[self._trial]
+            log.info("line_tried", line=self.name, baud=seat.line.baud, frame=seat.line.frame)
+            self._set_line(port, seat.line)
+
+
+async def _read(port: Port, until_s: float | None) -> bytes | None:
+    """The next bytes, None when the time has come before any. Raises LineLost."""
+    loop = asyncio.get_running_loop()
+    readable = loop.create_future()
+    descriptor = port.fileno()
+    loop.add_reader(descriptor, _wake, readable)
+    try:
+        async with asyncio.timeout_at(until_s):
+            await readable
+    except TimeoutError:
+        return None
+    finally:
+        loop.remove_reader(descriptor)
+    return port.read()
 
 
 def _wake(readable: asyncio.Future[None]) -> None:
     if not readable.done():
         readable.set_result(None)
-
-
-def _write(port: serial.Serial, data: bytes) -> None:
-    """Requests are shorter than any kernel buffer: one that does not fit means nobody reads."""
-    try:
-        written = os.write(port.fileno(), data)
-    except OSError as error:
-        raise LineLost(_reason(error)) from error
-    if written != len(data):
-        raise LineLost("the line takes no more bytes")
-
-
-def open_port(path: str, line: sdk.Line) -> serial.Serial:
-    """The port, opened for us alone. Raises LineLost with a reason that a person can use."""
-    try:
-        bits, parity, stops = _frame(path, line)
-        return serial.Serial(
-            path,
-            baudrate=line.baud,
-            bytesize=bits,
-            parity=parity,
-            stopbits=stops,
-            timeout=0,
-            exclusive=True,
-        )
-    except termios.error as error:
-        raise LineLost(f"it cannot do {line.baud} baud {line.frame}") from error
-    except OSError as error:
-        if error.errno in {errno.EAGAIN, errno.EBUSY} or "exclusively lock" in str(error):
-            raise LineLost(f"held by {_holder(path)}; stop it there") from error
-        raise LineLost(_reason(error)) from error
-
-
-def _frame(path: str, line: sdk.Line) -> tuple[int, str, int]:
-    """Data bits, parity, stop bits. A pseudo-terminal has bytes, no frame, and refuses others."""
-    if os.major(Path(path).stat().st_rdev) in PTY_MAJORS:
-        return 8, "N", 1
-    return int(line.frame[0]), line.frame[1], int(line.frame[2])
-
-
-def _reason(error: OSError) -> str:
-    match error.errno:
-        case errno.ENOENT:
-            return "there is no such port"
-        case errno.EACCES | errno.EPERM:
-            return "this user may not open it; add it to the group dialout"
-        case errno.EIO | errno.ENXIO | errno.ENODEV:
-            return "unplugged"
-        case _:
-            return str(error)
-
-
-def _holder(path: str) -> str:
-    """Which other program has the port open, as far as /proc tells."""
-    port = os.path.realpath(path)
-    for process in Path("/proc").iterdir():
-        if not process.name.isdigit() or int(process.name) == os.getpid():
-            continue
-        try:
-            held = any(str(fd.readlink()) == port for fd in (process / "fd").iterdir())
-            if held:
-                program = (process / "comm").read_text("utf-8", "replace").strip()
-                return f"{program} (process {process.name})"
-        except OSError:
-            continue  # gone meanwhile, or not ours to look into
-    return "another program"

@@ -1,1 +1,1 @@
-"""The devices that do not exist: one file each, named as its driver; nothing is registered by hand."""
+"""The devices that do not exist: one file each, named as its driver."""

@@ -6,53 +6,88 @@ Seeds are fixed and part of each test's id, so a failure replays by running that
 import random
 import time
 import tracemalloc
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.reading import Message, Reading
-from drivers.sdk import Device, Example, load, names
+from drivers.sdk import Device, Example, Session, load, names
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A driver with one set of settings, and the examples that are read with these."""
+
+    device: Device
+    settings: Mapping[str, str]
+    examples: tuple[Example, ...]
+
+    @property
+    def name(self) -> str:
+        return "-".join([self.device.name, *self.settings.values()])[:60]
+
+    def open(self) -> Session:
+        return self.device.open(self.settings)
+
+
+def _subjects(device: Device) -> list[Subject]:
+    """An encrypted meter of a family has a key, another has none: each is held to the laws."""
+    needed: list[Mapping[str, str]] = []
+    for shown in device.examples:
+        if shown.settings not in needed:
+            needed.append(shown.settings)
+    return [
+        Subject(device, own, tuple(one for one in device.examples if one.settings == own))
+        for own in needed
+    ]
+
 
 DEVICES = [load(name) for name in names()]
-EXAMPLES = [(device, shown) for device in DEVICES for shown in device.examples]
+SUBJECTS = [subject for device in DEVICES for subject in _subjects(device)]
+EXAMPLES = [(subject, shown) for subject in SUBJECTS for shown in subject.examples]
 NOISE_BYTES = 256 * 1024
 DAMAGES = 100_000  # enough for a bound above one with 16 bits: 3 may slip
 
 each_device = pytest.mark.parametrize("device", DEVICES, ids=lambda device: device.name)
+each_subject = pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.name)
 each_example = pytest.mark.parametrize(
-    ("device", "shown"), EXAMPLES, ids=[f"{device.name}-{shown.name}" for device, shown in EXAMPLES]
+    ("subject", "shown"),
+    EXAMPLES,
+    ids=[f"{subject.device.name}-{shown.name}" for subject, shown in EXAMPLES],
 )
 
 
-def _messages(device: Device, *chunks: bytes) -> list[Message]:
-    session = device.open({})
+def _messages(subject: Subject, *chunks: bytes) -> list[Message]:
+    session = subject.open()
     steps = [step for chunk in chunks for step in session.feed(chunk)] + session.timeout()
     return [step for step in steps if isinstance(step, Message)]
 
 
-def _readings(device: Device, *chunks: bytes) -> tuple[Reading, ...]:
-    return tuple(r for message in _messages(device, *chunks) for r in message.readings)
+def _readings(subject: Subject, *chunks: bytes) -> tuple[Reading, ...]:
+    return tuple(r for message in _messages(subject, *chunks) for r in message.readings)
 
 
 def _cut(stream: bytes, size: int) -> list[bytes]:
     return [stream[start : start + size] for start in range(0, len(stream), size)]
 
 
-def _guarded(device: Device) -> list[bytes]:
+def _guarded(subject: Subject) -> list[bytes]:
     """Every telegram of the examples that a checksum guards."""
     return [
         message.raw
-        for shown in device.examples
-        for message in _messages(device, shown.stream)
+        for shown in subject.examples
+        for message in _messages(subject, shown.stream)
         if not any(reading.doubt for reading in message.readings)
     ]
 
 
-def _noise(device: Device, seed: int, size: int) -> bytes:
+def _noise(subject: Subject, seed: int, size: int) -> bytes:
     """Random bytes, half of them such as the device itself would send."""
     chance = random.Random(seed)
-    own = b"".join(shown.stream for shown in device.examples)
+    own = b"".join(shown.stream for shown in subject.examples)
     pieces = []
     while size > 0:
         start = chance.randrange(len(own))
@@ -62,14 +97,14 @@ def _noise(device: Device, seed: int, size: int) -> bytes:
     return b"".join(pieces)
 
 
-def _mixed(device: Device) -> bytes:
+def _mixed(subject: Subject) -> bytes:
     """Good telegrams, one with a byte changed, a piece of one, and noise."""
     parts = []
-    for shown in device.examples:
+    for shown in subject.examples:
         middle = len(shown.stream) // 2
         broken = shown.stream[:middle] + b"\x15" + shown.stream[middle + 1 :]
         parts += [shown.stream, broken, shown.stream[:middle], shown.stream]
-    return b"".join(parts) + _noise(device, 5, 400) + device.examples[0].stream
+    return b"".join(parts) + _noise(subject, 5, 400) + subject.examples[0].stream
 
 
 def test_the_laws_cover_every_driver_file(capsys: pytest.CaptureFixture[str]) -> None:
@@ -87,50 +122,50 @@ def test_a_driver_file_says_everything_about_its_device(device: Device) -> None:
 
 
 @each_example
-def test_a_driver_reads_what_its_example_says(device: Device, shown: Example) -> None:
-    messages = _messages(device, shown.stream)
+def test_a_driver_reads_what_its_example_says(subject: Subject, shown: Example) -> None:
+    messages = _messages(subject, shown.stream)
 
     assert tuple(r for message in messages for r in message.readings) == shown.readings
     assert [fault for message in messages for fault in message.faults] == []
     assert b"".join(message.raw for message in messages) in shown.stream
-    assert device.recognise(shown.stream)
+    assert subject.device.recognise(shown.stream)
 
 
-@each_device
+@each_subject
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 64, 1000])
-def test_any_slicing_gives_the_same_messages(device: Device, size: int) -> None:
-    stream = _mixed(device)
+def test_any_slicing_gives_the_same_messages(subject: Subject, size: int) -> None:
+    stream = _mixed(subject)
 
-    assert _messages(device, *_cut(stream, size)) == _messages(device, stream)
+    assert _messages(subject, *_cut(stream, size)) == _messages(subject, stream)
 
 
-@each_device
+@each_subject
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(data=st.data())
 def test_any_slicing_of_anything_gives_the_same_messages(
-    device: Device, data: st.DataObject
+    subject: Subject, data: st.DataObject
 ) -> None:
-    own = [shown.stream for shown in device.examples]
+    own = [shown.stream for shown in subject.examples]
     piece = st.one_of(st.sampled_from(own), st.binary(max_size=40), st.sampled_from([b"\n", b"\r"]))
     stream = b"".join(data.draw(st.lists(piece, max_size=8)))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=12)))
     chunks = [stream[a:b] for a, b in zip([0, *cuts], [*cuts, len(stream)], strict=True)]
 
-    assert _messages(device, *chunks) == _messages(device, stream)
+    assert _messages(subject, *chunks) == _messages(subject, stream)
 
 
-@each_device
-def test_long_noise_gives_the_same_messages_in_any_slicing(device: Device) -> None:
-    stream = _noise(device, 11, 60_000) + b"\x15" * 40_000 + device.examples[0].stream
+@each_subject
+def test_long_noise_gives_the_same_messages_in_any_slicing(subject: Subject) -> None:
+    stream = _noise(subject, 11, 60_000) + b"\x15" * 40_000 + subject.examples[0].stream
 
-    assert _messages(device, *_cut(stream, 61)) == _messages(device, stream)
+    assert _messages(subject, *_cut(stream, 61)) == _messages(subject, stream)
 
 
-@each_device
-def test_messages_stand_where_they_say_one_after_the_other(device: Device) -> None:
-    stream = _noise(device, 13, 60_000) + b"\x15" * 40_000 + device.examples[0].stream
+@each_subject
+def test_messages_stand_where_they_say_one_after_the_other(subject: Subject) -> None:
+    stream = _noise(subject, 13, 60_000) + b"\x15" * 40_000 + subject.examples[0].stream
     end = 0
-    for message in _messages(device, stream):
+    for message in _messages(subject, stream):
         assert message.offset >= end
         assert stream[message.offset :].startswith(message.raw)
         assert all(fault.offset >= message.offset for fault in message.faults)
@@ -139,8 +174,8 @@ def test_messages_stand_where_they_say_one_after_the_other(device: Device) -> No
 
 
 @each_example
-def test_a_telegram_is_told_with_its_last_byte(device: Device, shown: Example) -> None:
-    session = device.open({})
+def test_a_telegram_is_told_with_its_last_byte(subject: Subject, shown: Example) -> None:
+    session = subject.open()
     told = [
         (number, reading)
         for number in range(len(shown.stream))
@@ -158,67 +193,67 @@ def _flipped(telegram: bytes, bit: int, pattern: int) -> bytes:
     return bits.to_bytes(len(telegram) + 8, "little")[: len(telegram)]
 
 
-def _refused_or_same(device: Device, telegram: bytes, damaged: bytes) -> bool:
+def _refused_or_same(subject: Subject, telegram: bytes, damaged: bytes) -> bool:
     """Whether damage was refused. Where it was not, it must not have changed a reading.
 
     Digits of a checksum may be of either case, and a line's end may come in several ways.
     """
-    got = _readings(device, damaged)
+    got = _readings(subject, damaged)
     if got:
-        assert got == _readings(device, telegram), damaged
+        assert got == _readings(subject, telegram), damaged
     return not got
 
 
-@each_device
-def test_one_flipped_bit_is_never_read_as_another_amount(device: Device) -> None:
-    for telegram in _guarded(device):
+@each_subject
+def test_one_flipped_bit_is_never_read_as_another_amount(subject: Subject) -> None:
+    for telegram in _guarded(subject):
         bits = range(len(telegram) * 8)
         refused = sum(
-            _refused_or_same(device, telegram, _flipped(telegram, bit, 1)) for bit in bits
+            _refused_or_same(subject, telegram, _flipped(telegram, bit, 1)) for bit in bits
         )
         assert refused >= len(bits) * 9 // 10
 
 
-@each_device
-def test_a_burst_that_the_checksum_guarantees_is_never_read(device: Device) -> None:
+@each_subject
+def test_a_burst_that_the_checksum_guarantees_is_never_read(subject: Subject) -> None:
     chance = random.Random(7)
-    for telegram in _guarded(device):
-        width = device.checksum_bits
+    for telegram in _guarded(subject):
+        width = subject.device.checksum_bits
         for bit in range(len(telegram) * 8 - width + 1):
             # The last bytes hold the checksum itself and the frame's end: look closely there.
             tries = 200 if bit > len(telegram) * 8 - 80 else 5
             inner = {chance.getrandbits(width - 1) for _ in range(tries)} | {(1 << width - 1) - 1}
             for pattern in sorted(inner):
-                _refused_or_same(device, telegram, _flipped(telegram, bit, pattern << 1 | 1))
+                _refused_or_same(subject, telegram, _flipped(telegram, bit, pattern << 1 | 1))
 
 
-@each_device
+@each_subject
 def test_random_damage_slips_at_most_twice_as_often_as_the_checksum_allows(
-    device: Device, capsys: pytest.CaptureFixture[str]
+    subject: Subject, capsys: pytest.CaptureFixture[str]
 ) -> None:
     chance = random.Random(2026)
     tried = slipped = 0
-    for telegram in _guarded(device):
-        good = _readings(device, telegram)
-        for _ in range(DAMAGES // len(_guarded(device))):
+    for telegram in _guarded(subject):
+        good = _readings(subject, telegram)
+        for _ in range(DAMAGES // len(_guarded(subject))):
             damaged = bytearray(telegram)
             for _ in range(chance.randint(1, 6)):
                 damaged[chance.randrange(len(damaged))] = chance.choice(telegram)
-            got = _readings(device, bytes(damaged))
+            got = _readings(subject, bytes(damaged))
             tried += 1
             slipped += bool(got) and got != good
     with capsys.disabled():
-        print(f"\n{device.name}: {slipped} of {tried} damaged telegrams slipped")
-    assert slipped <= 2 * tried / 2**device.checksum_bits
+        print(f"\n{subject.name}: {slipped} of {tried} damaged telegrams slipped")
+    assert slipped <= 2 * tried / 2**subject.device.checksum_bits
 
 
-@each_device
+@each_subject
 @pytest.mark.parametrize("seed", [1, 2])
-def test_a_good_telegram_after_noise_is_found(device: Device, seed: int) -> None:
-    for shown in device.examples:
+def test_a_good_telegram_after_noise_is_found(subject: Subject, seed: int) -> None:
+    for shown in subject.examples:
         for size in (1, 13, 500, 20_000):
-            stream = _noise(device, seed, size) + shown.stream * 2
-            got = _readings(device, stream)
+            stream = _noise(subject, seed, size) + shown.stream * 2
+            got = _readings(subject, stream)
             assert _values(got[-len(shown.readings) :]) == _values(shown.readings)
 
 
@@ -226,10 +261,10 @@ def _values(readings: tuple[Reading, ...]) -> list[tuple[str, int | str, str]]:
     return [(reading.register, reading.value, reading.unit) for reading in readings]
 
 
-@each_device
-def test_endless_noise_stays_bounded_and_raises_nothing(device: Device) -> None:
-    noise = _noise(device, 3, NOISE_BYTES)
-    session = device.open({})
+@each_subject
+def test_endless_noise_stays_bounded_and_raises_nothing(subject: Subject) -> None:
+    noise = _noise(subject, 3, NOISE_BYTES)
+    session = subject.open()
     for chunk in _cut(noise, 512):
         session.feed(chunk)
     tracemalloc.start()
@@ -240,27 +275,27 @@ def test_endless_noise_stays_bounded_and_raises_nothing(device: Device) -> None:
     tracemalloc.stop()
 
     # Beside the buffer there is what a driver remembers of lines, which is bounded as well.
-    assert after - before < device.buffer_max + 512 * 1024
+    assert after - before < subject.device.buffer_max + 512 * 1024
 
 
-def _hostile(device: Device, size: int) -> list[bytes]:
-    own = device.examples[0].stream
+def _hostile(subject: Subject, size: int) -> list[bytes]:
+    own = subject.examples[0].stream
     middle = len(own) // 2
     seeds = (own[:1], own[:middle], own[middle:], own[-4:], b"/AAA\n\n", b"\n!", b"\x02", b"S S 1")
     return [(seed * (size // len(seed) + 1))[:size] for seed in seeds]
 
 
-@each_device
-def test_hostile_bytes_take_time_in_proportion_to_their_number(device: Device) -> None:
+@each_subject
+def test_hostile_bytes_take_time_in_proportion_to_their_number(subject: Subject) -> None:
     half = NOISE_BYTES // 2
-    for short, long in zip(_hostile(device, half), _hostile(device, 2 * half), strict=True):
-        _messages(device, short)  # warm
+    for short, long in zip(_hostile(subject, half), _hostile(subject, 2 * half), strict=True):
+        _messages(subject, short)  # warm
         # Quadratic work would take four times as long; the machine may be busy meanwhile.
-        ratios = (_seconds(device, long) / _seconds(device, short) for _ in range(5))
+        ratios = (_seconds(subject, long) / _seconds(subject, short) for _ in range(5))
         assert any(ratio < 3 for ratio in ratios), short[:20]
 
 
-def _seconds(device: Device, stream: bytes) -> float:
+def _seconds(subject: Subject, stream: bytes) -> float:
     begun = time.process_time()
-    _messages(device, *_cut(stream, 4096))
+    _messages(subject, *_cut(stream, 4096))
     return time.process_time() - begun

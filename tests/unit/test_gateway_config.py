@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from drivers.sdk import Line
 from gateway import config
 from gateway.contract.errors import ConfigError
 
@@ -26,13 +27,6 @@ def write(folder: Path, text: str) -> Path:
     path = folder / "gateway.toml"
     path.write_text(text)
     return path
-
-
-@pytest.fixture(autouse=True)
-def _known_drivers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("drivers.sdk.names", lambda: iter(["mtsics", "p1", "rdm6300"]))
-    device = type("Device", (), {"settings": ()})
-    monkeypatch.setattr("drivers.sdk.load", lambda _: device)
 
 
 def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
@@ -114,3 +108,39 @@ def test_a_community_needs_its_broker_and_the_hubs_key(tmp_path: Path) -> None:
     text = "\n".join(line for line in GOOD.splitlines() if "bro" not in line and "KEY" not in line)
     with pytest.raises(ConfigError, match="a community needs the key 'broker'"):
         config.load(write(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("device", "key", "what"),
+    [
+        ('port = "tcp://10.0.0.5"', "port", "'tcp://10.0.0.5' lacks a host or a port"),
+        ('port = "gpio:28"', "port", "'gpio:28' is no pin of the header"),
+        ('port = "/dev/pts/1"\nline = "9600"', "line", "'9600' is not a speed and a frame"),
+        ('port = "/dev/pts/1"\nkey = "00"', "key", None),
+    ],
+)
+def test_a_mistake_in_a_device_stands_with_its_line(
+    tmp_path: Path, device: str, key: str, what: str | None
+) -> None:
+    text = f'gateway = "home"\n[device.hall]\ndriver = "p1"\n{device}\n'
+    with pytest.raises(ConfigError) as caught:
+        config.load(write(tmp_path, text))
+    (problem,) = caught.value.problems
+    line = text.splitlines().index(device.splitlines()[-1]) + 1
+    assert problem.where == f"{tmp_path}/gateway.toml line {line}: device.hall.{key}"
+    assert what in {problem.what, None}
+
+
+def test_devices_that_are_asked_may_share_a_port_and_others_may_not(tmp_path: Path) -> None:
+    asked = '[device.{}]\ndriver = "mtsics"\nport = "/dev/pts/1"\n'
+    text = 'gateway = "home"\n' + asked.format("one") + asked.format("two")
+    assert set(config.load(write(tmp_path, text)).device) == {"one", "two"}
+    text += '[device.hall]\ndriver = "p1"\nport = "/dev/pts/1"\n'
+    with pytest.raises(ConfigError, match="one, two, hall share a port, and hall speaks without"):
+        config.load(write(tmp_path, text))
+
+
+def test_the_users_own_speed_goes_before_the_drivers(tmp_path: Path) -> None:
+    loaded = config.load(write(tmp_path, GOOD + 'line = "9600 7E1"\n'))
+    assert loaded.device["hall"].speed() == Line(9600, "7E1")
+    assert loaded.device["hall"].own() == {}

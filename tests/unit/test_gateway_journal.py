@@ -187,9 +187,9 @@ def test_a_second_writer_is_refused_and_told_who_writes(journal: Journal, tmp_pa
 
 def test_a_journal_of_a_newer_program_is_refused(tmp_path: Path) -> None:
     opened = reopen(tmp_path)
-    opened._db.execute("PRAGMA user_version = 2")
+    opened._db.execute("PRAGMA user_version = 3")
     opened.close()
-    with pytest.raises(ConfigError, match="schema 2, this program knows 1"):
+    with pytest.raises(ConfigError, match="schema 3, this program knows 2"):
         reopen(tmp_path)
 
 

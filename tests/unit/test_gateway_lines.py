@@ -1,19 +1,27 @@
-"""Serial lines over a pseudo-terminal: read, ask, lose, come back, and stay alone."""
+"""Lines over a pseudo-terminal: read, ask, take turns, lose, come back, and stay alone."""
 
 import asyncio
+import contextlib
+import dataclasses
 import os
+import socket
+import struct
+import sys
 import tty
 from collections.abc import Iterator
 from pathlib import Path
 
+import gpiozero
 import pytest
+from gpiozero.pins.mock import MockFactory
 
 from drivers import sdk
-from drivers.reading import Message, Reading
-from drivers.sdk import Line, Send, SetLine, Step, Wait
-from gateway import lines
+from drivers.reading import Fault, Message, Reading
+from drivers.sdk import Line, Rest, Send, SetLine, Step, Wait
+from gateway import lines, ports
 from gateway.contract.errors import LineLost
-from gateway.lines import Listener, SerialLine, open_port
+from gateway.lines import DeviceLine, Listener, Member
+from gateway.ports import SerialPort
 
 
 class Asking:
@@ -86,11 +94,15 @@ class Heard:
                 await asyncio.sleep(0.005)
 
 
+def member(name: str, device: sdk.Device, heard: Heard, line: Line | None = None) -> Member:
+    return Member(name, device, dict, heard.listener, line)
+
+
 def test_a_line_is_read_and_the_device_is_asked(pty: Pty) -> None:
     async def scenario() -> bytes:
         heard = Heard()
         task = asyncio.create_task(
-            SerialLine("scale", str(pty.link), DEVICE, {}, heard.listener).run()
+            DeviceLine(str(pty.link), [member("scale", DEVICE, heard)]).run()
         )
         await heard.until(["open"], [])
         os.write(pty.ours, b"one\ntw")
@@ -109,7 +121,7 @@ def test_a_lost_line_comes_back_under_its_name(pty: Pty, monkeypatch: pytest.Mon
     async def scenario() -> None:
         heard = Heard()
         task = asyncio.create_task(
-            SerialLine("scale", str(pty.link), DEVICE, {}, heard.listener).run()
+            DeviceLine(str(pty.link), [member("scale", DEVICE, heard)]).run()
         )
         await heard.until(["open"], [])
         os.write(pty.ours, b"one\n")
@@ -130,13 +142,13 @@ def test_a_lost_line_comes_back_under_its_name(pty: Pty, monkeypatch: pytest.Mon
 
 def test_a_port_that_is_not_there_is_said_so(tmp_path: Path) -> None:
     with pytest.raises(LineLost, match="there is no such port"):
-        open_port(str(tmp_path / "port"), Line(9600))
+        SerialPort(str(tmp_path / "port"), Line(9600))
 
 
 def test_a_port_has_one_owner_and_the_other_is_named(pty: Pty) -> None:
-    first = open_port(str(pty.link), Line(9600))
+    first = SerialPort(str(pty.link), Line(9600))
     with pytest.raises(LineLost, match="held by "):
-        open_port(str(pty.link), Line(9600))
+        SerialPort(str(pty.link), Line(9600))
     first.close()
 
 
@@ -146,5 +158,211 @@ def test_the_program_that_holds_a_port_is_named(pty: Pty) -> None:
     with subprocess.Popen(
         ["sleep", "60"], stdin=os.open(str(pty.link), os.O_RDWR | os.O_NOCTTY)
     ) as holder:
-        assert lines._holder(str(pty.link)) == f"sleep (process {holder.pid})"
+        assert ports._holder(str(pty.link)) == f"sleep (process {holder.pid})"
         holder.kill()
+
+
+class Turn:
+    """Asks with its letter and owns the line until its answer has come, or was long due."""
+
+    def __init__(self, letter: bytes) -> None:
+        self._letter = letter
+        self._asked = False
+
+    def feed(self, chunk: bytes) -> list[Step]:
+        self._asked = False
+        return [Message(0, chunk, (Reading("net", 1, "mg"),)), Rest(0.001)] if chunk else []
+
+    def timeout(self) -> list[Step]:
+        if self._asked:
+            self._asked = False
+            return [Message(0, b"silent"), Rest(0.001)]
+        self._asked = True
+        return [Send(self._letter), Wait(0.2)]
+
+
+def _asking(letter: bytes) -> sdk.Device:
+    return dataclasses.replace(DEVICE, open=lambda _: Turn(letter))
+
+
+def test_two_devices_on_one_line_never_speak_at_once(pty: Pty) -> None:
+    async def scenario() -> None:
+        a, b = Heard(), Heard()
+        members = [member("a", _asking(b"a"), a), member("b", _asking(b"b"), b)]
+        task = asyncio.create_task(DeviceLine(str(pty.link), members).run())
+        answered = 0
+        while answered < 20:
+            await asyncio.sleep(0.002)
+            try:
+                asked = os.read(pty.ours, 100)
+            except BlockingIOError:
+                continue
+            assert asked in {b"a", b"b"}  # one question, and no other before its answer
+            os.write(pty.ours, asked.upper())
+            answered += 1
+        await asyncio.sleep(0.01)
+        task.cancel()
+        assert set(a.messages) == {b"A"}
+        assert set(b.messages) == {b"B"}
+        assert abs(len(a.messages) - len(b.messages)) <= 1
+
+    asyncio.run(asyncio.wait_for(scenario(), 10))
+
+
+def test_a_device_that_does_not_answer_does_not_hold_up_the_other(pty: Pty) -> None:
+    async def scenario() -> None:
+        dead, alive = Heard(), Heard()
+        members = [member("a", _asking(b"a"), dead), member("b", _asking(b"b"), alive)]
+        task = asyncio.create_task(DeviceLine(str(pty.link), members).run())
+        while alive.messages.count(b"B") < 2 or dead.messages.count(b"silent") < 2:
+            await asyncio.sleep(0.002)
+            with contextlib.suppress(BlockingIOError):
+                if os.read(pty.ours, 100) == b"b":
+                    os.write(pty.ours, b"B")
+        task.cancel()
+        assert set(dead.messages) == {b"silent"}
+
+    asyncio.run(asyncio.wait_for(scenario(), 10))
+
+
+class Lines:
+    """A port that notes what was done to it, and gives nothing."""
+
+    def __init__(self) -> None:
+        self.reader, self.writer = os.pipe()
+        self.set: list[Line] = []
+
+    def fileno(self) -> int:
+        return self.reader
+
+    def read(self) -> bytes:
+        return os.read(self.reader, 4096)
+
+    def write(self, data: bytes) -> None:
+        del data
+
+    def set_line(self, line: Line) -> None:
+        self.set.append(line)
+
+    def close(self) -> None:
+        os.close(self.reader)
+        os.close(self.writer)
+
+
+class Deaf:
+    """Understands only what begins with `+`."""
+
+    def feed(self, chunk: bytes) -> list[Step]:
+        if chunk.startswith(b"+"):
+            return [Message(0, chunk, (Reading("net", 1, "mg"),))]
+        return [Message(0, b"", (), (Fault("noise", 0, len(chunk)),))]
+
+    def timeout(self) -> list[Step]:
+        return []
+
+
+def test_a_meter_that_is_not_understood_is_tried_at_its_other_speed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lines, "SEARCH_S", 0.0)
+    port = Lines()
+
+    async def opened(name: str, line: Line) -> Lines:
+        port.set.append(line)
+        return port
+
+    monkeypatch.setattr(lines, "open_port", opened)
+    device = dataclasses.replace(
+        DEVICE, open=lambda _: Deaf(), polled=False, other_lines=(Line(2400, "8E1"),)
+    )
+
+    async def scenario() -> None:
+        heard = Heard()
+        task = asyncio.create_task(DeviceLine("/dev/x", [member("m", device, heard)]).run())
+        await heard.until(["open"], [])
+        os.write(port.writer, b"?" * 63)
+        await heard.until(["open"], [b""])
+        assert port.set == [Line(9600)]
+        os.write(port.writer, b"?")
+        await heard.until(["open"], [b"", b""])
+        assert port.set == [Line(9600), Line(2400, "8E1")]
+        os.write(port.writer, b"+" + b"!" * 200)
+        await heard.until(["open"], [b"", b"", b"+" + b"!" * 200])
+        assert port.set == [Line(9600), Line(2400, "8E1")]
+        task.cancel()
+        await asyncio.wait([task])
+
+    asyncio.run(asyncio.wait_for(scenario(), 10))
+
+
+def test_a_speed_that_the_user_gave_is_never_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "SEARCH_S", 0.0)
+    port = Lines()
+
+    async def opened(name: str, line: Line) -> Lines:
+        port.set.append(line)
+        return port
+
+    monkeypatch.setattr(lines, "open_port", opened)
+    device = dataclasses.replace(
+        DEVICE, open=lambda _: Deaf(), polled=False, other_lines=(Line(2400, "8E1"),)
+    )
+
+    async def scenario() -> None:
+        heard = Heard()
+        own = member("m", device, heard, Line(4800))
+        task = asyncio.create_task(DeviceLine("/dev/x", [own]).run())
+        await heard.until(["open"], [])
+        for count in range(1, 4):
+            os.write(port.writer, b"?" * 100)
+            await heard.until(["open"], [b""] * count)
+        assert port.set == [Line(4800)]
+        task.cancel()
+        await asyncio.wait([task])
+
+    asyncio.run(asyncio.wait_for(scenario(), 10))
+
+
+def test_a_line_over_tcp_is_read_asked_and_lost() -> None:
+    async def scenario() -> None:
+        heard = Heard()
+        asked = asyncio.Event()
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            assert await reader.read(1) == b"?"
+            writer.write(b"one\n")
+            asked.set()
+            await asyncio.sleep(0.05)
+            writer.close()
+
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+            number = server.sockets[0].getsockname()[1]
+            scale = member("scale", DEVICE, heard)
+            task = asyncio.create_task(DeviceLine(f"tcp://127.0.0.1:{number}", [scale]).run())
+            await asked.wait()
+            await heard.until(["open", "lost"], [b"one"])
+            task.cancel()
+
+    asyncio.run(asyncio.wait_for(scenario(), 10))
+
+
+def test_an_address_where_nobody_listens_says_so() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = f"tcp://127.0.0.1:{unused.getsockname()[1]}"
+        with pytest.raises(LineLost, match="Connect"):
+            asyncio.run(ports.open_port(port, Line(9600)))
+
+
+def test_a_pin_through_gpiozero_gives_the_kernels_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "gpiod", None)
+    monkeypatch.setattr(gpiozero.Device, "pin_factory", MockFactory())
+    port = asyncio.run(ports.open_port("gpio:17", Line(9600)))
+    pin = gpiozero.Device.pin_factory.pin(17)
+    pin.drive_low()
+    pin.drive_high()
+    events = list(struct.iter_unpack("<QIIII24x", port.read()))
+    assert [event[1:] for event in events] == [(2, 17, 1, 1), (1, 17, 2, 2)]
+    assert events[0][0] <= events[1][0]
+    assert port.read() == b""
+    port.close()

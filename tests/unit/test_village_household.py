@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware_sim.household import House, Household, local_midnight_ms
 from firmware_sim.devices.p1 import LOW, NORMAL, Meter
+from firmware_sim.household import House, Household, local_midnight_ms
 
 # Saturday 28 March 2026 to the Tuesday after: the night of the change to summer time is in it.
 DAYS = [date(2026, 3, 28), date(2026, 3, 29), date(2026, 6, 21), date(2026, 12, 31)]

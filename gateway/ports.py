@@ -1,0 +1,216 @@
+"""What a line can be opened on: a serial port, a TCP address, a pin. Open it, read, write, close.
+
+`/dev/…` is a serial port, `tcp://HOST:PORT` a serial port at the far end of a network (ser2net) or
+a Modbus TCP device, `gpio:N` pin N by its BCM number.
+"""
+
+import asyncio
+import errno
+import os
+import socket
+import termios
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import urlsplit
+
+import serial
+
+from drivers.sdk import Line
+from gateway import pins
+from gateway.contract.errors import LineLost
+
+CHUNK_BYTES = 4096
+TCP = "tcp://"
+# Somebody who answers at all does so within this; a line that stays away is tried again.
+CONNECT_S_MAX = 5.0
+# Linux: Documentation/admin-guide/devices.txt, Unix98 pseudo-terminals.
+PTY_MAJORS = range(136, 144)
+
+
+class Port(Protocol):
+    """An open line. Everything but `close` may raise LineLost."""
+
+    def fileno(self) -> int:
+        """Readable when `read` would give something."""
+        ...
+
+    def read(self) -> bytes:
+        """What has come, at most `CHUNK_BYTES`; b"" where nothing has."""
+        ...
+
+    def write(self, data: bytes) -> None: ...
+
+    def set_line(self, line: Line) -> None:
+        """Another speed or frame, once what was written has left."""
+        ...
+
+    def close(self) -> None: ...
+
+
+def address(port: str) -> tuple[str, int]:
+    """Host and port of `tcp://HOST:PORT`. Raises ValueError."""
+    parts = urlsplit(port)
+    if port[:6] != TCP or not parts.hostname or not parts.port or parts.path not in {"", "/"}:
+        raise ValueError(port)
+    return parts.hostname, parts.port
+
+
+async def open_port(name: str, line: Line) -> Port:
+    """The port, opened for us alone. Raises LineLost with a reason that a person can use."""
+    if name.startswith(TCP):
+        return await _open_tcp(name)
+    if name.startswith(pins.PREFIX):
+        return pins.open_pin(name)
+    return SerialPort(name, line)
+
+
+class SerialPort:
+    """A serial port or a pseudo-terminal."""
+
+    def __init__(self, path: str, line: Line) -> None:
+        self._path = path
+        try:
+            bits, parity, stops = self._frame(line)
+            self._serial = serial.Serial(
+                path,
+                baudrate=line.baud,
+                bytesize=bits,
+                parity=parity,
+                stopbits=stops,
+                timeout=0,
+                exclusive=True,
+            )
+        except termios.error as error:
+            raise LineLost(f"it cannot do {line.baud} baud {line.frame}") from error
+        except OSError as error:
+            if error.errno in {errno.EAGAIN, errno.EBUSY} or "exclusively lock" in str(error):
+                raise LineLost(f"held by {_holder(path)}; stop it there") from error
+            raise LineLost(_reason(error)) from error
+
+    def fileno(self) -> int:
+        return int(self._serial.fileno())
+
+    def read(self) -> bytes:
+        try:
+            chunk = os.read(self._serial.fileno(), CHUNK_BYTES)
+        except BlockingIOError:
+            return b""
+        except OSError as error:
+            raise LineLost(_reason(error)) from error
+        if not chunk:
+            raise LineLost("the other end hung up")
+        return chunk
+
+    def write(self, data: bytes) -> None:
+        """Requests are shorter than any kernel buffer: one that does not fit means nobody reads."""
+        try:
+            written = os.write(self._serial.fileno(), data)
+        except OSError as error:
+            raise LineLost(_reason(error)) from error
+        if written != len(data):
+            raise LineLost("the line takes no more bytes")
+
+    def set_line(self, line: Line) -> None:
+        try:
+            self._serial.flush()
+            self._serial.baudrate = line.baud
+            bits, parity, stops = self._frame(line)
+            self._serial.bytesize, self._serial.parity, self._serial.stopbits = bits, parity, stops
+        except termios.error as error:
+            raise LineLost(f"it cannot do {line.baud} baud {line.frame}") from error
+
+    def close(self) -> None:
+        self._serial.close()
+
+    def _frame(self, line: Line) -> tuple[int, str, int]:
+        """Data bits, parity, stop bits. A pseudo-terminal has bytes, no frame; refuses others."""
+        if os.major(Path(self._path).stat().st_rdev) in PTY_MAJORS:
+            return 8, "N", 1
+        return int(line.frame[0]), line.frame[1], int(line.frame[2])
+
+
+class TcpPort:
+    """Bytes over TCP; speed and frame are the business of whoever holds the wire."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+
+    def fileno(self) -> int:
+        return self._connection.fileno()
+
+    def read(self) -> bytes:
+        try:
+            chunk = self._connection.recv(CHUNK_BYTES)
+        except BlockingIOError:
+            return b""
+        except OSError as error:
+            raise LineLost(error.strerror or str(error)) from error
+        if not chunk:
+            raise LineLost("the other end hung up")
+        return chunk
+
+    def write(self, data: bytes) -> None:
+        try:
+            written = self._connection.send(data)
+        except OSError as error:
+            raise LineLost(error.strerror or str(error)) from error
+        if written != len(data):
+            raise LineLost("the line takes no more bytes")
+
+    def set_line(self, line: Line) -> None:
+        del line
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+async def _open_tcp(name: str) -> TcpPort:
+    host, number = address(name)
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(CONNECT_S_MAX):
+            found = await loop.getaddrinfo(host, number, type=socket.SOCK_STREAM)
+            family, kind, protocol, _, where = found[0]
+            connection = socket.socket(family, kind, protocol)
+            try:
+                connection.setblocking(False)  # noqa: FBT003 - its only way
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                # A peer that lost its power says nothing; the kernel finds out.
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+                await loop.sock_connect(connection, where)
+            except BaseException:
+                connection.close()
+                raise
+    except TimeoutError as error:
+        raise LineLost(f"nobody answers within {CONNECT_S_MAX:.0f} s") from error
+    except OSError as error:
+        raise LineLost(error.strerror or str(error)) from error
+    return TcpPort(connection)
+
+
+def _reason(error: OSError) -> str:
+    match error.errno:
+        case errno.ENOENT:
+            return "there is no such port"
+        case errno.EACCES | errno.EPERM:
+            return "this user may not open it; add it to the group dialout"
+        case errno.EIO | errno.ENXIO | errno.ENODEV:
+            return "unplugged"
+        case _:
+            return str(error)
+
+
+def _holder(path: str) -> str:
+    """Which other program has the port open, as far as /proc tells."""
+    port = os.path.realpath(path)
+    for process in Path("/proc").iterdir():
+        if not process.name.isdigit() or int(process.name) == os.getpid():
+            continue
+        try:
+            held = any(str(fd.readlink()) == port for fd in (process / "fd").iterdir())
+            if held:
+                program = (process / "comm").read_text("utf-8", "replace").strip()
+                return f"{program} (process {process.name})"
+        except OSError:
+            continue  # gone meanwhile, or not ours to look into
+    return "another program"
