@@ -7,15 +7,17 @@ nothing is registered by hand.
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 import drivers
 from drivers.reading import Message, Reading
 
+# NamedTuples throughout: a driver alone in a process shall be there in 40 ms and 14 MB, of which
+# the module dataclasses takes 9 ms and 1.3 MB.
 
-@dataclass(frozen=True, slots=True)
-class Line:
+
+class Line(NamedTuple):
     """How to open the line: speed in baud and the frame, as in 9600 7E1."""
 
     baud: int
@@ -68,8 +70,7 @@ class Session(Protocol):
     def timeout(self) -> list[Step]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Register:
+class Register(NamedTuple):
     """One register that the device is known to have; unknown ones are kept as well."""
 
     code: str
@@ -77,8 +78,7 @@ class Register:
     meaning: str
 
 
-@dataclass(frozen=True, slots=True)
-class Example:
+class Example(NamedTuple):
     """Bytes in, readings out: the device's own words, used by the laws and by the docs.
 
     `settings` are those which the device's block needs to read it, beside the defaults.
@@ -87,11 +87,10 @@ class Example:
     name: str
     stream: bytes
     readings: tuple[Reading, ...]
-    settings: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """A key that the device's block in gateway.toml may have beside driver, port and line.
 
     With `is_file` the block names a file, and the driver is given the file's text.
@@ -113,8 +112,7 @@ class SettingError(ValueError):
         self.allowed = allowed
 
 
-@dataclass(frozen=True, slots=True)
-class Device:
+class Device(NamedTuple):
     """All that is known of a device family. `name` equals the file's name and the config value.
 
     `checksum_bits` is the width of the check that guards a telegram (0: none, then every reading
@@ -141,7 +139,7 @@ class Device:
     checksum_bits: int = 0
     buffer_max: int = 16 * 1024
     settings: tuple[Setting, ...] = ()
-    quirks: tuple[str, ...] = field(default=())
+    quirks: tuple[str, ...] = ()
 
 
 def names() -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import dataclasses
 import os
 import socket
 import struct
@@ -182,7 +181,7 @@ class Turn:
 
 
 def _asking(letter: bytes) -> sdk.Device:
-    return dataclasses.replace(DEVICE, open=lambda _: Turn(letter))
+    return DEVICE._replace(open=lambda _: Turn(letter))
 
 
 def test_two_devices_on_one_line_never_speak_at_once(pty: Pty) -> None:
@@ -272,9 +271,7 @@ def test_a_meter_that_is_not_understood_is_tried_at_its_other_speed(
         return port
 
     monkeypatch.setattr(lines, "open_port", opened)
-    device = dataclasses.replace(
-        DEVICE, open=lambda _: Deaf(), polled=False, other_lines=(Line(2400, "8E1"),)
-    )
+    device = DEVICE._replace(open=lambda _: Deaf(), polled=False, other_lines=(Line(2400, "8E1"),))
 
     async def scenario() -> None:
         heard = Heard()
@@ -304,9 +301,7 @@ def test_a_speed_that_the_user_gave_is_never_left(monkeypatch: pytest.MonkeyPatc
         return port
 
     monkeypatch.setattr(lines, "open_port", opened)
-    device = dataclasses.replace(
-        DEVICE, open=lambda _: Deaf(), polled=False, other_lines=(Line(2400, "8E1"),)
-    )
+    device = DEVICE._replace(open=lambda _: Deaf(), polled=False, other_lines=(Line(2400, "8E1"),))
 
     async def scenario() -> None:
         heard = Heard()
