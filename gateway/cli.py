@@ -14,6 +14,7 @@ COMMANDS = {
     "gateway": "gateway.run:gateway",
     "bridge": "ledger_bridge.bridge:bridge",
     "broker": "gateway.broker:broker",
+    "drivers": "gateway.catalogue:drivers",
     "decode": "gateway.decode:decode",
     "replay": "gateway.replay:replay",
     "sim": "firmware_sim.command:sim",

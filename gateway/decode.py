@@ -149,14 +149,15 @@ def _steps(session: sdk.Session, chunks: Iterable[bytes]) -> Iterator[list[sdk.S
 
 
 def _tell_json(part: Reading | Fault) -> None:
-    print(json.dumps(_fields(part), ensure_ascii=False))
+    print(json.dumps(fields(part), ensure_ascii=False))
 
 
-def _fields(part: Reading | Fault) -> dict[str, str | int | None]:
+def fields(part: Reading | Fault) -> dict[str, str | int | None]:
+    """A reading or a fault as one JSON object."""
     if isinstance(part, Fault):
         kind, offset, length, detail = part
         return {"fault": kind, "offset": offset, "length": length, "detail": detail}
-    fields: dict[str, str | int | None] = {
+    told: dict[str, str | int | None] = {
         "register": part.register,
         "value": part.value,
         "unit": part.unit,
@@ -164,10 +165,10 @@ def _fields(part: Reading | Fault) -> dict[str, str | int | None]:
         "serial": part.serial,
     }
     if part.until_ms is not None:
-        fields["until"] = _iso(part.until_ms)
+        told["until"] = _iso(part.until_ms)
     if part.doubt:
-        fields["doubt"] = part.doubt
-    return fields
+        told["doubt"] = part.doubt
+    return told
 
 
 def _tell_table(part: Reading | Fault) -> None:
