@@ -1,9 +1,10 @@
-"""CRC-16/ARC and CRC-16/X-25, in the standard library alone and through fastcrc where it is there.
+"""CRC-16/ARC, /MODBUS and /X-25, in the standard library alone and through fastcrc if it is there.
 
 Spec: CRC-16/ARC is polynomial 0x8005 reflected, start 0, no final XOR (DSMR P1 companion 5.0.2,
-§6.2); CRC-16/X-25 is polynomial 0x1021 reflected, start and final XOR 0xFFFF (IEC 62056-46).
+§6.2); CRC-16/MODBUS is the same with start 0xFFFF (Modbus over serial line 1.02, §6.2.2);
+CRC-16/X-25 is polynomial 0x1021 reflected, start and final XOR 0xFFFF (IEC 62056-46).
 
-`arc` and `x25` are chosen once, at import; `arc_stdlib` and `x25_stdlib` are always there.
+`arc`, `modbus` and `x25` are chosen once, at import; those that end in `_stdlib` are always there.
 """
 
 import binascii
@@ -11,6 +12,7 @@ from collections.abc import Callable
 
 # Both checks take the bits of a byte lowest first; this table turns every byte round.
 _TURNED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+_TO_ONES = b"\x57\x15"  # whose CRC-16/ARC is 0xFFFF
 
 
 def _turn16(value: int) -> int:
@@ -43,6 +45,15 @@ def arc_stdlib(data: bytes) -> int:
     return _turn16(rest)
 
 
+def modbus_stdlib(data: bytes) -> int:
+    """CRC-16/MODBUS of `data`: two bytes before it bring CRC-16/ARC to its start.
+
+    >>> hex(modbus_stdlib(b"123456789"))
+    '0x4b37'
+    """
+    return arc_stdlib(_TO_ONES + data)
+
+
 def x25_stdlib(data: bytes) -> int:
     """CRC-16/X-25 of `data`: the C code of crc_hqx has the same polynomial, bits the other way.
 
@@ -53,10 +64,11 @@ def x25_stdlib(data: bytes) -> int:
 
 
 arc: Callable[[bytes], int]
+modbus: Callable[[bytes], int]
 x25: Callable[[bytes], int]
 try:
     from fastcrc import crc16 as _crc16
 except ImportError:
-    arc, x25 = arc_stdlib, x25_stdlib
+    arc, modbus, x25 = arc_stdlib, modbus_stdlib, x25_stdlib
 else:
-    arc, x25 = _crc16.arc, _crc16.ibm_sdlc
+    arc, modbus, x25 = _crc16.arc, _crc16.modbus, _crc16.ibm_sdlc

@@ -1,4 +1,4 @@
-"""Both checks agree with the published check values and with fastcrc, with and without it."""
+"""The checks agree with the published check values and with fastcrc, with and without it."""
 
 import importlib.util
 import random
@@ -17,6 +17,11 @@ def test_arc_gives_its_check_value(arc) -> None:
     assert arc(CHECK) == 0xBB3D
 
 
+@pytest.mark.parametrize("modbus", [crc.modbus, crc.modbus_stdlib])
+def test_modbus_gives_its_check_value(modbus) -> None:
+    assert modbus(CHECK) == 0x4B37
+
+
 @pytest.mark.parametrize("x25", [crc.x25, crc.x25_stdlib])
 def test_x25_gives_its_check_value(x25) -> None:
     assert x25(CHECK) == 0x906E
@@ -24,6 +29,7 @@ def test_x25_gives_its_check_value(x25) -> None:
 
 def test_fastcrc_is_chosen_where_it_is_installed() -> None:
     assert crc.arc is fastcrc.crc16.arc
+    assert crc.modbus is fastcrc.crc16.modbus
     assert crc.x25 is fastcrc.crc16.ibm_sdlc
 
 
@@ -32,12 +38,14 @@ def test_the_standard_library_agrees_with_fastcrc(length: int) -> None:
     data = random.Random(length).randbytes(length)
 
     assert crc.arc_stdlib(data) == fastcrc.crc16.arc(data)
+    assert crc.modbus_stdlib(data) == fastcrc.crc16.modbus(data)
     assert crc.x25_stdlib(data) == fastcrc.crc16.ibm_sdlc(data)
 
 
 @pytest.mark.parametrize("data", [b"", bytes(900), b"\xff" * 900, b"\x01" + bytes(900)])
 def test_the_standard_library_agrees_with_fastcrc_on_bare_bits(data: bytes) -> None:
     assert crc.arc_stdlib(data) == fastcrc.crc16.arc(data)
+    assert crc.modbus_stdlib(data) == fastcrc.crc16.modbus(data)
     assert crc.x25_stdlib(data) == fastcrc.crc16.ibm_sdlc(data)
 
 
@@ -48,4 +56,5 @@ def test_without_fastcrc_the_standard_library_does(monkeypatch: pytest.MonkeyPat
     spec.loader.exec_module(bare)
 
     assert bare.arc is bare.arc_stdlib
+    assert bare.modbus is bare.modbus_stdlib
     assert bare.x25 is bare.x25_stdlib
