@@ -10,7 +10,7 @@ CRC-16/X-25 is polynomial 0x1021 reflected, start and final XOR 0xFFFF (IEC 6205
 import binascii
 from collections.abc import Callable
 
-# Both checks take the bits of a byte lowest first; this table turns every byte round.
+# All checks take the bits of a byte lowest first; this table turns every byte round.
 _TURNED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 _TO_ONES = b"\x57\x15"  # whose CRC-16/ARC is 0xFFFF
 

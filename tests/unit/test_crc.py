@@ -40,6 +40,7 @@ def test_the_standard_library_agrees_with_fastcrc(length: int) -> None:
     assert crc.arc_stdlib(data) == fastcrc.crc16.arc(data)
     assert crc.modbus_stdlib(data) == fastcrc.crc16.modbus(data)
     assert crc.x25_stdlib(data) == fastcrc.crc16.ibm_sdlc(data)
+    assert crc.kermit_stdlib(data) == fastcrc.crc16.kermit(data)
 
 
 @pytest.mark.parametrize("data", [b"", bytes(900), b"\xff" * 900, b"\x01" + bytes(900)])
@@ -47,6 +48,7 @@ def test_the_standard_library_agrees_with_fastcrc_on_bare_bits(data: bytes) -> N
     assert crc.arc_stdlib(data) == fastcrc.crc16.arc(data)
     assert crc.modbus_stdlib(data) == fastcrc.crc16.modbus(data)
     assert crc.x25_stdlib(data) == fastcrc.crc16.ibm_sdlc(data)
+    assert crc.kermit_stdlib(data) == fastcrc.crc16.kermit(data)
 
 
 def test_without_fastcrc_the_standard_library_does(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,3 +60,4 @@ def test_without_fastcrc_the_standard_library_does(monkeypatch: pytest.MonkeyPat
     assert bare.arc is bare.arc_stdlib
     assert bare.modbus is bare.modbus_stdlib
     assert bare.x25 is bare.x25_stdlib
+    assert bare.kermit is bare.kermit_stdlib
