@@ -1,7 +1,9 @@
 """The home link: what each device says now, for Home Assistant and whoever listens in the house.
 
 `meterkast/<gateway>/dev/<device>/state` is flat JSON of exact decimals in base units, retained;
-`…/avail` is `online` or `offline`. Only what a device has said is ever published.
+`…/avail` is `online` or `offline`. Only what a device has said is ever published. The meters
+behind a smart meter are told by their channel, and once more by what they count: `gas` stays
+`gas` when a new meter hangs on another channel.
 """
 
 import asyncio
@@ -10,6 +12,7 @@ from contextlib import suppress
 import msgspec
 
 from drivers.reading import UNITS, Reading
+from gateway.channels import by_kind
 from gateway.contract.link import Broker, Link, LinkDown, Will
 from gateway.contract.record import decimal
 from gateway.devices import DeviceNow
@@ -20,9 +23,10 @@ INTERVAL_S = 1.0
 
 
 def state(readings: dict[str, Reading]) -> bytes:
-    """`{"1-0:1.8.1": 4426.5, …}` in Wh, W, V, g, l; text as text."""
+    """`{"1-0:1.8.1": 4426.5, …, "gas": 321009}` in Wh, W, V, g, l; text as text."""
     flat: dict[str, msgspec.Raw | str | int] = {}
-    for register, reading in readings.items():
+    kinds = {kind.replace(" ", "_"): reading for kind, reading in by_kind(readings).items()}
+    for register, reading in (readings | kinds).items():
         if isinstance(reading.value, str) or reading.unit not in UNITS:
             flat[register] = reading.value
         else:

@@ -8,6 +8,7 @@ from importlib.metadata import version
 
 from drivers import sdk
 from drivers.reading import Message
+from gateway.channels import behind
 from gateway.config import Config, DeviceSettings
 from gateway.contract import cards
 from gateway.contract.clock import Clock
@@ -224,4 +225,8 @@ def _readings(device: DeviceNow) -> dict[str, object]:
         register: {"value": reading.value, "unit": reading.unit, "at_ms": reading.at_ms}
         for register, reading in device.readings.items()
     }
-    return {"last_ms": device.last_ms, "readings": readings}
+    meters = [
+        {"kind": kind, "register": reading.register, "serial": reading.serial, "alive": alive}
+        for kind, alive, reading in behind(device.readings)
+    ]
+    return {"last_ms": device.last_ms, "readings": readings, "behind": meters}

@@ -11,6 +11,7 @@ from zlib import compress
 import msgspec
 
 from drivers.reading import Message, Reading
+from gateway.channels import is_channel
 from gateway.contract.keys import b64
 from gateway.contract.record import Element, element
 
@@ -18,6 +19,11 @@ QUARTER_MS = 900_000
 MINUTE_MS = 60_000
 # A meter's clock further than this from ours is not believed.
 METER_CLOCK_MS_MAX = 900_000
+# Gas is read by the hour or the five minutes, some water and heat once a day, of up to 25 hours.
+# What is older comes from a meter that is gone, silent or wrong.
+CHANNEL_MS_MAX = 25 * 3_600_000
+# The time is that of receipt: the device's own cannot be believed.
+CLOCK_DOUBT = "meter-clock"
 # Elements of one record, encoded: leaves room for identity and signature in 64 KiB.
 PACK_BYTES_MAX = 56 * 1024
 SAMPLES_MAX = 15
@@ -52,31 +58,56 @@ def timed(message: Message, moment: Moment) -> Timed | None:
     """The readings of a meter with their times, None for other devices or where nobody has a time.
 
     The meter's own time is taken when our clock is unset or within `METER_CLOCK_MS_MAX` of it,
-    else the time of receipt with the doubt "meter-clock". A stamp that differs from the
-    telegram's own (gas, read an hour ago) stays what it is.
+    else the time of receipt with the doubt "meter-clock". A meter on an M-Bus channel has a clock
+    of its own: its stamp stays where it is of the last day, and is doubted otherwise. What belongs
+    to another day by its register (`…*1`) or by its stamp keeps that stamp.
     """
     numeric = tuple(r for r in message.readings if not isinstance(r.value, str))
     if not any(":" in reading.register for reading in numeric):
         return None
-    stamps = Counter(r.at_ms for r in message.readings if r.at_ms is not None)
-    own = max(stamps, key=lambda at: (stamps[at], at), default=None)
-    if moment.utc_ms is None:
+    own, now, doubt = _own_ms(message.readings), moment.utc_ms, ""
+    if now is None:
+        # Without any clock an M-Bus meter's stamp of an hour ago is better than no record.
+        own = _newest_channel_ms(numeric) if own is None else own
         if own is None:
             return None
-        return Timed(own, tuple(_at(r, own, own, "") for r in numeric), by_meter=True)
-    if own is None:
-        now = moment.utc_ms
-        return Timed(now, tuple(_at(r, None, now, "") for r in numeric), by_meter=False)
-    if abs(own - moment.utc_ms) <= METER_CLOCK_MS_MAX:
-        return Timed(own, tuple(_at(r, own, own, "") for r in numeric), by_meter=True)
-    now = moment.utc_ms
-    return Timed(now, tuple(_at(r, own, now, "meter-clock") for r in numeric), by_meter=False)
+        at_ms, by_meter = own, True
+    elif own is None:
+        at_ms, by_meter = now, False
+    elif abs(own - now) <= METER_CLOCK_MS_MAX:
+        at_ms, by_meter = own, True
+    else:
+        at_ms, by_meter, doubt = now, False, CLOCK_DOUBT
+    return Timed(at_ms, tuple(_settled(r, own, at_ms, doubt) for r in numeric), by_meter)
 
 
-def _at(reading: Reading, own: int | None, at_ms: int, doubt: str) -> Reading:
-    if reading.at_ms not in {None, own}:
+def _own_ms(readings: Iterable[Reading]) -> int | None:
+    """The telegram's own stamp: the one that most of its registers carry."""
+    stamps = Counter(
+        r.at_ms
+        for r in readings
+        if r.at_ms is not None and "*" not in r.register and not is_channel(r.register)
+    )
+    return max(stamps, key=lambda at: (stamps[at], at), default=None)
+
+
+def _newest_channel_ms(readings: Iterable[Reading]) -> int | None:
+    return max(
+        (r.at_ms for r in readings if r.at_ms is not None and is_channel(r.register)), default=None
+    )
+
+
+def _settled(reading: Reading, own: int | None, at_ms: int, doubt: str) -> Reading:
+    """A reading of a telegram that counts as of `at_ms`, its own stamp being `own`."""
+    stamp = reading.at_ms
+    if is_channel(reading.register) and (stamp is None or stamp != own):
+        if stamp is not None and -CHANNEL_MS_MAX <= stamp - at_ms <= METER_CLOCK_MS_MAX:
+            return reading
+        doubt = CLOCK_DOUBT
+    elif stamp not in {None, own}:
         return reading
-    return reading._replace(at_ms=at_ms, doubt=reading.doubt or doubt)
+    # Doubts are words: a reading without a checksum may have a wrong clock as well.
+    return reading._replace(at_ms=at_ms, doubt=f"{reading.doubt} {doubt}".strip())
 
 
 def is_due(last_ms: int | None, boundary_ms: int) -> bool:

@@ -103,10 +103,11 @@ def kwh(mwh: int) -> str:
 
 
 def _meter(name: str, device: dict[str, Any]) -> dict[str, Any]:
+    meanings = MEANINGS | {one["register"]: _behind(one, device) for one in device["behind"]}
     rows = [
         {
             "register": register,
-            "meaning": MEANINGS.get(register, ""),
+            "meaning": meanings.get(register, ""),
             "value": amount(reading["value"], reading["unit"]),
         }
         for register, reading in device["readings"].items()
@@ -119,6 +120,16 @@ def _meter(name: str, device: dict[str, Any]) -> dict[str, Any]:
         "rows": known,
         "others": [row for row in rows if not row["meaning"]],
     }
+
+
+def _behind(one: dict[str, Any], device: dict[str, Any]) -> str:
+    """What a meter on an M-Bus channel counts, and since when it is silent while another is not."""
+    kind: str = one["kind"]
+    if one["alive"]:
+        return kind
+    at_ms = device["readings"][one["register"]]["at_ms"]
+    since = "" if at_ms is None else f" since {local_day(at_ms):%-d %B %Y}"
+    return f"{kind}, meter {one['serial']} not heard{since}"
 
 
 def amount(value: int | str, unit: str) -> str:

@@ -1,14 +1,25 @@
 """Which messages become boundary records and samples."""
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.reading import Message, Reading
 from gateway.contract.record import Element
-from gateway.quarter import PACK_BYTES_MAX, QUARTER_MS, Moment, Quarters, Timed, packs, timed
+from gateway.quarter import (
+    CHANNEL_MS_MAX,
+    PACK_BYTES_MAX,
+    QUARTER_MS,
+    Moment,
+    Quarters,
+    Timed,
+    packs,
+    timed,
+)
 
 NOON = 1_780_308_000_000  # 2026-06-01T10:00:00Z, a boundary
+DAY_MS = 86_400_000
 
 
 def meter(*readings: Reading) -> Message:
@@ -47,6 +58,55 @@ def test_gas_keeps_its_own_older_stamp() -> None:
     assert got is not None
     assert got.readings[2].at_ms == NOON - 3_600_000
     assert got.at_ms == NOON
+
+
+@pytest.mark.parametrize("off_ms", [-90 * DAY_MS, -CHANNEL_MS_MAX - 1, 900_001, 90 * DAY_MS])
+def test_an_m_bus_stamp_of_another_day_gives_the_time_of_receipt_and_a_doubt(off_ms: int) -> None:
+    got = timed(meter(IMPORT, IMPORT, GAS._replace(at_ms=NOON + off_ms)), moment(NOON + 5_000))
+    assert got is not None
+    assert got.readings[2] == GAS._replace(at_ms=NOON, doubt="meter-clock")
+
+
+@pytest.mark.parametrize("off_ms", [-CHANNEL_MS_MAX, -3_600_000, -300_000, 0, 900_000])
+def test_an_m_bus_stamp_of_the_last_day_stays(off_ms: int) -> None:
+    stamped = GAS._replace(at_ms=NOON + off_ms)
+    got = timed(meter(IMPORT, IMPORT, stamped), moment(NOON + 5_000))
+    assert got is not None
+    assert got.readings[2] == stamped
+
+
+def test_an_m_bus_meter_without_a_stamp_is_doubted() -> None:
+    got = timed(meter(IMPORT, GAS._replace(at_ms=None)), moment(NOON))
+    assert got is not None
+    assert got.readings[1] == GAS._replace(at_ms=NOON, doubt="meter-clock")
+
+
+def test_gas_is_not_the_clock_of_a_meter_that_has_none() -> None:
+    # DSMR 2: only gas is stamped, at the hour; electricity counts as of its receipt.
+    bare = IMPORT._replace(at_ms=None, doubt="unchecked")
+    hourly = GAS._replace(at_ms=NOON, doubt="unchecked")
+    got = timed(meter(bare, hourly), moment(NOON + 600_000))
+    late = bare._replace(at_ms=NOON + 600_000)
+    assert got == Timed(NOON + 600_000, (late, hourly), by_meter=False)
+
+
+def test_without_any_clock_the_stamp_of_gas_is_better_than_no_record() -> None:
+    got = timed(meter(IMPORT._replace(at_ms=None), GAS), moment(None))
+    assert got == Timed(GAS.at_ms or 0, (IMPORT._replace(at_ms=GAS.at_ms), GAS), by_meter=True)
+
+
+def test_two_doubts_are_both_told() -> None:
+    gas = GAS._replace(at_ms=NOON - 90 * DAY_MS, doubt="unchecked")
+    got = timed(meter(IMPORT, gas), moment(NOON))
+    assert got is not None
+    assert got.readings[1].doubt == "unchecked meter-clock"
+
+
+def test_the_count_of_a_due_date_keeps_its_date_and_is_no_clock() -> None:
+    due = Reading("6-0:1.0.0*1", 900_000, "mJ", NOON - 150 * DAY_MS)
+    now = Reading("6-0:1.0.0", 950_000, "mJ", None)
+    got = timed(meter(due, now), moment(NOON))
+    assert got == Timed(NOON, (due, now._replace(at_ms=NOON)), by_meter=False)
 
 
 def test_scales_and_card_readers_make_no_boundary() -> None:
