@@ -1,10 +1,11 @@
-"""CRC-16/ARC, /MODBUS and /X-25, in the standard library alone and through fastcrc if it is there.
+"""CRC-16 of four kinds, in the standard library alone and through fastcrc where it is there.
 
 Spec: CRC-16/ARC is polynomial 0x8005 reflected, start 0, no final XOR (DSMR P1 companion 5.0.2,
 §6.2); CRC-16/MODBUS is the same with start 0xFFFF (Modbus over serial line 1.02, §6.2.2);
-CRC-16/X-25 is polynomial 0x1021 reflected, start and final XOR 0xFFFF (IEC 62056-46).
+CRC-16/X-25 is polynomial 0x1021 reflected, start and final XOR 0xFFFF (IEC 62056-46);
+CRC-16/KERMIT is the same with start and final XOR 0 (ITU-T V.41, bits lowest first).
 
-`arc`, `modbus` and `x25` are chosen once, at import; those that end in `_stdlib` are always there.
+Each is chosen once, at import; those that end in `_stdlib` are always there.
 """
 
 import binascii
@@ -63,12 +64,23 @@ def x25_stdlib(data: bytes) -> int:
     return _turn16(binascii.crc_hqx(data.translate(_TURNED), 0xFFFF)) ^ 0xFFFF
 
 
+def kermit_stdlib(data: bytes) -> int:
+    """CRC-16/KERMIT of `data`, computed likewise.
+
+    >>> hex(kermit_stdlib(b"123456789"))
+    '0x2189'
+    """
+    return _turn16(binascii.crc_hqx(data.translate(_TURNED), 0))
+
+
 arc: Callable[[bytes], int]
 modbus: Callable[[bytes], int]
 x25: Callable[[bytes], int]
+kermit: Callable[[bytes], int]
 try:
     from fastcrc import crc16 as _crc16
 except ImportError:
-    arc, modbus, x25 = arc_stdlib, modbus_stdlib, x25_stdlib
+    arc, modbus, x25, kermit = arc_stdlib, modbus_stdlib, x25_stdlib, kermit_stdlib
 else:
-    arc, modbus, x25 = _crc16.arc, _crc16.modbus, _crc16.ibm_sdlc
+    arc, modbus = _crc16.arc, _crc16.modbus
+    x25, kermit = _crc16.ibm_sdlc, _crc16.kermit

@@ -27,10 +27,16 @@ def test_x25_gives_its_check_value(x25) -> None:
     assert x25(CHECK) == 0x906E
 
 
+@pytest.mark.parametrize("kermit", [crc.kermit, crc.kermit_stdlib])
+def test_kermit_gives_its_check_value(kermit) -> None:
+    assert kermit(CHECK) == 0x2189
+
+
 def test_fastcrc_is_chosen_where_it_is_installed() -> None:
     assert crc.arc is fastcrc.crc16.arc
     assert crc.modbus is fastcrc.crc16.modbus
     assert crc.x25 is fastcrc.crc16.ibm_sdlc
+    assert crc.kermit is fastcrc.crc16.kermit
 
 
 @pytest.mark.parametrize("length", [*range(70), 890, 891, 4095, 4096, 16 * 1024])
