@@ -5,8 +5,12 @@ from dataclasses import dataclass, field
 
 from drivers.reading import Message, Reading
 
-# A meter or a scale that is asked should speak within this, by the real clock.
+# Nobody is called silent sooner than this, by the real clock, nor before it has missed its turn:
+# a meter on a battery is asked once a day, and some meters speak once a minute.
 SILENT_S = 60.0
+TURNS_MISSED = 2
+# How much of the longest pause between two messages is remembered at the next one.
+REMEMBERED = 0.9
 
 # The register of a card reader. Its value is personal: it is not kept, shown or published.
 CARD = "card"
@@ -17,6 +21,7 @@ class DeviceNow:
     """One device. `heard_s` is real monotonic time; `last_ms` is UTC of the domain.
 
     `talks` says that silence means trouble: a meter talks by itself, a card reader need not.
+    `interval_s` is how often it is asked, `pause_s` the longest pause that it lately made.
     """
 
     driver: str
@@ -26,13 +31,16 @@ class DeviceNow:
     faults: int = 0
     last_ms: int | None = None
     heard_s: float = 0.0
+    interval_s: float = 0.0
+    pause_s: float = 0.0
     readings: dict[str, Reading] = field(default_factory=dict)
 
     def state(self, now_s: float) -> str:
         """ok, silent or lost."""
         if not self.open:
             return "lost"
-        return "silent" if self.talks and now_s - self.heard_s > SILENT_S else "ok"
+        patience_s = max(SILENT_S, TURNS_MISSED * max(self.interval_s, self.pause_s))
+        return "silent" if self.talks and now_s - self.heard_s > patience_s else "ok"
 
     def opened(self, now_s: float) -> None:
         self.open = True
@@ -42,19 +50,25 @@ class DeviceNow:
         self.faults += len(message.faults)
         if message.readings:
             self.messages += 1
+            self.pause_s = max(now_s - self.heard_s, self.pause_s * REMEMBERED)
             self.heard_s = now_s
             self.last_ms = utc_ms
             self.readings = {r.register: r for r in message.readings if r.register != CARD}
 
 
 def total(readings: Mapping[str, Reading], code: str) -> int | None:
-    """The energy counter `1-0:CODE.x` in mWh: the total register, else the sum of its tariffs."""
+    """The energy counter `1-0:CODE.x` in mWh: the total register, else the sum of its tariffs.
+
+    None where there is none, or where it counts pulses: only the ledger knows what one is worth.
+    """
     register = readings.get(f"1-0:{code}.0")
     if register is not None and isinstance(register.value, int):
-        return register.value
+        return register.value if register.unit == "mWh" else None
     tariffs = [
         reading.value
         for name, reading in readings.items()
-        if name.startswith(f"1-0:{code}.") and isinstance(reading.value, int)
+        if name.startswith(f"1-0:{code}.")
+        and isinstance(reading.value, int)
+        and reading.unit == "mWh"
     ]
     return sum(tariffs) if tariffs else None

@@ -63,6 +63,7 @@ def build(config: Config, journal: Journal, *, clock: Clock, key: SigningKey) ->
         name: DeviceNow(
             driver=driver.name,
             talks=driver.polled or any(":" in register.code for register in driver.registers),
+            interval_s=_interval_s(driver, config.device[name]),
         )
         for name, driver in drivers.items()
     }
@@ -90,6 +91,12 @@ def build(config: Config, journal: Journal, *, clock: Clock, key: SigningKey) ->
         broker = Broker.parse(config.home_broker, where="home_broker")
         house.home = HomeLink(devices, gateway=config.gateway, broker=broker)
     return house
+
+
+def _interval_s(driver: sdk.Device, device: DeviceSettings) -> float:
+    """How often the device is asked, 0 where its driver has no setting for it."""
+    usual = {setting.name: setting.default for setting in driver.settings}
+    return float((usual | device.own()).get("interval") or 0)
 
 
 def _settings(

@@ -30,7 +30,8 @@ PRIVATE = "private"  # samples that stay in the house
 # the other meters of its boundary; a deposit does not wait at all.
 SAMPLES_WAIT_MS = 60_000
 EVIDENCE_WAIT_MS = 2_000
-PULSES_WAIT_MS = 10_000  # what a power cut may take of a contact's count
+# A power cut may take 10 s of a contact's count; a tick and the card's own time come on top.
+PULSES_WAIT_MS = 9_000
 # A hub restored from a backup of last week can ask again.
 KEPT_MS = 14 * 24 * 3_600_000
 PRUNE_EVERY_MS = 3_600_000
