@@ -91,19 +91,31 @@ class DeviceLine:
             except LineLost as lost:
                 for member in self._members:
                     member.listener.lost()
-                if not self._is_lost:
-                    log.warning("line_lost", line=self.name, port=self._port, reason=str(lost))
-                self._is_lost = True
+                self._log_lost(lost)
             backoff_s = BACKOFF_S_MIN if self._heard else min(backoff_s * 2, BACKOFF_S_MAX)
             await asyncio.sleep(backoff_s)
+
+    def _log_lost(self, lost: LineLost) -> None:
+        """Once; a port that opens and says nothing is not back yet."""
+        if not self._is_lost:
+            facts = {"try_": lost.try_} if lost.try_ else {}
+            log.warning("line_lost", line=self.name, port=self._port, reason=str(lost), **facts)
+        self._is_lost = True
+
+    def _hear(self) -> None:
+        """Bytes have come."""
+        self._heard = True
+        if self._is_lost:
+            log.info("line_back", line=self.name)
+            self._is_lost = False
 
     async def _serve(self) -> None:
         """One life of the line. Raises LineLost."""
         self._set = self._lines[self._trial]
         port = await open_port(self._port, self._set)
         try:
-            log.info("line_back" if self._is_lost else "line_open", line=self.name)
-            self._is_lost = False
+            if not self._is_lost:
+                log.info("line_open", line=self.name)
             self._strange_s = None
             for member in self._members:
                 member.listener.opened()
@@ -132,7 +144,8 @@ class DeviceLine:
                     self._set_line(port, seat.line)
                 steps = seat.session.timeout()
             else:
-                self._heard = self._heard or bool(chunk)
+                if chunk:
+                    self._hear()
                 steps = seat.session.feed(chunk)
             for step in steps:
                 has_line = self._take(port, seat, step, has_line=has_line)

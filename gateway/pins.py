@@ -6,6 +6,7 @@ and an edge that was missed leaves no gap to be seen.
 """
 
 import contextlib
+import errno
 import os
 import struct
 import time
@@ -23,8 +24,13 @@ PIN_MAX = 27  # BCM numbers on the 40-pin header
 EVENT = struct.Struct("=QIIII24x")
 RISING, FALLING = 1, 2
 EVENTS_READ_MAX = 64
-# Contact bounce of a relay output ends within 1 ms; the shortest pulse of IEC 62053-31 is 30 ms.
-DEBOUNCE = timedelta(milliseconds=2)
+EVENTS_HELD = 1024  # the most that the kernel agrees to; it throws away the oldest beyond
+# IEC 62053-31, 4.1.3.4: bounce ends within 5 ms. The shortest pulse lasts 30 ms.
+DEBOUNCE = timedelta(milliseconds=5)
+
+DEV = Path("/dev")
+PACKAGE = "pip install 'meterkast[pi]'"
+GROUP = "sudo usermod --append --groups gpio, with the user's name; then log in again"
 
 
 def pin_number(port: str) -> int:
@@ -71,35 +77,48 @@ def open_pin(port: str) -> PinPort:
 
 
 def _through_gpiod(gpiod: Any, number: int) -> PinPort:
-    line = gpiod.line
     wanted = gpiod.LineSettings(
-        edge_detection=line.Edge.BOTH,
-        bias=line.Bias.PULL_UP,
+        direction=gpiod.line.Direction.INPUT,
+        edge_detection=gpiod.line.Edge.BOTH,
+        bias=gpiod.line.Bias.PULL_UP,
         debounce_period=DEBOUNCE,
-        event_clock=line.Clock.MONOTONIC,
+        event_clock=gpiod.line.Clock.MONOTONIC,
     )
+    chip = _header_chip(gpiod)
     try:
         request = gpiod.request_lines(
-            str(_header_chip(gpiod)), consumer="meterkast", config={number: wanted}
+            str(chip),
+            consumer="meterkast",
+            config={number: wanted},
+            event_buffer_size=EVENTS_HELD,
         )
     except PermissionError as error:
-        raise LineLost("this user may not open it; add it to the group gpio") from error
+        raise LineLost(f"this user may not open {chip}", GROUP) from error
     except OSError as error:
+        if error.errno == errno.EBUSY:
+            raise LineLost("another program holds this pin", f"gpioinfo --chip {chip}") from error
         raise LineLost(error.strerror or str(error)) from error
+    except (ValueError, NotImplementedError) as error:  # so gpiod says EINVAL and EOPNOTSUPP
+        raise LineLost(f"{chip} cannot watch this pin: {error}", "another pin") from error
     os.set_blocking(request.fd, False)
     return PinPort(request.fd, request.release)
 
 
 def _header_chip(gpiod: Any) -> Path:
     """The chip behind the 40-pin header: its number differs between models, its label does not."""
-    for path in sorted(Path("/dev").glob("gpiochip*")):
+    forbidden = None
+    for path in sorted(DEV.glob("gpiochip*")):
         try:
             with gpiod.Chip(str(path)) as chip:
                 if chip.get_info().label.startswith("pinctrl-"):
                     return path
+        except PermissionError:
+            forbidden = path
         except OSError:
             continue
-    raise LineLost("this machine has no pins that the user may open")
+    if forbidden:
+        raise LineLost(f"this user may not open {forbidden}", GROUP)
+    raise LineLost("this machine has no header with pins", "a Raspberry Pi, or another port")
 
 
 def _through_gpiozero(number: int) -> PinPort:
@@ -107,28 +126,28 @@ def _through_gpiozero(number: int) -> PinPort:
         from gpiozero import DigitalInputDevice  # noqa: PLC0415 - an extra that only a Pi has
         from gpiozero.exc import GPIOZeroError  # noqa: PLC0415
     except ImportError as error:
-        raise LineLost("pins need a package: pip install 'meterkast[pi]'") from error
+        raise LineLost("pins need a package that is not installed", PACKAGE) from error
+    try:
+        pin = DigitalInputDevice(number, pull_up=True)
+    except GPIOZeroError as error:
+        raise LineLost(str(error), f"{PACKAGE}; {GROUP}") from error
     reader, writer = os.pipe()
     os.set_blocking(reader, False)
     os.set_blocking(writer, False)
     edges = 0
 
     def tell(kind: int) -> None:
+        """Called from a thread of gpiozero. Where nobody reads, the gap in the numbers tells."""
         nonlocal edges
         edges += 1
-        with contextlib.suppress(BlockingIOError):  # nobody reads: the gap in the numbers tells
+        with contextlib.suppress(BlockingIOError):
             os.write(writer, EVENT.pack(time.monotonic_ns(), kind, number, edges, edges))
 
-    try:
-        pin = DigitalInputDevice(number, pull_up=True)
-    except GPIOZeroError as error:
-        os.close(reader)
-        os.close(writer)
-        raise LineLost(str(error)) from error
     pin.when_activated = lambda: tell(FALLING)
     pin.when_deactivated = lambda: tell(RISING)
 
     def close() -> None:
+        pin.when_activated = pin.when_deactivated = None
         pin.close()
         os.close(reader)
         os.close(writer)

@@ -23,6 +23,12 @@ CHUNK_BYTES = 4096
 TCP = "tcp://"
 # Somebody who answers at all does so within this; a line that stays away is tried again.
 CONNECT_S_MAX = 5.0
+# A peer that lost its power says nothing: the kernel asks, and gives up after a minute.
+KEEPALIVE = {socket.TCP_KEEPIDLE: 30, socket.TCP_KEEPINTVL: 10, socket.TCP_KEEPCNT: 3}
+UNSENT_MS_MAX = 30_000
+GONE = {errno.EIO, errno.ENXIO, errno.ENODEV, errno.EBADF}
+HELD = "stop it there; the home link feeds Home Assistant as well"
+GROUP = "sudo usermod --append --groups dialout, with the user's name; then log in again"
 # Linux: Documentation/admin-guide/devices.txt, Unix98 pseudo-terminals.
 PTY_MAJORS = range(136, 144)
 
@@ -80,12 +86,12 @@ class SerialPort:
                 timeout=0,
                 exclusive=True,
             )
-        except termios.error as error:
-            raise LineLost(f"it cannot do {line.baud} baud {line.frame}") from error
+        except (termios.error, ValueError) as error:
+            raise _unfit(line, error) from error
         except OSError as error:
             if error.errno in {errno.EAGAIN, errno.EBUSY} or "exclusively lock" in str(error):
-                raise LineLost(f"held by {_holder(path)}; stop it there") from error
-            raise LineLost(_reason(error)) from error
+                raise LineLost(f"held by {_holder(path)}", HELD) from error
+            raise _lost(error) from error
 
     def fileno(self) -> int:
         return int(self._serial.fileno())
@@ -96,7 +102,7 @@ class SerialPort:
         except BlockingIOError:
             return b""
         except OSError as error:
-            raise LineLost(_reason(error)) from error
+            raise _lost(error) from error
         if not chunk:
             raise LineLost("the other end hung up")
         return chunk
@@ -106,7 +112,7 @@ class SerialPort:
         try:
             written = os.write(self._serial.fileno(), data)
         except OSError as error:
-            raise LineLost(_reason(error)) from error
+            raise _lost(error) from error
         if written != len(data):
             raise LineLost("the line takes no more bytes")
 
@@ -116,8 +122,10 @@ class SerialPort:
             self._serial.baudrate = line.baud
             bits, parity, stops = self._frame(line)
             self._serial.bytesize, self._serial.parity, self._serial.stopbits = bits, parity, stops
-        except termios.error as error:
-            raise LineLost(f"it cannot do {line.baud} baud {line.frame}") from error
+        except (termios.error, ValueError) as error:
+            raise _unfit(line, error) from error
+        except OSError as error:
+            raise _lost(error) from error
 
     def close(self) -> None:
         self._serial.close()
@@ -175,8 +183,10 @@ async def _open_tcp(name: str) -> TcpPort:
             try:
                 connection.setblocking(False)  # noqa: FBT003 - its only way
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                # A peer that lost its power says nothing; the kernel finds out.
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+                for option, value in KEEPALIVE.items():
+                    connection.setsockopt(socket.IPPROTO_TCP, option, value)
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNSENT_MS_MAX)
                 await loop.sock_connect(connection, where)
             except BaseException:
                 connection.close()
@@ -188,16 +198,23 @@ async def _open_tcp(name: str) -> TcpPort:
     return TcpPort(connection)
 
 
-def _reason(error: OSError) -> str:
+def _unfit(line: Line, error: Exception) -> LineLost:
+    """Why the port cannot be set to this line: it is gone, or its chip is too simple."""
+    if isinstance(error, termios.error) and error.args[0] in GONE:
+        return LineLost("unplugged")
+    return LineLost(f"it cannot do {line.baud} baud {line.frame}", "another cable")
+
+
+def _lost(error: OSError) -> LineLost:
     match error.errno:
         case errno.ENOENT:
-            return "there is no such port"
+            return LineLost("there is no such port")
         case errno.EACCES | errno.EPERM:
-            return "this user may not open it; add it to the group dialout"
-        case errno.EIO | errno.ENXIO | errno.ENODEV:
-            return "unplugged"
+            return LineLost("this user may not open it", GROUP)
+        case number if number in GONE:
+            return LineLost("unplugged")
         case _:
-            return str(error)
+            return LineLost(error.strerror or str(error))
 
 
 def _holder(path: str) -> str:

@@ -44,4 +44,11 @@ class Unreachable(PeopleError):
 
 
 class LineLost(Exception):
-    """The line of a device is gone; caught at the edge of the task that reads it."""
+    """The line of a device is gone; caught at the edge of the task that reads it.
+
+    Says what happened, and what to try where there is something.
+    """
+
+    def __init__(self, what: str, try_: str = "") -> None:
+        super().__init__(what)
+        self.try_ = try_

@@ -4,15 +4,11 @@ import asyncio
 import contextlib
 import os
 import socket
-import struct
-import sys
 import tty
 from collections.abc import Iterator
 from pathlib import Path
 
-import gpiozero
 import pytest
-from gpiozero.pins.mock import MockFactory
 
 from drivers import sdk
 from drivers.reading import Fault, Message, Reading
@@ -347,17 +343,3 @@ def test_an_address_where_nobody_listens_says_so() -> None:
         port = f"tcp://127.0.0.1:{unused.getsockname()[1]}"
         with pytest.raises(LineLost, match="Connect"):
             asyncio.run(ports.open_port(port, Line(9600)))
-
-
-def test_a_pin_through_gpiozero_gives_the_kernels_events(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "gpiod", None)
-    monkeypatch.setattr(gpiozero.Device, "pin_factory", MockFactory())
-    port = asyncio.run(ports.open_port("gpio:17", Line(9600)))
-    pin = gpiozero.Device.pin_factory.pin(17)
-    pin.drive_low()
-    pin.drive_high()
-    events = list(struct.iter_unpack("<QIIII24x", port.read()))
-    assert [event[1:] for event in events] == [(2, 17, 1, 1), (1, 17, 2, 2)]
-    assert events[0][0] <= events[1][0]
-    assert port.read() == b""
-    port.close()
