@@ -1,0 +1,238 @@
+"""Frames of Modbus, RTU and TCP: finding them in a stream, taking them apart, and asking.
+
+Spec: MODBUS Application Protocol 1.1b3, §6.3 and §6.4 (functions 03 and 04), §7 (exceptions);
+MODBUS over Serial Line 1.02, §2.5.1 (RTU); MODBUS Messaging on TCP/IP 1.0b, §3.1.3 (header).
+
+RTU is `address function … crc`, the low byte of the check first; TCP is `transaction 00 00 length
+address function …` and has no check of its own. An answer says neither which registers it holds
+nor, to who has not heard the question, where it ends: so only what follows its question is one.
+"""
+
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+from drivers.wire import crc
+
+HOLDING, INPUT = 3, 4  # the functions that read
+REGISTERS_MAX = 125  # of one question
+FRAME_BYTES_MAX = 260
+# An answer begins within so many bytes of its question; a converter may put noise between.
+WITHIN_BYTES = 512
+
+# §7 of the application protocol, and what a person can make of it.
+EXCEPTIONS = {
+    1: "it has no such function",
+    2: "it has no such registers",
+    3: "it refuses so many registers",
+    4: "it has failed",
+    5: "it needs more time",
+    6: "it is busy",
+    8: "its memory is damaged",
+    10: "the gateway has no path to it",
+    11: "the gateway hears nothing of it",
+}
+# After these the same question may be answered a little later.
+PASSING = {5, 6, 11}
+
+NOTHING, QUESTION, ANSWER, REFUSAL, DAMAGED = range(5)
+_REFUSED = 0x80  # added to the function
+
+_new = tuple.__new__  # a NamedTuple's own constructor takes three times as long
+
+
+class Question(NamedTuple):
+    """So many registers from `start` on, counted from 0. `transaction` is of TCP, 0 in RTU."""
+
+    address: int
+    function: int
+    start: int
+    size: int
+    transaction: int = 0
+
+
+class Heads(NamedTuple):
+    """How the answer to a question begins, how its refusal does, and what they are long."""
+
+    answer: bytes
+    answer_bytes: int
+    refusal: bytes
+    refusal_bytes: int
+
+
+class Framing(NamedTuple):
+    """RTU or TCP. `shape` finds all that has the form of a question, as its only group.
+
+    `registers` is where an answer's registers begin, `tail_bytes` what follows them.
+    """
+
+    checks: bool
+    question_bytes: int
+    shape: re.Pattern[bytes]
+    write: Callable[[Question], bytes]
+    parse: Callable[[bytes], Question]
+    heads: Callable[[Question], Heads]
+    registers: int
+    tail_bytes: int
+
+
+class Found(NamedTuple):
+    """A frame: which of NOTHING to DAMAGED, where, how many bytes."""
+
+    kind: int
+    at: int
+    length: int = 0
+
+
+def find(
+    framing: Framing,
+    data: bytes | bytearray,
+    start: int,
+    asked: Question | None,
+    *,
+    until: int,
+    final: bool,
+) -> Found:
+    """The first frame at `start` or after: a question, or what begins as the answer to `asked`.
+
+    An answer is looked for before `until`. With NOTHING all before the place is noise, and what
+    stands there may become a frame; with `final` nothing more will come. DAMAGED is an answer
+    whose check is wrong, as far as no question stands within it.
+    """
+    question = _question(framing, data, start)
+    if asked is not None and start < until:
+        found = _answer(framing, data, start, asked, until=until, final=final, question=question)
+        if found is not None:
+            return found
+    end = len(data)
+    if question < end:
+        return Found(QUESTION, question, framing.question_bytes)
+    return Found(NOTHING, end if final else max(start, end - framing.question_bytes + 1))
+
+
+def _answer(
+    framing: Framing,
+    data: bytes | bytearray,
+    start: int,
+    asked: Question,
+    *,
+    until: int,
+    final: bool,
+    question: int,
+) -> Found | None:
+    """What begins as an answer before the next question, at `question`; None where nothing does.
+
+    Whatever has the fewest bytes is looked at first, and only once they are there: so it does not
+    matter in which pieces they came.
+    """
+    end = len(data)
+    heads = framing.heads(asked)
+    at = start
+    while True:
+        at, length = _head(data, heads, at, min(until, end))
+        if not length or at > question or (at == question and length >= framing.question_bytes):
+            return None
+        # Nearer to the end a question may have begun before it.
+        if at > start and at + framing.question_bytes > end + 1 and not final:
+            return None
+        is_whole = at + length <= end
+        if is_whole and _is_right(framing, data[at : at + length]):
+            return Found(REFUSAL if length == heads.refusal_bytes else ANSWER, at, length)
+        if not final and at + max(length, framing.question_bytes) > end:
+            return Found(NOTHING, at)
+        if at == question:
+            return None
+        if is_whole:
+            return Found(DAMAGED, at, _until_question(data, at, length))
+        at += 1
+
+
+def _question(framing: Framing, data: bytes | bytearray, start: int) -> int:
+    """Where the first question with a right check stands, or the end."""
+    for match in framing.shape.finditer(data, start):
+        if not framing.checks or not crc.modbus(bytes(match[1])):
+            return match.start()
+    return len(data)
+
+
+def _head(data: bytes | bytearray, heads: Heads, start: int, stop: int) -> tuple[int, int]:
+    """Where an answer or a refusal begins, and its length; 0 where none does before `stop`."""
+    answer = data.find(heads.answer, start, stop + len(heads.answer) - 1)
+    refusal = data.find(heads.refusal, start, stop + len(heads.refusal) - 1)
+    if refusal >= 0 and (answer < 0 or refusal < answer):
+        return refusal, heads.refusal_bytes
+    return (answer, heads.answer_bytes) if answer >= 0 else (stop, 0)
+
+
+def _is_right(framing: Framing, frame: bytes | bytearray) -> bool:
+    """The check over a frame that ends in its own is 0."""
+    return not framing.checks or not crc.modbus(bytes(frame))
+
+
+def _until_question(data: bytes | bytearray, at: int, length: int) -> int:
+    """How much of a damaged answer is surely no question, whole or begun at its end."""
+    begun = _RTU_BEGUN.search(data, at + 1, at + length)
+    return begun.start() - at if begun else length
+
+
+def _rtu_write(question: Question) -> bytes:
+    address, function, start, size, _ = question
+    told = bytes((address, function)) + start.to_bytes(2, "big") + size.to_bytes(2, "big")
+    return told + crc.modbus(told).to_bytes(2, "little")
+
+
+def _rtu_parse(frame: bytes) -> Question:
+    start, size = int.from_bytes(frame[2:4], "big"), int.from_bytes(frame[4:6], "big")
+    return _new(Question, (frame[0], frame[1], start, size, 0))
+
+
+def _rtu_heads(asked: Question) -> Heads:
+    address, function, _, size, _ = asked
+    answer = bytes((address, function, 2 * size))
+    return _new(Heads, (answer, 5 + 2 * size, bytes((address, function | _REFUSED)), 5))
+
+
+def _tcp_write(question: Question) -> bytes:
+    address, function, start, size, transaction = question
+    head = transaction.to_bytes(2, "big") + b"\0\0\0\x06" + bytes((address, function))
+    return head + start.to_bytes(2, "big") + size.to_bytes(2, "big")
+
+
+def _tcp_parse(frame: bytes) -> Question:
+    start, size = int.from_bytes(frame[8:10], "big"), int.from_bytes(frame[10:12], "big")
+    transaction = int.from_bytes(frame[:2], "big")
+    return _new(Question, (frame[6], frame[7], start, size, transaction))
+
+
+def _tcp_heads(asked: Question) -> Heads:
+    address, function, _, size, transaction = asked
+    head = transaction.to_bytes(2, "big") + b"\0\0\0"
+    answer = head + bytes((3 + 2 * size, address, function, 2 * size))
+    refusal = head + bytes((3, address, function | _REFUSED))
+    return _new(Heads, (answer, 9 + 2 * size, refusal, 9))
+
+
+# Lookahead, so that a question which begins within what only looks like one is found as well.
+RTU = Framing(
+    checks=True,
+    question_bytes=8,
+    shape=re.compile(rb"(?=([\x01-\xf7][\x03\x04]..\x00[\x01-\x7d]..))", re.DOTALL),
+    write=_rtu_write,
+    parse=_rtu_parse,
+    heads=_rtu_heads,
+    registers=3,
+    tail_bytes=2,
+)
+TCP = Framing(
+    checks=False,
+    question_bytes=12,
+    shape=re.compile(rb"(?=(..\x00\x00\x00\x06.[\x03\x04]..\x00[\x01-\x7d]))", re.DOTALL),
+    write=_tcp_write,
+    parse=_tcp_parse,
+    heads=_tcp_heads,
+    registers=9,
+    tail_bytes=0,
+)
+_RTU_BEGUN = re.compile(
+    rb"[\x01-\xf7](?:\Z|[\x03\x04](?:\Z|.(?:\Z|.(?:\Z|\x00(?:\Z|[\x01-\x7d])))))", re.DOTALL
+)

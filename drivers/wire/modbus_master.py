@@ -1,0 +1,264 @@
+"""The conversation with a Modbus device: asking it round by round, or hearing another master ask.
+
+Spec: MODBUS over Serial Line 1.02, §2.4 (one question at a time, time-outs). What is asked and what
+an answer means is a book's business; see drivers/wire/registermap.py.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
+
+from drivers.reading import Fault, Message, Reading
+from drivers.sdk import Rest, Send, Step, Wait
+from drivers.wire import modbus
+from drivers.wire.modbus import Framing, Question
+from drivers.wire.noise import Noise
+
+TRIES = 3  # of one question
+HEARD_BYTES_MAX = 1024  # that prolong the wait for one answer
+QUESTIONS_MAX = 64  # of one round: a device whose list never ends is left alone
+
+
+class Block(NamedTuple):
+    """Registers to ask for together. A device may lack an `optional` block."""
+
+    function: int
+    start: int
+    size: int
+    optional: bool = False
+
+    def __str__(self) -> str:
+        last = self.start + self.size - 1
+        return f"function {self.function}, registers {self.start} to {last}"
+
+
+class Told(NamedTuple):
+    """What an answer says."""
+
+    readings: tuple[Reading, ...]
+    faults: tuple[Fault, ...] = ()
+
+
+class Book(Protocol):
+    """What a kind of device has in which registers, and what was learnt of this one."""
+
+    def round(self) -> Iterator[Block]:
+        """The blocks of one round; each is asked for after the one before was taken or refused."""
+        ...
+
+    def take(self, question: Question, registers: bytes, fault: Fault) -> Told:
+        """What these registers say; `fault` is where they stand, for whatever is wrong there."""
+        ...
+
+    def refuse(self, block: Block) -> None:
+        """The device does not have this optional block."""
+        ...
+
+    def forget(self) -> None:
+        """The device was silent: another one may be there next time."""
+        ...
+
+
+class Timing(NamedTuple):
+    """Seconds: between two rounds, until a question is repeated, between answer and question."""
+
+    interval_s: float
+    timeout_s: float
+    pause_s: float
+
+
+class Session:
+    """Asks a device again and again; until it is asked to, it hears what another master asks.
+
+    A round is told as one Message with its last answer, all of it or nothing: so the counters of a
+    quarter-hour belong together. Its `raw` is the round's whole conversation, each question as it
+    was sent and its answer, from which the readings can be worked out again; it is placed where
+    the round's first answer stands. While another master asks, each answer is a Message, with the
+    question if nothing stood between.
+    """
+
+    def __init__(self, framing: Framing, book: Book, address: int | None, timing: Timing) -> None:
+        """`address` None takes what every device says, and is for listening only."""
+        self._framing = framing
+        self._book = book
+        self._address = address
+        self._timing = timing
+        self._wait = Wait(timing.timeout_s)
+        self._buffer = bytearray()
+        self._offset = 0
+        self._noise = Noise()
+        # The next answer belongs to the last question heard or sent, and begins before `_until`.
+        self._question: Question | None = None
+        self._question_frame = b""
+        self._question_end = 0
+        self._until = 0
+        # Our own part.
+        self._polls = False
+        self._blocks: Iterator[Block] | None = None  # of the round; None between two rounds
+        self._block: Block | None = None  # the one to ask for
+        self._sent: Question | None = None  # what is under way
+        self._tries = 0
+        self._asked = 0  # questions of this round
+        self._heard_bytes = 0  # bytes since the question
+        self._transaction = 0
+        self._is_over = False
+        self._round: list[tuple[int, bytes, Told]] = []
+
+    def feed(self, chunk: bytes) -> list[Step]:
+        self._buffer += chunk
+        steps: list[Step] = []
+        self._follow(steps, final=False)
+        self._heard_bytes += len(chunk)
+        if self._sent and chunk and self._heard_bytes <= HEARD_BYTES_MAX and not _waits(steps):
+            steps.append(self._wait)  # 80 registers take 0.8 s at 2400 baud
+        return steps
+
+    def timeout(self) -> list[Step]:
+        """A round begins or goes on, a question is repeated, or the device is given up."""
+        self._polls = True
+        steps: list[Step] = []
+        self._follow(steps, final=True)
+        if _waits(steps):  # the answer stood there after all
+            return steps
+        steps += self._noise.tell()
+        if self._sent is not None:
+            self._sent = None
+            if self._tries >= TRIES:
+                what = f"no answer to {TRIES} questions for {self._block}"
+                self._book.forget()
+                return steps + self._give_up(Fault("silent", self._offset, 0, what))
+        return steps + self._go_on()
+
+    def _go_on(self) -> list[Step]:
+        if self._is_over:
+            self._is_over = False
+            return [Rest(self._timing.interval_s)]
+        if self._blocks is None:
+            self._blocks = self._book.round()
+            self._round = []
+            self._asked = 0
+            self._next()
+        if self._block is None:
+            return [*self._finish(), Wait(self._timing.pause_s)]
+        return self._ask(self._block)
+
+    def _next(self) -> None:
+        assert self._blocks is not None
+        self._asked += 1
+        self._tries = 0
+        self._block = next(self._blocks, None) if self._asked <= QUESTIONS_MAX else None
+
+    def _ask(self, block: Block) -> list[Step]:
+        assert self._address is not None
+        self._tries += 1
+        self._heard_bytes = 0
+        if not self._framing.checks:
+            self._transaction = self._transaction % 0xFFFF + 1
+        function, start, size, _ = block
+        question = Question(self._address, function, start, size, self._transaction)
+        self._sent = question
+        frame = self._framing.write(question)
+        self._expect(question, frame, self._offset + len(self._buffer))
+        return [Send(frame), self._wait]
+
+    def _expect(self, question: Question, frame: bytes, end: int) -> None:
+        self._question, self._question_frame = question, frame
+        self._question_end = end
+        self._until = end + modbus.WITHIN_BYTES
+
+    def _follow(self, steps: list[Step], *, final: bool) -> None:
+        """What the buffer holds, frame by frame."""
+        data, at = self._buffer, 0
+        while True:
+            kind, place, length = modbus.find(
+                self._framing,
+                data,
+                at,
+                self._question,
+                until=self._until - self._offset,
+                final=final,
+            )
+            if place > at:
+                steps += self._noise.skip(self._offset + at, place - at)
+            at = place
+            if kind == modbus.NOTHING:
+                break
+            frame = bytes(data[at : at + length])
+            steps += self._noise.tell()
+            steps += self._take(kind, frame, self._offset + at)
+            at += length
+        del data[:at]
+        self._offset += at
+
+    def _take(self, kind: int, frame: bytes, offset: int) -> list[Step]:
+        if kind == modbus.QUESTION:  # our own, as some converters echo it, or another master's
+            self._expect(self._framing.parse(frame), frame, offset + len(frame))
+            return []
+        question = self._question
+        self._question = None
+        if kind == modbus.DAMAGED or question is None:
+            what = f"an answer of {len(frame)} bytes whose check is wrong"
+            return [Message(offset, frame, (), (Fault("checksum", offset, len(frame), what),))]
+        if self._polls:
+            return self._answered(kind, frame, offset) if question == self._sent else []
+        if self._address not in {None, question.address}:
+            return []
+        told = self._told(kind, question, frame, offset)
+        if offset == self._question_end:
+            frame = self._question_frame + frame
+            offset -= len(self._question_frame)
+        return [Message(offset, frame, *told)] if told.readings or told.faults else []
+
+    def _told(self, kind: int, question: Question, frame: bytes, offset: int) -> Told:
+        fault = Fault("refused", offset, len(frame))
+        if kind == modbus.REFUSAL:
+            block = Block(*question[1:4])
+            what = modbus.EXCEPTIONS.get(self._code(frame), "for a reason of its maker's")
+            detail = f"{what}: exception {self._code(frame):02X} to {block}"
+            return Told((), (fault._replace(detail=detail),))
+        first = self._framing.registers
+        registers = frame[first : first + 2 * question.size]
+        return self._book.take(question, registers, fault)
+
+    def _code(self, frame: bytes) -> int:
+        return frame[self._framing.registers - 1]
+
+    def _answered(self, kind: int, frame: bytes, offset: int) -> list[Step]:
+        """The device has answered our own question, and the next one is due after a pause."""
+        assert self._sent is not None
+        assert self._block is not None
+        question, block = self._sent, self._block
+        self._sent = None
+        told = self._told(kind, question, frame, offset)
+        if kind == modbus.REFUSAL and not block.optional:
+            if self._code(frame) in modbus.PASSING and self._tries < TRIES:
+                return [self._wait]
+            return self._give_up(*told.faults)
+        if kind == modbus.REFUSAL:
+            self._book.refuse(block)
+        self._round.append((offset, self._framing.write(question) + frame, told))
+        # A late answer to the first try may follow that to the second: hear it before asking on.
+        is_doubled = self._tries > 1 and self._framing.checks
+        pause = self._wait if is_doubled else Wait(self._timing.pause_s)
+        self._next()
+        return [pause] if self._block is not None else [*self._finish(), pause]
+
+    def _finish(self) -> list[Step]:
+        """All is answered: tell it, and leave the line to others after a pause."""
+        parts = self._round
+        self._blocks, self._block, self._is_over = None, None, True
+        readings = tuple(reading for _, _, told in parts for reading in told.readings)
+        faults = tuple(fault for _, _, told in parts for fault in told.faults)
+        offset = parts[0][0] if parts else self._offset
+        raw = b"".join(frames for _, frames, _ in parts)
+        return [Message(offset, raw, readings, faults)]
+
+    def _give_up(self, *faults: Fault) -> list[Step]:
+        """Nothing of this round is told but what went wrong."""
+        earlier = tuple(fault for _, _, told in self._round for fault in told.faults)
+        self._blocks, self._block, self._is_over = None, None, True
+        message = Message(self._offset, b"", (), earlier + faults)
+        return [message, Wait(self._timing.pause_s)]
+
+
+def _waits(steps: list[Step]) -> bool:
+    return any(isinstance(step, Wait | Rest) for step in steps)

@@ -1,0 +1,310 @@
+"""Maps of Modbus registers: what a meter has where, and readings from its answers.
+
+Spec: MODBUS Application Protocol 1.1b3, §4.2 (a register is two bytes, the high one first); IEEE
+754-2008, §3.4 (binary32, binary64). Modbus says nothing of numbers of several registers: most
+makers send the high word first.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import repeat
+from operator import mul
+from struct import Struct
+from typing import NamedTuple
+
+from drivers.reading import Fault, Reading
+from drivers.wire.modbus import INPUT, Question
+from drivers.wire.modbus_master import Block, Told
+
+SERIAL = "0-0:96.1.0"  # the register under which a serial number is told
+PLANS_MAX = 64  # ways to ask that are remembered; another master may ask in any way
+# Above this a decimal number of three places is no exact number in JSON: no meter counts so far.
+VALUE_MAX = 10**15
+
+# The meter's unit: ours, and the power of ten between them. "1" is a bare number, told as text.
+UNITS = {
+    "Wh": ("mWh", 3),
+    "kWh": ("mWh", 6),
+    "MWh": ("mWh", 9),
+    "varh": ("mvarh", 3),
+    "kvarh": ("mvarh", 6),
+    "VAh": ("mVAh", 3),
+    "kVAh": ("mVAh", 6),
+    "W": ("mW", 3),
+    "kW": ("mW", 6),
+    "var": ("mvar", 3),
+    "kvar": ("mvar", 6),
+    "VA": ("mVA", 3),
+    "kVA": ("mVA", 6),
+    "V": ("mV", 3),
+    "A": ("mA", 3),
+    "mA": ("mA", 0),
+    "Hz": ("mHz", 3),
+    "°C": ("m°C", 3),
+    "L": ("mL", 3),
+    "m3": ("mL", 6),
+    "J": ("mJ", 3),
+    "kJ": ("mJ", 6),
+    "MJ": ("mJ", 9),
+    "GJ": ("mJ", 12),
+    "pulse": ("pulse", 0),
+    "1": ("", 3),
+}
+
+# Types of numbers: registers, and the letter of struct.
+TYPES = {
+    "u16": (1, "H"),
+    "i16": (1, "h"),
+    "u32": (2, "I"),
+    "i32": (2, "i"),
+    "u64": (4, "Q"),
+    "i64": (4, "q"),
+    "f32": (2, "f"),
+    "f64": (4, "d"),
+}
+TEXT = "text"
+# A float of 24 bits times 10^8, of 27, is exact in the 53 bits that Python counts with.
+_EXACT_TENS = 8
+
+_reading = partial(tuple.__new__, Reading)
+
+
+class Value(NamedTuple):
+    """One value of a map: where it is, under which register it is told, and in the meter's unit.
+
+    `scale` is the power of ten that makes the unit of the number. `no_value` are numbers, as they
+    stand in the registers without a sign, that mean that there is none. `low_first`: the low word
+    comes first. `length` is that of a text, in registers.
+    """
+
+    address: int
+    register: str
+    unit: str = ""
+    type: str = "f32"
+    scale: int = 0
+    no_value: tuple[int, ...] = ()
+    low_first: bool = False
+    length: int = 0
+    function: int = INPUT
+
+    @property
+    def size(self) -> int:
+        """Registers."""
+        return self.length or TYPES[self.type][0]
+
+    @property
+    def tens(self) -> int:
+        """The power of ten that makes milli-units of the number."""
+        return UNITS[self.unit][1] + self.scale
+
+
+class Map(NamedTuple):
+    """The values of a kind of meter, and the blocks to ask for. `serial` is its serial number."""
+
+    values: tuple[Value, ...]
+    blocks: tuple[Block, ...]
+    serial: Value | None = None
+
+
+class _Plan(NamedTuple):
+    """How to read one answer. The `quick` values are read at a stroke, the others one by one."""
+
+    unpack: Callable[[bytes], tuple[int | float, ...]]
+    factors: tuple[int, ...]
+    registers: tuple[str, ...]
+    units: tuple[str, ...]
+    quick: tuple[Value, ...]
+    slow: tuple[Value, ...]
+    serial: Value | None
+
+
+def scaled(numerator: int, denominator: int, tens: int) -> int:
+    """A fraction times a power of ten, rounded to the nearest whole, a half to the even one.
+
+    >>> scaled(5, 2, 0), scaled(7, 2, 0), scaled(15, 1, -1)
+    (2, 4, 2)
+    """
+    if tens >= 0:
+        numerator *= 10**tens
+    else:
+        denominator *= 10**-tens
+    whole, rest = divmod(numerator, denominator)
+    twice = 2 * rest
+    return whole + (twice > denominator or (twice == denominator and whole & 1))
+
+
+def decimal(milli: int) -> str:
+    """Thousandths as text.
+
+    >>> decimal(-987)
+    '-0.987'
+    """
+    whole, rest = divmod(abs(milli), 1000)
+    return f"{'-' * (milli < 0)}{whole}.{rest:03}"
+
+
+def read(value: Value, raw: bytes, fault: Fault, serial: str, doubt: str) -> Reading | Fault:
+    """One value from its registers; `fault` is where it stands, for what is no value."""
+    if value.type == TEXT:
+        text = raw.strip(b"\0 \xff").decode("latin-1")
+        if text.isprintable():
+            return Reading(value.register, text, "", None, serial, None, doubt)
+        return fault._replace(kind="object", detail=f"{value.register}: text that none can print")
+    raw = _high_first(value, raw)
+    if int.from_bytes(raw, "big") in value.no_value:
+        return fault._replace(kind="placeholder", detail=f"{value.register}: {raw.hex()}")
+    (number,) = Struct(">" + TYPES[value.type][1]).unpack(raw)
+    if number - number:  # not zero where it is no number, or endless
+        return fault._replace(kind="object", detail=f"{value.register}: {raw.hex()}")
+    numerator, denominator = number.as_integer_ratio()
+    milli = scaled(numerator, denominator, value.tens)
+    if abs(milli) > VALUE_MAX:
+        return fault._replace(kind="object", detail=f"{value.register}: {raw.hex()} is beyond all")
+    unit = UNITS[value.unit][0]
+    told = milli if unit else decimal(milli)
+    return Reading(value.register, told, unit, None, serial, None, doubt)
+
+
+def _high_first(value: Value, raw: bytes) -> bytes:
+    """The words in the order of their weight."""
+    if not value.low_first:
+        return raw
+    return b"".join(raw[at : at + 2] for at in range(len(raw) - 2, -2, -2))
+
+
+class MapBook:
+    """What was learnt of a meter with this map: its serial number, once in the life of a line."""
+
+    def __init__(self, described: Map, doubt: str = "") -> None:
+        """`doubt` of every reading, where the protocol has no check."""
+        self._map = described
+        self._doubt = doubt
+        self._serial: str | None = None
+        self._plans: dict[tuple[int, int, int], _Plan] = {}
+
+    def round(self) -> Iterator[Block]:
+        serial = self._map.serial
+        if serial and self._serial is None:
+            yield Block(serial.function, serial.address, serial.size, optional=True)
+        yield from self._map.blocks
+
+    def refuse(self, block: Block) -> None:
+        """The serial number is all that may be lacking."""
+        del block
+        self._serial = ""
+
+    def forget(self) -> None:
+        self._serial = None
+
+    def take(self, question: Question, registers: bytes, fault: Fault) -> Told:
+        key = question[1:4]
+        plan = self._plans.get(key)
+        if plan is None:
+            if len(self._plans) >= PLANS_MAX:
+                self._plans.clear()
+            plan = self._plans[key] = _plan(self._map, *key)
+        told: list[Reading] = []
+        faults: list[Fault] = []
+        slow = plan.slow
+        if plan.serial:
+            told.append(self._learn(plan.serial, registers, question.start, fault))
+        if plan.quick:
+            values = _at_a_stroke(plan, registers)
+            if values:
+                rest = repeat(self._serial or ""), repeat(None), repeat(self._doubt)
+                told += map(_reading, zip(plan.registers, values, plan.units, repeat(None), *rest))
+            else:
+                slow = plan.quick + slow
+        for value in slow:
+            at = 2 * (value.address - question.start)
+            raw = registers[at : at + 2 * value.size]
+            one = read(value, raw, fault, self._serial or "", self._doubt)
+            (told if isinstance(one, Reading) else faults).append(one)  # type: ignore[arg-type]
+        return Told(tuple(told), tuple(faults))
+
+    def _learn(self, value: Value, registers: bytes, start: int, fault: Fault) -> Reading:
+        """The serial number. A meter that was never given one shows 0 or all ones."""
+        at = 2 * (value.address - start)
+        raw = registers[at : at + 2 * value.size]
+        if value.type == TEXT:
+            one = read(value, raw, fault, "", "")
+            self._serial = str(one.value) if isinstance(one, Reading) else ""
+        else:
+            number = int.from_bytes(_high_first(value, raw), "big")
+            self._serial = str(number) if number and raw.strip(b"\xff") else ""
+        return Reading(SERIAL, self._serial, "", None, self._serial, None, self._doubt)
+
+
+def _plan(described: Map, function: int, start: int, size: int) -> _Plan:
+    """The values that lie wholly within these registers."""
+    stop = start + size
+    here = [
+        value
+        for value in described.values
+        if value.function == function and start <= value.address <= stop - value.size
+    ]
+    quick: list[Value] = []
+    slow: list[Value] = []
+    form, at = ">", start
+    for value in sorted(here):
+        if value.address >= at and _is_quick(value):
+            form += f"{2 * (value.address - at)}x{TYPES[value.type][1]}"
+            at = value.address + value.size
+            quick.append(value)
+        else:
+            slow.append(value)
+    serial = described.serial
+    if serial and not (
+        serial.function == function and start <= serial.address <= stop - serial.size
+    ):
+        serial = None
+    return _Plan(
+        Struct(form).unpack_from,
+        tuple(10**value.tens for value in quick),
+        tuple(value.register for value in quick),
+        tuple(UNITS[value.unit][0] for value in quick),
+        tuple(quick),
+        tuple(slow),
+        serial,
+    )
+
+
+def _is_quick(value: Value) -> bool:
+    """Whether its milli-units are the number times a power of ten, exactly, and never lacking."""
+    if value.type in {TEXT, "f64"} or value.unit == "1" or value.low_first or value.no_value:
+        return False
+    return 0 <= value.tens <= (_EXACT_TENS if value.type == "f32" else value.tens)
+
+
+def _at_a_stroke(plan: _Plan, registers: bytes) -> list[int]:
+    """The quick values in milli-units, rounded to the nearest, a half to the even one.
+
+    Nothing is lost on the way: an integer stays one, and the product of a float of 24 bits and
+    10^8 fits the 53 bits of Python's. [] where one is no number or is beyond all that is counted.
+    """
+    try:
+        values = [*map(round, map(mul, plan.unpack(registers), plan.factors))]
+    except (ValueError, OverflowError):  # NaN, infinity
+        return []
+    return values if min(values) >= -VALUE_MAX and max(values) <= VALUE_MAX else []
+
+
+def blocks(values: Sequence[Value], registers_max: int, hole_max: int = 0) -> tuple[Block, ...]:
+    """The fewest blocks of at most `registers_max` that hold these values, in their order.
+
+    A hole of at most `hole_max` registers that no value has is read along.
+    """
+    found: list[Block] = []
+    for value in sorted(values, key=lambda one: (one.function, one.address)):
+        stop = value.address + value.size
+        last = found[-1] if found else Block(0, 0, 0)
+        end = last.start + last.size
+        if (
+            value.function == last.function
+            and value.address <= end + hole_max
+            and stop - last.start <= registers_max
+        ):
+            found[-1] = last._replace(size=max(stop, end) - last.start)
+        else:
+            found.append(Block(value.function, value.address, value.size))
+    return tuple(found)
