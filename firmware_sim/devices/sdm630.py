@@ -1,0 +1,24 @@
+"""An Eastron SDM630: three phases, both ways.
+
+Spec: Eastron SDM630-Modbus protocol V1.8, §1.2: input registers, at most 40 values a question.
+"""
+
+from firmware_sim import eastron
+
+PHASE_COUNTERS = {
+    0x015A: ("1-0:21.8.0", 6),
+    0x015C: ("1-0:41.8.0", 6),
+    0x015E: ("1-0:61.8.0", 6),
+    0x0160: ("1-0:22.8.0", 6),
+    0x0162: ("1-0:42.8.0", 6),
+    0x0164: ("1-0:62.8.0", 6),
+}
+TABLE = {
+    **eastron.THREE_PHASES,
+    **eastron.COUNTERS,
+    **eastron.REACTIVE,
+    **eastron.SUM,
+    **PHASE_COUNTERS,
+}
+
+SIMULATOR = eastron.simulator(eastron.usual(TABLE, 20_123_456, most=80), eastron.NEEDS)
