@@ -5,15 +5,17 @@ both sides and the differences in sentences.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from math import floor
 from typing import Any, NamedTuple
 
 from firmware_sim import street
-from firmware_sim.truth import Bag, Day
+from firmware_sim.household import STEP_MS, local_midnight_ms
+from firmware_sim.street import MINUTE_MS
+from firmware_sim.truth import Bag, Day, Place
 
 Steps = Mapping[tuple[str, str, int], Mapping[str, int]]
 ENERGY, WASTE = "sun", "waste"
@@ -90,6 +92,48 @@ def account(member: street.Member, statement: Mapping[str, Any], day: Day) -> Ac
     return Account(member.id, member.name, measured, credited, true, agrees)
 
 
+class MeterDay(NamedTuple):
+    """One meter's day in the books: `kind` is its driver, `used` is what each register gained."""
+
+    member: str
+    gateway: str
+    device: str
+    title: str
+    kind: str
+    readings: int
+    used: dict[str, int]
+
+
+def meters(day: Day, books: Books) -> list[MeterDay]:
+    """Every meter of the street, in its order; `used` from midnight to midnight."""
+    begin_ms, end_ms = midnights_ms(day)
+    found = []
+    for home in street.HOMES:
+        for device in home.devices:
+            place = (home.gateway, device.name)
+            said = [r for r in books.statements[home.member]["readings"] if _place(r) == place]
+            values = {(r["register"], utc_ms(r["at"])): r["value"] for r in said}
+            used = {
+                register: values[register, end_ms] - values[register, begin_ms]
+                for register in sorted({r["register"] for r in said})
+                if {(register, begin_ms), (register, end_ms)} <= values.keys()
+            }
+            found.append(
+                MeterDay(home.member, *place, device.title, device.driver, len(said), used)
+            )
+    return found
+
+
+def midnights_ms(day: Day) -> tuple[int, int]:
+    """UTC of the local midnights that begin and end the day."""
+    begin = date.fromisoformat(day.day)
+    return local_midnight_ms(begin), local_midnight_ms(begin + timedelta(days=1))
+
+
+def _place(reading: Mapping[str, Any]) -> Place:
+    return reading["gateway"], reading["device"]
+
+
 def differences(day: Day, books: Books, steps: Steps) -> Iterator[str]:
     """Every disagreement in a sentence; nothing where the books equal the truth."""
     if not books.verify.get("verified"):
@@ -106,6 +150,9 @@ def differences(day: Day, books: Books, steps: Steps) -> Iterator[str]:
     for member in street.MEMBERS:
         for reading in books.statements[member.id]["readings"]:
             yield from _reading(reading, steps)
+    for meter in meters(day, books):
+        if not meter.used:
+            yield f"{meter.gateway}/{meter.device} was not read at both midnights of {day.day}"
     yield from _bags(day, books)
 
 
@@ -115,12 +162,27 @@ def utc_ms(text: str) -> int:
 
 def _reading(reading: Mapping[str, Any], steps: Steps) -> Iterator[str]:
     register, at = reading["register"], reading["at"]
-    shown = steps.get((reading["gateway"], reading["device"], utc_ms(at)), {}).get(register)
-    if shown != reading["value"]:
+    place, at_ms = _place(reading), utc_ms(at)
+    shown = [steps[*place, t].get(register) for t in stamps(place, at_ms) if (*place, t) in steps]
+    if reading["value"] not in shown:
         yield (
-            f"{reading['gateway']}/{reading['device']} {register} at {at} is {reading['value']}"
-            f" in the books; the meter showed {shown}"
+            f"{'/'.join(place)} {register} at {at} is {reading['value']} in the books;"
+            f" the meter showed {', '.join(map(str, shown)) or 'nothing then'}"
         )
+
+
+def stamps(place: Place, at_ms: int) -> Iterable[int]:
+    """When a reading with this stamp may have been shown: within what its stamp leaves open.
+
+    A gateway that stamps what it hears may do so when the village's clock has gone on a step.
+    """
+    match street.DEVICES[place].clock:
+        case "second":
+            return (at_ms,)
+        case "minute":
+            return range(at_ms, at_ms + MINUTE_MS, STEP_MS)
+        case _:
+            return (at_ms, at_ms - STEP_MS)
 
 
 def _bags(day: Day, books: Books) -> Iterator[str]:

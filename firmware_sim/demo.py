@@ -10,17 +10,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
 import cyclopts
 import msgspec
 
-from firmware_sim import agreement, premises, street, truth
+from firmware_sim import agreement, premises, street, telling, truth
 from firmware_sim.agreement import Account, Books
-from firmware_sim.devices.p1 import ZONE
 from firmware_sim.premises import HUB_PORT, METERKAST, Premises, meterkast
 from firmware_sim.services import Program, Services
 from firmware_sim.village import get_json
@@ -30,8 +27,6 @@ from gateway.contract.errors import PeopleError, Problem, UsageError
 DRAIN_S_MAX = 120.0
 LOOK_S = 0.2
 TRIES_MAX = 4
-NAMES = {member.id: member.name.split()[0] for member in street.MEMBERS}
-FRACTIONS = {kind.id: kind.en for kind in street.FRACTIONS}
 
 
 def _flag(text: str) -> cyclopts.Parameter:
@@ -138,8 +133,9 @@ class Show:
     async def _set_up(self, services: Services) -> None:
         where = self._premises
         self.tell("A street is being set up; it takes some seconds.")
-        point = where.page(street.POINT, "/api/now")
-        words = ["-m", "firmware_sim.village", "--dir", str(self._folder), "--point", point]
+        pages = self._folder / "pages.json"
+        pages.write_text(json.dumps({n: where.page(n, "/api/now") for n in premises.gateways()}))
+        words = ["-m", "firmware_sim.village", "--dir", str(self._folder), "--pages", str(pages)]
         words += ["--seed", str(self._seed), *(["--once"] if self.once else [])]
         first = [Program("village", (sys.executable, *words), self._hear, comes_back=False)]
         if self._own_broker:
@@ -168,6 +164,7 @@ class Show:
         self.tell(f"The hub's page:             {where.page('bridge', '/')}")
         for name in premises.gateways():
             self.tell(f"The page of {name + ':':15} {where.page(name, '/')}")
+        self._tell_all(telling.who_has_what())
         self.tell(f"The street stands after {time.monotonic() - self._begin_s:.1f} s.")
 
     def _hold_or_go(self, down: set[str]) -> None:
@@ -186,7 +183,7 @@ class Show:
             self._over.set()
         elif event == "day_over":
             self._days.put_nowait(msgspec.convert(said, truth.Day))
-        elif sentence := _sentence(event, said):
+        elif sentence := telling.sentence(event, said):
             self.tell(sentence)
 
     async def _until(self, happening: Any) -> None:
@@ -206,7 +203,7 @@ class Show:
             day = self._days.get_nowait()
             if await self._drained():
                 books = await self._ask_books(day.day)
-                self._tell_accounts(day.day, self._accounts(day, books))
+                self._tell_all(telling.accounts(day.day, self._accounts(day, books)))
 
     async def _drained(self) -> bool:
         """Wait until every record has its receipt and everything is settled."""
@@ -272,9 +269,9 @@ class Show:
         steps = truth.read_steps(self._folder / "truth.jsonl")
         found = [] if drained else [f"not everything had arrived after {DRAIN_S_MAX:.0f} s"]
         found += agreement.differences(day, books, steps)
-        accounts = self._accounts(day, books)
-        self._tell_accounts(day.day, accounts)
-        readings = sum(len(one["readings"]) for one in books.statements.values())
+        accounts, meters = self._accounts(day, books), agreement.meters(day, books)
+        self._tell_all([*telling.accounts(day.day, accounts), *telling.meters(meters)])
+        readings = sum(meter.readings for meter in meters)
         assert self._services
         self.outcome = {
             "seed": self._seed,
@@ -283,6 +280,7 @@ class Show:
             "difference": found[0] if found else None,
             "members": [one._asdict() for one in accounts],
             "bags": msgspec.to_builtins(day.bags),
+            "meters": [one._asdict() for one in meters],
             "readings_checked": readings,
             "verify": books.verify,
             "restarts": {n: s.restarts for n, s in self._services.all.items() if s.restarts},
@@ -293,24 +291,14 @@ class Show:
             return 1
         self.tell(
             f"All agree to the last unit: {len(day.bags)} bags once each, {readings} readings as"
-            f" the meters showed them, {books.verify['records']} records verified."
+            f" the meters showed them, {books.verify['records']} records verified.\n"
+            f"{telling.HOW_CHECKED}"
         )
         return 0
 
-    def _tell_accounts(self, day: str, accounts: list[Account]) -> None:
-        self.tell(f"\n{day:12}{'measured':>21}  {'credited':>33}  {'true':>33}")
-        for one in accounts:
-            kwh = Decimal(one.measured["exported_mWh"]) / 1_000_000
-            kg = Decimal(sum(one.measured["waste_mg"].values())) / 1_000_000
-            credited, true = (
-                " + ".join(f"{amount} {asset}" for asset, amount in side.items())
-                for side in (one.credited, one.truth)
-            )
-            measured = f"{kwh:.3f} kWh {kg:.3f} kg"
-            verdict = "agrees" if one.agrees else "DIFFERS"
-            name = NAMES[one.member]
-            self.tell(f"{name:12}{measured:>21}  {credited:>33}  {true:>33}  {verdict}")
-        self.tell("")
+    def _tell_all(self, sentences: list[str]) -> None:
+        for one in sentences:
+            self.tell(one)
 
     async def stop(self) -> None:
         if self._services:
@@ -320,21 +308,3 @@ class Show:
 async def _until_some(queue: "asyncio.Queue[truth.Day]") -> None:
     while queue.empty():
         await asyncio.sleep(LOOK_S)
-
-
-def _sentence(event: str, said: dict[str, Any]) -> str:
-    """What people want to read of an event, "" where it is nothing."""
-    at = datetime.fromtimestamp(said["at_ms"] / 1000, UTC) if "at_ms" in said else None
-    clock = f"{at.astimezone(ZONE):%H:%M}  " if at else "       "
-    who = NAMES.get(said.get("member", ""), "Somebody with an unknown card")
-    what = FRACTIONS.get(said.get("fraction", ""), "")
-    said = {"day": "", "watts": 0, "net_mg": 0, "why": "", **said}
-    sentences = {
-        "day_begins": f"\n{clock}{said['day']} begins",
-        "gives": f"{clock}{who}'s roof begins to give back: {said['watts']} W",
-        "sun_down": f"{clock}The sun has gone for {who}'s roof",
-        "visit": f"{clock}{who} brings a bag of {what}",
-        "accepted": f"{clock}Kept: {Decimal(said['net_mg']) / 1_000_000:.3f} kg of {what}",
-        "bag_again": f"{clock}{who} begins again; the screen said: {said['why']}",
-    }
-    return sentences.get(event, "")

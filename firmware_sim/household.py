@@ -24,7 +24,12 @@ _NOON_MIN = 700
 
 
 class House(NamedTuple):
-    """What a household has: watts of panels, phases, the watts that never go off, and gas."""
+    """What a household has: watts of panels, phases, the watts that never go off, gas, and a heat
+    pump of so many watts.
+
+    The meter of a house without `feeds` does not count backwards: what the roof makes too much is
+    nobody's.
+    """
 
     name: str
     meter: Meter
@@ -32,14 +37,16 @@ class House(NamedTuple):
     phases: int = 1
     base_w: int = 150
     gas_serial: str = ""
+    heat_pump_w: int = 0
+    feeds: bool = True
 
 
 class Use(NamedTuple):
-    """Something that is switched on for a while, in local seconds of the day."""
+    """Something that is on for a while, in local seconds of the day, and its watts."""
 
     start_s: int
     end_s: int
-    watts: int
+    amount: int
 
 
 class Habits(NamedTuple):
@@ -49,6 +56,32 @@ class Habits(NamedTuple):
     base_w: tuple[int, ...]
     clear_permille: tuple[int, ...]
     gas_litres: tuple[int, ...]
+
+
+class Flows(NamedTuple):
+    """When the heat pump runs, and when water flows: its uses are in millilitres per second."""
+
+    heat_pump: tuple[Use, ...]
+    taps: tuple[Use, ...]
+
+
+@lru_cache(maxsize=64)
+def _flows(house: House, seed: int, day: str) -> Flows:
+    draw = Random(f"{seed}/{house.name}/{day}/flows")  # noqa: S311 - a play, no secret
+
+    def use(minute: int, seconds: int, amount: int) -> Use:
+        start_s = (minute + draw.randrange(25)) * 60 + draw.randrange(6) * 10
+        return Use(start_s, start_s + seconds, amount * draw.randint(80, 100) // 100)
+
+    # Hot water in the morning and after noon; from October to April the house itself as well.
+    is_cold = int(day[5:7]) in {1, 2, 3, 4, 10, 11, 12}
+    runs = range(15, 1440, 120) if is_cold else (330, 780, 1050)
+    showers = [use(minute, draw.randint(240, 540), 150) for minute in (400, 430, 1290)]
+    others = [use(minute, draw.randint(10, 60), 110) for minute in range(420, 1400, 70)]
+    return Flows(
+        heat_pump=tuple(use(minute, 2_700, house.heat_pump_w) for minute in runs),
+        taps=(*showers, *others),
+    )
 
 
 @lru_cache(maxsize=64)
@@ -105,11 +138,26 @@ def tariff(local: datetime) -> int:
 
 @dataclass(slots=True)
 class Counters:
-    """What the meter has really counted, in milliwatt-seconds by tariff, and litres of gas."""
+    """What has really been counted, in milliwatt-seconds (at the front door by tariff), litres of
+    gas, millilitres of water, and milliseconds that the heat pump ran.
+    """
 
     import_mws: dict[int, int] = field(default_factory=lambda: {LOW: 0, NORMAL: 0})
     export_mws: dict[int, int] = field(default_factory=lambda: {LOW: 0, NORMAL: 0})
     gas_litres: int = 0
+    made_mws: int = 0
+    heat_pump_mws: int = 0
+    heat_pump_ms: int = 0
+    water_ml: int = 0
+
+
+class Power(NamedTuple):
+    """What flows during a step: watts, and millilitres of water per second."""
+
+    load_w: int
+    solar_w: int
+    heat_pump_w: int
+    water_ml_s: int
 
 
 class Household:
@@ -127,34 +175,48 @@ class Household:
                 counted[name] = draw.randrange(4_000_000) * _MWS_PER_WH + draw.randrange(
                     _MWS_PER_WH
                 )
+        self._begin_small_meters(Random(f"{seed}/{house.name}/meters"))  # noqa: S311
         self._seed = seed
         self._gas = Gas(house.gas_serial, start_ms // 300_000 * 300_000, self.counters.gas_litres)
-        self._load_w, self._solar_w = self.powers()
+        self.now = self.powers()
 
-    def powers(self) -> tuple[int, int]:
-        """Watts of load and of solar during the step that begins now."""
+    def _begin_small_meters(self, draw: Random) -> None:
+        counted = self.counters
+        counted.made_mws = draw.randrange(3_000_000_000) * 3_600
+        counted.heat_pump_mws = draw.randrange(3_000_000_000) * 3_600
+        counted.heat_pump_ms = counted.heat_pump_mws // 1_600_000 * 1_000
+        counted.water_ml = draw.randrange(400_000_000)
+
+    def powers(self) -> Power:
+        """What flows during the step that begins now; the heat pump is part of the load."""
         local = _local(self.at_ms)
         second = local.hour * 3600 + local.minute * 60 + local.second
-        habits = _habits(self.house, self._seed, local.date().isoformat())
+        day = local.date().isoformat()
+        habits = _habits(self.house, self._seed, day)
         block, into = divmod(second, _BLOCK_S)
-        load_w = habits.base_w[block] + sum(
-            use.watts for use in habits.uses if use.start_s <= second < use.end_s
-        )
+        flows = _flows(self.house, self._seed, day)
+        heat_pump_w = _flowing(flows.heat_pump, second)
+        load_w = habits.base_w[block] + _flowing(habits.uses, second) + heat_pump_w
         sun = _sun_permille(datetime.fromtimestamp(self.at_ms // 1000, UTC))
         before, after = habits.clear_permille[block : block + 2]
         clear = before + (after - before) * into // _BLOCK_S
         # A roof gives at most about four fifths of what its panels are sold for.
-        return load_w, self.house.solar_wp * sun * clear * 8 // 10_000_000
+        solar_w = self.house.solar_wp * sun * clear * 8 // 10_000_000
+        return Power(load_w, solar_w, heat_pump_w, _flowing(flows.taps, second))
 
     def step(self) -> None:
         """Live through the next step; what is used and made in it is counted."""
-        load_w, solar_w = self._load_w, self._solar_w
+        now, counters = self.now, self.counters
         name = tariff(_local(self.at_ms))
-        net_mws = (load_w - solar_w) * 1000 * _STEP_S
-        counted = self.counters.import_mws if net_mws > 0 else self.counters.export_mws
+        net_mws = self._net_w() * 1000 * _STEP_S
+        counted = counters.import_mws if net_mws > 0 else counters.export_mws
         counted[name] += abs(net_mws)
+        counters.made_mws += now.solar_w * 1000 * _STEP_S
+        counters.heat_pump_mws += now.heat_pump_w * 1000 * _STEP_S
+        counters.heat_pump_ms += STEP_MS if now.heat_pump_w else 0
+        counters.water_ml += now.water_ml_s * _STEP_S
         self.at_ms += STEP_MS
-        self._load_w, self._solar_w = self.powers()
+        self.now = self.powers()
         if self.house.gas_serial and self.at_ms % 300_000 == 0:
             local = _local(self.at_ms)
             habits = _habits(self.house, self._seed, local.date().isoformat())
@@ -162,13 +224,14 @@ class Household:
             self.counters.gas_litres += habits.gas_litres[block]
             self._gas = Gas(self.house.gas_serial, self.at_ms, self.counters.gas_litres)
 
-    @property
-    def solar_w(self) -> int:
-        return self._solar_w
+    def _net_w(self) -> int:
+        """What the front door takes, less than nothing where it gives."""
+        net_w = self.now.load_w - self.now.solar_w
+        return net_w if self.house.feeds else max(net_w, 0)
 
     def shown(self) -> Shown:
         """What the registers show: whole watt-hours, the rest is kept inside the meter."""
-        net_w = self._load_w - self._solar_w
+        net_w = self._net_w()
         counters = self.counters
         return Shown(
             at_ms=self.at_ms,
@@ -200,6 +263,11 @@ class Household:
             )
             for n, watts in enumerate(parts)
         )
+
+
+def _flowing(uses: tuple[Use, ...], second: int) -> int:
+    """What flows by all that is on at this local second of the day."""
+    return sum(use.amount for use in uses if use.start_s <= second < use.end_s)
 
 
 @lru_cache(maxsize=256)

@@ -8,7 +8,7 @@ import sysconfig
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from firmware_sim import street
+from firmware_sim import meters, street
 from gateway.contract.errors import PeopleError, Problem
 from gateway.contract.keys import SigningKey
 
@@ -163,12 +163,14 @@ def gateway_toml(premises: Premises, name: str, *, bridge_key: str) -> str:
         ]
     else:
         home = next(home for home in street.HOMES if home.gateway == name)
-        lines += [
-            "",
-            f"[device.{street.METER}]",
-            'driver = "p1"',
-            f"port = {_toml(ports / home.port)}",
-        ]
+        for device in home.devices:
+            lines += [
+                "",
+                f"[device.{device.name}]",
+                f'driver = "{device.driver}"',
+                f"port = {_toml(ports / street.port(home, device))}",
+                *(f"{key} = {_toml(value)}" for key, value in meters.settings(device).items()),
+            ]
     return "\n".join(lines) + "\n"
 
 
@@ -199,11 +201,13 @@ def policy_toml() -> str:
 
 
 def write_members(path: Path) -> None:
+    """A line for each member, and for each further meter of theirs."""
     homes = {home.member: home for home in street.HOMES}
     with path.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
         rows.writerow(("member", "name", "gateway", "device", "serial", "card"))
         for member in street.MEMBERS:
             home = homes.get(member.id)
-            meter = (home.gateway, street.METER, home.house.meter.serial) if home else ("", "", "")
-            rows.writerow((member.id, member.name, *meter, member.card))
+            fits = [(home.gateway, *fit) for fit in street.fits(home)] if home else [("", "", "")]
+            rows.writerow((member.id, member.name, *fits[0], member.card))
+            rows.writerows((member.id, "", *fit, "") for fit in fits[1:])

@@ -4,6 +4,7 @@ All of it is made up. The policy's numbers are here as fractions, for whoever re
 answer apart from the books.
 """
 
+from collections.abc import Mapping
 from datetime import date
 from fractions import Fraction
 from random import Random
@@ -16,9 +17,11 @@ from firmware_sim.household import House, local_midnight_ms
 COMMUNITY = "zonstraat"
 DAY = date(2026, 6, 21)
 POINT = "point"  # the gateway of the recycling point
-METER = "hall"  # what both households call the meter at their P1 port
+METER = "hall"  # what every household calls the meter at its front door
 MINUTE_MS = 60_000
 SCALE = Scale()
+# Real seconds between two questions: a street in a hurry has quarter-hours of a fifth of one.
+_ASKED = {"interval": "1"}
 
 
 class Member(NamedTuple):
@@ -29,13 +32,48 @@ class Member(NamedTuple):
     card: str
 
 
+class Device(NamedTuple):
+    """A meter on a line of a gateway: its block in gateway.toml, and which simulated device it is.
+
+    `title` is what people call it, `speaks` what it speaks, `serial` what it calls itself. `clock`
+    is the meter's own:
+    it stamps its readings to the "second", to the "minute", or not at all: then whoever hears
+    them does. `asked` says that it holds its tongue until then.
+    """
+
+    name: str
+    title: str
+    speaks: str
+    driver: str
+    variant: str
+    serial: str
+    clock: str = ""
+    settings: Mapping[str, str] = {}
+    asked: bool = False
+
+
 class Home(NamedTuple):
-    """A household's gateway, the port at its meter, and the house behind it."""
+    """A household's gateway, the house behind it, and the meters beside the one at the front door.
+
+    The first device is the one at the front door.
+    """
 
     member: str
     gateway: str
-    port: str
     house: House
+    devices: tuple[Device, ...]
+
+
+def port(home: Home, device: Device) -> str:
+    """The name of the device's port in the village's folder of ports."""
+    return f"{home.member}-{device.name}"
+
+
+def fits(home: Home) -> list[tuple[str, str]]:
+    """Which meters count for the household: device and serial number, the front door's first."""
+    found = [(device.name, device.serial) for device in home.devices]
+    # The gas meter speaks through the one at the front door.
+    return found + [(METER, home.house.gas_serial)] * bool(home.house.gas_serial)
 
 
 class Kind(NamedTuple):
@@ -56,27 +94,44 @@ MEMBERS = (
     Member("yusuf", "Yusuf Demir", "0A00704621"),
 )
 
+_DUTCH = Device("hall", "smart meter", "P1, Dutch", "p1", "5.0.2", "E0047000012345626", "second")
+_BELGIAN = Device("hall", "smart meter", "P1, Belgian", "p1", "be", "E0051000098765426", "second")
+_HEAT = Device(
+    "heat", "heat meter", "M-Bus", "mbus", "heat meter", "06855817", "minute", _ASKED, asked=True
+)
+_WATER = Device(
+    "water", "water meter", "M-Bus", "mbus", "water meter", "87654321", "minute", _ASKED, asked=True
+)
+
 HOMES = (
     Home(
         "noor",
         "home-noor",
-        "noor-p1",
         House(
             "noor",
-            Meter("E0047000012345626"),
+            Meter(_DUTCH.serial),
             solar_wp=4200,
             phases=3,
             base_w=140,
-            gas_serial="G0039001234567826",
+            heat_pump_w=1700,
         ),
+        (_DUTCH, _HEAT),
     ),
     Home(
         "bram",
         "home-bram",
-        "bram-p1",
-        House("bram", Meter("E0051000098765426"), solar_wp=2400, base_w=180),
+        House(
+            "bram",
+            Meter(_BELGIAN.serial, _BELGIAN.variant),
+            solar_wp=2400,
+            base_w=180,
+            gas_serial="G0039001234567826",
+        ),
+        (_BELGIAN, _WATER),
     ),
 )
+
+DEVICES = {(home.gateway, device.name): device for home in HOMES for device in home.devices}
 
 FRACTIONS = (
     Kind("glass", "0A00F00001", "15 01 07", "glas", "glass", Fraction("0.05")),

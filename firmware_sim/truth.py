@@ -1,6 +1,6 @@
-"""What really happened in the street: every step's counters, and per member and local day a sum.
+"""What really happened in the street: what every meter said, and per member and local day a sum.
 
-`truth.jsonl` has one line per meter and step, so any reading can be checked at its stamp;
+`truth.jsonl` has one line for each time a meter spoke, so any reading can be checked at its stamp;
 `truth.json` has the days. Both are the village's own word and know nothing of the books.
 """
 
@@ -12,13 +12,17 @@ import msgspec
 
 from firmware_sim.devices.p1 import Shown
 from firmware_sim.people import Deposit
-from firmware_sim.street import HOMES, METER, Visit, shown_mg
+from firmware_sim.street import Visit, shown_mg
+
+# A gateway and one of its devices.
+Place = tuple[str, str]
 
 
-def registers(shown: Shown) -> dict[str, int]:
+def registers(shown: Shown, dialect: str = "5.0.2") -> dict[str, int]:
     """The counters that a meter shows, by OBIS code, in mWh; gas in mL at its own time only."""
     gas = shown.gas
-    fresh = {"0-1:24.2.1": gas.litres * 1000} if gas and gas.at_ms == shown.at_ms else {}
+    code = "0-1:24.2.3" if dialect == "be" else "0-1:24.2.1"
+    fresh = {code: gas.litres * 1000} if gas and gas.at_ms == shown.at_ms else {}
     return fresh | {
         "1-0:1.8.1": shown.import_t1_wh * 1000,
         "1-0:1.8.2": shown.import_t2_wh * 1000,
@@ -85,17 +89,20 @@ class Steps:
     def __init__(self, path: Path) -> None:
         self._file: TextIO = path.open("w", encoding="ascii")
 
-    def write(self, member: str, shown: Shown) -> None:
-        home = next(home for home in HOMES if home.member == member)
-        line = {"gateway": home.gateway, "device": METER, "at_ms": shown.at_ms}
-        self._file.write(msgspec.json.encode(line | registers(shown)).decode() + "\n")
+    def write(self, place: Place, at_ms: int, shown: Mapping[str, int | str]) -> None:
+        """What a device said at this time: its numbers, named as records name them."""
+        line: dict[str, int | str] = {"gateway": place[0], "device": place[1], "at_ms": at_ms}
+        for name, value in shown.items():
+            if isinstance(value, int):
+                line[name.replace("*", "_")] = value
+        self._file.write(msgspec.json.encode(line).decode() + "\n")
 
     def close(self) -> None:
         self._file.close()
 
 
 def read_steps(path: Path) -> dict[tuple[str, str, int], dict[str, int]]:
-    """Counters by (gateway, device, UTC ms), as `Steps` wrote them."""
+    """What was shown, by (gateway, device, UTC ms); what was said last at a time counts."""
     steps: dict[tuple[str, str, int], dict[str, int]] = {}
     for line in path.read_bytes().splitlines():
         said: dict[str, Any] = msgspec.json.decode(line)

@@ -1,9 +1,10 @@
-"""The village in one process: two meters, the recycling point's scale and reader, and the clock.
+"""The village in one process: the meters, the recycling point's scale and reader, and the clock.
 
-`python -m firmware_sim.village --dir DIR --point URL`. Events are lines of JSON on stdout. On stdin
-`go` lets time pass, `hold` stops it, `stop` (or the end of the file) ends the village.
-Time also stands still while somebody is at the recycling point, and while a meter's port is not
-read because its gateway is down: the clock never runs ahead of the telegrams.
+`python -m firmware_sim.village --dir DIR --pages FILE`. Events are lines of JSON on stdout. On
+stdin `go` lets time pass, `hold` stops it, `stop` (or the end of the file) ends the village.
+Time also stands still while somebody is at the recycling point, while a meter is asked, and while
+its port is not read because its gateway is down: the clock never runs ahead of the telegrams. At
+midnight it stands still until every meter has been heard, so that the day's sums are exact.
 """
 
 import argparse
@@ -20,11 +21,12 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from firmware_sim import people, street, truth
+from firmware_sim import meters, people, street, truth
 from firmware_sim.devices import mtsics
-from firmware_sim.devices.p1 import Shown, telegram
+from firmware_sim.devices.p1 import Shown
 from firmware_sim.devices.rdm6300 import Reader
 from firmware_sim.household import STEP_MS, Household, local_midnight_ms
+from firmware_sim.lines import Line
 from firmware_sim.terminal import Terminal
 from gateway.contract.notify import notify
 
@@ -38,6 +40,9 @@ AFTER_MS = 16 * MINUTE_MS
 # Whoever watches does not want to wait for the first sun.
 MORNING_MS = 6 * 60 * MINUTE_MS
 LOOK_S = 0.04
+# At midnight a meter that is still not heard after this will not be; real seconds.
+MIDNIGHT_S_MAX = 30.0
+MIDNIGHT_LOOK_S = 0.1
 
 
 def say(event: str, **facts: Any) -> None:
@@ -137,42 +142,59 @@ class Point:
 
 
 class Living(NamedTuple):
-    """A household and the port of its meter."""
+    """A household and its meters."""
 
     home: street.Home
     household: Household
-    port: Terminal
+    lines: list[Line]
 
 
 class Village:
-    """Moves everything on, step by step; `go` is set while time may pass."""
+    """Moves everything on, step by step; `go` is set while time may pass.
 
-    def __init__(self, folder: Path, *, seed: int, once: bool, point_url: str) -> None:
+    `pages` is the address of each gateway's `/api/now`.
+    """
+
+    def __init__(self, folder: Path, *, seed: int, once: bool, pages: dict[str, str]) -> None:
         self.go = asyncio.Event()
         self._folder = folder
         self._seed = seed
         self._once = once
-        self._at_ms = local_midnight_ms(street.DAY) - EVENING_MS
-        ports = folder / "ports"
-        self.point = Point(ports, url=point_url)
-        self._living = [
-            Living(
-                home,
-                Household(home.house, seed=seed, start_ms=self._at_ms),
-                Terminal(ports / home.port),
-            )
-            for home in street.HOMES
-        ]
+        self._pages = pages
+        # The clock stands one step before the evening; the first step shows it.
+        self._at_ms = local_midnight_ms(street.DAY) - EVENING_MS - STEP_MS
         # A village without end would fill the disk with its steps.
         self._steps = truth.Steps(folder / "truth.jsonl") if once else None
+        self.point = Point(folder / "ports", url=pages[street.POINT])
+        self._living = [self._move_in(home) for home in street.HOMES]
         self._clock = Clock(folder / "clock")
         self._clock.show(self._at_ms)
         self._day = street.DAY
         self._begin: dict[str, Shown] = self._shown()
         self._bags: list[truth.Bag] = []
         self._visits = [*street.visits(seed, street.DAY)]
-        self._giving: set[str] = set()
+        self._going_on: set[tuple[str, str]] = set()
         self.days: list[truth.Day] = []
+
+    def _move_in(self, home: street.Home) -> Living:
+        household = Household(home.house, seed=self._seed, start_ms=self._at_ms)
+        lines = [
+            Line(
+                (home.gateway, one.name),
+                one,
+                meters.begin(one, household, seed=self._seed),
+                Terminal(self._folder / "ports" / street.port(home, one)),
+                self._steps,
+            )
+            for one in home.devices
+        ]
+        for line in lines:
+            line.listen(lambda: self._at_ms)
+        return Living(home, household, lines)
+
+    @property
+    def _lines(self) -> list[Line]:
+        return [line for one in self._living for line in one.lines]
 
     def _shown(self) -> dict[str, Shown]:
         return {one.home.member: one.household.shown() for one in self._living}
@@ -182,42 +204,75 @@ class Village:
         watched_ms = local_midnight_ms(street.DAY) + MORNING_MS
         last_ms = local_midnight_ms(street.DAY + timedelta(days=1)) + AFTER_MS
         next_s = time.monotonic()
-        while True:
+        while not (self._once and self._at_ms == last_ms):
             await self.go.wait()
-            await self._print_telegrams()
-            self._clock.show(self._at_ms)
+            await self._until_read()
+            self._step()
+            if self._at_ms in {local_midnight_ms(self._day), self._midnight_ms()}:
+                await self._until_heard()
             self._tell()
-            if self._once and self._at_ms == last_ms:
-                break
             while self._visits and self._visits[0].at_ms <= self._at_ms:
                 await self._receive(self._visits.pop(0))
             is_fast = self._once or self._at_ms < watched_ms
             step_s = STEP_S_FAST if is_fast else STEP_S_WATCHED
             next_s = max(next_s + step_s, time.monotonic() - 0.05)
             await asyncio.sleep(max(0.0, next_s - time.monotonic()))
-            self._at_ms += STEP_MS
-            for one in self._living:
-                one.household.step()
         await self._until_read()
         if self._steps:
             self._steps.close()
 
-    async def _print_telegrams(self) -> None:
-        """Every meter's telegram of this step, once the one before has been read."""
-        await self._until_read()
+    def _midnight_ms(self) -> int:
+        """The end of this local day."""
+        return local_midnight_ms(self._day + timedelta(days=1))
+
+    def _step(self) -> None:
+        """The next ten seconds. Nobody can ask a meter meanwhile: house and clock agree always.
+
+        A meter that stamps to the second speaks before the village's clock shows the time; what
+        the others say must not be stamped too early by whoever hears it.
+        """
+        self._at_ms += STEP_MS
         for one in self._living:
-            shown = one.household.shown()
-            if self._steps:
-                self._steps.write(one.home.member, shown)
-            data = telegram(one.home.house.meter, shown)
-            while data:
-                data = data[one.port.write(data) :]
-                if data:
-                    await asyncio.sleep(0.001)
+            one.household.step()
+        for line in self._lines:
+            if line.device.clock == "second":
+                line.speak(self._at_ms)
+        self._clock.show(self._at_ms)
+        for line in self._lines:
+            if line.device.clock != "second":
+                line.speak(self._at_ms)
 
     async def _until_read(self) -> None:
-        while any(one.port.unread() for one in self._living):
+        while any(line.is_busy() for line in self._lines):
             await asyncio.sleep(0.001)
+
+    async def _until_heard(self) -> None:
+        """Let time stand still until every meter was heard at this time, as the pages say."""
+        until_s = time.monotonic() + MIDNIGHT_S_MAX
+        waiting = self._lines
+        while waiting := await self._unheard(waiting):
+            await self.go.wait()
+            if time.monotonic() > until_s:
+                say("unheard", at_ms=self._at_ms, meters=["/".join(one.place) for one in waiting])
+                return
+            for line in waiting:
+                line.repeat()
+            await asyncio.sleep(MIDNIGHT_LOOK_S)
+
+    async def _unheard(self, lines: list[Line]) -> list[Line]:
+        """Those among these that their gateway has not heard since the clock shows this time."""
+        gateways = {line.place[0] for line in lines}
+        now = {
+            name: await asyncio.to_thread(get_json, self._pages[name], timeout_s=2)
+            for name in gateways
+        }
+        heard = {
+            (name, device)
+            for name, page in now.items()
+            for device, said in (page["devices"] if page else {}).items()
+            if said["last_ms"] == self._at_ms
+        }
+        return [line for line in lines if line.place not in heard]
 
     async def _receive(self, visit: street.Visit) -> None:
         facts = {"member": visit.member, "fraction": visit.fraction, "at_ms": self._at_ms}
@@ -229,26 +284,35 @@ class Village:
     def _tell(self) -> None:
         """What there is to say of this moment, and the day's sums when one is over."""
         for one in self._living:
-            self._tell_of_sun(one)
+            self._tell_of_home(one)
         if self._at_ms % (60 * MINUTE_MS) == 0:
             say("hour", at_ms=self._at_ms)
-        tomorrow = self._day + timedelta(days=1)
         if self._at_ms == local_midnight_ms(self._day):
             self._begin = self._shown()
             say("day_begins", day=self._day.isoformat(), at_ms=self._at_ms)
-        elif self._at_ms == local_midnight_ms(tomorrow):
-            self._end_day(tomorrow)
+        elif self._at_ms == self._midnight_ms():
+            self._end_day(self._day + timedelta(days=1))
         if self.days and self._at_ms == local_midnight_ms(self._day) + AFTER_MS:
             say("day_over", **msgspec.to_builtins(self.days[-1]))
 
-    def _tell_of_sun(self, one: Living) -> None:
-        member, shown = one.home.member, one.household.shown()
-        if shown.export_w > 300 and member not in self._giving:
-            self._giving.add(member)
-            say("gives", member=member, watts=shown.export_w, at_ms=self._at_ms)
-        elif shown.import_w > 100 and not one.household.solar_w and member in self._giving:
-            self._giving.remove(member)
-            say("sun_down", member=member, at_ms=self._at_ms)
+    def _tell_of_home(self, one: Living) -> None:
+        shown, now = one.household.shown(), one.household.now
+        self._tell_of(one, "gives", "sun_down", shown.export_w, 300, ends=not now.solar_w)
+        self._tell_of(one, "heats", "heated", now.heat_pump_w, 0)
+        self._tell_of(one, "showers", "showered", now.water_ml_s, 110)
+
+    def _tell_of(
+        self, one: Living, begins: str, over: str, amount: int, least: int, *, ends: bool = True
+    ) -> None:
+        """Say once that something goes on, with more than `least`, and once that it is over."""
+        key = (one.home.member, begins)
+        facts = {"member": one.home.member, "at_ms": self._at_ms}
+        if amount > least and key not in self._going_on:
+            self._going_on.add(key)
+            say(begins, **facts, amount=amount)
+        elif amount <= least and ends and key in self._going_on:
+            self._going_on.remove(key)
+            say(over, **facts)
 
     def _end_day(self, tomorrow: date) -> None:
         end = self._shown()
@@ -261,8 +325,8 @@ class Village:
 
     def close(self) -> None:
         self.point.close()
-        for one in self._living:
-            one.port.close()
+        for line in self._lines:
+            line.close()
         if self._steps:
             self._steps.close()
 
@@ -282,8 +346,8 @@ async def obey(village: Village) -> None:
                 return
 
 
-async def run(folder: Path, *, seed: int, once: bool, point_url: str) -> None:
-    village = Village(folder, seed=seed, once=once, point_url=point_url)
+async def run(folder: Path, *, seed: int, once: bool, pages: dict[str, str]) -> None:
+    village = Village(folder, seed=seed, once=once, pages=pages)
     devices = asyncio.create_task(village.point.serve())
     orders = asyncio.create_task(obey(village))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, orders.cancel)
@@ -309,15 +373,16 @@ def main() -> None:
     """The command line of `python -m firmware_sim.village`."""
     parser = argparse.ArgumentParser(prog="firmware_sim.village", description=__doc__)
     parser.add_argument("--dir", type=Path, required=True, help="where ports, clock and truth go")
-    parser.add_argument("--point", required=True, help="the recycling point's /api/now")
+    parser.add_argument(
+        "--pages", type=Path, required=True, help="a JSON file: each gateway's /api/now"
+    )
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--once", action="store_true", help="one day, as fast as it can be read")
     given = parser.parse_args()
     given.dir.mkdir(parents=True, exist_ok=True)
+    pages = json.loads(given.pages.read_bytes())
     try:
-        asyncio.run(
-            run(given.dir.resolve(), seed=given.seed, once=given.once, point_url=given.point)
-        )
+        asyncio.run(run(given.dir.resolve(), seed=given.seed, once=given.once, pages=pages))
     except (KeyboardInterrupt, asyncio.CancelledError):
         sys.exit(0)
 

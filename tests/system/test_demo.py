@@ -37,7 +37,7 @@ def test_one_day_ends_with_books_that_equal_the_truth(tmp_path):
     assert len(outcome["bags"]) == 6
     assert outcome["verify"]["verified"] is True
     noor = outcome["members"][0]
-    assert (noor["member"], noor["credited"]["ENERGY"]) == ("noor", "15.857000")
+    assert (noor["member"], noor["credited"]["ENERGY"]) == ("noor", "14.138000")
     assert _alive(folder) == []
 
 

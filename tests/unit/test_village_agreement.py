@@ -7,6 +7,7 @@ import pytest
 
 from firmware_sim import agreement
 from firmware_sim.agreement import Books
+from firmware_sim.street import DEVICES, HOMES
 from firmware_sim.truth import Bag, Day
 
 GLASS, UNKNOWN = "aa" * 16, "bb" * 16
@@ -20,7 +21,14 @@ DAY = Day(
         Bag("", "paper", 1_000_000, 1_000_000, UNKNOWN, 1_000_000, AT_MS),
     ],
 )
-STEPS = {("home-noor", "hall", AT_MS): {"1-0:2.8.1": 416_989_000}}
+BEGIN, END = "2026-06-20T22:00:00Z", "2026-06-21T22:00:00Z"
+BEGIN_MS, END_MS = 1_781_992_800_000, 1_782_079_200_000
+STEPS = {
+    ("home-noor", "hall", AT_MS): {"1-0:2.8.1": 416_989_000},
+    ("home-noor", "heat", AT_MS + 50_000): {"6-0:1.0.0_1": 4 * 10**12},
+    **{(*place, BEGIN_MS): {"c": 5} for place in DEVICES},
+    **{(*place, END_MS): {"c": 12} for place in DEVICES},
+}
 
 
 def _line(rule, asset, quantity, credit):
@@ -32,6 +40,21 @@ def _statement(sun, sun_credit, waste, waste_credit, **more):
     return {"lines": lines, "readings": [], "deposits": [], **more}
 
 
+def _reading(gateway, device, register, at, value):
+    return {"gateway": gateway, "device": device, "register": register, "at": at, "value": value}
+
+
+def _midnights(member):
+    """Every meter of this member at the two midnights."""
+    return [
+        _reading(home.gateway, device.name, "c", at, value)
+        for home in HOMES
+        if home.member == member
+        for device in home.devices
+        for at, value in ((BEGIN, 5), (END, 12))
+    ]
+
+
 def _deposit(deposit, fraction, net_mg, state):
     return {"id": deposit, "fraction": fraction, "net_mg": net_mg, "at": AT, "state": state}
 
@@ -39,13 +62,7 @@ def _deposit(deposit, fraction, net_mg, state):
 @pytest.fixture
 def books():
     """Books that are right: 15.718 kWh at 1, 21 kWh capped at 20, 3.215 kg of glass at 0.05."""
-    reading = {
-        "gateway": "home-noor",
-        "device": "hall",
-        "register": "1-0:2.8.1",
-        "at": AT,
-        "value": 416_989_000,
-    }
+    reading = _reading("home-noor", "hall", "1-0:2.8.1", AT, 416_989_000)
     nobody = _statement({}, "0.000000", {}, "0.000000")
     return Books(
         {
@@ -54,12 +71,14 @@ def books():
                 "15.718000",
                 {"glass": 3_215_000},
                 "0.160750",
-                readings=[reading],
+                readings=[reading, *_midnights("noor")],
                 deposits=[_deposit(GLASS, "glass", 3_215_000, "credited")],
             ),
-            "bram": _statement({"1-0:2.8.1": 21_000_000}, "20.000000", {}, "0.000000"),
-            "sanne": copy.deepcopy(nobody),
-            "yusuf": copy.deepcopy(nobody),
+            "bram": _statement(
+                {"1-0:2.8.1": 21_000_000}, "20.000000", {}, "0.000000", readings=_midnights("bram")
+            ),
+            "sanne": copy.deepcopy(nobody) | {"readings": _midnights("sanne")},
+            "yusuf": copy.deepcopy(nobody) | {"readings": _midnights("yusuf")},
         },
         [_deposit(UNKNOWN, "paper", 1_000_000, "held")],
         {"verified": True},
@@ -95,6 +114,38 @@ def test_a_reading_that_the_meter_never_showed_is_seen(books):
         "home-noor/hall 1-0:2.8.1 at 2026-06-21T10:00:00Z is 416990000 in the books;"
         " the meter showed 416989000"
     ]
+
+
+@pytest.mark.parametrize(
+    ("device", "register", "at", "value"),
+    [
+        ("hall", "1-0:2.8.1", "2026-06-21T10:00:10Z", 416_989_000),
+        ("heat", "6-0:1.0.0_1", "2026-06-21T10:01:00Z", 4 * 10**12),
+        ("heat", "6-0:1.0.0_1", "2026-06-21T09:59:00Z", 4 * 10**12),
+    ],
+    ids=["the second after", "the minute after", "the minute before"],
+)
+def test_a_true_reading_under_a_stamp_that_is_not_its_own_is_seen(
+    books, device, register, at, value
+):
+    books.statements["noor"]["readings"].append(_reading("home-noor", device, register, at, value))
+    assert len(_found(books)) == 1
+
+
+def test_a_meter_that_stamps_to_the_minute_may_have_shown_it_within_that_minute(books):
+    reading = _reading("home-noor", "heat", "6-0:1.0.0_1", AT, 4 * 10**12)
+    books.statements["noor"]["readings"].append(reading)
+    assert _found(books) == []
+
+
+def test_a_meter_that_was_not_read_at_a_midnight_is_seen(books):
+    del books.statements["bram"]["readings"][-1]
+    assert _found(books) == ["home-bram/water was not read at both midnights of 2026-06-21"]
+
+
+def test_what_a_meter_counted_is_from_midnight_to_midnight(books):
+    (heat,) = [one for one in agreement.meters(DAY, books) if one.device == "heat"]
+    assert (heat.member, heat.kind, heat.readings, heat.used) == ("noor", "mbus", 2, {"c": 7})
 
 
 def test_a_lost_a_doubled_and_an_invented_deposit_are_seen(books):

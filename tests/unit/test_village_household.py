@@ -13,8 +13,8 @@ from firmware_sim.household import House, Household, local_midnight_ms
 DAYS = [date(2026, 3, 28), date(2026, 3, 29), date(2026, 6, 21), date(2026, 12, 31)]
 
 
-def _household(*, seed=7, day=date(2026, 6, 21), solar_wp=4200, phases=3):
-    house = House("noor", Meter("E1"), solar_wp, phases, gas_serial="G1")
+def _household(*, seed=7, day=date(2026, 6, 21), solar_wp=4200, phases=3, **more):
+    house = House("noor", Meter("E1"), solar_wp, phases, gas_serial="G1", **more)
     return Household(house, seed=seed, start_ms=local_midnight_ms(day))
 
 
@@ -33,8 +33,8 @@ def test_what_is_counted_is_exactly_load_minus_solar(seed, day, solar_wp, start)
     begin = sum(counters.import_mws.values()) - sum(counters.export_mws.values())
     flow_ws = 0
     for _ in range(360):
-        load_w, solar_w = household.powers()
-        flow_ws += (load_w - solar_w) * 10
+        now = household.powers()
+        flow_ws += (now.load_w - now.solar_w) * 10
         household.step()
     end = sum(counters.import_mws.values()) - sum(counters.export_mws.values())
     assert end - begin == flow_ws * 1000
@@ -55,6 +55,44 @@ def test_no_register_ever_runs_backwards(seed, day):
         before = now
 
 
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 10_000), day=st.sampled_from(DAYS))
+def test_no_small_meter_ever_runs_backwards(seed, day):
+    household = _household(seed=seed, day=day, heat_pump_w=1700)
+    before = _small(household)
+    for _ in range(3_000):
+        household.step()
+        now = _small(household)
+        assert all(new >= old for new, old in zip(now, before, strict=True))
+        before = now
+
+
+def _small(household):
+    counted = household.counters
+    return (counted.made_mws, counted.heat_pump_mws, counted.heat_pump_ms, counted.water_ml)
+
+
+def test_a_heat_pump_is_part_of_what_the_house_takes():
+    without, house = _household(solar_wp=0), _household(solar_wp=0, heat_pump_w=1700)
+    begin = house.counters.heat_pump_mws - sum(house.counters.import_mws.values())
+    other = sum(without.counters.import_mws.values())
+    for _ in range(8_640):
+        house.step()
+        without.step()
+    end = house.counters.heat_pump_mws - sum(house.counters.import_mws.values())
+    assert begin - end == sum(without.counters.import_mws.values()) - other
+    assert house.counters.heat_pump_mws > _household(heat_pump_w=1700).counters.heat_pump_mws
+
+
+def test_a_meter_that_does_not_count_backwards_gives_nothing():
+    household = _household(feeds=False)
+    begin, made = household.shown(), household.counters.made_mws
+    for _ in range(8_640):
+        household.step()
+    assert household.shown()[3:5] == begin[3:5]
+    assert household.counters.made_mws - made > 15_000 * 3_600_000
+
+
 def test_a_meter_shows_whole_watt_hours_of_what_it_has_counted():
     household = _household()
     household.counters.export_mws[LOW] = 3_600_000 * 12 + 3_599_999
@@ -66,7 +104,7 @@ def test_nothing_is_given_back_at_night():
     begin = household.shown()
     for _ in range(5 * 360):
         household.step()
-        assert household.solar_w == 0
+        assert household.now.solar_w == 0
     assert household.shown()[3:5] == begin[3:5]
 
 

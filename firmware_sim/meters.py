@@ -1,0 +1,88 @@
+"""The meters of a household as simulated devices, and what each of them shows of the house.
+
+A device of `devices/` asks a source what to show; here the source is the house itself, whose
+counters are the village's truth.
+"""
+
+from collections.abc import Callable
+
+from firmware_sim import device, truth
+from firmware_sim.devices.p1 import telegram
+from firmware_sim.household import Household
+from firmware_sim.street import Device
+
+Shown = device.Shown
+
+# What a heat pump gives for what it takes, in tenths, and what goes round in it.
+_HEAT_PER_POWER = 33
+_ROUND_ML_PER_S = 170
+
+
+class FrontDoor:
+    """The meter at a P1 port: a telegram at every step."""
+
+    def __init__(self, household: Household) -> None:
+        self._household = household
+        self._truth: Shown = {}
+
+    def hears(self, data: bytes, *, now_ms: int) -> bytes:
+        del data, now_ms
+        return b""
+
+    def ticks(self, now_ms: int) -> bytes:
+        shown = self._household.shown()
+        assert shown.at_ms == now_ms, (shown.at_ms, now_ms)
+        meter = self._household.house.meter
+        self._truth = truth.registers(shown, meter.dialect)
+        return telegram(meter, shown)
+
+    def truth(self) -> Shown:
+        return self._truth
+
+
+def _heat(household: Household) -> Shown:
+    """A heat meter behind the heat pump: millijoules, millilitres, thousandths of a degree."""
+    counted, power_w = household.counters, household.now.heat_pump_w
+    heat_mj = counted.heat_pump_mws * _HEAT_PER_POWER // 10
+    return {
+        "6-0:1.0.0": heat_mj,
+        "6-0:1.0.0*1": heat_mj // 10**12 * 10**12,
+        "6-0:2.0.0": counted.heat_pump_ms // 1000 * _ROUND_ML_PER_S,
+        "6-0:8.0.0": power_w * 1000 * _HEAT_PER_POWER // 10,
+        "6-0:10.0.0": 48_000 if power_w else 23_000,
+        "6-0:11.0.0": 40_000 if power_w else 22_500,
+        "operating-time": counted.heat_pump_ms,
+        "flow_l_h": _ROUND_ML_PER_S * 3600 // 1000 if power_w else 0,
+    }
+
+
+def _water(household: Household) -> Shown:
+    return {
+        "8-0:1.0.0": household.counters.water_ml,
+        "8-0:1.0.0*1": household.counters.water_ml // 10**8 * 10**8,
+        "flow_l_h": household.now.water_ml_s * 3600 // 1000,
+        "outside-temperature": 14_000,
+    }
+
+
+_SHOWN: dict[str, Callable[[Household], Shown]] = {"heat": _heat, "water": _water}
+
+
+def begin(one: Device, household: Household, *, seed: int) -> device.Simulated:
+    """The device, showing at any time what its house has come to by then."""
+    if one.driver == "p1":
+        return FrontDoor(household)
+    shows = _SHOWN[one.name]
+
+    def source(at_ms: int) -> Shown:
+        assert at_ms == household.at_ms, (at_ms, household.at_ms)
+        return shows(household)
+
+    return device.load(one.driver).begin(one.variant, source, seed, household.at_ms)
+
+
+def settings(one: Device) -> dict[str, str]:
+    """What its block in gateway.toml needs beside driver and port."""
+    if one.driver == "p1":
+        return {}
+    return {**device.load(one.driver).variants[one.variant], **one.settings}

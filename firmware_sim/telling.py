@@ -1,0 +1,102 @@
+"""What `meterkast demo` tells people: who has what, what happens, and what a day came to. Pure."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from firmware_sim import street
+from firmware_sim.agreement import Account, MeterDay
+from firmware_sim.devices.p1 import ZONE
+
+NAMES = {member.id: member.name.split()[0] for member in street.MEMBERS}
+FRACTIONS = {kind.id: kind.en for kind in street.FRACTIONS}
+# How a register is told of: the beginning of its name, its unit times a million, what it is.
+COUNTED = (
+    ("1-0:1.8.", "kWh", "taken"),
+    ("1-0:2.8.", "kWh", "given back"),
+    ("6-0:1.0.0", "MJ", "of heat"),
+    ("8-0:1.0.0", "m³", "of water"),
+    ("0-1:24.2.", "m³", "of gas"),
+)
+HOW_CHECKED = """\
+A meter with a clock was checked at its own second, or within its own minute; one without at the
+ten seconds in which it spoke or was asked. Asked meters are asked every second of yours, so not
+at every quarter-hour of theirs. At both midnights all were read: every day's sum is exact."""
+
+
+def who_has_what() -> list[str]:
+    """A line for each household, with its meters and what they speak."""
+    return [
+        f"{NAMES[home.member]} has "
+        + ", ".join(f"a {device.title} ({device.speaks})" for device in home.devices)
+        + "."
+        for home in street.HOMES
+    ]
+
+
+def sentence(event: str, said: dict[str, Any]) -> str:
+    """What people want to read of an event, "" where it is nothing."""
+    at = datetime.fromtimestamp(said["at_ms"] / 1000, UTC) if "at_ms" in said else None
+    clock = f"{at.astimezone(ZONE):%H:%M}  " if at else "       "
+    who = NAMES.get(said.get("member", ""), "Somebody with an unknown card")
+    what = FRACTIONS.get(said.get("fraction", ""), "")
+    said = {"day": "", "amount": 0, "net_mg": 0, "why": "", "meters": [], **said}
+    amount = said["amount"]
+    sentences = {
+        "day_begins": f"\n{clock}{said['day']} begins",
+        "gives": f"{clock}{who}'s roof begins to give back: {amount} W",
+        "sun_down": f"{clock}The sun has gone for {who}'s roof",
+        "heats": f"{clock}{who}'s heat pump starts: {amount} W",
+        "showers": f"{clock}{who}'s shower runs: {amount * 60 // 1000} l/min",
+        "unheard": f"{clock}Not heard at midnight: {', '.join(said['meters'])}",
+        "visit": f"{clock}{who} brings a bag of {what}",
+        "accepted": f"{clock}Kept: {Decimal(said['net_mg']) / 1_000_000:.3f} kg of {what}",
+        "bag_again": f"{clock}{who} begins again; the screen said: {said['why']}",
+    }
+    return sentences.get(event, "")
+
+
+def accounts(day: str, found: list[Account]) -> list[str]:
+    """A table of the members: measured, credited, true."""
+    lines = [f"\n{day:12}{'measured':>21}  {'credited':>33}  {'true':>33}"]
+    for one in found:
+        kwh = Decimal(one.measured["exported_mWh"]) / 1_000_000
+        kg = Decimal(sum(one.measured["waste_mg"].values())) / 1_000_000
+        credited, true = (
+            " + ".join(f"{amount} {asset}" for asset, amount in side.items())
+            for side in (one.credited, one.truth)
+        )
+        measured = f"{kwh:.3f} kWh {kg:.3f} kg"
+        verdict = "agrees" if one.agrees else "DIFFERS"
+        name = NAMES[one.member]
+        lines.append(f"{name:12}{measured:>21}  {credited:>33}  {true:>33}  {verdict}")
+    return [*lines, ""]
+
+
+def meters(found: list[MeterDay]) -> list[str]:
+    """A table of the meters: how often each was read, and what it counted that day."""
+    lines = [f"{'meter':28}{'kind':8}{'readings':>8}  counted that day"]
+    for one in found:
+        name = f"{NAMES[one.member]}'s {one.title}"
+        lines.append(f"{name:28}{one.kind:8}{one.readings:>8}  {_counted(one.used)}")
+    return [*lines, ""]
+
+
+def _counted(used: dict[str, int]) -> str:
+    sums = {
+        (unit, what): sum(
+            amount for register, amount in used.items() if _is_main(register, beginning)
+        )
+        for beginning, unit, what in COUNTED
+        if any(_is_main(register, beginning) for register in used)
+    }
+    # Thousandths of a watt-hour, joule or litre: a million of them are a kilowatt-hour and so on.
+    return ", ".join(
+        f"{Decimal(amount) / (10**9 if unit == 'MJ' else 10**6):.3f} {unit} {what}"
+        for (unit, what), amount in sums.items()
+    )
+
+
+def _is_main(register: str, beginning: str) -> bool:
+    """Not one of an older period, such as 6-0:1.0.0_1."""
+    return register.startswith(beginning) and "_" not in register
