@@ -16,6 +16,7 @@ Shown = device.Shown
 # What a heat pump gives for what it takes, in tenths, and what goes round in it.
 _HEAT_PER_POWER = 33
 _ROUND_ML_PER_S = 170
+_MAINS_MV = 230_000
 
 
 class FrontDoor:
@@ -65,7 +66,42 @@ def _water(household: Household) -> Shown:
     }
 
 
-_SHOWN: dict[str, Callable[[Household], Shown]] = {"heat": _heat, "water": _water}
+def _heat_pump(household: Household) -> Shown:
+    """What a meter of three phases shows of the heat pump, which draws on all of them alike."""
+    power_mw = household.now.heat_pump_w * 1000
+    counted_mwh = household.counters.heat_pump_mws // 3600
+    shown: dict[str, int | str] = {
+        "1-0:1.8.0": counted_mwh,
+        "1-0:2.8.0": 0,
+        "1-0:3.8.0": counted_mwh // 8,
+        "1-0:4.8.0": 0,
+        "1-0:15.8.0": counted_mwh,
+        "1-0:16.7.0": power_mw,
+        "1-0:9.7.0": power_mw,
+        "1-0:13.7.0": 1_000,
+        "1-0:14.7.0": 50_000,
+        "reactive-power-signed": 0,
+    }
+    for phase in (1, 2, 3):
+        c = 20 * phase
+        shown |= {
+            f"1-0:{12 + c}.7.0": _MAINS_MV,
+            f"1-0:{11 + c}.7.0": power_mw * 1000 // 3 // _MAINS_MV,
+            f"1-0:{9 + c}.7.0": power_mw // 3,
+            f"1-0:{16 + c}.7.0": power_mw // 3,
+            f"1-0:{13 + c}.7.0": 1_000,
+            f"1-0:{1 + c}.8.0": counted_mwh // 3,
+            f"1-0:{2 + c}.8.0": 0,
+            f"reactive-power-signed.l{phase}": 0,
+        }
+    return shown
+
+
+_SHOWN: dict[str, Callable[[Household], Shown]] = {
+    "heat": _heat,
+    "heatpump": _heat_pump,
+    "water": _water,
+}
 
 
 def begin(one: Device, household: Household, *, seed: int) -> device.Simulated:

@@ -99,6 +99,16 @@ _BELGIAN = Device("hall", "smart meter", "P1, Belgian", "p1", "be", "E0051000098
 _HEAT = Device(
     "heat", "heat meter", "M-Bus", "mbus", "heat meter", "06855817", "minute", _ASKED, asked=True
 )
+_HEAT_PUMP = Device(
+    "heatpump",
+    "heat pump's meter",
+    "Modbus",
+    "sdm630",
+    "as delivered",
+    "20123456",
+    settings={**_ASKED, "pause_ms": "1"},
+    asked=True,
+)
 _WATER = Device(
     "water", "water meter", "M-Bus", "mbus", "water meter", "87654321", "minute", _ASKED, asked=True
 )
@@ -115,7 +125,7 @@ HOMES = (
             base_w=140,
             heat_pump_w=1700,
         ),
-        (_DUTCH, _HEAT),
+        (_DUTCH, _HEAT_PUMP, _HEAT),
     ),
     Home(
         "bram",

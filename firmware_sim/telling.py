@@ -94,6 +94,7 @@ def _counted(used: dict[str, int]) -> str:
     return ", ".join(
         f"{Decimal(amount) / (10**9 if unit == 'MJ' else 10**6):.3f} {unit} {what}"
         for (unit, what), amount in sums.items()
+        if amount
     )
 
 
