@@ -16,16 +16,21 @@ LINE_MAX = 128  # the longest answers of level 0 are texts of at most 60 charact
 
 ASK = b"SI\r\n"  # the weight now, stable or not
 
-_WEIGHT = re.compile(r"S ([SD]) {1,10}(-?)(\d{1,9})(?:\.(\d{1,9}))? (\S{1,8})")
-_SERIAL = re.compile(r'I4 A "([^"]*)"')
+_WEIGHT = rb"S ([SD]) {1,10}(-?)(\d{1,9})(?:\.(\d{1,9}))? (\S{1,8})"
+# A line of its own, which is shorter than LINE_MAX; between two of them everything is noise.
+_ANSWER = re.compile(
+    rb"^(?:" + _WEIGHT + rb'|(S [I+-]|E[STL])|I4 A "([^"\n]{0,60})")[\r ]{0,16}\n', re.MULTILINE
+)
+_PAUSE = Wait(INTERVAL_S)
+_BLANK = b"\r\n "
 _PLACES = {"mg": 0, "g": 3, "kg": 6, "t": 9}  # powers of ten down to milligrams
 _FAULTS = {
-    "S I": ("busy", "the scale weighs, tares or shows a menu"),
-    "S +": ("over", "more than the scale's maximum"),
-    "S -": ("under", "less than the scale's minimum: is the pan in its place?"),
-    "ES": ("syntax", "the scale does not know the question"),
-    "ET": ("transmission", "the question arrived damaged"),
-    "EL": ("logic", "the scale cannot do this now"),
+    b"S I": ("busy", "the scale weighs, tares or shows a menu"),
+    b"S +": ("over", "more than the scale's maximum"),
+    b"S -": ("under", "less than the scale's minimum: is the pan in its place?"),
+    b"ES": ("syntax", "the scale does not know the question"),
+    b"ET": ("transmission", "the question arrived damaged"),
+    b"EL": ("logic", "the scale cannot do this now"),
 }
 
 
@@ -33,69 +38,95 @@ class Session:
     """Asks for the weight, again and again; one question is under way at any time."""
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
+        self._buffer = bytearray()  # a line that has not ended
         self._offset = 0
+        self._torn = False  # whether the beginning of that line was too much to be kept
         self._serial = ""
         self._noise = Noise()
+        self._noisy = False
 
     def feed(self, chunk: bytes) -> list[Step]:
         buffer = self._buffer
         buffer += chunk
         steps: list[Step] = []
-        start = 0
-        while True:
-            stop = buffer.find(b"\n", start, start + LINE_MAX) + 1
-            if not stop and len(buffer) - start >= LINE_MAX:
-                stop = start + LINE_MAX
-            if not stop:
-                break
-            steps += self._line(bytes(buffer[start:stop]), self._offset + start)
-            start = stop
-        del buffer[:start]
-        self._offset += start
+        start = buffer.find(b"\n") + 1 if self._torn else 0
+        if start:
+            self._torn = False
+            steps += self._gap(0, start)
+        while not self._torn and (answer := _ANSWER.search(buffer, start)):
+            at, end = answer.span()
+            if at > start:
+                steps += self._gap(start, at)
+            steps += self._answer(answer, bytes(answer[0]), self._offset + at)
+            start = end
+        stop = buffer.rfind(b"\n", start) + 1 or start
+        if self._torn or len(buffer) - stop >= LINE_MAX:
+            self._torn = True
+            stop = len(buffer)
+        steps += self._gap(start, stop)
+        del buffer[:stop]
+        self._offset += stop
         return steps
 
     def timeout(self) -> list[Step]:
-        """The pause is over, or the scale was silent: ask (again)."""
-        steps = self._line(bytes(self._buffer), self._offset)
-        self._offset += len(self._buffer)
+        """The pause is over, or the scale was silent, which ends a line: ask (again)."""
+        raw = bytes(self._buffer)
+        steps: list[Step] = []
+        answer = None if self._torn else _ANSWER.fullmatch(raw + b"\n")
+        if answer:
+            steps += self._answer(answer, raw, self._offset)
+        else:
+            steps += self._gap(0, len(raw))
         self._buffer.clear()
+        self._offset += len(raw)
+        self._torn = self._noisy = False
         return [*steps, *self._noise.tell(), Send(ASK), Wait(TIMEOUT_S)]
 
-    def _line(self, raw: bytes, offset: int) -> list[Step]:
-        text = raw.decode("latin-1").rstrip("\r\n ")
-        weight = _WEIGHT.fullmatch(text)
-        if weight is not None:
-            readings, faults = self._weighed(weight, offset, len(raw))
-        elif text in _FAULTS:
-            kind, detail = _FAULTS[text]
-            readings, faults = (), (Fault(kind, offset, len(raw), detail),)
+    def _gap(self, start: int, stop: int) -> list[Step]:
+        """Bytes of the buffer that are no answer: noise, blank ones only after others."""
+        if not self._noisy:
+            start = stop - len(self._buffer[start:stop].lstrip(_BLANK))
+        if stop <= start:
+            return []
+        self._noisy = True
+        return self._noise.skip(self._offset + start, stop - start)
+
+    def _answer(self, answer: re.Match[bytes], raw: bytes, offset: int) -> list[Step]:
+        word, serial = answer[6], answer[7]
+        if serial is not None:
+            self._serial = serial.decode("latin-1")
+            return []
+        readings: tuple[Reading, ...] = ()
+        faults: tuple[Fault, ...] = ()
+        if word:
+            kind, detail = _FAULTS[word]
+            faults = (Fault(kind, offset, len(raw), detail),)
         else:
-            told = _SERIAL.fullmatch(text)
-            if told is not None:
-                self._serial = told[1]
-                return []
-            return self._noise.skip(offset, len(raw)) if text else []
-        message = Message(offset, raw, readings, faults)
-        return [*self._noise.tell(), message, Wait(INTERVAL_S)]
+            readings, faults = self._weighed(answer, offset, len(raw))
+        told: list[Step] = [Message(offset, raw, readings, faults), _PAUSE]
+        if not self._noisy:
+            return told
+        self._noisy = False
+        return self._noise.tell() + told
 
     def _weighed(
-        self, weight: re.Match[str], offset: int, length: int
+        self, weight: re.Match[bytes], offset: int, length: int
     ) -> tuple[tuple[Reading, ...], tuple[Fault, ...]]:
         """Milligrams; a balance that shows less than one has the rest cut off downwards."""
-        state, sign, whole, fraction, unit = weight.groups("")
+        state, sign, whole, fraction, written = weight.groups(b"")[:5]
+        unit = written.decode("latin-1")
         if unit not in _PLACES:
             what = f"unit {unit!r}, known are {', '.join(_PLACES)}"
             return (), (Fault("unit", offset, length, what),)
         value = int(sign + whole + fraction) * 10 ** _PLACES[unit] // 10 ** len(fraction)
-        doubt = "unchecked" if state == "S" else "unstable"
+        doubt = "unchecked" if state == b"S" else "unstable"
         return (Reading("net", value, "mg", None, self._serial, None, doubt),), ()
 
 
 def _recognise(sample: bytes) -> bool:
     """Whether a line of the sample is an answer to SI."""
-    lines = sample.decode("latin-1").splitlines()
-    return any(line.rstrip() in _FAULTS or _WEIGHT.fullmatch(line.rstrip()) for line in lines)
+    answers = _ANSWER.finditer(sample + b"\n")
+    return any(answer[7] is None for answer in answers)
 
 
 def _open(settings: Mapping[str, str]) -> Session:

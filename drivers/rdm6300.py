@@ -15,6 +15,7 @@ from drivers.wire.noise import Noise
 FRAME = 14  # bytes from STX to ETX
 
 _DIGITS = re.compile(rb"\x02([0-9A-Fa-f]{12})\x03")
+_BEGUN = re.compile(rb"(?:\x02[0-9A-Fa-f]{0,12})?\Z")
 
 
 class Session:
@@ -30,25 +31,25 @@ class Session:
         buffer += chunk
         steps: list[Step] = []
         start = 0
-        while True:
-            stx = buffer.find(b"\x02", start)
-            begin = stx if stx >= 0 else len(buffer)
-            if begin > start:
-                steps += self._noise.skip(self._offset + start, begin - start)
-                start = begin
-            if len(buffer) - start < FRAME:
-                break
-            digits = _DIGITS.match(buffer, start)
-            length = FRAME if digits else 1
-            if digits is None:
-                steps += self._noise.skip(self._offset + start, length)
-            else:
+        while digits := _DIGITS.search(buffer, start):
+            at, end = digits.span()
+            if at > start:
+                steps += self._skip(start, at)
+            if self._noise.length:
                 steps += self._noise.tell()
-                steps.append(_card(digits, self._offset + start))
-            start += length
-        del buffer[:start]
-        self._offset += start
+            steps.append(_card(digits, self._offset + at))
+            start = end
+        begun = _BEGUN.search(buffer, max(start, len(buffer) - FRAME))
+        stop = begun.start() if begun else len(buffer)
+        if stop > start:
+            steps += self._skip(start, stop)
+        del buffer[:stop]
+        self._offset += stop
         return steps
+
+    def _skip(self, start: int, stop: int) -> list[Step]:
+        """Bytes of the buffer that belong to no card."""
+        return self._noise.skip(self._offset + start, stop - start)
 
     def timeout(self) -> list[Step]:
         """After a silence half a frame is noise."""
@@ -60,12 +61,12 @@ class Session:
 
 def _card(frame: re.Match[bytes], offset: int) -> Message:
     raw = bytes(frame[0])
-    data = bytes.fromhex(frame[1].decode("ascii"))
-    counted = reduce(xor, data[:5])
-    if counted != data[5]:
-        what = f"frame says {data[5]:02X}, its bytes give {counted:02X}"
+    number, told = frame[1][:10].decode("ascii").upper(), int(frame[1][10:], 16)
+    counted = reduce(xor, bytes.fromhex(number))
+    if counted != told:
+        what = f"frame says {told:02X}, its bytes give {counted:02X}"
         return Message(offset, raw, (), (Fault("checksum", offset, FRAME, what),))
-    return Message(offset, raw, (Reading("card", data[:5].hex().upper()),))
+    return Message(offset, raw, (Reading("card", number),))
 
 
 def _recognise(sample: bytes) -> bool:

@@ -92,3 +92,22 @@ def test_half_an_answer_is_dropped_when_the_scale_falls_silent() -> None:
     session.feed(b"S S     100.0")
 
     assert session.timeout() == [Message(0, b"", (), (Fault("noise", 0, 13),)), ASK, Wait(1.0)]
+
+
+def test_a_line_too_long_for_an_answer_does_not_lead_into_one() -> None:
+    session = mtsics.DEVICE.open({})
+
+    assert session.feed(b"x" * 200) == []
+    (noise, message, _) = session.feed(b"S S     100.00 g\r\nS S     200.00 g\r\n")
+    assert noise == Message(0, b"", (), (Fault("noise", 0, 218),))
+    assert message.readings[0].value == 200_000
+
+
+def test_an_answer_without_its_line_end_is_told_when_the_scale_falls_silent() -> None:
+    session = mtsics.DEVICE.open({})
+    assert session.feed(b"S S     100.00 g") == []
+
+    message = session.timeout()[0]
+    assert isinstance(message, Message)
+    assert message.raw == b"S S     100.00 g"
+    assert message.readings[0].value == 100_000
