@@ -241,7 +241,8 @@ class Show:
             ask("ledger", "held", "--json"),
             ask("verify", "--json"),
         )
-        return Books(dict(zip(members, statements, strict=True)), held, verified)
+        deposits = [one for one in held if "fraction" in one]  # meters may wait as well
+        return Books(dict(zip(members, statements, strict=True)), deposits, verified)
 
     async def _command(self, *words: str) -> str:
         """A command at the hub. Somebody may be killing the bridge meanwhile: it is tried again."""

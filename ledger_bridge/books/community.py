@@ -2,6 +2,7 @@
 
 import sqlite3
 
+from gateway.contract import record as records
 from gateway.contract import signed
 from gateway.contract.errors import PeopleError, Problem
 from gateway.contract.keys import SigningKey
@@ -10,10 +11,14 @@ from ledger_bridge.books import registry as registry_
 from ledger_bridge.books.book import Book
 from ledger_bridge.books.calendar import day_of
 from ledger_bridge.books.derive import Derivation
+from ledger_bridge.books.evidence import facts
 from ledger_bridge.books.policy import InForce, Policies
 from ledger_bridge.books.registry import Registry
 from ledger_bridge.books.settle import settle
 from ledger_bridge.books.store import commit
+
+# So many records are read at a time when counters are taken out of them anew.
+RECORDS_READ = 1_000
 
 
 def load_registry(db: sqlite3.Connection, community: str) -> Registry:
@@ -47,6 +52,31 @@ class Community:
         self.policies = load_policies(db, community, self.registry.stewards)
         self.book = Book(db, community, log_key=log_key)
         self.derivation = Derivation(db, community)
+        self._read_counters()
+
+    def _read_counters(self) -> None:
+        """Take the counters out of the records once more where an older program did it before."""
+        unread = "SELECT 1 FROM unread WHERE community = ?"
+        if self.db.execute(unread, (self.id,)).fetchone() is None:
+            return
+        with commit(self.db):
+            rows = self.db.execute(
+                "SELECT data FROM record JOIN chain USING (community, gateway, chain)"
+                " WHERE community = ? AND seq <= up_to ORDER BY gateway, chain, seq",
+                (self.id,),
+            )
+            while some := rows.fetchmany(RECORDS_READ):
+                self.derivation.add(
+                    [(facts(records.parse(data)[1])[0], []) for (data,) in some],
+                    registry=self.registry,
+                    policies=self.policies,
+                )
+            self.db.execute(
+                "INSERT OR IGNORE INTO dirty"
+                " SELECT community, rule, member, period FROM claim WHERE community = ?",
+                (self.id,),
+            )
+            self.db.execute("DELETE FROM unread WHERE community = ?", (self.id,))
 
     def hand_in_edits(
         self, data: bytes, people: dict[str, tuple[str, str]], *, now_ms: int

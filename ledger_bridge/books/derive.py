@@ -16,38 +16,53 @@ from ledger_bridge.books.believe import (
     NOBODY,
     WEIGHT,
     Tail,
+    amount_of,
     believe,
+    per_pulse_of,
 )
 from ledger_bridge.books.book import Claim
 from ledger_bridge.books.calendar import day_counted, day_of
 from ledger_bridge.books.due import concerned
 from ledger_bridge.books.evidence import Counter, Deposit, Facts
 from ledger_bridge.books.policy import Policies
+from ledger_bridge.books.quantity import Amount
 from ledger_bridge.books.registry import Fit, Registry
 
 # gateway, device, register, serial: one meter's one register.
 Meter = tuple[str, str, str, str]
 
 _ROWS = """
-    SELECT gateway, device, register, serial, at_ms, chain, seq, value, unit, made_ms,
-           day, member, delta, verdict
+    SELECT gateway, device, register, serial, at_ms, chain, seq, value, unit, made_ms, doubt,
+           day, member, delta, verdict, per_pulse
     FROM counter
     WHERE community = ? AND gateway = ? AND device = ? AND register = ? AND serial = ?
 """
 
 
 class CounterRow(NamedTuple):
-    """A counter fact with what is derived of it; in the order of the table's columns."""
+    """A counter fact with what is derived of it; in the order of the table's columns.
+
+    `delta` is in thousandths of the fact's unit, or in pulses of which each is worth `per_pulse`.
+    """
 
     fact: Counter
     day: str
     member: str | None
     delta: int
     verdict: str
+    per_pulse: str
 
     def columns(self, community: str) -> tuple[Any, ...]:
-        return (community, *self.fact, self.day, self.member, self.delta, self.verdict)
+        return (community, *self.fact, *self[1:])
 
+    @property
+    def amount(self) -> Amount:
+        """The believed increase in thousandths of its base unit, exactly."""
+        return amount_of(self.delta, self.per_pulse)
+
+
+# Of a row as _ROWS gives it, the first are the fact.
+_FACT_COLUMNS = len(Counter._fields)
 
 # Where a meter's history ends: the last row's time, chain and number, and the last believed count.
 _Place = tuple[tuple[int, str, int], Tail | None]
@@ -66,7 +81,9 @@ def counter_row(
 ) -> tuple[CounterRow, Tail | None]:
     """One fact derived, and the meter's state after it."""
     delta, verdict, tail = believe(fact, fit, tail)
-    return CounterRow(fact, day, fit.member if fit else None, delta, verdict), tail
+    member = fit.member if fit else None
+    per_pulse = per_pulse_of(fact, fit) if fact.unit == "pulse" else ""
+    return CounterRow(fact, day, member, delta, verdict, per_pulse), tail
 
 
 def history(facts: Iterable[Counter], *, registry: Registry, zone: str) -> list[CounterRow]:
@@ -148,7 +165,9 @@ class Derivation:
                     where = here
                     fit, day = place_of(fact, registry=registry, zone=zone)
                 meter: Meter = fact[:4]
-                last, tail = self._places.get(meter) or self._load_place(meter)
+                last, tail = self._places.get(meter) or self._load_place(
+                    meter, registry=registry, zone=zone
+                )
                 key = (fact.at_ms, fact.chain, fact.seq)
                 row, tail = counter_row(fact, fit, day, tail)
                 rows.append(row.columns(self._community))
@@ -158,7 +177,7 @@ class Derivation:
                     self._places[meter] = (key, tail)
                     self._touch(touched, row, policies)
         self._db.executemany(
-            "INSERT INTO counter VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows
+            "INSERT INTO counter VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows
         )
         for meter in late:
             self._again(meter, touched, registry=registry, policies=policies)
@@ -205,19 +224,29 @@ class Derivation:
             [(self._community, *claim) for claim in touched],
         )
 
-    def _load_place(self, meter: Meter) -> _Place:
-        """Where this meter's history ends, read from the table; from then on kept in mind."""
-        last = self._db.execute(
-            f"SELECT at_ms, chain, seq FROM ({_ROWS})"
-            " ORDER BY at_ms DESC, chain DESC, seq DESC LIMIT 1",
-            (self._community, *meter),
-        ).fetchone()
+    def _load_place(self, meter: Meter, *, registry: Registry, zone: str) -> _Place:
+        """Where this meter's history ends, read from the table; from then on kept in mind.
+
+        What was not believed since the last count that was is judged once more: it may be a leap.
+        """
+        key = _BEFORE_ALL
+        tail: Tail | None = None
         believed = self._db.execute(
-            f"SELECT at_ms, value FROM ({_ROWS}) WHERE verdict IN {MOVES_ON}"
+            f"SELECT at_ms, chain, seq, value FROM ({_ROWS}) WHERE verdict IN {MOVES_ON}"
             " ORDER BY at_ms DESC, chain DESC, seq DESC LIMIT 1",
             (self._community, *meter),
         ).fetchone()
-        place: _Place = (last or _BEFORE_ALL, believed)
+        if believed:
+            key, tail = believed[:3], (believed[0], believed[3], None)
+        for row in self._db.execute(
+            f"SELECT * FROM ({_ROWS}) WHERE (at_ms, chain, seq) > (?, ?, ?)"
+            " ORDER BY at_ms, chain, seq",
+            (self._community, *meter, *key),
+        ):
+            fact = Counter(*row[:_FACT_COLUMNS])
+            key = (fact.at_ms, fact.chain, fact.seq)
+            _, tail = counter_row(fact, *place_of(fact, registry=registry, zone=zone), tail)
+        place: _Place = (key, tail)
         self._places[meter] = place
         return place
 
@@ -226,7 +255,7 @@ class Derivation:
     ) -> None:
         """Derive a whole meter anew and mark every claim whose share of it changed."""
         before = [
-            CounterRow(Counter(*row[:10]), *_derived(row))
+            CounterRow(Counter(*row[:_FACT_COLUMNS]), *row[_FACT_COLUMNS:])
             for row in self._db.execute(_ROWS, (self._community, *meter))
         ]
         after = history((row.fact for row in before), registry=registry, zone=policies.zone)
@@ -237,10 +266,10 @@ class Derivation:
             self._touch(touched, old[key], policies)
             if row != old[key]:
                 self._db.execute(
-                    "UPDATE counter SET day = ?, member = ?, delta = ?, verdict = ?"
+                    "UPDATE counter SET day = ?, member = ?, delta = ?, verdict = ?, per_pulse = ?"
                     " WHERE community = ? AND gateway = ? AND device = ? AND register = ?"
                     " AND serial = ? AND at_ms = ? AND chain = ? AND seq = ?",
-                    (row.day, row.member, row.delta, row.verdict, self._community, *meter, *key),
+                    (*row[1:], self._community, *meter, *key),
                 )
         self._places.pop(meter, None)
 
@@ -278,8 +307,3 @@ class Derivation:
                 for row in set(after).difference(before)
             ],
         )
-
-
-def _derived(row: tuple[Any, ...]) -> tuple[str, str | None, int, str]:
-    day, member, delta, verdict = row[10:]
-    return day, member, delta, verdict

@@ -5,12 +5,13 @@ from fractions import Fraction
 
 from ledger_bridge.books import rules
 from ledger_bridge.books.policy import Policies, Policy, Rule
+from ledger_bridge.books.quantity import Amount
 
 # No claim is due more, whatever its rule: sums of many stay far below a signed 64-bit integer.
 DUE_MAX = 10**14
 
 
-def due(policy: Policy, rule: Rule, quantities: Mapping[str, int]) -> int:
+def due(policy: Policy, rule: Rule, quantities: Mapping[str, Amount]) -> int:
     """Smallest units of the rule's asset: min(cap, floor of the sum), one floor per period."""
     one = 10 ** policy.assets[rule.asset].scale
     whole = _floor(rules.load(rule.rule).earned(rule, quantities), one)

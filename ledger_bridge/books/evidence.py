@@ -1,5 +1,6 @@
 """What records say, as facts: counters at a time, and deposits. Pure, and the same for verify."""
 
+import re
 from typing import NamedTuple
 
 import msgspec
@@ -16,15 +17,27 @@ _LAST_MS = 4_102_444_800_000
 # More than any counter has digits for, in thousandths: a thousand GWh, ten thousand million m3.
 _COUNT_MAX = 10**16
 
-# OBIS value group A of electricity, which is counted in Wh and in nothing else.
-_ELECTRICITY = "1-"
+# OBIS value group A of electricity, which is counted in Wh or in the pulses of a contact.
+ELECTRICITY = "1-"
+_ELECTRIC_UNITS = {"Wh", "pulse"}
 
 # Registers that count up for life, by their SenML unit; all others are for charts only.
 _COUNTER_UNITS = {"Wh", "l", "J", "pulse"}
 
+# The doubt of a gateway that gave a count its own time: the meter's cannot be believed.
+METER_CLOCK = "meter-clock"
+
+# The register of a meter on an M-Bus channel, `0-2:24.2.1`, and how it is called on any channel.
+_CHANNEL = re.compile(r"0-[1-9][0-9]*:(.*)")
+_ANY_CHANNEL = "0-n:"
+
 
 class Counter(NamedTuple):
-    """A counter at a time. `value` is in thousandths of `unit` (whole pulses for pulse)."""
+    """A counter at a time. `value` is in thousandths of `unit` (whole pulses for pulse).
+
+    A meter with a serial number is the same meter on whatever M-Bus channel it hangs: its register
+    is `0-n:24.2.1`. `made_ms` is the gateway's clock when it made the record.
+    """
 
     gateway: str
     device: str
@@ -36,6 +49,7 @@ class Counter(NamedTuple):
     value: int
     unit: str
     made_ms: int
+    doubt: str
 
 
 class Deposit(NamedTuple):
@@ -61,10 +75,20 @@ def _time_ms(base: int | None, raw: msgspec.Raw) -> int | None:
     return at if _ABSOLUTE_MS <= at < _LAST_MS else None
 
 
+def _freshness(count: Counter) -> tuple[bool, int, int]:
+    """Which of several counts of one meter is the newest: the greatest of these.
+
+    A channel that a meter has left may stay listed with an old stamp, or with none: then the
+    gateway gave it its own time, with a doubt.
+    """
+    return METER_CLOCK not in count.doubt, count.at_ms, count.value
+
+
 def _counters(record: Record) -> list[Counter]:
     who = record.identity
     made = who.made_ms
     found: dict[tuple[str, str, str, int], Counter] = {}
+    behind: dict[tuple[str, str, str], Counter] = {}
     last: tuple[bytes, int | None] = (b"?", None)
     for e in record.elements:
         if e.u not in _COUNTER_UNITS or not e.v:
@@ -76,25 +100,31 @@ def _counters(record: Record) -> list[Counter]:
         if not slash or at_ms is None:
             continue
         value = milli(e.v)
-        if not 0 <= value < _COUNT_MAX or (register.startswith(_ELECTRICITY) and e.u != "Wh"):
+        if not 0 <= value < _COUNT_MAX:
             continue
-        # Of two counts under one name at one time the first is meant.
-        found.setdefault(
-            (device, register, e.serial, at_ms),
-            Counter(
-                who.gateway,
-                device,
-                register,
-                e.serial,
-                at_ms,
-                who.chain,
-                who.seq,
-                value // 1000 if e.u == "pulse" else value,
-                e.u,
-                at_ms if made is None else made,
-            ),
+        if register.startswith(ELECTRICITY) and e.u not in _ELECTRIC_UNITS:
+            continue
+        channel = _CHANNEL.fullmatch(register) if e.serial and register[:2] == "0-" else None
+        count = Counter(
+            who.gateway,
+            device,
+            _ANY_CHANNEL + channel[1] if channel else register,
+            e.serial,
+            at_ms,
+            who.chain,
+            who.seq,
+            value // 1000 if e.u == "pulse" else value,
+            e.u,
+            at_ms if made is None else made,
+            e.doubt,
         )
-    return list(found.values())
+        if channel:
+            meter = (device, count.register, e.serial)
+            behind[meter] = max(behind.get(meter, count), count, key=_freshness)
+        else:
+            # Of two counts under one name at one time the first is meant.
+            found.setdefault((device, register, e.serial, at_ms), count)
+    return [*found.values(), *behind.values()]
 
 
 def _deposits(record: Record) -> list[Deposit]:

@@ -11,7 +11,7 @@ from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -22,62 +22,16 @@ from gateway.contract.errors import PeopleError, Problem
 from gateway.contract.keys import SigningKey
 from gateway.contract.record import to_json
 from gateway.contract.signed import Malformed
+from ledger_bridge.books.quantity import exact, quantity, written
 from ledger_bridge.books.registry import STEWARD
 
 POLICY = "mk-policy-v1"
-
-
-def _exact(given: Any) -> Fraction:
-    """ "0.05", "1/3" or 2 as a fraction; a TOML float has lost its exactness already."""
-    if isinstance(given, float):
-        raise ValueError(f"{given} is a float and not exact; write it in quotes")
-    if not isinstance(given, int | str) or isinstance(given, bool):
-        raise ValueError(f"{given!r} is not a number in quotes")
-    try:
-        return Fraction(given)
-    except (ValueError, ZeroDivisionError) as error:
-        raise ValueError(f'{given!r} is not a number such as "0.05" or "1/3"') from error
 
 
 def _not_negative(value: Fraction) -> Fraction:
     if value < 0:
         raise ValueError(f"{value} is negative")
     return value
-
-
-# What one measured unit of `per` is in the thousandths that facts are counted in.
-QUANTITIES = {
-    "Wh": 1_000,
-    "kWh": 1_000_000,
-    "MWh": 1_000_000_000,
-    "g": 1_000,
-    "kg": 1_000_000,
-    "L": 1_000,
-    "m3": 1_000_000,
-    "MJ": 1_000_000_000,
-    "GJ": 1_000_000_000_000,
-}
-
-
-def _quantity(given: Any) -> Fraction:
-    """ "1 kWh" or "100 g" in thousandths of the base unit."""
-    number, _, unit = str(given).partition(" ")
-    if unit not in QUANTITIES:
-        raise ValueError(
-            f'{given!r} is no quantity such as "1 kWh"; units: {", ".join(QUANTITIES)}'
-        )
-    size = _exact(number) * QUANTITIES[unit]
-    if size <= 0:
-        raise ValueError(f"{given!r} is not above zero")
-    return size
-
-
-def _written(value: Fraction, unit: str = "") -> str:
-    """A number as people write it, in `unit` where there is one: a decimal where it is one."""
-    number = value / QUANTITIES[unit] if unit else value
-    decimal = Decimal(number.numerator) / Decimal(number.denominator)
-    exact = f"{decimal.normalize():f}" if Fraction(decimal) == number else str(number)
-    return f"{exact} {unit}" if unit else exact
 
 
 def _zone(name: str) -> str:
@@ -88,8 +42,8 @@ def _zone(name: str) -> str:
     return name
 
 
-Exact = Annotated[Fraction, BeforeValidator(_exact), AfterValidator(_not_negative)]
-Quantity = Annotated[Fraction, BeforeValidator(_quantity)]
+Exact = Annotated[Fraction, BeforeValidator(exact), AfterValidator(_not_negative)]
+Quantity = Annotated[Fraction, BeforeValidator(quantity)]
 
 
 class Rate(settings.Settings):
@@ -143,12 +97,12 @@ class Rule(settings.Settings):
 
     def in_words(self) -> str:
         """The rule in one line."""
-        cap = "" if self.cap_per_day is None else f", at most {_written(self.cap_per_day)} a day"
+        cap = "" if self.cap_per_day is None else f", at most {written(self.cap_per_day)} a day"
         if self.credit is not None and self.per is not None:
-            rate = f"{_written(self.credit)} {self.asset} per {_written(self.per, 'kWh')}"
+            rate = f"{written(self.credit)} {self.asset} per {written(self.per, 'kWh')}"
             return f"{rate} on {', '.join(self.registers)}{cap}"
         rates = (
-            f"{_written(rate.credit)} {self.asset} per {_written(rate.per, 'kg')} of {name}"
+            f"{written(rate.credit)} {self.asset} per {written(rate.per, 'kg')} of {name}"
             for name, rate in self.rates.items()
         )
         return f"{'; '.join(rates)}{cap}"

@@ -14,6 +14,7 @@ from gateway.contract.errors import PeopleError, Problem
 from gateway.contract.keys import PublicKey, SigningKey
 from gateway.contract.record import is_id, to_json
 from gateway.contract.signed import Malformed
+from ledger_bridge.books.quantity import worth
 
 REGISTRY = "mk-registry-v1"
 
@@ -46,7 +47,12 @@ class GatewayAdmitted(msgspec.Struct, frozen=True, tag="gateway", tag_field="kin
 
 
 class MeterFitted(msgspec.Struct, frozen=True, tag="fit", tag_field="kind"):
-    """From when on the meter `serial` ("" for whichever) on this device counts for a member."""
+    """From when on the meter `serial` ("" for whichever) on this device counts for a member.
+
+    `per_pulse` is what a pulse of its contact stands for, "1/1000 kWh" or "10 L". `anew` says that
+    its count begins afresh on that day: another meter without a number of its own hangs there, or
+    the meter was set back.
+    """
 
     gateway: str
     device: str
@@ -54,6 +60,8 @@ class MeterFitted(msgspec.Struct, frozen=True, tag="fit", tag_field="kind"):
     member: str
     from_ms: int
     rated_w: int = RATED_W_DEFAULT
+    per_pulse: str = ""
+    anew: bool = False
 
 
 class CardGiven(msgspec.Struct, frozen=True, tag="card", tag_field="kind"):
@@ -82,6 +90,8 @@ class Fit(NamedTuple):
     from_ms: int
     until_ms: int | None
     rated_w: int
+    per_pulse: str = ""
+    anew: bool = False
 
 
 def _refuse(what: str, where: str, try_: str) -> PeopleError:
@@ -152,7 +162,20 @@ class Registry:
             raise _refuse(f"no gateway {edit.gateway!r}", where, "meterkast hub admit")
         if not 0 < edit.rated_w <= RATED_W_MAX:
             raise _refuse(f"a connection of {edit.rated_w} W", where, f"1 to {RATED_W_MAX} W")
-        new = Fit(edit.member, edit.serial, edit.from_ms, None, edit.rated_w)
+        if edit.per_pulse:
+            try:
+                worth(edit.per_pulse)
+            except ValueError as error:
+                raise _refuse(str(error), where, 'such as "1/1000 kWh"') from error
+        new = Fit(
+            edit.member,
+            edit.serial,
+            edit.from_ms,
+            None,
+            edit.rated_w,
+            edit.per_pulse,
+            edit.anew,
+        )
         earlier = self.fits.get((edit.gateway, edit.device), ())
         if any(f.serial == new.serial and f.from_ms >= new.from_ms for f in earlier):
             raise _refuse("a fit of this meter begins at or after that time", where, "--from DATE")

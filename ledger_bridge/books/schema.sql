@@ -73,28 +73,7 @@ CREATE TABLE person (
     PRIMARY KEY (community, member)
 ) STRICT;
 
--- Facts, taken out of records. `verify` takes them out again and compares.
-
-CREATE TABLE counter (
-    community TEXT NOT NULL,
-    gateway   TEXT NOT NULL,
-    device    TEXT NOT NULL,
-    register  TEXT NOT NULL,
-    serial    TEXT NOT NULL,
-    at_ms     INTEGER NOT NULL,
-    chain     TEXT NOT NULL,
-    seq       INTEGER NOT NULL,
-    value     INTEGER NOT NULL,           -- milli-units
-    unit      TEXT NOT NULL,
-    made_ms   INTEGER NOT NULL,           -- the gateway's clock when it made the record
-    day       TEXT NOT NULL,              -- in which the interval that ends here counts
-    member    TEXT,                       -- by the meter fit; NULL: nobody's
-    delta     INTEGER NOT NULL,           -- believed increase since the reading before
-    verdict   TEXT NOT NULL,              -- '' or why the increase is not believed
-    PRIMARY KEY (community, gateway, device, register, serial, at_ms, chain, seq)
-) STRICT, WITHOUT ROWID;
-
-CREATE INDEX counter_of_member ON counter (community, member, day, register, delta);
+-- Facts, taken out of records. `verify` takes them out again and compares. Counters: counter.sql.
 
 CREATE TABLE deposit (
     community TEXT NOT NULL,

@@ -1,6 +1,6 @@
-"""Why something was not credited, as a sentence a member can read."""
+"""Why something was not credited, or counts otherwise, as a sentence a member can read."""
 
-from ledger_bridge.books import believe
+from ledger_bridge.books import believe, evidence
 
 # By verdict, in English and in Dutch.
 COUNTER = {
@@ -24,6 +24,18 @@ COUNTER = {
         "This meter is not registered to anybody.",
         "Deze meter staat op niemands naam.",
     ),
+    believe.PULSES: (
+        "These are pulses, and nobody has said what a pulse of this meter is worth.",
+        "Dit zijn pulsen, en niemand heeft gezegd wat een puls van deze meter waard is.",
+    ),
+}
+
+# A count that is believed all the same, by the gateway's doubt about it.
+DOUBT = {
+    evidence.METER_CLOCK: (
+        "The meter's clock is wrong; this counts at the time when it was received.",
+        "De klok van de meter loopt verkeerd; dit telt op het tijdstip van ontvangst.",
+    ),
 }
 
 DEPOSIT = {
@@ -40,3 +52,13 @@ DEPOSIT = {
         "Dat weegt geen zak; een beheerder moet ernaar kijken.",
     ),
 }
+
+# In which of the two languages.
+ENGLISH, DUTCH = 0, 1
+
+
+def of_counter(verdict: str, doubt: str = "", language: int = ENGLISH) -> str:
+    """What there is to say of a counter's reading, "" where it counts as it stands."""
+    if verdict:
+        return COUNTER[verdict][language]
+    return " ".join(DOUBT[word][language] for word in doubt.split() if word in DOUBT)

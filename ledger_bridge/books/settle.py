@@ -9,9 +9,11 @@ from typing import Any, NamedTuple
 
 from gateway.contract.record import to_json
 from ledger_bridge.books import rules
+from ledger_bridge.books.believe import amount_of
 from ledger_bridge.books.book import Batch, Book, Claim, Posting
 from ledger_bridge.books.due import concerned, due, find
 from ledger_bridge.books.policy import Policies
+from ledger_bridge.books.quantity import Amount, in_json
 from ledger_bridge.books.registry import Registry
 from ledger_bridge.books.store import commit
 
@@ -24,13 +26,13 @@ _MARKED = """
     )
 """
 
-Quantities = dict[Claim, dict[str, int]]
+Quantities = dict[Claim, dict[str, Amount]]
 
 
 def quantities_of(
     db: sqlite3.Connection, community: str, registers: set[str], limit: int
 ) -> Quantities:
-    """What was measured for each dirty claim: thousandths by register or fraction.
+    """What was measured for each dirty claim: thousandths by register or fraction, exactly.
 
     Of counters only `registers` are looked at: those that any rule rewards.
     """
@@ -40,19 +42,20 @@ def quantities_of(
         "registers": to_json(sorted(registers)).decode(),
     }
     # A claim as the database gives it equals its Claim: both are tuples.
-    found: dict[tuple[str, ...], dict[str, int]] = {
+    found: dict[tuple[str, ...], dict[str, Amount]] = {
         row: {} for row in db.execute(f"{_MARKED} SELECT * FROM marked", which)
     }
-    for rule, member, period, register, total in db.execute(
+    for rule, member, period, register, per_pulse, total in db.execute(
         f"""{_MARKED}
-        SELECT rule, marked.member, period, register, sum(delta)
+        SELECT rule, marked.member, period, register, per_pulse, sum(delta)
         FROM marked JOIN counter ON counter.community = :community
             AND counter.member = marked.member AND counter.day = marked.period
             AND counter.register IN (SELECT value FROM json_each(:registers))
-        GROUP BY rule, marked.member, period, register""",
+        GROUP BY rule, marked.member, period, register, per_pulse""",
         which,
     ):
-        found[rule, member, period][register] = total
+        measured = found[rule, member, period]
+        measured[register] = measured.get(register, 0) + amount_of(total, per_pulse)
     for rule, member, period, fraction, total in db.execute(
         f"""{_MARKED}
         SELECT rule, marked.member, period, fraction, sum(net_mg)
@@ -125,11 +128,11 @@ class Reckoned(NamedTuple):
 
     due: int
     asset: str
-    quantities: dict[str, int]
+    quantities: dict[str, Amount]
     policy: str
 
 
-def reckon(claim: Claim, measured: Mapping[str, int], policies: Policies) -> Reckoned:
+def reckon(claim: Claim, measured: Mapping[str, Amount], policies: Policies) -> Reckoned:
     """A claim's due from all that was measured of its member on its day."""
     rule_id, _, period = claim
     found = find(policies, rule_id, period)
@@ -157,7 +160,7 @@ def _book(
         ],
         {
             "claim": claim,
-            "quantities": reckoned.quantities,
+            "quantities": {key: in_json(n) for key, n in reckoned.quantities.items()},
             "policy": reckoned.policy,
             "due": reckoned.due,
             "before": before,

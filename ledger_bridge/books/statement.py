@@ -4,10 +4,12 @@ import sqlite3
 from typing import Any
 
 from gateway.contract.record import to_json
+from ledger_bridge.books.believe import amount_of
 from ledger_bridge.books.calendar import bounds_ms, local_text, utc_text
 from ledger_bridge.books.policy import Policies, amount_text
+from ledger_bridge.books.quantity import Amount, in_json
 from ledger_bridge.books.registry import Registry
-from ledger_bridge.books.sentences import COUNTER, DEPOSIT
+from ledger_bridge.books.sentences import DEPOSIT, DUTCH, of_counter
 
 Json = dict[str, Any]
 
@@ -101,14 +103,18 @@ def _lines(
 def _quantity(
     db: sqlite3.Connection, community: str, member: str, day: str, registers: tuple[str, ...]
 ) -> Json:
-    """Thousandths by register (mWh) or by fraction (mg)."""
+    """Thousandths by register (mWh) or by fraction (mg): exact, see `in_json`."""
     if registers:
         rows = db.execute(
-            "SELECT register, sum(delta) FROM counter WHERE community = ? AND member = ?"
-            " AND day = ? AND register IN (SELECT value FROM json_each(?)) GROUP BY register",
+            "SELECT register, per_pulse, sum(delta) FROM counter WHERE community = ?"
+            " AND member = ? AND day = ? AND register IN (SELECT value FROM json_each(?))"
+            " GROUP BY register, per_pulse",
             (community, member, day, to_json(registers).decode()),
         )
-        return dict(rows)
+        found: dict[str, Amount] = {}
+        for register, per_pulse, total in rows:
+            found[register] = found.get(register, 0) + amount_of(total, per_pulse)
+        return {register: in_json(amount) for register, amount in found.items()}
     rows = db.execute(
         "SELECT fraction, sum(net_mg) FROM deposit"
         " WHERE community = ? AND member = ? AND day = ? GROUP BY fraction",
@@ -123,26 +129,31 @@ def _readings(
     """The counters of the member's meters from local midnight to local midnight, both included."""
     begin, end = bounds_ms(day, policies.zone)
     rows = db.execute(
-        "SELECT gateway, device, register, at_ms, value, unit, serial, verdict, chain, seq"
-        " FROM counter WHERE community = ? AND member = ?"
+        "SELECT gateway, device, register, at_ms, value, unit, per_pulse, serial, verdict, doubt,"
+        " chain, seq FROM counter WHERE community = ? AND member = ?"
         " AND (day = ? OR (at_ms >= ? AND at_ms < ?))"
         " ORDER BY gateway, device, register, at_ms, chain, seq",
         (community, member, day, begin, end),
     )
-    return [
-        {
-            "gateway": gateway,
-            "device": device,
-            "register": register,
-            "at": utc_text(at_ms),
-            "value": value,
-            "unit": f"m{unit}" if unit != "pulse" else unit,
-            "serial": serial,
-            "sentence": COUNTER[verdict][0] if verdict else "",
-            "record": f"{gateway}/{chain}/{seq}",
-        }
-        for gateway, device, register, at_ms, value, unit, serial, verdict, chain, seq in rows
-    ]
+    found = []
+    for gateway, device, register, at_ms, value, unit, per_pulse, *told in rows:
+        serial, verdict, doubt, chain, seq = told
+        found.append(
+            {
+                "gateway": gateway,
+                "device": device,
+                "register": register,
+                "at": utc_text(at_ms),
+                "value": value,
+                "unit": f"m{unit}" if unit != "pulse" else unit,
+                **({"per_pulse": per_pulse} if unit == "pulse" else {}),
+                "serial": serial,
+                "sentence": of_counter(verdict, doubt),
+                "zin": of_counter(verdict, doubt, DUTCH),
+                "record": f"{gateway}/{chain}/{seq}",
+            }
+        )
+    return found
 
 
 def _deposits(db: sqlite3.Connection, community: str, member: str, day: str) -> list[Json]:
@@ -164,6 +175,43 @@ def held_deposits(db: sqlite3.Connection, community: str) -> list[Json]:
     return [deposit_json(row) for row in rows]
 
 
+def held_meters(db: sqlite3.Connection, community: str) -> list[Json]:
+    """Meters whose newest count waits, or is nobody's: one entry per meter and reason."""
+    rows = db.execute(
+        """
+        WITH waiting AS (
+            SELECT gateway, device, serial, register, verdict,
+                max(at_ms) AS last_ms, min(at_ms) AS first_ms
+            FROM counter WHERE community = :community AND verdict NOT IN ('', 'first')
+            GROUP BY gateway, device, serial, register, verdict
+        )
+        SELECT gateway, device, serial, verdict, group_concat(register, ' '),
+            min(first_ms), max(last_ms)
+        FROM waiting WHERE NOT EXISTS (
+            SELECT 1 FROM counter AS later WHERE later.community = :community
+                AND later.gateway = waiting.gateway AND later.device = waiting.device
+                AND later.register = waiting.register AND later.serial = waiting.serial
+                AND later.at_ms > waiting.last_ms
+        )
+        GROUP BY gateway, device, serial, verdict
+        ORDER BY gateway, device, serial, verdict""",
+        {"community": community},
+    )
+    return [
+        {
+            "meter": f"{gateway}/{device}",
+            "serial": serial,
+            "registers": sorted(registers.split()),
+            "since": utc_text(first_ms),
+            "last": utc_text(last_ms),
+            "state": "held",
+            "sentence": of_counter(verdict),
+            "zin": of_counter(verdict, language=DUTCH),
+        }
+        for gateway, device, serial, verdict, registers, first_ms, last_ms in rows
+    ]
+
+
 def deposit_json(row: tuple[Any, ...]) -> Json:
     """One deposit as people and programs read it."""
     deposit, fraction, net_mg, at_ms, verdict, gateway, chain, seq = row
@@ -174,6 +222,7 @@ def deposit_json(row: tuple[Any, ...]) -> Json:
         "at": utc_text(at_ms),
         "state": "held" if verdict else "credited",
         "sentence": DEPOSIT[verdict][0] if verdict else "",
+        "zin": DEPOSIT[verdict][DUTCH] if verdict else "",
         "record": f"{gateway}/{chain}/{seq}",
     }
 

@@ -10,7 +10,15 @@ from pathlib import Path
 
 from gateway.contract.errors import PeopleError, Problem
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+
+# Books of schema 1 knew no doubts, no worth of pulses and no meter that changes its channel.
+# Counters follow from the records, so they are taken out of them anew.
+_FROM_1 = """
+    DROP TABLE counter;
+    {counter}
+    INSERT INTO unread SELECT DISTINCT community FROM chain;
+"""
 
 
 class BookInUse(PeopleError):
@@ -46,8 +54,12 @@ def open_to_read(path: Path) -> sqlite3.Connection:
         raise PeopleError(Problem("there are no books", str(path), "meterkast hub init DIR"))
     db = _connect(f"file:{path}?mode=ro")
     db.execute("PRAGMA query_only = ON")
-    if _check_version(db, path) == 0:
+    version = _check_version(db, path)
+    if version == 0:
         raise PeopleError(Problem("there are no books", str(path), "meterkast hub init DIR"))
+    if version < SCHEMA_VERSION:
+        what = f"books of schema {version}, this program reads {SCHEMA_VERSION}"
+        raise PeopleError(Problem(what, str(path), "start the bridge; it brings them up to date"))
     return db
 
 
@@ -86,10 +98,15 @@ def open_to_write(path: Path) -> sqlite3.Connection:
     db.execute("PRAGMA synchronous = FULL")
     db.execute("PRAGMA foreign_keys = ON")
     db.execute("PRAGMA cache_size = -65536")
-    if version == 0:
-        schema = resources.files("ledger_bridge.books").joinpath("schema.sql").read_text("utf-8")
-        db.executescript(f"BEGIN; {schema} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+    if version < SCHEMA_VERSION:
+        counter = _sql("counter.sql")
+        script = _FROM_1.format(counter=counter) if version else _sql("schema.sql") + counter
+        db.executescript(f"BEGIN; {script} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
     return db
+
+
+def _sql(name: str) -> str:
+    return resources.files("ledger_bridge.books").joinpath(name).read_text("utf-8")
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from ledger_bridge.books.derive import CounterRow, Meter, deposit_rows, history
 from ledger_bridge.books.due import concerned
 from ledger_bridge.books.evidence import Counter, Deposit, facts
 from ledger_bridge.books.policy import Policies
+from ledger_bridge.books.quantity import Amount
 from ledger_bridge.books.registry import Registry
 from ledger_bridge.books.settle import reckon
 from ledger_bridge.books.verify_book import BookCheck, ClaimRow, Differs
@@ -53,7 +54,7 @@ class _Books:
         self.digests: dict[tuple[str, str, int], str] = {}
         self.counters: dict[Meter, list[Counter]] = defaultdict(list)
         self.deposits: list[Deposit] = []
-        self.measured: dict[tuple[str, str], dict[str, int]] = {}
+        self.measured: dict[tuple[str, str], dict[str, Amount]] = {}
         self.dues: dict[Claim, ClaimRow] = {}
         self.waiting: set[Claim] = set()
         self.claims: dict[Claim, ClaimRow] = {}
@@ -179,7 +180,7 @@ class _Books:
         if row.member:
             day_of_member = self.measured.setdefault((row.member, row.day), {})
             register = row.fact.register
-            day_of_member[register] = day_of_member.get(register, 0) + row.delta
+            day_of_member[register] = day_of_member.get(register, 0) + row.amount
 
     def _compare(self, table: str, expected: list[tuple[Any, ...]]) -> None:
         """Whether a table holds exactly these rows."""

@@ -2,6 +2,7 @@
 
 import sqlite3
 import zlib
+from fractions import Fraction
 from typing import Any
 
 import msgspec
@@ -10,9 +11,11 @@ from gateway.contract import record as records
 from gateway.contract.errors import PeopleError, Problem
 from gateway.contract.keys import unb64
 from gateway.contract.record import QUARTER, Record
+from ledger_bridge.books.believe import amount_of, base_of
 from ledger_bridge.books.calendar import utc_text
 from ledger_bridge.books.policy import Policies, Rule, amount_text
-from ledger_bridge.books.sentences import COUNTER
+from ledger_bridge.books.quantity import in_json, written
+from ledger_bridge.books.sentences import of_counter
 from ledger_bridge.books.statement import Json, deposit_json
 
 # What gateways sign today: nobody vouches for the meter but its owner's gateway.
@@ -82,25 +85,41 @@ def _counters(
     db: sqlite3.Connection, community: str, member: str, day: str, rule: Rule
 ) -> list[Json]:
     rows = db.execute(
-        "SELECT gateway, device, register, serial, at_ms, value, delta, verdict, chain, seq"
-        " FROM counter WHERE community = ? AND member = ? AND day = ? ORDER BY at_ms, register",
+        "SELECT gateway, device, register, serial, at_ms, value, unit, delta, per_pulse, verdict,"
+        " doubt, chain, seq FROM counter"
+        " WHERE community = ? AND member = ? AND day = ? ORDER BY at_ms, register",
         (community, member, day),
     )
-    return [
-        {
-            "meter": f"{gateway}/{device}",
-            "register": register,
-            "serial": serial,
-            "at": utc_text(at_ms),
-            "count": value,
-            "counts": delta,
-            "sentence": COUNTER[verdict][0] if verdict else "",
-            "grade": GRADE,
-            "record": f"{gateway}/{chain}/{seq}",
-        }
-        for gateway, device, register, serial, at_ms, value, delta, verdict, chain, seq in rows
-        if register in rule.registers and (delta or verdict)
-    ]
+    found = []
+    for gateway, device, register, serial, at_ms, value, unit, delta, per_pulse, *told in rows:
+        verdict, doubt, chain, seq = told
+        if register in rule.registers and (delta or verdict):
+            found.append(
+                {
+                    "meter": f"{gateway}/{device}",
+                    "register": register,
+                    "serial": serial,
+                    "at": utc_text(at_ms),
+                    "count": value,
+                    "counts": in_json(amount_of(delta, per_pulse)),
+                    **_measured(delta, unit, per_pulse),
+                    "sentence": of_counter(verdict, doubt),
+                    "grade": GRADE,
+                    "record": f"{gateway}/{chain}/{seq}",
+                }
+            )
+    return found
+
+
+def _measured(delta: int, unit: str, per_pulse: str) -> Json:
+    """An increase as people read it, and the pulses it was counted in."""
+    words = f"{written(Fraction(amount_of(delta, per_pulse), 1000))} {base_of(unit, per_pulse)}"
+    if unit != "pulse":
+        return {"measured": words}
+    if not per_pulse:
+        return {"measured": "", "pulses": delta}
+    said = f"{words} ({delta} pulses of {per_pulse})"
+    return {"measured": said, "pulses": delta, "per_pulse": per_pulse}
 
 
 def _deposits(
@@ -112,7 +131,12 @@ def _deposits(
         (community, member, day),
     )
     return [
-        {**deposit_json(row), "counts": row[2], "grade": GRADE}
+        {
+            **deposit_json(row),
+            "counts": row[2],
+            "measured": f"{written(Fraction(row[2], 1000))} g",
+            "grade": GRADE,
+        }
         for row in rows
         if row[1] in rule.rates
     ]

@@ -17,6 +17,7 @@ from ledger_bridge.books import store
 from ledger_bridge.books.calendar import bounds_ms
 from ledger_bridge.books.community import load_policies, load_registry
 from ledger_bridge.books.policy import Policies
+from ledger_bridge.books.quantity import worth
 from ledger_bridge.books.registry import Edit, Edits, Registry
 from ledger_bridge.desk import Paper, hand_in
 from ledger_bridge.hub import Hub
@@ -94,6 +95,21 @@ def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
 
 def _is_figure(cell: str) -> bool:
     return bool(cell) and cell.lstrip("-").replace(".", "", 1).isdigit()
+
+
+def per_pulse_of(*, pulses_per_kwh: str, per_pulse: str, where: str) -> str:
+    """What a pulse stands for, given one way or the other; "" where neither is given."""
+    if pulses_per_kwh and per_pulse:
+        what = "two answers to what a pulse is worth"
+        raise UsageError(Problem(what, where, "pulses per kWh, or the quantity per pulse"))
+    given = f"1/{pulses_per_kwh} kWh" if pulses_per_kwh else per_pulse
+    if given:
+        try:
+            worth(given)
+        except ValueError as error:
+            what = f"{pulses_per_kwh!r} is no number of pulses" if pulses_per_kwh else str(error)
+            raise UsageError(Problem(what, where, 'such as 1000, or "10 L"')) from error
+    return given
 
 
 def known_member(registry: Registry, member: str) -> str:

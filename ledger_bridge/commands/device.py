@@ -1,12 +1,22 @@
 """`meterkast device`: whose meter hangs where."""
 
 from datetime import date
+from typing import Annotated
 
 import cyclopts
 
 from gateway.contract.errors import Problem, UsageError
 from ledger_bridge.books.registry import RATED_W_DEFAULT, MeterFitted
-from ledger_bridge.commands.common import CONFIG, Config, Json, day_start_ms, edit, read_books, tell
+from ledger_bridge.commands.common import (
+    CONFIG,
+    Config,
+    Json,
+    day_start_ms,
+    edit,
+    per_pulse_of,
+    read_books,
+    tell,
+)
 
 app = cyclopts.App(name="device", help="Meters: whose they are, and since when.")
 
@@ -20,6 +30,9 @@ def fit(
     serial: str = "",
     from_: date | None = None,
     rated_w: int = RATED_W_DEFAULT,
+    pulses_per_kwh: int | None = None,
+    per_pulse: str = "",
+    anew: Annotated[bool, cyclopts.Parameter(negative="")] = False,
     config: Config = CONFIG,
     json: Json = False,
 ) -> None:
@@ -37,11 +50,24 @@ def fit(
         First local day; without it, from the beginning.
     rated_w
         The most the connection carries; more is not believed.
+    pulses_per_kwh
+        For a meter with a pulse contact: what stands on it, such as 1000.
+    per_pulse
+        For one that counts something else: so much per pulse, such as "10 L" or "1/100 m3".
+    anew
+        The count begins afresh on that day: another meter without a number of its own hangs
+        there, or the meter was set back.
     """
     gateway, slash, device = place.partition("/")
     if not slash:
         raise UsageError(Problem(f"{place!r} is no place", "device fit", "GATEWAY/DEVICE"))
     books = read_books(config)
     from_ms = day_start_ms(from_, books.policies.zone)
-    edit(books.hub, MeterFitted(gateway, device, serial, member, from_ms, rated_w))
+    worth = per_pulse_of(
+        pulses_per_kwh="" if pulses_per_kwh is None else str(pulses_per_kwh),
+        per_pulse=per_pulse,
+        where="device fit",
+    )
+    fitted = MeterFitted(gateway, device, serial, member, from_ms, rated_w, worth, anew)
+    edit(books.hub, fitted)
     tell(f"{place} counts for {member}", {"place": place, "member": member}, json=json)

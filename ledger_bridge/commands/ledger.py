@@ -2,6 +2,7 @@
 
 import secrets
 from datetime import date
+from fractions import Fraction
 from typing import Any
 
 import cyclopts
@@ -10,6 +11,7 @@ from ledger_bridge.books import statement as statements
 from ledger_bridge.books import why as reasons
 from ledger_bridge.books.acts import Act, Close, Request, Transfer, make
 from ledger_bridge.books.policy import amount_of
+from ledger_bridge.books.quantity import written
 from ledger_bridge.commands.common import (
     CONFIG,
     Config,
@@ -61,25 +63,42 @@ def statement(*, member: str, day: date, config: Config = CONFIG, json: Json = F
         return
     print(f"{member}, {day}{' (closed)' if found['closed'] else ''}")
     for line in found["lines"]:
-        measured = ", ".join(f"{k} {v / 1000:g}" for k, v in line["quantity"].items()) or "nothing"
+        amounts = {key: written(Fraction(n) / 1000) for key, n in line["quantity"].items()}
+        measured = ", ".join(f"{key} {n}" for key, n in amounts.items()) or "nothing"
         waits = "" if line["settled"] else " (being settled)"
         print(f"  {line['rule']}: {measured} -> {line['credit']} {line['asset']}{waits}")
         if line["bookings"]:
             print(f"    bookings {', '.join(str(b) for b in line['bookings'])}")
     for deposit in found["deposits"]:
         print(f"  {deposit['at']}  {deposit['fraction']} {deposit['net_mg'] / 1e6:.3f} kg")
+    for reading in found["readings"]:
+        if reading["sentence"]:
+            meter = f"{reading['gateway']}/{reading['device']} {reading['serial']}".strip()
+            what = f"{reading['at']}  {meter} {reading['register']}"
+            print(f"  {what}: {reading['sentence']}")
 
 
 @app.command
 def held(*, config: Config = CONFIG, json: Json = False) -> None:
-    """Deposits that wait for somebody to claim them."""
+    """Deposits and meters that are not credited yet: they wait for somebody, or for a steward."""
     books = read_books(config)
-    found = statements.held_deposits(books.db, books.community)
+    deposits = statements.held_deposits(books.db, books.community)
+    meters = statements.held_meters(books.db, books.community)
     if json:
-        show(found)
+        show([*deposits, *meters])
         return
-    rows = [(d["at"], d["fraction"], f"{d['net_mg'] / 1e6:.3f}", d["sentence"]) for d in found]
+    rows = [(d["at"], d["fraction"], f"{d['net_mg'] / 1e6:.3f}", d["sentence"]) for d in deposits]
     table(("at", "fraction", "kg", "why"), rows)
+    if meters:
+        print()
+        head = ("meter", "serial", "registers", "since", "why")
+        table(
+            head,
+            [
+                (m["meter"], m["serial"], " ".join(m["registers"]), m["since"], m["sentence"])
+                for m in meters
+            ],
+        )
 
 
 @app.command
@@ -115,7 +134,7 @@ def _tell(found: dict[str, Any]) -> None:
     for one in found["evidence"]:
         what = one.get("register") or one.get("fraction")
         note = f"  {one['sentence']}" if one["sentence"] else ""
-        print(f"  {one['at']}  {what}  +{one['counts'] / 1000:g}  {one['record']}{note}")
+        print(f"  {one['at']}  {what}  +{one['measured']}  {one['record']}{note}")
     if record := found["record"]:
         print(f"record {record['id']}, sha-256 {record['digest']}, key {record['kid']}")
         print("telegram")

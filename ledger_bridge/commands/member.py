@@ -9,12 +9,30 @@ import cyclopts
 from gateway.contract.cards import token
 from gateway.contract.errors import ConfigError, Problem
 from ledger_bridge.books.registry import CardGiven, Edit, MemberAdded, MeterFitted
-from ledger_bridge.commands.common import CONFIG, Config, Json, edit, read_books, tell
+from ledger_bridge.commands.common import (
+    CONFIG,
+    Config,
+    Json,
+    edit,
+    per_pulse_of,
+    read_books,
+    tell,
+)
 from ledger_bridge.hub import Hub
 
 app = cyclopts.App(name="member", help="Members and their cards.")
 
-COLUMNS = ("member", "name", "external_id", "gateway", "device", "serial", "card")
+COLUMNS = (
+    "member",
+    "name",
+    "external_id",
+    "gateway",
+    "device",
+    "serial",
+    "pulses_per_kwh",
+    "per_pulse",
+    "card",
+)
 
 
 @app.command
@@ -61,8 +79,9 @@ def card(member: str, number: str, /, *, config: Config = CONFIG, json: Json = F
 def import_(file: Path, /, *, config: Config = CONFIG, json: Json = False) -> None:
     """Add members, meters and cards from a CSV file: all of it, or nothing.
 
-    Columns: member, name, external_id, gateway, device, serial, card. A member with a second
-    meter or card stands on a further line.
+    Columns: member, name, external_id, gateway, device, serial, pulses_per_kwh, per_pulse, card;
+    those that nobody needs may be left out. A member with a second meter or card stands on a
+    further line.
     """
     hub = Hub.load(config)
     rows = _rows(file)
@@ -70,14 +89,20 @@ def import_(file: Path, /, *, config: Config = CONFIG, json: Json = False) -> No
     edits: list[Edit] = []
     people: dict[str, tuple[str, str]] = {}
     card_key = hub.card_key()
-    for row in rows:
+    for number, row in enumerate(rows, start=2):
         member = row["member"]
         if member not in known:
             known.add(member)
             edits.append(MemberAdded(member, secrets.token_hex(8)))
             people[member] = (row["name"] or member, row["external_id"])
         if row["device"]:
-            edits.append(MeterFitted(row["gateway"], row["device"], row["serial"], member, 0))
+            worth = per_pulse_of(
+                pulses_per_kwh=row["pulses_per_kwh"],
+                per_pulse=row["per_pulse"],
+                where=f"{file} line {number}",
+            )
+            place = (row["gateway"], row["device"], row["serial"])
+            edits.append(MeterFitted(*place, member, 0, per_pulse=worth))
         if row["card"]:
             edits.append(CardGiven(token(row["card"], card_key), member))
     edit(hub, *edits, people=people)

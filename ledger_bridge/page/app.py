@@ -62,6 +62,7 @@ class View:
                 db, community, BOOKINGS_SHOWN, policies=policies, registry=registry
             ),
             "held": statements.held_deposits(db, community),
+            "meters": statements.held_meters(db, community),
             "status": self.status(),
         }
 

@@ -83,7 +83,6 @@ IMPOSSIBLE = {
     "a count below zero": sign(pack(count(-5))),
     "a count of 16 digits": sign(pack(count(10**15 - 1))),
     "electricity in joules": sign(pack(count(5, u="J"))),
-    "electricity in pulses": sign(pack(count(5, u="pulse"))),
     "a bag without a weight": sign(pack({"n": "scale/net", "u": "g"}), DEPOSIT),
 }
 

@@ -96,7 +96,8 @@ TAMPERINGS = {
     ),
     "an invented reading": (
         "INSERT INTO counter SELECT community, gateway, device, '1-0:2.8.2', serial, at_ms, chain,"
-        " seq, value, unit, made_ms, day, member, delta, verdict FROM counter WHERE seq = 2",
+        " seq, value, unit, made_ms, doubt, day, member, delta, verdict, per_pulse"
+        " FROM counter WHERE seq = 2",
         "a row that the evidence does not give",
         None,
     ),

@@ -13,6 +13,7 @@ from functools import cache
 from typing import Literal, Protocol, cast
 
 from ledger_bridge.books.policy import Rule
+from ledger_bridge.books.quantity import Amount
 
 
 class RuleFile(Protocol):
@@ -25,7 +26,7 @@ class RuleFile(Protocol):
 
     def touches(self, rule: Rule, key: str) -> bool: ...
 
-    def earned(self, rule: Rule, quantities: Mapping[str, int]) -> Fraction: ...
+    def earned(self, rule: Rule, quantities: Mapping[str, Amount]) -> Fraction: ...
 
 
 @cache

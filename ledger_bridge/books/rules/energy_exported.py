@@ -8,12 +8,11 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Literal
 
-from ledger_bridge.books.policy import QUANTITIES, Rule
+from ledger_bridge.books.policy import Rule
+from ledger_bridge.books.quantity import Amount
 
 VERSION = 1
 READS: Literal["counter", "deposit"] = "counter"
-
-_ENERGY = {QUANTITIES[unit] for unit in ("Wh", "kWh", "MWh")}
 
 
 def complaint(rule: Rule, fractions: frozenset[str]) -> str:  # noqa: ARG001 - the rules' shape
@@ -32,7 +31,7 @@ def touches(rule: Rule, key: str) -> bool:
     return key in rule.registers
 
 
-def earned(rule: Rule, quantities: Mapping[str, int]) -> Fraction:
+def earned(rule: Rule, quantities: Mapping[str, Amount]) -> Fraction:
     """Credit for mWh by register."""
     # One reduction instead of the two that a product of fractions takes.
     return Fraction(rule.rate.numerator * sum(quantities.values()), rule.rate.denominator)

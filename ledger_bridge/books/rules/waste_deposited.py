@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import Literal
 
 from ledger_bridge.books.policy import Rule
+from ledger_bridge.books.quantity import Amount
 
 VERSION = 1
 READS: Literal["counter", "deposit"] = "deposit"
@@ -28,7 +29,7 @@ def touches(rule: Rule, key: str) -> bool:
     return key in rule.rates
 
 
-def earned(rule: Rule, quantities: Mapping[str, int]) -> Fraction:
+def earned(rule: Rule, quantities: Mapping[str, Amount]) -> Fraction:
     """Credit for mg by fraction."""
     return sum(
         (rule.rates[name].per_milli * mg for name, mg in quantities.items() if name in rule.rates),
