@@ -1,211 +1,147 @@
-"""The P1 port of smart meters: plain telegrams of every dialect, told apart by what they say.
+"""The P1 port of smart meters: telegrams of every dialect, told apart by what they say.
 
-Spec: DSMR P1 companion 2.2, 3.0, 4.2.2 and 5.0.2; e-MUCS-P1 1.7.1; the P1 and H1 notes of Sweden,
-Hungary and Austria. Reference: drivers/wire/iec62056.py reads the lines between `/` and `!`.
+Spec: DSMR P1 companion 2.2, 3.0, 4.2.2 and 5.0.2; e-MUCS-P1 1.7.1 and 2.1.1; the P1 and H1 notes
+of Sweden, Hungary and Austria; Luxmetering E-Meter P1 1.1.3 for telegrams in a cipher.
+Reference: drivers/wire/telegrams.py finds the telegrams, drivers/wire/iec62056.py reads their
+lines, drivers/wire/gcm.py opens the cipher.
 """
 
 import re
 from collections.abc import Callable, Mapping
 
 from drivers.reading import Fault, Message, Reading
-from drivers.sdk import Device, Example, Line, Register, Step
-from drivers.wire import crc
-from drivers.wire.iec62056 import read_objects
-from drivers.wire.noise import Noise
+from drivers.sdk import Device, Example, Line, Register, Setting, SettingError, Step
+from drivers.wire import crc, gcm, telegrams
 
-BUFFER_MAX = 16 * 1024  # the longest known telegrams, Hungary's and Luxembourg's, have 4 to 8 kB
-END_MAX = 32  # `!`, four digits, CRLF; some senders add a NUL or blanks
-AHEAD = 8  # enough of what follows to see the next telegram begin
+SEALED_MAX = 12 * 1024  # a telegram of 8 kB, as Luxembourg allows, with room to spare
+SEALED_MIN = 160  # no meter's telegram is shorter
 
-# A telegram begins with `/`, three letters and the meter's name, then an empty line. It may begin
-# anywhere, as the one before may have been cut off; a name holds neither `/` nor `!`.
-_BEGIN = re.compile(rb"/[A-Za-z]{3}[^\r\n/!]{0,59}\r?\n(?=\r?\n|\d-\d:)")
-# A push of mode D begins alike, and may go on with a short code.
-_FIRST = re.compile(_BEGIN.pattern + rb"(?:\r?\n)?\d-\d:\d")
-_SLASH = re.compile(rb"[/\xaf]")  # with and without parity
-_END = re.compile(rb"([0-9A-Fa-f]{0,4})[ \t\0\r]*\n?")
-_NEXT = re.compile(rb"[\r\n\0 ]*(?:/[A-Za-z]{3}|\Z)")
-# Blank space between telegrams; after its `!` a Q3D meter tells its seconds of life and its key.
-_TRAILER = re.compile(rb"[\r\n\0 ]*(?:\d{8}\r?\n(?:[0-9A-Z]{33}|\xff{33})\r?\n[\r\n\0 ]*)?")
-# Dialects with a clock, a version number or stamps that say S or W have a checksum as well.
-_CHECKED = re.compile(rb"\n(?:0-0:1\.0\.0|1-3:0\.2\.8|0-0:96\.1\.4)\b|\(\d{12}[SW]\)")
-
-_EVEN = bytes(byte for byte in range(256) if byte.bit_count() % 2 == 0)
-_SEVEN = bytes(byte & 0x7F if byte in _EVEN else byte for byte in range(256))
+# The head of a telegram in a cipher, up to the counter: title, length, security control.
+_HEAD = re.compile(rb"\xdb\x08.{8}(?:\x82..|\x81.|[\x40-\x7f])[\x20\x30]", re.DOTALL)
+_HEAD_BYTES = 14  # at most
 
 
 class Session:
-    """Telegrams out of a stream. A frame ends at a `!` that starts a line."""
+    """Telegrams out of a stream in which those in a cipher stand among plain ones."""
 
-    def __init__(self, arc: Callable[[bytes], int] = crc.arc) -> None:
-        """`arc` computes CRC-16/ARC."""
+    def __init__(self, arc: Callable[[bytes], int] = crc.arc, lock: gcm.Lock | None = None) -> None:
+        """`arc` computes CRC-16/ARC; `lock` has the keys, if there are any."""
         self._arc = arc
-        self._buffer = bytearray()
-        self._offset = 0  # place in the stream of the buffer's first byte
-        self._scan = 0  # no frame ends before this index
-        self._begun = False  # whether a `/` stands before that index
-        self._open_end = False  # whether the buffer holds a `!` that may end a frame
-        self._noise = Noise()
+        self._lock = lock
+        self._plain = telegrams.Telegrams(arc)
+        self._held = bytearray()  # begins where a sealed telegram may begin, or is empty
+        self._looked = 0  # how much of it was looked through for another beginning
 
     def feed(self, chunk: bytes) -> list[Step]:
-        buffer = self._buffer
-        if len(buffer) + len(chunk) < BUFFER_MAX:
-            buffer += chunk
-            if self._open_end or b"!" in chunk:
-                return self._drain(silent=False)
-            return []
+        if not self._held and gcm.START not in chunk:
+            return self._plain.feed(chunk)
         steps: list[Step] = []
-        fed = 0
-        while fed < len(chunk):
-            room = BUFFER_MAX - len(buffer)
-            buffer += chunk[fed : fed + room]
-            fed += room
-            steps += self._drain(silent=False)
-            if len(buffer) >= BUFFER_MAX:
-                steps += self._overflow()
+        for start in range(0, len(chunk), SEALED_MAX):
+            self._held += chunk[start : start + SEALED_MAX]
+            steps += self._sort(silent=False)
         return steps
 
     def timeout(self) -> list[Step]:
         """After a silence nothing more of a telegram comes: tell what stands, drop the rest."""
-        steps = self._drain(silent=True)
-        steps += self._skip(bytes(self._buffer))
-        self._advance(len(self._buffer))
-        self._begun = False
-        return [*steps, *self._noise.tell()]
+        return [*self._sort(silent=True), *self._plain.timeout()]
 
-    def _drain(self, *, silent: bool) -> list[Step]:
-        buffer = self._buffer
+    def _sort(self, *, silent: bool) -> list[Step]:
+        """Open sealed telegrams, and hand on what stands before, between and behind them."""
+        held = self._held
         steps: list[Step] = []
-        start = 0
-        self._open_end = False
-        while True:
-            if not self._begun:  # an end before any beginning is noise and costs no look
-                slash = _SLASH.search(buffer, self._scan)
-                self._begun = slash is not None
-                self._scan = slash.start() if slash else len(buffer)
-            bang = buffer.find(b"\n!", self._scan) + 1
-            if not bang:
-                self._scan = max(start, self._scan, len(buffer) - 1)
+        told = 0  # what lies before this place is told already
+        at = self._head(0, silent=silent)
+        while at < len(held):
+            end, again = self._end(at)
+            if end > len(held) and not silent:
                 break
-            stop = buffer.find(b"\n", bang, bang + END_MAX) + 1
-            if not stop:
-                if len(buffer) >= bang + END_MAX:
-                    self._scan = bang  # text follows the `!`: no end
-                    continue
-                if not silent:
-                    self._scan = bang - 1
-                    self._open_end = True
-                    break
-                stop = len(buffer)
-            span = bytes(buffer[start:stop])
-            ahead = bytes(buffer[stop : stop + AHEAD])
-            told = self._frame(span, bang - start, self._offset + start, ahead, silent=silent)
-            if told is None:
-                self._scan = bang - 1
-                self._open_end = True
-                break
-            steps += told
-            start = self._scan = stop
-            self._begun = False
-        self._advance(start)
+            if at < end <= len(held):
+                steps += self._plain.feed(bytes(held[told:at]))
+                steps += self._plain.timeout()
+                steps.append(self._sealed(bytes(held[at:end])))
+                told = again = end  # the next may follow at once
+            at = self._head(again, silent=silent)
+        steps += self._plain.feed(bytes(held[told:at]))
+        del held[:at]
+        self._looked = len(held)
         return steps
 
-    def _advance(self, length: int) -> None:
-        if length:
-            del self._buffer[:length]
-            self._offset += length
-            self._scan = max(0, self._scan - length)
+    def _head(self, start: int, *, silent: bool) -> int:
+        """Where the next sealed telegram begins, or may begin; the end of what is held if none."""
+        held = self._held
+        head = _HEAD.search(held, start)
+        if head:
+            return head.start()
+        tail = held.find(b"\xdb\x08", max(start, len(held) - _HEAD_BYTES + 1))
+        if silent or (tail < 0 and not held.endswith(b"\xdb", start)):
+            return len(held)
+        return tail if tail >= 0 else len(held) - 1
 
-    def _overflow(self) -> list[Step]:
-        """The buffer is full without a frame: keep what may be the beginning of one."""
-        held = bytes(self._buffer).translate(_SEVEN)
-        begins = [match.start() for match in _BEGIN.finditer(held)]
-        keep = begins[-1] if begins else 0
-        if not keep:
-            keep = max(held.rfind(b"/", BUFFER_MAX - 64), 0) or BUFFER_MAX
-        steps = self._skip(bytes(self._buffer[:keep]))
-        self._advance(keep)
-        self._begun = False
-        self._scan = 0
-        return steps
+    def _end(self, at: int) -> tuple[int, int]:
+        """Where the sealed telegram at this place ends, and where to look on if there is none.
 
-    def _skip(self, skipped: bytes) -> list[Step]:
-        """Tell bytes at the buffer's front that are in no telegram."""
-        return self._skip_at(skipped, self._offset)
+        The end lies beyond what is held while more must come to know; it is `at` for none.
+        """
+        held = self._held
+        length = gcm.length(held, at, bytes_max=SEALED_MAX)
+        if length < 0 or 0 < length < SEALED_MIN:
+            return at, at + 1
+        end = at + length if length else len(held) + 1
+        # Where another one begins before this one ends, this one was cut off.
+        looked = self._looked if at == 0 else at
+        title = bytes(held[at : at + gcm.LENGTH_AT])
+        other = held.find(title, max(at, looked - len(title)) + 1, end)
+        if other < 0:
+            other = telegrams.begin_in(held, max(at, looked - telegrams.BEGIN_MAX), end)
+        return (end, at + 1) if other < 0 else (at, other)
 
-    def _skip_at(self, skipped: bytes, offset: int) -> list[Step]:
-        if not skipped or (not self._noise.length and _TRAILER.fullmatch(skipped)):
-            return []
-        if _BEGIN.search(skipped.translate(_SEVEN)) is None:
-            return self._noise.skip(offset, len(skipped))
-        fault = Fault("cut", offset, len(skipped), "a telegram without its end")
-        return [*self._noise.tell(), Message(offset, skipped, (), (fault,))]
-
-    def _frame(
-        self, span: bytes, bang: int, offset: int, ahead: bytes, *, silent: bool
-    ) -> list[Step] | None:
-        """What `span`, whose `!` stands at `bang`, says; None when more must come to tell."""
-        seen = span if span.isascii() else span.translate(_SEVEN)
-        begin = 0
-        if seen.rfind(b"/") != 0 or not _BEGIN.match(seen):
-            # Of several beginnings the last one counts: the others were cut off.
-            begins = [match.start() for match in _BEGIN.finditer(seen)]
-            if not begins:
-                return self._skip_at(span, offset)
-            begin = begins[-1]
-        raw = span[begin:]
-        told = self._telegram(raw, bang - begin, offset + begin, ahead, silent=silent)
+    def _sealed(self, frame: bytes) -> Message:
+        """What a whole sealed telegram says."""
+        offset = self._plain.pass_over(len(frame))
+        if self._lock is None:
+            what = "in a cipher: the setting key is missing"
+            return _refused("encrypted", offset, frame, what)
+        sealed = gcm.take_apart(frame)
+        opened = self._lock.open(sealed) if isinstance(sealed, gcm.Sealed) else sealed
+        if isinstance(opened, gcm.Shut):
+            return _refused(opened.kind, offset, frame, opened.detail)
+        assert isinstance(sealed, gcm.Sealed)
+        inner = offset + len(frame) - len(sealed.text) - len(sealed.tag)
+        doubt = "" if opened.is_verified else "unverified"
+        told = telegrams.inside(opened.text, inner, doubt, self._arc)
         if told is None:
-            return None
+            what = "opened, it is no telegram: another key, or not what the meter sent"
+            return _refused("cipher", offset, frame, what)
         readings, faults = told
-        steps = self._skip_at(span[:begin], offset)
-        steps += self._noise.tell()
-        steps.append(Message(offset + begin, raw, tuple(readings), tuple(faults)))
-        return steps
+        if readings:
+            self._lock.accept(sealed)
+        return Message(offset, frame, tuple(readings), tuple(faults))
 
-    def _telegram(
-        self, frame: bytes, bang: int, offset: int, ahead: bytes, *, silent: bool
-    ) -> tuple[list[Reading], list[Fault]] | None:
-        """The readings and faults of one telegram from `/` to its line's end."""
-        if frame[:1] != b"/":  # a 7E1 sender seen as 8N1 shows its parity in bit 7
-            wrong = len(frame.translate(None, _EVEN))
-            if wrong:
-                what = f"{wrong} bytes of wrong parity"
-                return [], [Fault("parity", offset, len(frame), what)]
-            frame = frame.translate(_SEVEN)
-        doubt = ""
-        end = _END.fullmatch(frame, bang + 1)
-        if end is None:
-            what = f"end line {frame[bang : bang + 12]!r}"
-            return [], [Fault("checksum", offset, len(frame), what)]
-        if end[1]:
-            counted = self._arc(frame[: bang + 1])
-            if counted != int(end[1], 16):
-                what = f"telegram says {end[1].decode()}, its bytes give {counted:04X}"
-                return [], [Fault("checksum", offset, len(frame), what)]
-        else:
-            # Where a checksum belongs, half a line of it may have been damaged into line ends.
-            # Then the other half follows, and not another telegram.
-            if _CHECKED.search(frame):
-                if len(ahead) < AHEAD and not silent:
-                    return None
-                if _NEXT.match(ahead.translate(_SEVEN)) is None:
-                    what = "no checksum, and then no telegram"
-                    return [], [Fault("checksum", offset, len(frame), what)]
-            doubt = "unchecked"
-        readings, faults = read_objects(frame[:bang].decode("latin-1"), offset=offset, doubt=doubt)
-        if not readings and not faults:
-            faults = [Fault("empty", offset, len(frame), "a telegram without data lines")]
-        return readings, faults
+
+def _refused(kind: str, offset: int, frame: bytes, what: str) -> Message:
+    return Message(offset, frame, (), (Fault(kind, offset, len(frame), what),))
 
 
 def _recognise(sample: bytes) -> bool:
-    """Whether a telegram begins in the sample, seen with or without parity."""
-    return _FIRST.search(sample.translate(_SEVEN)) is not None
+    """Whether a telegram begins in the sample: plain, seen with parity, or in a cipher."""
+    return telegrams.begins(sample) or _HEAD.search(sample) is not None
 
 
 def _open(settings: Mapping[str, str]) -> Session:
-    del settings  # the stream says all
+    keys = {}
+    for name in ("key", "auth_key"):
+        written = settings.get(name, "")
+        keys[name] = gcm.key_of(written) if written else b""
+        if keys[name] is None:
+            what = f"{len(written)} characters that are no key"
+            raise SettingError(name, what, "32 hex digits, as the grid operator gave them")
+    key, auth_key = keys["key"], keys["auth_key"]
+    assert key is not None
+    assert auth_key is not None
+    if key:
+        return Session(lock=gcm.Lock(key, auth_key))
+    if auth_key:
+        raise SettingError("auth_key", "without a key it opens nothing", "give key as well")
     return Session()
 
 
@@ -290,10 +226,56 @@ _OLD = Example(
         Reading("0-1:24.2.1", 77500000, "mL", 1339758000000, "G22", None, "unchecked"),
     ),
 )
+# In a cipher with keys of our own: the tag vouches for one, nothing but its checksum for the other.
+_KEY = "A7114B0C5D2E83F96071C4DD3218EE05"
+_AUTH_KEY = "C05E1D7790AB3F24D86612FB4E09A3B1"
+_AUSTRIAN = Example(
+    "Austria, in a cipher with both keys known",
+    bytes.fromhex(
+        "db084d4b54677001bd548200b4300005a8e3f85eba3128128e55a840ff9a42797991f9196dd2a6b7c01a4bfb"
+        "47b5c24003dad2345ddcfc33e75327b765faa6a4b413e818d3c202ac088dcc324cded8350c87c47d7f15bb7e"
+        "3177795ae24bcc6db622dd6914d5979abb028dd7f23e87b09e09e22d1e0c45c657c1d43134a68309657b46ec"
+        "c5e714bc0ff08cd132a0892f42993d79f4a9e29715882f797e205e5b8fd92106fa2087d66e2c1dcc292574da"
+        "a1a987e398ce3a92388355754c632a5e29"
+    ),
+    (
+        Reading("1-3:0.2.8", "50", "", 1782900010000),
+        Reading("0-0:1.0.0", "260701120010S", "", 1782900010000),
+        Reading("1-0:1.8.0", 6545766000, "mWh", 1782900010000),
+        Reading("1-0:2.8.0", 58000, "mWh", 1782900010000),
+        Reading("1-0:1.7.0", 286000, "mW", 1782900010000),
+        Reading("1-0:4.8.1", 2692848000, "mvarh", 1782900010000),
+    ),
+    {"key": _KEY, "auth_key": _AUTH_KEY},
+)
+_LUXEMBOURGISH = Example(
+    "Luxembourg, in a cipher whose tag nobody can check",
+    bytes.fromhex(
+        "db084d4b5467000000028200e430000000079a25817b5193464ab0d5f8493ee143f6eb344c0f3e647c243815"
+        "d401d1f22232a504bf3ebcc3ff86e74f7660073a11730f9d47d95829a1fd7d8dfb3f3de9a44a726bf229314e"
+        "2f6e085ceb8fb9fed42be060a8d19ae30f67115e0c0fd11db1b4574e4aca8c5c1c44c050de1e6e5d11fe28ba"
+        "10df8fd70aa488a99d6d43e0db3571390113fe7d36713a11660ddf5dda902fbb143af014388578671068d25a"
+        "dee66fa56f06dbe7641929ba86c69e590f733b94c234eb1c493dc79e6cd227e20bda8096144088806b3a3adf"
+        "d3f3eb4ee76d3a5ea6ef79581bd99a32cd9aa951c9"
+    ),
+    tuple(
+        Reading(register, value, unit, at_ms, serial, None, "unverified")
+        for register, value, unit, at_ms, serial in (
+            ("1-3:0.2.8", "42", "", 1768462200000, "MKT10307000001"),
+            ("0-0:1.0.0", "260115083000W", "", 1768462200000, "MKT10307000001"),
+            ("0-0:42.0.0", "MKT10307000001", "", 1768462200000, "MKT10307000001"),
+            ("1-0:1.8.0", 25653000, "mWh", 1768462200000, "MKT10307000001"),
+            ("1-0:3.7.0", 7000, "mvar", 1768462200000, "MKT10307000001"),
+            ("0-0:17.0.0", 77376000, "mVA", 1768462200000, "MKT10307000001"),
+            ("0-1:24.2.1", 28103000, "mL", None, ""),
+        )
+    ),
+    {"key": _KEY},
+)
 
 DEVICE = Device(
     name="p1",
-    title="Smart meter, P1 port (Netherlands, Belgium, Sweden, Hungary, Austria and kin)",
+    title="Smart meter, P1 port (Netherlands, Belgium, Luxembourg, Sweden, Hungary, Austria …)",
     line=Line(115200),
     wiring=(
         "RJ12: 1 +5 V out (at most 250 mA), 2 request (5 V to run, else open), 3 data ground, "
@@ -330,11 +312,22 @@ DEVICE = Device(
         Register("0-n:24.2.3", "mL", "Belgium: gas volume, not converted for temperature"),
         Register("0-0:96.13.0", "", "message of the grid operator"),
     ),
-    examples=(_DUTCH, _BELGIAN, _OLD),
+    examples=(_DUTCH, _BELGIAN, _OLD, _AUSTRIAN, _LUXEMBOURGISH),
     recognise=_recognise,
     open=_open,
     checksum_bits=16,
-    buffer_max=BUFFER_MAX,
+    buffer_max=telegrams.BUFFER_MAX + 2 * SEALED_MAX,
+    settings=(
+        Setting(
+            "key", "", "for a meter in a cipher: its key, 32 hex digits from the grid operator"
+        ),
+        Setting(
+            "auth_key",
+            "",
+            "its authentication key, 32 hex digits (34 that begin with 30: leave these two away); "
+            "without it readings are 'unverified'",
+        ),
+    ),
     quirks=(
         "S or W after a stamp is believed over the calendar; Swedish meters send W all the year.",
         "DSMR 2 and 3 and Q3D send no checksum: their readings carry the doubt 'unchecked'.",
@@ -343,5 +336,11 @@ DEVICE = Device(
         "Q3D prints kWh with seven decimals: what is less than a milliwatt-hour is cut off.",
         "Hungary's month table 0-0:98.1.0 has no units of its own and is kept as text.",
         "A missing checksum is refused where the dialect has one and no telegram follows.",
+        "A checksum over CRLF is believed as well where the CRs were taken off on the way.",
+        "The authentication key in Luxembourg's specification fits no meter: leave it out.",
+        "Without auth_key a telegram's own checksum is all that vouches for it: 'unverified'.",
+        "A telegram in a cipher whose counter is not higher than the last one's is refused.",
+        "Luxembourg's first meters print 3.7.0, 4.7.0 and 17.0.0 without kvar and kVA.",
+        "Luxembourg's meters have no serial number: the logical device name 0-0:42.0.0 stands in.",
     ),
 )

@@ -44,8 +44,25 @@ UNITS = {
     "\xb0C": ("m\xb0C", 3),
     "s": ("ms", 3),
 }
+# Spelt otherwise by some makers. Never fold case: mWh and MWh are not the same.
+_SPELLINGS = UNITS | {
+    "kwh": UNITS["kWh"],
+    "KWH": UNITS["kWh"],
+    "wh": UNITS["Wh"],
+    "kw": UNITS["kW"],
+    "KW": UNITS["kW"],
+    "kVarh": UNITS["kvarh"],
+    "kVar": UNITS["kvar"],
+    "v": UNITS["V"],
+    "a": UNITS["A"],
+    "M3": UNITS["m3"],
+}
+# Luxembourg's first meters left these units away, which its specification gives.
+_UNWRITTEN = {"1-0:3.7.0": "kvar", "1-0:4.7.0": "kvar", "0-0:17.0.0": "kVA"}
 REMEMBERED_MAX = 4096  # telegrams up to this size may fill the memory of lines, 2 MB at most
 VALUE_MAX = 2**63 - 1  # what SQLite and every column after it can hold
+NAMES_MAX = 64  # lines that name a meter; five meters have three or four each
+BROKEN_MAX = 64  # with more lines that say nothing it is no telegram, whatever its checksum
 
 # How a register is written, which its code alone decides.
 _PLAIN, _QUANTITY, _COUNT, _CLOCK, _HEX, _HOURLY, _PEAKS, _LOG = range(8)
@@ -57,10 +74,14 @@ _BETWEEN = re.compile(r"\)[\r\n]*\(")
 _NUMBER = re.compile(r"(-?)(\d{1,20})(?:\.(\d{0,20}))?(?:\*?([^\d\s*.-][^*]*))?")
 _STAMP = re.compile(r"\d{12}[SW]?")
 _CLOCK_LINE = re.compile(r"\n0-0:1\.0\.0(?:\*255)?\(([^)\r\n]*)\)")
+_DATE = re.compile(r"(\d\d)-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)")  # of an ACE4000
+_DECIMAL = re.compile(r"\d{1,9}\.\d{3}")
 _PRINTABLE = re.compile(r"(?:[2-6][0-9A-Fa-f]|7[0-9A-Ea-e])+")
 _PHYSICAL = set(range(1, 81)) - {13, 33, 53, 73}  # those four are power factors, without unit
 # Where several lines name a meter, the last of these does.
 _SERIALS = {"96.1.255": 1, "96.1.0": 2, "96.1.1": 3}
+# And where none does, Luxembourg's logical device name or the device's address.
+_NAME = re.compile(r"\n(?:0-0:42\.0\.0|0-0:0\.0\.0)(?:\*255)?\(([^)\r\n]+)\)")
 _PLACEHOLDERS = {"000101", "700101"}  # days on which no meter was: clocks that were never set
 
 _TENS = tuple(10**n for n in range(10))
@@ -93,29 +114,34 @@ class _Broken(NamedTuple):
 @lru_cache(maxsize=1024)
 def _code(text: str) -> _Code | None:
     code = obis.parse(text)
+    if code is None and text.count(":") == 2:  # misprinted in DSMR 4.0, and so in meters
+        code = obis.parse(text[::-1].replace(":", ".", 1)[::-1])
     if code is None:
         return None
     meter = "" if code.a == 1 or (code.a, code.b) == (0, 0) else f"{code.a}-{code.b}"
     return _Code(str(code), meter, _kind(code))
 
 
+_KINDS = {
+    (1, 0, 0): _CLOCK,
+    (24, 3, 0): _HOURLY,
+    (98, 1, 0): _PEAKS,
+    (99, 97, 0): _LOG,
+    (96, 1, 4): _PLAIN,  # Belgium's version number, not hex
+    (42, 0, 0): _HEX,
+}
+
+
 def _kind(code: obis.Obis) -> int:
-    c, d, e = code[2:5]
-    special = {
-        (1, 0, 0): _CLOCK,
-        (24, 3, 0): _HOURLY,
-        (98, 1, 0): _PEAKS,
-        (99, 97, 0): _LOG,
-        (96, 1, 4): _PLAIN,  # Belgium's version number, not hex
-        (42, 0, 0): _HEX,
-    }.get((c, d, e))
+    a, _, c, d, e, _ = code
+    special = _KINDS.get((c, d, e))
     if special is not None:
         return special
     if c == 96:
         return {1: _HEX, 7: _COUNT, 13: _HEX}.get(d, _PLAIN)
-    if code.a == 1 and d in {32, 36}:
+    if a == 1 and d in {32, 36}:
         return _COUNT  # sags and swells
-    if (c, d) == (24, 2) or (code.a == 1 and d in {4, 6, 7, 8} and c in _PHYSICAL):
+    if (c, d) == (24, 2) or (a == 1 and d in {4, 6, 7, 8} and c in _PHYSICAL):
         return _QUANTITY
     return _PLAIN
 
@@ -153,6 +179,8 @@ def _hours_ahead(local: dt.datetime) -> int | None:
 def stamp_ms(text: str) -> int | None:
     """UTC milliseconds of `YYMMDDhhmmss` and S (summer), W (winter) or nothing.
 
+    `YY-MM-DD hh:mm:ss` is read as well.
+
     The flag is believed over the calendar: some countries send W all the year. Without a flag the
     calendar of central Europe decides. None for what is no such stamp, for a placeholder such as
     `632525252525W`, and for an unflagged stamp in the hour that comes twice.
@@ -161,7 +189,10 @@ def stamp_ms(text: str) -> int | None:
     1483381202000
     """
     if _STAMP.fullmatch(text) is None:
-        return None
+        date = _DATE.fullmatch(text)
+        if date is None:
+            return None
+        text = "".join(date.groups())
     minute_ms = _minute_ms(text[:10], text[12:])
     second = int(text[10:12])
     return None if minute_ms is None or second > 59 else minute_ms + second * 1000
@@ -181,20 +212,27 @@ def _serial(line: str) -> tuple[str, int, str]:
     if code is None or len(body) < 2:
         return "", 0, ""
     rank = _SERIALS.get(code.register.partition(":")[2], 0)
-    return code.meter, rank, _plain_text(body[:-1])
+    return code.meter, rank, _plain_text(body[:-1]).strip()
 
 
 def _serials(text: str) -> dict[str, str]:
     """The serial number of each meter."""
     found: dict[str, tuple[int, str]] = {}
     at = text.find(":96.1.")
-    while at >= 0:
+    for _ in range(NAMES_MAX):
+        if at < 0:
+            break
         end = text.find("\n", at)
         meter, rank, number = _serial(text[text.rfind("\n", 0, at) + 1 : end])
         if rank > found.get(meter, (0, ""))[0]:
             found[meter] = rank, number
         at = text.find(":96.1.", end)
-    return {meter: number for meter, (_, number) in found.items()}
+    serials = {meter: number for meter, (_, number) in found.items()}
+    if "" not in serials:
+        name = _NAME.search(text)
+        if name:
+            serials[""] = _plain_text(name[1])
+    return serials
 
 
 def _measured(number: re.Match[str] | None, value: str) -> tuple[int, str] | _Broken:
@@ -206,9 +244,9 @@ def _measured(number: re.Match[str] | None, value: str) -> tuple[int, str] | _Br
     if number is None:
         return _Broken("object", f"no number: {value[:40]!r}")
     sign, whole, fraction, written = number.groups("")
-    if written not in UNITS:
+    if written not in _SPELLINGS:
         return _Broken("unit", f"unit {written[:20]!r}, known are {', '.join(UNITS)}")
-    unit, places = UNITS[written]
+    unit, places = _SPELLINGS[written]
     amount = int(sign + whole + fraction) * 10**places // 10 ** len(fraction)
     if not -VALUE_MAX <= amount <= VALUE_MAX:
         return _Broken("object", f"{value[:40]!r} is beyond 64 bits of {unit}")
@@ -217,8 +255,10 @@ def _measured(number: re.Match[str] | None, value: str) -> tuple[int, str] | _Br
 
 def _single(code: _Code, value: str) -> _Said | _Broken:
     """An object of one value: a measured quantity, a count, or text."""
+    if code.register in _UNWRITTEN and _DECIMAL.fullmatch(value):
+        value = f"{value}*{_UNWRITTEN[code.register]}"
     number = _NUMBER.fullmatch(value)
-    text = number is None or (number[4] not in UNITS and "*" not in value)
+    text = number is None or number[4] not in _SPELLINGS
     if code.kind == _CLOCK and stamp_ms(value) is None:
         return _Broken("placeholder", f"clock {value[:20]!r}")
     if code.kind == _COUNT and value.isdecimal() and len(value) <= 18:
@@ -261,6 +301,8 @@ def _table(code: _Code, count: str, values: list[str], stamps: int) -> tuple[_Sa
     """For each row `stamps` stamps and a value. The rows keep the table's register."""
     width = stamps + 1
     rows = int(count) if count.isdecimal() and len(count) < 4 else 0
+    if not rows and not any(values):
+        return ()
     if len(values) != width * rows:
         return (_Broken("object", f"{len(values)} values in a table of {count[:10]!r} rows"),)
     starts = range(0, len(values), width)
@@ -274,7 +316,7 @@ def _line(line: str) -> tuple[_Said | _Broken, ...]:
     if measured is not None:  # nearly every line whose value changes; what follows does it as well
         name, whole, fraction, written = measured.groups("")
         code = _code(name)
-        unit, places = UNITS.get(written, ("", -1))
+        unit, places = _SPELLINGS.get(written, ("", -1))
         if code is not None and code.kind <= _QUANTITY and len(fraction) <= places <= 9:
             value = int(whole + fraction) * _TENS[places - len(fraction)]
             return (_new(_Said, (code.register, value, unit, code.meter, 0, None, None)),)
@@ -287,7 +329,7 @@ def _line(line: str) -> tuple[_Said | _Broken, ...]:
     body = body[:-1]
     if code.kind == _HEX:
         return (_Said(code.register, _plain_text(body), "", code.meter),)
-    if ")" in body:
+    if ")" in body or code.kind == _LOG:
         return _several(code, body)
     return (_single(code, body),)
 
@@ -304,6 +346,8 @@ def _several(code: _Code, body: str) -> tuple[_Said | _Broken, ...]:
         return _table(code, values[0], values[3:], 2)
     if stamped and len(values) == 2:
         return (_dated(code, values[:1], values[1]),)
+    if len(values) == 2 and _DATE.fullmatch(values[1]):
+        return (_dated(code, values[1:], values[0]),)
     # What has no known form, such as Hungary's month table, is kept as it stands.
     return (_Said(code.register, f"({body})", "", code.meter),)
 
@@ -323,8 +367,7 @@ def read_objects(text: str, *, offset: int, doubt: str) -> tuple[list[Reading], 
     append = readings.append
     broken: list[tuple[int, _Broken]] = []
     line_of = _line if len(text) <= REMEMBERED_MAX else _line.__wrapped__
-    lines = _LINE.findall(text)
-    for number, line in enumerate(lines):
+    for number, line in enumerate(_LINE.findall(text)):
         for said in line_of(line):
             if len(said) == 2:
                 broken.append((number, said))
@@ -333,6 +376,9 @@ def read_objects(text: str, *, offset: int, doubt: str) -> tuple[list[Reading], 
             when = own_ms if dated else at_ms
             serial = serials.get(meter, "") if meter else own
             append(_new(Reading, (register, value, unit, when, serial, until_ms, doubt)))
+        if len(broken) > BROKEN_MAX:
+            what = f"more than {BROKEN_MAX} lines say nothing"
+            return [], [Fault("object", offset, len(text), what)]
     if not broken:
         return readings, []
     places = [match.span(1) for match in _LINE.finditer(text)]
