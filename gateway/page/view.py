@@ -18,10 +18,52 @@ MEANINGS = {
     "1-0:2.8.2": "energy given back, tariff 2",
     "1-0:1.7.0": "power taken",
     "1-0:2.7.0": "power given back",
+    "1-0:16.7.0": "power, less than nothing when given back",
     "0-0:96.14.0": "tariff now",
+    "6-0:1.0.0": "heat",
+    "6-0:8.0.0": "heat flowing",
+    "6-0:10.0.0": "flow temperature",
+    "6-0:11.0.0": "return temperature",
+    "5-0:1.0.0": "cold",
+    "7-0:3.0.0": "gas",
+    "8-0:1.0.0": "water",
+    "8-0:2.0.0": "water flowing",
+    "9-0:1.0.0": "hot water",
     "gross": "gross weight",
     "net": "net weight",
     "tare": "tare",
+}
+HOUR_MS = 3_600_000
+# What people write a milli-unit in, and how many of it make one.
+LARGE = {
+    "mWh": ("kWh", 10**6),
+    "mJ": ("GJ", 10**12),
+    "mW": ("kW", 10**6),
+    "mg": ("kg", 10**6),
+    "mL": ("m³", 10**6),
+}
+# What is worth a name and not a place of its own.
+DETAILS = {
+    "0-0:96.1.0": "serial number",
+    "0-0:96.1.1": "serial number",
+    "0-0:1.0.0": "the meter's clock",
+    "1-0:13.7.0": "power factor",
+    "1-0:14.7.0": "frequency",
+    "6-0:2.0.0": "water that carried the heat",
+    "6-0:9.0.0": "its flow",
+    "outside-temperature": "temperature outside",
+    "operating-time": "hours of operation",
+    **{
+        f"1-0:{20 * phase + code}.7.0": f"{what}, phase {phase}"
+        for phase in (1, 2, 3)
+        for code, what in {
+            1: "power taken",
+            2: "power given back",
+            11: "current",
+            12: "voltage",
+            16: "power",
+        }.items()
+    },
 }
 
 
@@ -104,22 +146,18 @@ def kwh(mwh: int) -> str:
 
 def _meter(name: str, device: dict[str, Any]) -> dict[str, Any]:
     meanings = MEANINGS | {one["register"]: _behind(one, device) for one in device["behind"]}
-    rows = [
-        {
-            "register": register,
-            "meaning": meanings.get(register, ""),
-            "value": amount(reading["value"], reading["unit"]),
-        }
-        for register, reading in device["readings"].items()
-    ]
-    known = [row for row in rows if row["meaning"]]
-    return {
-        "name": name,
-        **device,
-        "heard": clock_text(device["last_ms"]),
-        "rows": known,
-        "others": [row for row in rows if not row["meaning"]],
-    }
+    rows: list[dict[str, str]] = []
+    others: list[dict[str, str]] = []
+    for register, reading in device["readings"].items():
+        is_main = register in meanings
+        meaning = meanings.get(register) or DETAILS.get(register, "")
+        if reading["unit"] == "pulse":
+            is_main, meaning = True, "pulses counted"
+        value = amount(reading["value"], reading["unit"])
+        row = {"register": register, "meaning": meaning, "value": value}
+        (rows if is_main else others).append(row)
+    heard = clock_text(device["last_ms"])
+    return {"name": name, **device, "heard": heard, "rows": rows, "others": others}
 
 
 def _behind(one: dict[str, Any], device: dict[str, Any]) -> str:
@@ -133,13 +171,17 @@ def _behind(one: dict[str, Any], device: dict[str, Any]) -> str:
 
 
 def amount(value: int | str, unit: str) -> str:
-    """A reading as people write it: energy in kWh, power in kW, mass in kg."""
+    """A reading as people write it: energy in kWh, heat in GJ, power in kW, mass in kg."""
     if isinstance(value, str):
-        return value
-    large = {"mWh": "kWh", "mW": "kW", "mg": "kg", "mL": "m³"}
-    if unit in large:
-        return f"{value / 1_000_000:.3f} {large[unit]}"
-    name = UNITS.get(unit)
-    if name is None:
+        return value.replace("m3", "m³")
+    if unit == "pulse":
+        return str(value)
+    if unit == "ms" and value >= HOUR_MS:
+        return f"{value / HOUR_MS:.1f} h"
+    if unit in LARGE:
+        name, one = LARGE[unit]
+        return f"{value / one:.3f} {name}"
+    name = UNITS.get(unit, "")
+    if not name:
         return f"{value} {unit}".strip()
     return f"{value / 1000:g} {'°C' if name == 'Cel' else name}"

@@ -7,7 +7,7 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from gateway.intake import Counters
-from gateway.page import chart
+from gateway.page import chart, view
 from gateway.page.app import Guard, is_ours
 from gateway.page.view import amount
 from gateway.quarter import QUARTER_MS
@@ -79,8 +79,33 @@ def test_a_quarter_without_both_boundaries_is_a_gap_and_its_energy_still_counts(
         (230_100, "mV", "230.1 V"),
         (21_500, "m°C", "21.5 °C"),
         (13, "count", "13 count"),
+        (26_120_000_000_000, "mJ", "26.120 GJ"),
+        (198_000_000, "mL", "198.000 m³"),
+        (15_480_000_000, "ms", "4300.0 h"),
+        (5_000, "ms", "5 s"),
+        (41_508, "pulse", "41508"),
+        ("0.612 m3/h", "", "0.612 m³/h"),
         ("0002", "", "0002"),
     ],
 )
 def test_amounts_are_written_as_people_write_them(value: int | str, unit: str, text: str) -> None:
     assert amount(value, unit) == text
+
+
+def test_a_card_of_a_meter_begins_with_what_it_counts() -> None:
+    told = {
+        "manufacturer": ("KAM", ""),
+        "6-0:1.0.0": (26_120_000_000_000, "mJ"),
+        "6-0:9.0.0": ("0.612 m3/h", ""),
+        "1-0:2.8.0": (41_508, "pulse"),
+    }
+    readings = {name: {"value": value, "unit": unit} for name, (value, unit) in told.items()}
+    card = view._meter("heat", {"readings": readings, "behind": [], "last_ms": None})
+    assert [(row["meaning"], row["value"]) for row in card["rows"]] == [
+        ("heat", "26.120 GJ"),
+        ("pulses counted", "41508"),
+    ]
+    assert [(row["register"], row["meaning"]) for row in card["others"]] == [
+        ("manufacturer", ""),
+        ("6-0:9.0.0", "its flow"),
+    ]
