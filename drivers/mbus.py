@@ -111,27 +111,28 @@ class Session:
             start = at
             if not length:
                 return start
-            raw = bytes(buffer[at : at + length])
-            frame = mbus.parse(raw)
-            steps += self._noise.tell()
-            steps += self._frame(frame, raw, self._offset + at)
+            if length == mbus.SHORT_BYTES:
+                last = mbus.last_of_row(buffer, at)
+                self._is_ack_due = buffer[last + 1] == mbus.SND_NKE
+                start = last + length
+                if self._noise.length:  # amid noise a question is noise as well
+                    steps += self._noise.skip(self._offset + at, start - at)
+                continue
+            if self._noise.length:
+                steps += self._noise.tell()
+            steps += self._frame(bytes(buffer[at : at + length]), self._offset + at)
             start += length
 
     def _between(self, start: int, stop: int) -> list[Step]:
         """Bytes that are no frame: the acknowledgement that is due, and noise."""
-        if not self._is_ack_due:
-            return self._noise.skip(self._offset + start, stop - start)
-        ack = self._buffer.find(mbus.ACK, start, stop)
-        if ack < 0:
-            return self._noise.skip(self._offset + start, stop - start)
-        self._is_ack_due = False
         steps: list[Step] = []
-        if ack > start:
-            steps += self._noise.skip(self._offset + start, ack - start)
-        steps += self._noise.tell()
-        steps += self._acknowledged()
-        if stop > ack + 1:
-            steps += self._noise.skip(self._offset + ack + 1, stop - ack - 1)
+        if self._is_ack_due and (ack := self._buffer.find(mbus.ACK, start, stop)) >= 0:
+            self._is_ack_due = False
+            if ack == start and not self._noise.length:
+                start += 1
+            steps = self._acknowledged()
+        if stop > start:
+            steps = self._noise.skip(self._offset + start, stop - start) + steps
         return steps
 
     def _acknowledged(self) -> list[Step]:
@@ -143,26 +144,26 @@ class Session:
         self._count_bit = True
         return self._ask(mbus.request(self._address, count_bit=True))
 
-    def _frame(self, frame: mbus.Frame | None, raw: bytes, offset: int) -> list[Step]:
-        """What a frame says: nothing if it is a question, our own echo or another master's."""
-        if frame is None:
-            what = f"frame says {raw[-2]:02X}, its bytes give {sum(raw[4:-2]) & 0xFF:02X}"
+    def _frame(self, raw: bytes, offset: int) -> list[Step]:
+        """What a long frame says: nothing if it is a question, our own echo or another's."""
+        control, ci, body, told_sum = raw[4], raw[6], raw[mbus.HEAD_BYTES : -2], raw[-2]
+        counted = sum(raw[4:-2]) & 0xFF
+        if counted != told_sum:
+            what = f"frame says {told_sum:02X}, its bytes give {counted:02X}"
             return [Message(offset, raw, (), (Fault("checksum", offset, len(raw), what),))]
-        if not frame.answers:
-            self._is_ack_due = frame.ci >= 0 or frame.control == mbus.SND_NKE
+        if not mbus.is_answer(control):
+            self._is_ack_due = True
             return []
-        if frame.ci == CI_ERROR:
-            what = f"the meter's application error {frame.body.hex() or 'without number'}"
+        if ci == CI_ERROR:
+            what = f"the meter's application error {body.hex() or 'without number'}"
             told = mbus_data.Telegram((), (Fault("refused", offset, len(raw), what),))
         else:
-            told = mbus_data.read(frame.ci, frame.body, offset=offset, length=len(raw))
+            told = mbus_data.read(ci, body, offset=offset, length=len(raw))
         message = Message(offset, raw, told.readings, told.faults)
-        return [message, *self._after(more=told.more)]
+        return [message, *self._after(more=told.more)] if self._question else [message]
 
     def _after(self, *, more: bool) -> list[Step]:
         """The next question after an answer: for the next telegram, or none for a while."""
-        if not self._question:
-            return []
         self._telegrams += 1
         if more and self._telegrams < TELEGRAMS_MAX:
             self._count_bit = not self._count_bit

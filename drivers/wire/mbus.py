@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 ACK = 0xE5
 FRAME_BYTES_MAX = 255 + 6
+SHORT_BYTES = 5  # of a whole short frame
 HEAD_BYTES = 7  # before the body of a long frame
 TAIL_BYTES = 2  # sum and end
 
@@ -28,7 +29,6 @@ SELECTED = 253  # whichever meter was selected by its secondary address
 CI_SELECT = 0x52
 
 _START_SHORT, _START_LONG, _END = 0x10, 0x68, 0x16
-_SHORT_BYTES = 5
 _CONTENT_MIN = 3  # a long frame has at least C, A and CI
 _NONE = -1
 # Where a frame may begin: the head of a long one, or a whole short one, which a master sent.
@@ -55,7 +55,12 @@ class Frame(NamedTuple):
     @property
     def answers(self) -> bool:
         """Whether this is RSP_UD, a meter's data; the flags for access and flow may be set."""
-        return self.ci >= 0 and self.control & 0xCF == RSP_UD
+        return self.ci >= 0 and is_answer(self.control)
+
+
+def is_answer(control: int) -> bool:
+    """Whether the control field of a long frame says RSP_UD, with or without its two flags."""
+    return control & 0xCF == RSP_UD
 
 
 def length(data: bytes | bytearray, at: int = 0) -> int:
@@ -70,8 +75,8 @@ def length(data: bytes | bytearray, at: int = 0) -> int:
     start = data[at] if at < len(data) else _NONE
     if start == _START_LONG:
         return _long_length(data, at, len(data) - at)
-    if start == _START_SHORT and len(data) - at >= _SHORT_BYTES:
-        return _SHORT_BYTES if data[at + 4] == _END else -1
+    if start == _START_SHORT and len(data) - at >= SHORT_BYTES:
+        return SHORT_BYTES if data[at + 4] == _END else -1
     return 1 if start == ACK else -(start not in {_NONE, _START_SHORT})
 
 
@@ -108,7 +113,7 @@ def find(data: bytes | bytearray, start: int = 0, *, final: bool = False) -> Fou
     while match:
         at = match.start()
         if data[at] == _START_SHORT:
-            there = _SHORT_BYTES if data[at + 1] + data[at + 2] & 0xFF == data[at + 3] else -1
+            there = SHORT_BYTES if data[at + 1] + data[at + 2] & 0xFF == data[at + 3] else -1
         else:
             there = _long_length(data, at, end - at)
         if there > 0 or (there == 0 and not final):
@@ -120,13 +125,30 @@ def find(data: bytes | bytearray, start: int = 0, *, final: bool = False) -> Fou
     return Found(end if final else _unfinished(data, start), 0)
 
 
+def last_of_row(data: bytes | bytearray, at: int) -> int:
+    """Where the last of those short frames begins that follow each other from `at`, itself one.
+
+    Only a master sends them, and nothing but the last one matters.
+    """
+    end = len(data) - 2 * SHORT_BYTES
+    while (
+        at <= end
+        and data[at + 5] == _START_SHORT
+        and data[at + 9] == _END
+        and 0x40 <= data[at + 6] <= 0x7F
+        and data[at + 6] + data[at + 7] & 0xFF == data[at + 8]
+    ):
+        at += SHORT_BYTES
+    return at
+
+
 def _unfinished(data: bytes | bytearray, start: int) -> int:
     """Where the first frame may begin whose head, or end if it is a row of 68, is not there."""
     end = len(data)
     row = data.find(_ROW, max(start, end - _ROW_BYTES + 1))
     if row >= 0:
         return row
-    tail = range(max(start, end - _SHORT_BYTES + 1), end)
+    tail = range(max(start, end - SHORT_BYTES + 1), end)
     return next((at for at in tail if length(data, at) == 0), end)
 
 
@@ -136,7 +158,7 @@ def parse(frame: bytes) -> Frame | None:
         return None
     if len(frame) == 1:
         return Frame()
-    if len(frame) == _SHORT_BYTES:
+    if len(frame) == SHORT_BYTES:
         _, control, address, told, _ = frame
         return Frame(control, address) if (control + address) & 0xFF == told else None
     if sum(frame[4:-2]) & 0xFF != frame[-2]:

@@ -32,9 +32,10 @@ _BEGIN = re.compile(_IDENT.pattern + b"|" + _REQUEST.pattern)
 _BEGIN_MAX = 48  # bytes: none of the two is longer
 _SELECT = re.compile(rb"\x06[0-9][0-9A-Z][0-9A-Z]\r\n")
 _SELECT_BYTES = 6
-# Some makers end the last line with `!`. Within a value it does not occur.
-_END = re.compile(rb"(?<=[\n)])!\r\n")
-_END_BYTES = 3
+# What ends a data block without block check, or begins another telegram within any. Some makers
+# end the last line with `!`; within a value it does not occur.
+_END_OR_NEXT = re.compile(rb"(?<=[\n)])!\r\n|" + _IDENT.pattern)
+_ETX_OR_NEXT = re.compile(rb"\x03|" + _IDENT.pattern)
 _SILENT = b"\0\r\n"  # a wake-up that the head hears as well, and blank lines
 
 _SEVEN = bytes(byte & 0x7F for byte in range(256))
@@ -164,27 +165,27 @@ class Stream:
     def _find_end(self, steps: list[Step]) -> bool:
         """Whether the telegram ended, or another one begins within it."""
         seen = self._seen
-        if self._checked:
-            etx = seen.find(_ETX, self._scan)
-            stop = etx + 2 if etx >= 0 else 0
-        else:
-            end = _END.search(seen, self._scan)
-            stop = end.end() if end else 0
         # An identification is text on one line: neither ETX nor `!` stands within it.
-        other = _IDENT.search(seen, max(self._data, self._scan - _BEGIN_MAX), stop or len(seen))
-        if other is not None:
-            length, speed, at = len(other[0]), other[1].decode(), other.start()
+        pattern = _ETX_OR_NEXT if self._checked else _END_OR_NEXT
+        found = pattern.search(seen, max(self._data, self._scan - _BEGIN_MAX))
+        if found is None:
+            self._scan = len(seen)
+            return False
+        at, stop = found.span()
+        if found[1]:
+            length, speed = stop - at, found[1].decode()
             steps += self._cut(at, "another telegram begins")
             self._start(length, speed)
             return True
-        if stop and stop <= len(seen):
-            steps += self._tell()
-            steps.append(self._telegram(stop))
-            self._advance(stop)
-            self._start(0, "")
-            return True
-        self._scan = max(self._scan, stop - 2 if stop else len(seen) - _END_BYTES + 1)
-        return False
+        stop += self._checked  # the block check follows ETX
+        if stop > len(seen):
+            self._scan = at
+            return False
+        steps += self._tell()
+        steps.append(self._telegram(stop))
+        self._advance(stop)
+        self._start(0, "")
+        return True
 
     def _telegram(self, stop: int) -> Message:
         raw = bytes(self._raw[:stop])
