@@ -90,7 +90,7 @@ class _Contact:
             self._counted_ns = stamp - self._how.gap_ns
         elif missed < 0:
             verdict = _Verdict(0, "restart", f"edge {number} after edge {self._number}")
-            self.closed_since, self._is_heard, self.distance_ns = None, False, 0
+            self._is_heard, self.distance_ns = False, 0
         elif missed or kind == self._kind:
             verdict = self._lost(missed, stamp, kind)
         elif self.closed_since is not None and kind == RISING:

@@ -131,6 +131,25 @@ def test_a_contact_that_stays_closed_is_told_once_and_its_opening_counts_nothing
     assert wire.count == 101
 
 
+def test_a_pulse_at_a_rest_is_no_stuck_contact():
+    wire = Wire()
+    for at_ms in (30_000, 60_000, 90_000):
+        wire.edge(CLOSE, at_ms)
+        wire.rest()
+        wire.edge(OPEN, at_ms + 40)
+    assert (wire.count, wire.faults) == (103, [])
+
+
+def test_edges_lost_after_a_stuck_contact_do_not_count_it_after_all():
+    wire = Wire()
+    wire.edge(CLOSE, 1_000)
+    for _ in range(2):
+        wire.rest()
+    wire.lose(2)
+    wire.edge(OPEN, 90_000)
+    assert (wire.count, wire.faults) == (101, ["stuck", "lost-edges"])
+
+
 def test_a_reed_contact_may_rest_closed_for_hours():
     wire = Wire(pulse_max_ms="0", register="7-0:3.0.0")
     wire.edge(CLOSE, 1_000)
@@ -233,7 +252,7 @@ def test_a_contact_that_flickers_is_not_believed_unheard():
 def test_an_opening_too_short_for_the_kernel_does_not_end_a_pulse():
     wire = Wire()
     wire.edge(CLOSE, 1_000)
-    wire.edge(CLOSE, 1_010)
+    wire.edge(CLOSE, 1_030)
     wire.edge(OPEN, 1_040)
     assert (wire.count, wire.faults) == (101, ["lost-edges"])
 
@@ -248,12 +267,13 @@ def test_an_edge_that_came_already_counts_nothing():
 
 
 def test_numbers_that_begin_anew_lose_nothing_that_is_heard():
-    wire = Wire()
+    wire = Wire(pulses_per_kwh="1000")
     wire.pulse(1_000)
     wire.edge(CLOSE, 2_000)
     wire.number = 0
     wire.pulse(3_000)
     assert (wire.count, wire.faults) == (102, ["restart"])
+    assert wire.power is None
 
 
 def test_a_silent_contact_tells_its_count_at_once_and_every_half_minute():
@@ -297,8 +317,24 @@ def test_power_falls_while_the_next_pulse_is_overdue():
     for _ in range(5):
         wire.rest()
         falling.append(wire.power)
-    # At most one pulse in 30 s, 60 s, 90 s … is what the power can still be.
+    # One pulse in 60 s, 90 s, 120 s … is the most that the power can still be.
     assert falling == [1_440_000, 60_000, 40_000, 30_000, 24_000]
+    wire.pulse(153_500)
+    wire.pulse(156_000)
+    wire.rest()
+    wire.rest()
+    assert wire.power == 60_000
+
+
+def test_power_does_not_fall_before_the_next_pulse_is_overdue():
+    wire = Wire(pulses_per_kwh="1000")
+    wire.pulse(1_000)
+    wire.pulse(101_000)
+    for _ in range(3):
+        wire.rest()
+    assert wire.power == 36_000
+    wire.rest()
+    assert wire.power == 30_000
 
 
 def test_the_first_pulse_after_a_long_silence_tells_no_power():
@@ -351,11 +387,21 @@ def test_a_setting_that_cannot_be_is_named(settings, name):
     assert refused.value.name == name
 
 
-def test_bytes_that_are_no_event_are_noise_and_the_next_pulse_is_counted():
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        EVENT.pack(900 * MS, 2, 17, 8, 9),
+        EVENT.pack(900 * MS, 2, 17, 0, 0),
+        EVENT.pack(900 * MS, 3, 17, 8, 8),
+        EVENT.pack(1 << 61, 2, 17, 8, 8),
+        EVENT.pack(900 * MS, 2, 17, 8, 8)[:-1] + b"x",
+    ],
+    ids=["two numbers", "no number", "no edge", "after 73 years", "padding"],
+)
+def test_bytes_that_are_no_event_are_noise_and_the_next_pulse_is_counted(wrong):
     wire = Wire()
     good = EVENT.pack(1_000 * MS, 2, 17, 1, 1) + EVENT.pack(1_040 * MS, 1, 17, 2, 2)
-    unequal = EVENT.pack(900 * MS, 2, 17, 8, 9)
-    steps = wire.session.feed(unequal + good)
+    steps = wire.session.feed(wrong + good)
     noise, pulse = (step for step in steps if isinstance(step, Message))
     assert noise.faults == (Fault("noise", 0, 48),)
     assert pulse.readings[0].value == 101
