@@ -14,6 +14,7 @@ from drivers.sdk import Device, Example, Line, Register, Setting, SettingError, 
 from drivers.wire import crc, gcm, telegrams
 
 SEALED_MAX = 12 * 1024  # a telegram of 8 kB, as Luxembourg allows, with room to spare
+_START = gcm.START
 SEALED_MIN = 160  # no meter's telegram is shorter
 
 # The head of a telegram in a cipher, up to the counter: title, length, security control.
@@ -33,7 +34,7 @@ class Session:
         self._looked = 0  # how much of it was looked through for another beginning
 
     def feed(self, chunk: bytes) -> list[Step]:
-        if not self._held and gcm.START not in chunk:
+        if _START not in chunk and not self._held:
             return self._plain.feed(chunk)
         steps: list[Step] = []
         for start in range(0, len(chunk), SEALED_MAX):

@@ -97,9 +97,7 @@ class _Code(NamedTuple):
 class _Said(NamedTuple):
     """What one line says, whatever telegram it stands in; `at_ms` counts only when `dated`."""
 
-    register: str
-    value: int | str
-    unit: str
+    head: tuple[str, int | str, str]  # register, value, unit: as a reading begins
     meter: str
     dated: int = 0  # or 1
     at_ms: int | None = None
@@ -262,15 +260,15 @@ def _single(code: _Code, value: str) -> _Said | _Broken:
     if code.kind == _CLOCK and stamp_ms(value) is None:
         return _Broken("placeholder", f"clock {value[:20]!r}")
     if code.kind == _COUNT and value.isdecimal() and len(value) <= 18:
-        return _Said(code.register, int(value), "count", code.meter)
+        return _Said((code.register, int(value), "count"), code.meter)
     if code.kind != _QUANTITY and (text or _STAMP.fullmatch(value)):  # its W is no watt
         if code.kind == _COUNT and value:
             return _Broken("object", f"no count: {value[:40]!r}")
-        return _Said(code.register, value, "", code.meter)
+        return _Said((code.register, value, ""), code.meter)
     measured = _measured(number, value)
     if isinstance(measured, _Broken):
         return measured
-    return _Said(code.register, measured[0], measured[1], code.meter)
+    return _Said((code.register, measured[0], measured[1]), code.meter)
 
 
 def _dated(code: _Code, stamps: list[str], value: str) -> _Said | _Broken:
@@ -286,7 +284,7 @@ def _dated(code: _Code, stamps: list[str], value: str) -> _Said | _Broken:
         return measured
     until_ms = stamp_ms(stamps[0]) if len(stamps) > 1 else None
     amount, unit = measured
-    return _Said(code.register, amount, unit, code.meter, 1, at_ms, until_ms)
+    return _Said((code.register, amount, unit), code.meter, 1, at_ms, until_ms)
 
 
 def _hourly(values: list[str]) -> _Said | _Broken:
@@ -319,7 +317,7 @@ def _line(line: str) -> tuple[_Said | _Broken, ...]:
         unit, places = _SPELLINGS.get(written, ("", -1))
         if code is not None and code.kind <= _QUANTITY and len(fraction) <= places <= 9:
             value = int(whole + fraction) * _TENS[places - len(fraction)]
-            return (_new(_Said, (code.register, value, unit, code.meter, 0, None, None)),)
+            return (_new(_Said, ((code.register, value, unit), code.meter, 0, None, None)),)
     name, _, body = line.rstrip().partition("(")
     if not name and not body:
         return ()
@@ -328,7 +326,7 @@ def _line(line: str) -> tuple[_Said | _Broken, ...]:
         return (_Broken("object", f"no data line: {line[:40]!r}"),)
     body = body[:-1]
     if code.kind == _HEX:
-        return (_Said(code.register, _plain_text(body), "", code.meter),)
+        return (_Said((code.register, _plain_text(body), ""), code.meter),)
     if ")" in body or code.kind == _LOG:
         return _several(code, body)
     return (_single(code, body),)
@@ -349,7 +347,7 @@ def _several(code: _Code, body: str) -> tuple[_Said | _Broken, ...]:
     if len(values) == 2 and _DATE.fullmatch(values[1]):
         return (_dated(code, values[1:], values[0]),)
     # What has no known form, such as Hungary's month table, is kept as it stands.
-    return (_Said(code.register, f"({body})", "", code.meter),)
+    return (_Said((code.register, f"({body})", ""), code.meter),)
 
 
 def read_objects(text: str, *, offset: int, doubt: str) -> tuple[list[Reading], list[Fault]]:
@@ -363,27 +361,34 @@ def read_objects(text: str, *, offset: int, doubt: str) -> tuple[list[Reading], 
     at_ms = stamp_ms(clock[1]) if clock else None
     serials = _serials(text)
     own = serials.get("", "")
+    tail = (at_ms, own, None, doubt)
     readings: list[Reading] = []
     append = readings.append
-    broken: list[tuple[int, _Broken]] = []
+    broken = 0
     line_of = _line if len(text) <= REMEMBERED_MAX else _line.__wrapped__
-    for number, line in enumerate(_LINE.findall(text)):
+    for line in _LINE.findall(text):
         for said in line_of(line):
             if len(said) == 2:
-                broken.append((number, said))
+                broken += 1
+                if broken > BROKEN_MAX:
+                    what = f"more than {BROKEN_MAX} lines say nothing"
+                    return [], [Fault("object", offset, len(text), what)]
                 continue
-            register, value, unit, meter, dated, own_ms, until_ms = said
-            when = own_ms if dated else at_ms
-            serial = serials.get(meter, "") if meter else own
-            append(_new(Reading, (register, value, unit, when, serial, until_ms, doubt)))
-        if len(broken) > BROKEN_MAX:
-            what = f"more than {BROKEN_MAX} lines say nothing"
-            return [], [Fault("object", offset, len(text), what)]
-    if not broken:
-        return readings, []
-    places = [match.span(1) for match in _LINE.finditer(text)]
-    faults = [
-        Fault(kind, offset + places[number][0], places[number][1] - places[number][0], detail)
-        for number, (kind, detail) in broken
+            head, meter, dated, own_ms, until_ms = said
+            if dated or meter:
+                when = own_ms if dated else at_ms
+                serial = serials.get(meter, "") if meter else own
+                append(_new(Reading, (*head, when, serial, until_ms, doubt)))
+            else:
+                append(_new(Reading, head + tail))
+    return readings, _faults(text, offset) if broken else []
+
+
+def _faults(text: str, offset: int) -> list[Fault]:
+    """A fault for each thing that a line of the telegram says wrongly."""
+    return [
+        Fault(said.kind, offset + match.start(1), len(match[1]), said.detail)
+        for match in _LINE.finditer(text)
+        for said in _line.__wrapped__(match[1])
+        if isinstance(said, _Broken)
     ]
-    return readings, faults
