@@ -112,17 +112,15 @@ DEVICE = Device(
             ),
         ),
         Example(
-            "a converter to Modbus TCP, asked for power and counters only",
+            "power and counters only",
             bytes.fromhex(
-                "000700000006010400340002 00070000000701 0404 4505ab33"
-                "000800000006010400480004 00080000000b01 0408 4640e6b6 458708b8"
+                "01040034000230050104044505ab33c1ac01040048000471df0104084640e6b6458708b89c98"
             ),
             (
-                Reading("1-0:16.7.0", 2_138_700, "mW", doubt="unchecked"),
-                Reading("1-0:1.8.0", 12_345_677_734, "mWh", doubt="unchecked"),
-                Reading("1-0:2.8.0", 4_321_089_844, "mWh", doubt="unchecked"),
+                Reading("1-0:16.7.0", 2_138_700, "mW"),
+                Reading("1-0:1.8.0", 12_345_677_734, "mWh"),
+                Reading("1-0:2.8.0", 4_321_089_844, "mWh"),
             ),
-            {"protocol": "tcp"},
         ),
     ),
     recognise=eastron.recogniser(_MAP),

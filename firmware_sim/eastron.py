@@ -82,21 +82,3 @@ def simulator(meters: Mapping[str, Meter], needs: Mapping[str, Mapping[str, str]
         begin=lambda variant, source, _seed, _at_ms: Slave(meters[variant], source),
         source=modbus.house,
     )
-
-
-def usual(table: Table, number: int, most: int) -> dict[str, Meter]:
-    """A meter as it comes, at another address, behind a gateway, and two that need patience."""
-    meter = Meter(cells(table, number), most=most, holes=True)
-    return {
-        "as delivered": meter,
-        "at address 17": meter._replace(address=17),
-        "behind a gateway to TCP": meter._replace(is_tcp=True),
-        "busy at every third question": meter._replace(busy=3),
-        "late with every answer": meter._replace(late_ms=600),
-    }
-
-
-NEEDS: Mapping[str, Mapping[str, str]] = {
-    "at address 17": {"address": "17"},
-    "behind a gateway to TCP": {"protocol": "tcp"},
-}

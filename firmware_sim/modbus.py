@@ -199,6 +199,8 @@ def house(seed: int) -> Source:
             "reactive-power-signed": tuple(f"reactive-power-signed.l{n}" for n in (1, 2, 3)),
         }.items():
             values[total] = sum(int(values[part]) for part in parts)
+        watts = int(values["1-0:16.7.0"])
+        values["1-0:1.7.0"], values["1-0:2.7.0"] = max(watts, 0), max(-watts, 0)
         return values
 
     return shown

@@ -9,10 +9,32 @@ from collections.abc import Callable, Mapping
 
 from drivers.sdk import Session
 from drivers.wire import modbus_device
-from drivers.wire.modbus import HOLDING
+from drivers.wire.modbus import HOLDING, INPUT
+from drivers.wire.modbus_master import Block
 from drivers.wire.registermap import SERIAL, Map, MapBook, Value
 
 NUMBER = Value(0xFC00, SERIAL, type="u32", function=HOLDING)
+
+# SDM120 and SDM230 have the same registers. Blocks are of different sizes throughout, so that a
+# late answer to one is none to another.
+ONE_PHASE = Map(
+    (
+        Value(0x0000, "1-0:32.7.0", "V"),
+        Value(0x0006, "1-0:31.7.0", "A"),
+        Value(0x000C, "1-0:36.7.0", "W"),
+        Value(0x0012, "1-0:29.7.0", "VA"),
+        Value(0x0018, "reactive-power-signed.l1", "var"),
+        Value(0x001E, "1-0:33.7.0", "1"),
+        Value(0x0046, "1-0:14.7.0", "Hz"),
+        Value(0x0048, "1-0:1.8.0", "kWh"),
+        Value(0x004A, "1-0:2.8.0", "kWh"),
+        Value(0x004C, "1-0:3.8.0", "kvarh"),
+        Value(0x004E, "1-0:4.8.0", "kvarh"),
+        Value(0x0156, "1-0:15.8.0", "kWh"),
+    ),
+    (Block(INPUT, 0x0000, 32), Block(INPUT, 0x0046, 10), Block(INPUT, 0x0156, 2)),
+    NUMBER,
+)
 
 WIRING = (
     "Two twisted wires from A and B of the meter to A and B of an RS-485 converter, and G to its "

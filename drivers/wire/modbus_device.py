@@ -71,7 +71,7 @@ def open_session(settings: Mapping[str, str], book: Callable[[str], Book]) -> Se
     timing = Timing(
         whole(settings, "interval", 1, INTERVAL_S_MAX, INTERVAL_S),
         whole(settings, "timeout_ms", 20, TIMEOUT_MS_MAX, TIMEOUT_MS) / 1000,
-        whole(settings, "pause_ms", 0, PAUSE_MS_MAX, PAUSE_MS) / 1000,
+        whole(settings, "pause_ms", 1, PAUSE_MS_MAX, PAUSE_MS) / 1000,
     )
     if framing is TCP and settings.get("address", "").strip() in {"0", "255"}:
         address = int(settings["address"])

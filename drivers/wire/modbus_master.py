@@ -72,8 +72,8 @@ class Session:
     A round is told as one Message with its last answer, all of it or nothing: so the counters of a
     quarter-hour belong together. Its `raw` is the round's whole conversation, each question as it
     was sent and its answer, from which the readings can be worked out again; it is placed where
-    the round's first answer stands. While another master asks, each answer is a Message, with the
-    question if nothing stood between.
+    the round's first answer stands. While another master asks, each answer that follows its
+    question at once is a Message, with the question.
     """
 
     def __init__(self, framing: Framing, book: Book, address: int | None, timing: Timing) -> None:
@@ -88,8 +88,7 @@ class Session:
         self._noise = Noise()
         # The next answer belongs to the last question heard or sent, and begins before `_until`.
         self._question: Question | None = None
-        self._question_frame = b""
-        self._question_end = 0
+        self._heard = b""  # that question's frame
         self._until = 0
         # Our own part.
         self._polls = False
@@ -161,9 +160,9 @@ class Session:
         return [Send(frame), self._wait]
 
     def _expect(self, question: Question, frame: bytes, end: int) -> None:
-        self._question, self._question_frame = question, frame
-        self._question_end = end
-        self._until = end + modbus.WITHIN_BYTES
+        self._question, self._heard = question, frame
+        # Who only hears cannot know what was lost between, perhaps an answer and a question.
+        self._until = end + (modbus.WITHIN_BYTES if self._polls else 1)
 
     def _follow(self, steps: list[Step], *, final: bool) -> None:
         """What the buffer holds, frame by frame."""
@@ -203,10 +202,9 @@ class Session:
         if self._address not in {None, question.address}:
             return []
         told = self._told(kind, question, frame, offset)
-        if offset == self._question_end:
-            frame = self._question_frame + frame
-            offset -= len(self._question_frame)
-        return [Message(offset, frame, *told)] if told.readings or told.faults else []
+        if not told.readings and not told.faults:
+            return []
+        return [Message(offset - len(self._heard), self._heard + frame, *told)]
 
     def _told(self, kind: int, question: Question, frame: bytes, offset: int) -> Told:
         fault = Fault("refused", offset, len(frame))

@@ -4,6 +4,7 @@ Spec: Eastron SDM630-Modbus protocol V1.8, §1.2: input registers, at most 40 va
 """
 
 from firmware_sim import eastron
+from firmware_sim.modbus import Meter
 
 PHASE_COUNTERS = {
     0x015A: ("1-0:21.8.0", 6),
@@ -21,4 +22,14 @@ TABLE = {
     **PHASE_COUNTERS,
 }
 
-SIMULATOR = eastron.simulator(eastron.usual(TABLE, 20_123_456, most=80), eastron.NEEDS)
+USUAL = Meter(eastron.cells(TABLE, 20_123_456), most=80, holes=True)
+
+SIMULATOR = eastron.simulator(
+    {
+        "as delivered": USUAL,
+        "at address 17": USUAL._replace(address=17),
+        "busy at every third question": USUAL._replace(busy=3),
+        "late with every answer": USUAL._replace(late_ms=600),
+    },
+    {"at address 17": {"address": "17"}},
+)
