@@ -22,6 +22,7 @@ _EVENT = re.compile(rb".{7}[\0-\x1f][\x01\x02]\0\0\0..\0\0(?!\0\0\0\0)(.{4})\1\0
 
 # A silent contact has a count all the same, and each quarter-hour wants it within a minute.
 TELL_S = 30
+TELL_S_MAX = 900
 PULSE_MIN_MS = 20  # the norm says 30, and a stamp may be late
 PULSE_MAX_MS = 5_000  # some outputs stay closed for 500 ms
 PULSE_MS_MAX = 30_000
@@ -48,6 +49,7 @@ class _How(NamedTuple):
     shortest_ns: int
     longest_ns: int
     gap_ns: int  # from the beginning of one pulse to that of the next
+    tell_s: int  # the longest silence
 
 
 class _Verdict(NamedTuple):
@@ -169,33 +171,35 @@ class Session:
         self._offset += start
         if self._count != count:
             self._is_told, self._rests = True, 0
-            steps.append(Rest(TELL_S))
+            steps.append(Rest(self._how.tell_s))
         return steps
 
     def timeout(self) -> list[Step]:
         """Nothing was counted for a while: tell where the count stands."""
         steps = self._noise.tell()
+        tell_s = self._how.tell_s
         self._rests += 1
         if self._power_mw is not None:  # or the next pulse would have come
-            self._power_mw = min(self._power_mw, self._power(self._rests * TELL_S * 10**9))
+            self._power_mw = min(self._power_mw, self._power(self._rests * tell_s * 10**9))
         faults = self._stuck()
         if faults or not self._is_told:
             at = self._offset - len(self._held)
             steps.append(Message(at, self._held, self._readings(), faults))
             self._held = b""
         self._is_told = False
-        return [*steps, Rest(TELL_S)]
+        return [*steps, Rest(tell_s)]
 
     def _stuck(self) -> tuple[Fault, ...]:
-        """A fault, once, where the contact has been closed at two rests."""
+        """A fault, once, where the contact was closed from one rest to another and for too long."""
         contact = self._contact
         if contact.closed_since is None or not self._how.longest_ns:
             return ()
         self._closed_rests += 1
-        if self._closed_rests < 2:
+        closed_ns = (self._closed_rests - 1) * self._how.tell_s * 10**9  # at least
+        if not closed_ns or closed_ns < self._how.longest_ns:
             return ()
         contact.closed_since = None
-        return (Fault("stuck", self._offset, 0, f"closed for more than {TELL_S} s"),)
+        return (Fault("stuck", self._offset, 0, f"closed for {closed_ns // 10**9} s and more"),)
 
     def _skip(self, offset: int, length: int) -> list[Step]:
         self._held = b""
@@ -277,6 +281,7 @@ def _open(settings: Mapping[str, str]) -> Session:
             shortest_ns=shortest_ns,
             longest_ns=longest_ns,
             gap_ns=gap_ns,
+            tell_s=_whole(settings, "interval", 1, TELL_S_MAX),
         ),
         _whole(settings, "count", 0, COUNT_MAX),
     )
@@ -362,6 +367,7 @@ DEVICE = Device(
         Setting("rated_l_per_h", "", "its largest flow in litres an hour"),
         Setting("pulse_min_ms", "20", "a shorter pulse is a spike"),
         Setting("pulse_max_ms", "5000", "a longer pulse is a stuck contact; 0 for a reed contact"),
+        Setting("interval", str(TELL_S), "seconds until a silent contact tells its count as well"),
         Setting("count", "0", "where to begin; later the gateway goes on from the count it kept"),
         Setting("serial", "", "the meter's serial number; a contact cannot say it"),
     ),

@@ -296,6 +296,20 @@ def test_faults_do_not_put_off_the_count():
     assert wire.session.feed(pulse)[-1] == Rest(30)
 
 
+def test_a_count_is_told_as_often_as_is_wished():
+    assert DEVICE.open({"interval": "7"}).timeout()[-1] == Rest(7)
+
+
+def test_a_long_pulse_is_not_stuck_however_often_the_count_is_told():
+    wire = Wire(interval="1")
+    wire.edge(CLOSE, 1_000)
+    for _ in range(5):
+        assert wire.session.timeout()[-1] == Rest(1)
+    wire.edge(OPEN, 5_500)
+    assert wire.count == 101
+    assert [fault for message in wire.messages for fault in message.faults] == []
+
+
 @pytest.mark.parametrize(
     ("distance_ms", "expected"),
     [(2_500, 1_440_000), (3_600, 1_000_000), (7_000, 514_285), (900_000, 4_000)],
