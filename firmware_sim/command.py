@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import difflib
+import json
 import signal
 import sys
 import time
@@ -15,7 +16,7 @@ from gateway.contract.errors import Problem, UsageError
 # A meter at 115200 baud says a byte every 87 us; an answer within this is soon enough.
 TICK_S = 0.01
 # With the fault `unplug` the port is there for so long, and then away for so long.
-PLUGGED_S = 20.0
+PLUGGED_S = 10.0
 UNPLUGGED_S = 3.0
 
 
@@ -63,7 +64,8 @@ def sim(
     print(terminal.path, flush=True)
     needed = simulator.variants[played]
     for key, value in {"driver": name, "port": str(terminal.path), **needed}.items():
-        print(f'{key} = "{value}"', file=sys.stderr, flush=True)
+        # JSON's strings are TOML's, also where a value has several lines.
+        print(f"{key} = {json.dumps(value)}", file=sys.stderr, flush=True)
     try:
         with contextlib.suppress(asyncio.CancelledError):
             asyncio.run(_run(simulated, terminal, unplugs=faults.UNPLUG in wrong))
