@@ -1,6 +1,6 @@
 """Encrypted telegrams: general-glo-ciphering with AES-128-GCM, as meters push them.
 
-Spec: IEC 62056-5-3 (Green Book, edition 10, 9.2.7), security suite 0. The frame is
+Spec: IEC 62056-5-3 (Green Book, edition 10, 9.2.7), security suites 0 and 1. The frame is
 `DB 08 title length control counter text [tag]`; the nonce is title and counter; the tag of 12 bytes
 also covers the control byte and the authentication key.
 
@@ -18,8 +18,10 @@ TAG_BYTES = 12
 COUNTER_BYTES = 4
 # Before the length: the start, the title's length and the title.
 LENGTH_AT = 2 + TITLE_BYTES
-# Security control: the two bits that say what was done, and suite 0 below them.
+# Security control: the two bits that say what was done, and the suite below them. Suites 0 and 1
+# encrypt alike; Kaifa's meters in Austria name the latter.
 ENCRYPTED, AUTHENTICATED = 0x20, 0x10
+_SUITE_1 = 0x01
 # What a session remembers; a line has one meter behind it, seldom two.
 TITLES_MAX = 16
 
@@ -89,8 +91,8 @@ def take_apart(frame: bytes) -> Sealed | Shut:
     assert sized, "a whole frame"
     at = LENGTH_AT + sized[0]
     control = frame[at]
-    if control not in {ENCRYPTED, ENCRYPTED | AUTHENTICATED}:
-        return Shut("cipher", f"security control {control:02X}, known are 20 and 30")
+    if control & ~_SUITE_1 not in {ENCRYPTED, ENCRYPTED | AUTHENTICATED}:
+        return Shut("cipher", f"security control {control:02X}, known are 20, 21, 30 and 31")
     begin = at + 1 + COUNTER_BYTES
     end = len(frame) - TAG_BYTES if control & AUTHENTICATED else len(frame)
     if end <= begin:
