@@ -1,0 +1,198 @@
+"""Typed values as DLMS codes them: numbers, octets, texts and lists of all these.
+
+Spec: IEC 62056-6-2 (Blue Book, edition 15, §4.1.5 data types, §4.1.6 date and time); coding by
+IEC 61334-6 (A-XDR). High byte first.
+"""
+
+from functools import lru_cache
+from struct import Struct
+from typing import NamedTuple
+
+from drivers.wire import iec62056
+
+NULL, ARRAY, STRUCTURE, OCTETS, TEXT, UTF8 = 0, 1, 2, 9, 10, 12
+BITS, ENUM, DATE_TIME, IGNORED = 4, 22, 25, 255
+LISTS = {ARRAY, STRUCTURE}
+STRINGS = {OCTETS, TEXT, UTF8}
+# Bytes after the tag. Dates and times alone (26, 27) are kept as octets.
+_WIDTHS = {3: 1, 5: 4, 6: 4, 13: 1, 15: 1, 16: 2, 17: 1, 18: 2, 20: 8, 21: 8, 22: 1}
+_WIDTHS |= {23: 4, 24: 8, 25: 12, 26: 5, 27: 4}
+SIGNED = {5, 15, 16, 20}
+_REALS = {23: Struct(">f").unpack, 24: Struct(">d").unpack}
+_AS_OCTETS = {25, 26, 27}
+NUMBERS = _WIDTHS.keys() - _AS_OCTETS
+# Lists within lists: the deepest known, a push list with a restriction in each entry, has 4.
+DEPTH_MAX = 12
+
+MOMENT_BYTES = 12
+_UNKNOWN = -0x8000  # deviation
+_DEVIATION_MAX = 840  # minutes either way
+_SUMMER, _STATUS_UNKNOWN = 0x80, 0xFF
+
+_new = tuple.__new__  # a NamedTuple's own constructor takes three times as long
+
+
+class Broken(Exception):
+    """Bytes that are no value, so that nobody knows where the next one begins."""
+
+
+class Value(NamedTuple):
+    """A value with its type. Of numbers `number` over `below`, which is 1 but for reals; of
+    strings and dates `octets`; of lists `items`. A real that is none has the tag NULL."""
+
+    tag: int
+    number: int = 0
+    octets: bytes = b""
+    items: tuple["Value", ...] = ()
+    below: int = 1
+
+
+def size(data: bytes, at: int) -> tuple[int, int]:
+    """A length as BER has it, and where what it counts begins. Raises Broken."""
+    first = data[at] if at < len(data) else 0xFF
+    if first < 0x80:
+        return first, at + 1
+    width = first & 0x7F
+    if not 1 <= width <= 4 or at + 1 + width > len(data):
+        raise Broken(f"no length at {data[at : at + 5].hex()}")
+    return int.from_bytes(data[at + 1 : at + 1 + width], "big"), at + 1 + width
+
+
+def value(data: bytes, at: int, depth: int = 0) -> tuple[Value, int]:
+    """The value at `at` and where it ends. Raises Broken."""
+    if at >= len(data):
+        raise Broken("a value is missing")
+    tag = data[at]
+    at += 1
+    if tag in _WIDTHS:
+        octets = data[at : at + _WIDTHS[tag]]
+        if len(octets) < _WIDTHS[tag]:
+            raise Broken(f"a value of type {tag} is cut off")
+        return _fixed(tag, octets), at + len(octets)
+    if tag in {NULL, IGNORED}:
+        return Value(NULL), at
+    if tag in LISTS:
+        return _list(data, at, tag, depth)
+    if tag not in STRINGS and tag != BITS:
+        raise Broken(f"type {tag}, which no push is known to have")
+    length, at = size(data, at)
+    if tag == BITS:
+        length = (length + 7) // 8
+    octets = data[at : at + length]
+    if len(octets) < length:
+        raise Broken(f"a string of {length} bytes is cut off")
+    return _new(Value, (OCTETS if tag == BITS else tag, 0, octets, (), 1)), at + length
+
+
+def _fixed(tag: int, octets: bytes) -> Value:
+    if tag in _REALS:
+        (given,) = _REALS[tag](octets)
+        if given - given:  # not zero, but not a number
+            return Value(NULL)
+        number, below = given.as_integer_ratio()
+        return Value(tag, number, below=below)
+    if tag in _AS_OCTETS:
+        return Value(tag, octets=octets)
+    return _new(Value, (tag, int.from_bytes(octets, "big", signed=tag in SIGNED), b"", (), 1))
+
+
+def _list(data: bytes, at: int, tag: int, depth: int) -> tuple[Value, int]:
+    count, at = size(data, at)
+    if depth >= DEPTH_MAX or count > len(data) - at:
+        raise Broken(f"a list of {count} values in {depth} others and {len(data) - at} bytes")
+    items = []
+    for _ in range(count):
+        item, at = value(data, at, depth + 1)
+        items.append(item)
+    return _new(Value, (tag, 0, b"", tuple(items), 1)), at
+
+
+def text(given: Value) -> str:
+    """A value as text: numbers in decimals, octets as what they spell or else in hex, lists in
+    brackets."""
+    if given.tag in LISTS:
+        return f"[{', '.join(text(item) for item in given.items)}]"
+    if given.tag in NUMBERS:
+        return f"{given.number}" if given.below == 1 else f"{given.number}/{given.below}"
+    return spelled(given.octets)
+
+
+@lru_cache(maxsize=256)
+def spelled(octets: bytes) -> str:
+    """What octets spell if they are printable ASCII, NULs and blanks around it taken off; hex
+    for others."""
+    letters = octets.strip(b"\0 ")
+    if letters.isascii():
+        written = letters.decode()
+        if written.isprintable():
+            return written
+    return octets.hex()
+
+
+class Moment(NamedTuple):
+    """A date and time as the meter writes it.
+
+    `written` as `2026-06-21T12:30:05`. `deviation_min` is what must be added to get UTC, minutes
+    west of Greenwich; None where the meter does not know. `is_summer` as the meter says.
+    `centis` are hundredths of a second.
+    """
+
+    written: str
+    deviation_min: int | None
+    is_summer: bool
+    centis: int
+
+    def at_ms(self, *, is_winter: bool = False) -> int | None:
+        """UTC milliseconds since 1970; None for a clock that was never set.
+
+        Without a deviation summer time is what the meter says; else the calendar of central
+        Europe decides, unless the maker's clocks are known to show winter time all the year
+        (`is_winter`). Then there is also none in the hour that comes twice.
+        """
+        digits = self.written.translate(_DIGITS)[2:]
+        if self.deviation_min is not None:
+            winter_ms = iec62056.stamp_ms(digits + "W")
+            if winter_ms is None:
+                return None
+            return winter_ms + (60 + self.deviation_min) * 60_000 + self.centis * 10
+        flag = "S" if self.is_summer else "W" if is_winter else ""
+        local_ms = iec62056.stamp_ms(digits + flag)
+        return None if local_ms is None else local_ms + self.centis * 10
+
+
+_DIGITS = {ord(letter): None for letter in "-T:"}
+
+
+@lru_cache(maxsize=64)
+def moment(octets: bytes) -> Moment | None:
+    """The moment in 12 octets; None where it has wild cards or is no date of this century.
+
+    Spec: Blue Book §4.1.6.1: year, month, day, weekday, hour, minute, second, hundredths,
+    deviation, status.
+
+    >>> moment(bytes.fromhex("07e5091b01092f0f00ff8880")).written
+    '2021-09-27T09:47:15'
+    """
+    if len(octets) != MOMENT_BYTES:
+        return None
+    year = int.from_bytes(octets[:2], "big")
+    month, day, _, hour, minute, second, centis = octets[2:9]
+    if second == 0xFF:
+        second = 0
+    if not (
+        2000 <= year < 2100
+        and 1 <= month <= 12
+        and 1 <= day <= 31
+        and hour < 24
+        and minute < 60
+        and second < 60
+    ):
+        return None
+    deviation = int.from_bytes(octets[9:11], "big", signed=True)
+    status = octets[11]
+    return Moment(
+        f"{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}",
+        deviation if -_DEVIATION_MAX <= deviation <= _DEVIATION_MAX else None,
+        status != _STATUS_UNKNOWN and status & _SUMMER > 0,
+        centis if centis < 100 else 0,
+    )

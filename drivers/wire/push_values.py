@@ -1,0 +1,211 @@
+"""The values of a push, each with its OBIS code, on their way to readings.
+
+Spec: IEC 62056-6-1 (codes), IEC 62056-6-2 (Blue Book, edition 15, §4.3.2: scaler and unit).
+Reference: drivers/wire/push_lists.py has the units that are left away.
+"""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+from drivers.wire import axdr, iec62056, obis, push_lists
+from drivers.wire.axdr import Moment, Value
+
+SCALER_MAX = 12  # either way; nobody counts in units beyond
+CLOCK = bytes((0, 0, 1, 0, 0, 255))
+SERIAL = bytes((0, 0, 96, 1, 0, 255))
+VERSION = bytes((1, 1, 0, 2, 129, 255))
+
+_CLOCKS = {CLOCK, bytes((0, 1, 1, 0, 0, 255))}  # Kamstrup's is of channel 1
+_KAMSTRUP_TYPE = bytes((1, 1, 96, 1, 1, 255))
+# Kamstrup's meters behind current transformers send milliamperes.
+_WITH_TRANSFORMERS = "685"
+# Which code names the meter best, by groups A, C, D and E; of channel n it is `0-n:96.1.0`.
+_SERIALS = {(0, 96, 1, 0): 5, (0, 96, 1, 1): 4, (1, 0, 0, 5): 3, (1, 0, 0, 1): 2, (0, 42, 0, 0): 1}
+_AMPS = -2  # the power of ten of currents that come without a unit, at most makers
+_FAILURES = (96, 7)
+
+_Number = tuple[bytes, int]  # of a code, its unit yet to be found
+
+
+class Field(NamedTuple):
+    """What a code and its unit make of a number.
+
+    Without a `unit` the number is kept as text with the `suffix`; a `divisor` of 0 says that the
+    unit is none that is known, and then the suffix says which.
+    """
+
+    register: str
+    unit: str
+    channel: int
+    multiplier: int = 1
+    divisor: int = 1
+    is_counter: bool = False
+    suffix: str = ""
+
+
+class Heard:
+    """What was heard of a push so far. `amps` is the power of ten of currents without a unit."""
+
+    __slots__ = ("amps", "bare", "clock", "said", "serials", "troubles", "types", "version")
+
+    def __init__(self) -> None:
+        self.said: list[tuple[Field, int | str]] = []
+        # Numbers whose units are found at the end, by the places where they go.
+        self.bare: list[tuple[int, _Number]] = []
+        self.troubles: list[tuple[str, str]] = []
+        self.clock: Moment | None = None
+        self.serials: dict[int, tuple[int, str]] = {}
+        self.version = ""
+        self.types = ""
+        self.amps = _AMPS
+
+
+def take(heard: Heard, code: bytes, value: Value, scale: bytes | None) -> None:
+    """Hears the value of a code; `scale` is its scaler and unit as `0F scaler 16 unit`."""
+    if value.tag in axdr.NUMBERS:
+        if scale is not None:
+            scaled(heard, field(code, scale), value.number, value.below)
+        elif value.below == 1:
+            bare(heard, code, value.number)
+        else:
+            heard.troubles.append(("unit", f"{name(code)}: a fraction without a unit"))
+    elif value.tag == axdr.NULL:
+        heard.troubles.append(("placeholder", f"{name(code)}: no value"))
+    elif code in _CLOCKS:
+        moment = axdr.moment(value.octets)
+        if moment is None or moment.at_ms(is_winter=True) is None:
+            heard.troubles.append(("placeholder", f"{name(code)}: {axdr.text(value)[:40]}"))
+            return
+        heard.clock = moment
+        heard.said.append((text_field(code), moment.written))
+    else:
+        _text(heard, code, axdr.text(value))
+
+
+def bare(heard: Heard, code: bytes, number: int) -> None:
+    """Hears a number without a unit."""
+    heard.bare.append((len(heard.said), (code, number)))
+    heard.said.append((_LATER, 0))
+
+
+def _text(heard: Heard, code: bytes, written: str) -> None:
+    """Hears a text, which may be the meter's number or the version of the list."""
+    own = text_field(code)
+    heard.said.append((own, written))
+    _named(heard, code, own.channel, written)
+    if code == VERSION:
+        heard.version = written
+    elif code == _KAMSTRUP_TYPE:
+        heard.types = written
+
+
+def _named(heard: Heard, code: bytes, channel: int, written: str) -> None:
+    """Notes the number of a meter, if this is it and no better one was heard."""
+    rank = _SERIALS.get((code[0], *code[2:5]), 0)
+    if rank and written and rank > heard.serials.get(channel, (0, ""))[0]:
+        heard.serials[channel] = rank, written
+
+
+def scaled(heard: Heard, own: Field, number: int, below: int = 1) -> None:
+    """Hears a number with its unit, in whole milli-units, cut off downwards."""
+    amount = number * own.multiplier // (own.divisor * below or 1)
+    is_within = -iec62056.VALUE_MAX <= amount <= iec62056.VALUE_MAX
+    if own.unit and is_within and (amount >= 0 or not own.is_counter):
+        heard.said.append((own, amount))
+    elif own.unit:
+        heard.troubles.append(("object", f"{own.register}: {amount} {own.unit}"))
+    elif own.divisor:
+        written = _decimal(number * own.multiplier, own.divisor * below)
+        heard.said.append((own, written + own.suffix))
+    else:
+        heard.troubles.append(("unit", f"{own.register}: {own.suffix}"))
+
+
+def _decimal(number: int, divisor: int) -> str:
+    """The fraction in decimals: as many as a power of ten has, else nine; cut off toward zero."""
+    whole, rest = divmod(abs(number), divisor)
+    sign = "-" if number < 0 else ""
+    written = str(divisor)
+    digits = len(written) - 1 if written.strip("0") == "1" else 9
+    return f"{sign}{whole}.{rest * 10**digits // divisor:0{digits}}" if digits else f"{sign}{whole}"
+
+
+@lru_cache(maxsize=512)
+def name(code: bytes) -> str:
+    """The code as text."""
+    return str(obis.Obis(*code))
+
+
+def _channel(code: bytes) -> int:
+    """The channel of a meter behind this one; 0 for this one itself, its clocks and relays."""
+    is_behind = code[0] == 0 and (code[2] == 24 or code[2:4] == SERIAL[2:4])
+    return code[1] if is_behind else 0
+
+
+@lru_cache(maxsize=512)
+def text_field(code: bytes, suffix: str = "") -> Field:
+    """The field of a code whose value is kept as text; `suffix` follows the register's name."""
+    return Field(name(code) + suffix, "", _channel(code))
+
+
+_LATER = Field("", "", 0)
+
+
+@lru_cache(maxsize=512)
+def field(code: bytes, scale: bytes) -> Field:
+    """The field of a code with its scaler and unit, as `0F scaler 16 unit`."""
+    scaler = scale[1] - (scale[1] & 0x80) * 2
+    unit = scale[3]
+    if unit not in push_lists.UNITS or abs(scaler) > SCALER_MAX:
+        what = f"unit {unit} with scaler {scaler}, known units are {[*push_lists.UNITS]}"
+        return Field(name(code), "", _channel(code), divisor=0, suffix=what)
+    ours, places, written = push_lists.UNITS[unit]
+    power = scaler + places
+    return Field(
+        name(code),
+        ours,
+        _channel(code),
+        10 ** max(power, 0),
+        10 ** max(-power, 0),
+        code[0] <= 1 and code[3] == 8,
+        f" {written}" if written and not ours else "",
+    )
+
+
+def resolve(heard: Heard, energy_step_wh: int) -> None:
+    """Finds the units of numbers that came without, by their codes and by what else was heard."""
+    is_kamstrup = heard.version.startswith("Kamstrup")
+    powers = {
+        push_lists.VOLT: _power(heard, push_lists.VOLT, 1_000),
+        push_lists.HERTZ: _power(heard, push_lists.HERTZ, 100),
+        push_lists.AMPERE: -3 if heard.types.startswith(_WITH_TRANSFORMERS) else heard.amps,
+        push_lists.NONE: -2 if is_kamstrup else -3,
+    }
+    told, heard.said = heard.said, []
+    begun = 0
+    for at, (code, number) in heard.bare:
+        heard.said += told[begun:at]
+        begun = at + 1
+        unit = _usual(code)
+        if unit:
+            step = energy_step_wh if is_kamstrup and code[3] == 8 else 1
+            scale = bytes((15, powers.get(unit, 0) & 0xFF, axdr.ENUM, unit))
+            scaled(heard, field(code, scale), number * step)
+        elif tuple(code[2:4]) == _FAILURES:
+            heard.said.append((text_field(code)._replace(unit="count"), number))
+        else:
+            heard.said.append((text_field(code), str(number)))
+            _named(heard, code, _channel(code), str(number))
+    heard.said += told[begun:]
+
+
+def _usual(code: bytes) -> int:
+    return push_lists.usual(code[2], code[3]) if code[0] == 1 else 0
+
+
+def _power(heard: Heard, unit: int, whole_below: int) -> int:
+    """The power of ten of a quantity whose size is known: the highest number that was sent of it
+    is below `whole_below` if it is in whole units, below ten times that in tenths, and so on."""
+    numbers = [abs(number) for _, (code, number) in heard.bare if _usual(code) == unit]
+    over = max(numbers, default=0) // whole_below
+    return -len(str(over)) if over else 0
