@@ -199,13 +199,26 @@ def _device(name: str, device: dict[str, Any], *, base: Path) -> Iterator[Mistak
             what, allowed = f"no driver is called {driver!r}", ", ".join(known)
             yield Mistake(("device", name, "driver"), what, f"known drivers: {allowed}")
     if isinstance(port, str):
-        yield from _port(("device", name, "port"), port)
+        yield from _port(("device", name, "port"), port, speaks=not _counts(driver))
     if isinstance(line, str):
         try:
             line_of(line)
         except ValueError:
             what = f"{line!r} is not a speed and a frame"
             yield Mistake(("device", name, "line"), what, 'line = "9600 8N1"')
+
+
+def _loaded(driver: object) -> sdk.Device | None:
+    """The driver of this name, None where it is none."""
+    if isinstance(driver, str) and driver in set(sdk.names()):
+        return sdk.load(driver)
+    return None
+
+
+def _counts(driver: object) -> bool:
+    """Whether it may hang on a pin; of a driver that nobody knows nothing is said."""
+    loaded = _loaded(driver)
+    return loaded is None or loaded.counts
 
 
 def _driver_settings(
@@ -224,7 +237,8 @@ def _driver_settings(
             yield Mistake(("device", name, error.name), error.what, error.allowed)
 
 
-def _port(path: tuple[str, ...], port: str) -> Iterator[Mistake]:
+def _port(path: tuple[str, ...], port: str, *, speaks: bool) -> Iterator[Mistake]:
+    """`speaks`: the device needs a line, for it says more than open and closed."""
     if port.startswith(RENAMED_BY_PLUGGING):
         what = f"{port} may be another device after the next restart"
         yield Mistake(path, what, _stable_name(port))
@@ -239,24 +253,30 @@ def _port(path: tuple[str, ...], port: str) -> Iterator[Mistake]:
         except ValueError:
             what = f"{port!r} is no pin of the header"
             yield Mistake(path, what, f"gpio:0 to gpio:{pins.PIN_MAX}, the BCM number")
+        else:
+            if speaks:
+                what = f"{port} is a pin, and this device speaks on a line"
+                yield Mistake(path, what, "a serial port or tcp://HOST:PORT")
     elif not port.startswith("/"):
         what = f"{port!r} is not the path of a serial port"
         yield Mistake(path, what, f"a path under {BY_ID}, tcp://HOST:PORT or gpio:N")
 
 
 def _shared_ports(devices: dict[str, Any]) -> Iterator[Mistake]:
-    """Several devices may hang on one line when each speaks only if asked."""
+    """Several devices may hang on one line when each speaks only if asked, and all say the same."""
     owners: dict[str, list[str]] = {}
+    first_names: dict[str, str] = {}
     for name, device in devices.items():
         if isinstance(device, dict) and isinstance(device.get("port"), str):
-            owners.setdefault(device["port"], []).append(name)
-    known = set(sdk.names())
+            port = device["port"]
+            owners.setdefault(port, []).append(name)
+            first = first_names.setdefault(os.path.realpath(port), port)
+            if port.startswith("/") and first != port:
+                what = f"{port} is another name of {first}"
+                yield Mistake(("device", name, "port"), what, f'port = "{first}"')
     for names in owners.values():
-        talking = [
-            name
-            for name in names
-            if (driver := devices[name].get("driver")) in known and not sdk.load(driver).polled
-        ]
+        loaded = [(name, _loaded(devices[name].get("driver"))) for name in names]
+        talking = [name for name, driver in loaded if driver and not driver.polled]
         if len(names) > 1 and talking:
             what = f"{', '.join(names)} share a port, and {talking[0]} speaks without being asked"
             yield Mistake(("device", names[1], "port"), what, "a port of its own for each")

@@ -115,6 +115,7 @@ def test_a_community_needs_its_broker_and_the_hubs_key(tmp_path: Path) -> None:
     [
         ('port = "tcp://10.0.0.5"', "port", "'tcp://10.0.0.5' lacks a host or a port"),
         ('port = "gpio:28"', "port", "'gpio:28' is no pin of the header"),
+        ('port = "gpio:17"', "port", "gpio:17 is a pin, and this device speaks on a line"),
         ('port = "/dev/pts/1"\nline = "9600"', "line", "'9600' is not a speed and a frame"),
         ('port = "/dev/pts/1"\nkey = "00"', "key", None),
     ],
@@ -144,3 +145,51 @@ def test_the_users_own_speed_goes_before_the_drivers(tmp_path: Path) -> None:
     loaded = config.load(write(tmp_path, GOOD + 'line = "9600 7E1"\n'))
     assert loaded.device["hall"].speed() == Line(9600, "7E1")
     assert loaded.device["hall"].own() == {}
+
+
+def test_a_contact_is_read_at_a_pin_or_through_a_port(tmp_path: Path) -> None:
+    contact = '[device.{}]\ndriver = "s0"\nport = "{}"\npulses_per_kwh = 1000\n'
+    text = 'gateway = "home"\n' + contact.format("roof", "gpio:17")
+    loaded = config.load(write(tmp_path, text + contact.format("tap", "/dev/pts/1")))
+    assert loaded.device["roof"].own() == {"pulses_per_kwh": "1000"}
+
+
+def test_a_pin_has_one_device(tmp_path: Path) -> None:
+    contact = '[device.{}]\ndriver = "s0"\nport = "gpio:17"\n'
+    text = 'gateway = "home"\n' + contact.format("roof") + contact.format("tap")
+    with pytest.raises(ConfigError, match="roof, tap share a port"):
+        config.load(write(tmp_path, text))
+
+
+def test_a_port_goes_by_one_name(tmp_path: Path) -> None:
+    (tmp_path / "by-id").symlink_to(tmp_path / "tty")
+    (tmp_path / "by-path").symlink_to(tmp_path / "tty")
+    asked = f'[device.{{}}]\ndriver = "mtsics"\nport = "{tmp_path}/{{}}"\n'
+    text = 'gateway = "home"\n' + asked.format("one", "by-id") + asked.format("two", "by-path")
+    with pytest.raises(ConfigError) as caught:
+        config.load(write(tmp_path, text))
+    (problem,) = caught.value.problems
+    assert problem.what == f"{tmp_path}/by-path is another name of {tmp_path}/by-id"
+    assert problem.try_ == f'port = "{tmp_path}/by-id"'
+
+
+def test_a_setting_of_a_driver_stands_with_its_line_and_what_is_allowed(tmp_path: Path) -> None:
+    text = 'gateway = "home"\n[device.roof]\ndriver = "s0"\nport = "gpio:17"\nrated_w = 9000\n'
+    with pytest.raises(ConfigError) as caught:
+        config.load(write(tmp_path, text))
+    assert str(caught.value) == (
+        "error: it says nothing without pulses_per_kwh\n"
+        f"where: {tmp_path}/gateway.toml line 5: device.roof.rated_w\n"
+        "try:   give pulses_per_kwh as well"
+    )
+
+
+@pytest.mark.parametrize("driver", ["[1]", "17", "true"])
+def test_a_driver_that_is_no_text_is_a_mistake_like_others(tmp_path: Path, driver: str) -> None:
+    block = f'[device.{{}}]\ndriver = {driver}\nport = "gpio:17"\n'
+    with pytest.raises(ConfigError) as caught:
+        config.load(write(tmp_path, 'gateway = "home"\n' + block.format("a") + block.format("b")))
+    assert {problem.where.rpartition(": ")[2] for problem in caught.value.problems} == {
+        "device.a.driver",
+        "device.b.driver",
+    }
