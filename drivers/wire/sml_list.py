@@ -1,0 +1,360 @@
+"""What a meter tells in an SML file: the entries of its lists, as readings.
+
+Spec: SML 1.04 (BSI TR-03109-1, annex IV b), 5.1.15 (SML_GetList.Res), 5.1.6 (SML_Time); IEC
+62056-6-2, table of units; DIN 43863-5 (identification of meters).
+"""
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from itertools import pairwise
+from typing import NamedTuple
+
+from drivers.reading import Fault, Reading
+from drivers.wire import crc, sml
+from drivers.wire.iec62056 import VALUE_MAX
+from drivers.wire.obis import Obis
+
+# Units that readings have: the milli-unit, and how many powers of ten it is smaller.
+UNITS = {
+    7: ("ms", 3),
+    9: ("m°C", 3),
+    13: ("mL", 6),
+    14: ("mL", 6),
+    19: ("mL", 3),
+    20: ("mg", 6),
+    25: ("mJ", 3),
+    27: ("mW", 3),
+    28: ("mVA", 3),
+    29: ("mvar", 3),
+    30: ("mWh", 3),
+    31: ("mVAh", 3),
+    32: ("mvarh", 3),
+    33: ("mA", 3),
+    35: ("mV", 3),
+    44: ("mHz", 3),
+    255: ("count", 0),
+}
+# Units that none has: the number is kept as text with its unit.
+SYMBOLS = {
+    3: "wk",
+    4: "d",
+    5: "h",
+    6: "min",
+    8: "°",
+    15: "m3/h",
+    16: "m3/h",
+    23: "Pa",
+    24: "bar",
+    26: "J/h",
+    45: "1/kWh",
+    52: "K",
+    56: "%",
+    57: "Ah",
+    70: "dBm",
+}
+SCALER_MAX = 12
+
+# Registers that name the meter, as elements.
+_NAMES = {
+    b"\x07\x01\x00\x60\x01\x00\xff",  # 1-0:96.1.0
+    b"\x07\x01\x00\x00\x00\x09\xff",  # 1-0:0.0.9
+    b"\x07\x01\x00\x00\x00\x00\xff",  # 1-0:0.0.0
+}
+_OBIS_BYTES = 7
+_SHOWN = 16  # bytes of what is broken
+_SECONDS_2000 = 946_684_800  # no meter's clock is right that is before this
+
+# DZG meters of types DVS74 and DWS74 before firmware 1.2 write a positive power in as few bytes as
+# a number without sign needs, and yet say that it has one: 356.24 W reads as -299.12 W. A negative
+# one has four bytes. The first and the last of these ranges are the maker's word (libsml 136); a
+# DWS74 from the middle one does the same (libsml 125). DWSB20 and DVBS12, from 40 million on, and
+# all from 60 million on are right, and small negative powers of theirs look just alike.
+_DZG = b"DZG\x00"
+_DZG_FAULTY = ((42_000_000, 48_999_999), (50_000_000, 50_999_999), (55_000_000, 58_999_999))
+_DZG_SHORT = (sml.SIGNED | 2, sml.SIGNED | 3)  # one and two bytes
+
+_NUMBER = sml.pattern(sml.UNSIGNED, sml.SIGNED, bytes_max=9)
+_TEXT = sml.pattern(sml.OCTETS, bytes_max=15)
+# A time counts seconds from somewhere (1) or is an instant (2), a local one with two offsets (3).
+# Holley meters leave out which, and count from somewhere.
+_TIME = rb"\x01|(?:\x72\x62[\x01\x02])?(?:%b)|\x72\x62\x03\x73(?:%b){3}" % (
+    sml.pattern(sml.UNSIGNED, bytes_max=5),
+    sml.pattern(sml.UNSIGNED, sml.SIGNED, bytes_max=5),
+)
+# A message with a list, up to its entries: number, group, what to do on error, kind; then client,
+# server, the list's name, the meter's time.
+_LIST = re.compile(
+    rb"(?s)\x76(?:\x01|%b)\x62.\x62.\x72(?:\x63|\x64\0|\x65\0\0)\x07\x01"
+    rb"\x77(?:\x01|%b)(\x01|%b)(?:\x01|%b)(%b)(?=[\x70-\x7f\xf0-\xff])"
+    % (_TEXT, _TEXT, _TEXT, _TEXT, _TIME)
+)
+# What follows the entries: signature and the gateway's time, mostly left out; then the message's
+# checksum, without its leading zeros at some meters, and the end.
+_NOT_SIGNED = sml.ABSENT * 2
+_FOOT = re.compile(rb"(?s)(?:\x01|(%b))\x00" % sml.pattern(sml.UNSIGNED, bytes_max=5))
+_FOOT_MEMBERS = 2
+# An entry in its usual form: name, status, time, unit, scaler, value, no signature; the value may
+# be a public key of 48 bytes, which many meters tell. Or else all that follows.
+_ENTRIES = re.compile(
+    rb"(?s)\x77(\x07.{6})(?:\x01|%b)(%b)(\x01|\x62.)(\x01|\x52.)(%b|%b|\x83\x02.{48})\x01|(.+)"
+    % (sml.pattern(sml.UNSIGNED, bytes_max=9), _TIME, _NUMBER, _TEXT)
+)
+
+_new = tuple.__new__  # a NamedTuple's own constructor takes three times as long
+
+
+class _Scale(NamedTuple):
+    """How a register's number becomes its value: times `factor`, by `divisor`.
+
+    Where `unit` is "" it is kept as text with `places` decimals (below 0: zeros) and `symbol`.
+    """
+
+    register: str
+    unit: str
+    factor: int = 1
+    divisor: int = 1
+    places: int = 0
+    symbol: str = ""
+
+
+# The elements of an entry: name, time, unit, scaler and value, each with its TL field; and what
+# no entry had room for.
+_Entry = tuple[bytes, bytes, bytes, bytes, bytes, bytes]
+
+
+class _List(NamedTuple):
+    """A list as it came: server and time as elements, the entries, and what stood there instead.
+
+    Its message goes to `stop`, then comes its checksum, None where that was left out, and the end.
+    """
+
+    server: bytes
+    time: bytes
+    entries: list[_Entry]
+    odd: list[bytes]
+    stop: int
+    checksum: int | None
+    end: int
+
+
+class Telegram(NamedTuple):
+    """What a file says."""
+
+    readings: tuple[Reading, ...]
+    faults: tuple[Fault, ...]
+
+
+class Ways(NamedTuple):
+    """How to read: whether short powers are never negative (None: as the meter's number says),
+    and what computes CRC-16/X-25."""
+
+    is_power_unsigned: bool | None = None
+    x25: Callable[[bytes], int] = crc.x25
+
+
+USUAL = Ways()
+
+
+def read(data: bytes, ways: Ways, *, offset: int) -> Telegram:
+    """The readings of all lists in a file's content, and the faults of what is broken.
+
+    Other messages are passed by: the file's checksum guards them. `offset` is where the content
+    begins in the stream; doubled escapes before a fault are not counted.
+    """
+    readings: list[Reading] = []
+    faults: list[Fault] = []
+    match = _LIST.search(data)
+    while match is not None:
+        at, end = match.span()
+        told = _list(data, match)
+        if told is None:
+            what = f"a list without its end: {data[end : end + _SHOWN].hex()}"
+            faults.append(Fault("object", offset + at, len(data) - at, what))
+        else:
+            end = told.end
+            wrong = sml.wrong_message(data[at : told.stop], told.checksum, ways.x25)
+            if wrong:
+                faults.append(Fault("checksum", offset + at, end - at, wrong))
+            else:
+                _tell(told, ways, readings, faults, offset + at)
+        match = _LIST.search(data, end)
+    return _new(Telegram, (tuple(readings), tuple(faults)))
+
+
+def _list(data: bytes, match: re.Match[bytes]) -> _List | None:
+    """The list whose message begins with `match`; None if its elements are not as they say."""
+    number, at = sml.members(data, match.end())
+    entries: list[_Entry] = []
+    odd: list[bytes] = []
+    while number:
+        found: list[_Entry] = _ENTRIES.findall(data, at)
+        rest = found.pop()[-1] if found else b""
+        at = len(data) - len(rest)
+        number -= len(found)
+        entries += found
+        if number > 0 and rest:
+            at = _odd(data, at, entries, odd)
+            number -= 1
+        if number < 0 or not rest or not at:
+            return None
+    stop = at + len(_NOT_SIGNED)
+    if data[at:stop] != _NOT_SIGNED:
+        stop = max(sml.places(data, at, _FOOT_MEMBERS), default=0)
+    foot = _FOOT.match(data, stop)
+    if foot is None:
+        return None
+    says = None if foot[1] is None else int.from_bytes(foot[1][1:], "big")
+    return _new(_List, (match[1], match[2], entries, odd, stop, says, foot.end()))
+
+
+def _odd(data: bytes, at: int, entries: list[_Entry], odd: list[bytes]) -> int:
+    """Take an entry of another form, or what is none; the place after it, 0 if there is none."""
+    fields = sml.places(data, at + 1, 7)
+    if fields and data[at] == sml.LIST | 7:
+        name, _, time, unit, scaler, value, _ = (data[a:b] for a, b in pairwise(fields))
+        entries.append((name, time, unit, scaler, value, b""))
+        return fields[7]
+    odd.append(data[at : at + _SHOWN])
+    return sml.after(data, at)
+
+
+def _tell(
+    told: _List, ways: Ways, readings: list[Reading], faults: list[Fault], offset: int
+) -> None:
+    """Add what a list tells. Numbers are cut off downwards below milli-units.
+
+    Faults name the whole message, which begins at `offset`.
+    """
+    list_ms = None if told.time == sml.ABSENT else _moment(told.time)
+    serial, is_plate, is_faulty = _meter(told.server)
+    if not is_plate:
+        serial = next((_text(one[4]) for one in told.entries if one[0] in _NAMES), "") or serial
+    if ways.is_power_unsigned is not None:
+        is_faulty = ways.is_power_unsigned
+    broken = [("object", f"no entry: {shown.hex()}") for shown in told.odd]
+    for name, time, unit, scaler, value, _ in told.entries:
+        at_ms = list_ms if time == sml.ABSENT else _moment(time) or list_ms
+        field = value[0]
+        if not sml.SIGNED < field < sml.LIST:
+            reading = _text_reading(name, value, at_ms, serial)
+            if reading is None:
+                broken.append(("placeholder", f"{name[1:].hex()}: {value[:_SHOWN].hex()}"))
+            else:
+                readings.append(reading)
+            continue
+        register, milli, factor, divisor, places, symbol = _scale(name, unit, scaler)
+        is_signed = field < sml.UNSIGNED
+        if is_signed and is_faulty and milli == "mW" and field in _DZG_SHORT:
+            is_signed = False
+        number = int.from_bytes(value[1:], "big", signed=is_signed)
+        amount = number * factor // divisor
+        if milli and -VALUE_MAX <= amount <= VALUE_MAX:
+            readings.append(_new(Reading, (register, amount, milli, at_ms, serial, None, "")))
+        elif milli:
+            broken.append(("object", f"{register}: {amount} is beyond 64 bits of {milli}"))
+        elif register:
+            text = _decimal(number, places) + symbol
+            readings.append(_new(Reading, (register, text, "", at_ms, serial, None, "")))
+        else:
+            broken.append(("object", symbol))
+    faults += [Fault(kind, offset, told.end, detail) for kind, detail in broken]
+
+
+@lru_cache(maxsize=256)
+def _text_reading(name: bytes, value: bytes, at_ms: int | None, serial: str) -> Reading | None:
+    """What a meter says in words, mostly the same in every telegram; None for what has no value."""
+    register = _scale(name, sml.ABSENT, sml.ABSENT).register
+    text = _text(value)
+    return Reading(register, text, "", at_ms, serial) if register and text else None
+
+
+@lru_cache(maxsize=1024)
+def _scale(name: bytes, unit: bytes, scaler: bytes) -> _Scale:
+    """What register the elements name, and how its numbers are to be read; "" for none."""
+    if len(name) != _OBIS_BYTES or name[0] != _OBIS_BYTES:
+        return _Scale("", "", symbol=f"no register: {name[:_SHOWN].hex()}")
+    register = str(Obis(*name[1:]))
+    code = 0 if unit == sml.ABSENT else sml.integer(unit)
+    power = 0 if scaler == sml.ABSENT else sml.integer(scaler)
+    if code is None or power is None or abs(power) > SCALER_MAX:
+        what = f"{register}: unit {unit[:_SHOWN].hex()}, scaler {scaler[:_SHOWN].hex()}"
+        return _Scale("", "", symbol=what)
+    known, milli = UNITS.get(code, ("", 0))
+    if not known or (known == "count" and power < 0):
+        symbol = f" {SYMBOLS.get(code, f'(unit {code})')}" if code not in {0, 255} else ""
+        return _Scale(register, "", places=-power, symbol=symbol)
+    power += milli
+    return _Scale(register, known, 10 ** max(power, 0), 10 ** max(-power, 0))
+
+
+def _decimal(number: int, places: int) -> str:
+    """The number divided by as many tens as there are places.
+
+    >>> _decimal(-1234, 2), _decimal(12, -1)
+    ('-12.34', '120')
+    """
+    if places <= 0:
+        return str(number * 10**-places)
+    whole, rest = divmod(abs(number), 10**places)
+    return f"{'-' * (number < 0)}{whole}.{rest:0{places}}"
+
+
+def _moment(element: bytes) -> int | None:
+    """The UTC milliseconds of a time; None for one that counts seconds from somewhere.
+
+    A local time has its instant in UTC, and two offsets in minutes that are left aside.
+    """
+    if element[:3] == b"\x72\x62\x02":
+        seconds = sml.integer(element[3:])
+    elif element[:4] == b"\x72\x62\x03\x73":
+        seconds = sml.integer(element[4 : sml.after(element, 4)])
+    else:
+        return None
+    return None if seconds is None or seconds < _SECONDS_2000 else seconds * 1000
+
+
+def _text(element: bytes) -> str:
+    """What is no number, as text; "" for what has no value.
+
+    Octets are the meter's number as its plate says it where they have the form of DIN 43863-5,
+    text if all of them can be printed, and else hexadecimal digits. A time is its seconds.
+    """
+    data = sml.octets(element)
+    if data is not None:
+        number = _din(data)
+        shown = data.rstrip(b"\0").decode("latin-1")
+        return number or (
+            shown if shown.isascii() and shown.isprintable() and shown else data.hex()
+        )
+    if element[0] == sml.BOOLEAN | 2:
+        return str(element[1])
+    if element[:5] == b"\x72\x62\x01\x72\x62":
+        seconds = sml.integer(element[6:])
+        return "" if seconds is None else str(seconds)
+    return ""
+
+
+def _din(data: bytes) -> str:
+    """Medium, maker, production block and number, as on the plate: 1DZG0060694611; else "".
+
+    The first of the ten bytes tells their number, with itself or without.
+    """
+    if len(data) != 10 or data[0] not in {9, 10} or data[1] > 15:
+        return ""
+    maker, number = data[2:5].decode("latin-1"), int.from_bytes(data[6:], "big")
+    if not maker.isascii() or not maker.isalpha() or number >= 10**8:
+        return ""
+    return f"{data[1]:X}{maker}{data[5]:02X}{number:08}"
+
+
+@lru_cache(maxsize=64)
+def _meter(server: bytes) -> tuple[str, bool, bool]:
+    """The meter's number, whether it is as the plate has it, and whether its powers want care."""
+    data = sml.octets(server) or b""
+    number = _din(data)
+    if data[2:6] != _DZG or not number:
+        text = _text(server)
+        return text, text != data.hex(), False
+    own = int.from_bytes(data[6:], "big")
+    return number, True, any(first <= own <= last for first, last in _DZG_FAULTY)
