@@ -5,7 +5,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from drivers.p1 import DEVICE
-from drivers.reading import Message
+from drivers.reading import Message, Reading
 from drivers.wire import crc
 from gateway.devices import DeviceNow
 from gateway.intake import Intake
@@ -65,7 +65,7 @@ class HandClock:
 
 
 class House:
-    """A gateway's way from the wire to the journal, for one P1 port called `hall`."""
+    """A gateway's way from the wire to the journal: a P1 port `hall`, a pulse contact `contact`."""
 
     def __init__(self, folder: Path, gateway: str = "home") -> None:
         self.clock = HandClock()
@@ -74,7 +74,7 @@ class House:
         )
         self.intake = Intake(
             self.journal,
-            {"hall": DeviceNow("p1", talks=True)},
+            {"hall": DeviceNow("p1", talks=True), "contact": DeviceNow("s0", talks=False)},
             clock=self.clock,
             samples_shared_since=None,
             point=None,
@@ -93,6 +93,12 @@ class House:
         for step in self._session.feed(telegram("1-3:0.2.8(50)", clock, *lines)):
             assert isinstance(step, Message)
             self.intake.hear("hall", step)
+
+    def count(self, now_ms: int, pulses: int, *, register: str = "1-0:2.8.0") -> None:
+        """The contact has been closed so many times at `now_ms`."""
+        self.clock.now_ms = now_ms
+        reading = Reading(register, pulses, "pulse", None, "")
+        self.intake.hear("contact", Message(0, b"", (reading,)))
 
     def records(self) -> list[bytes]:
         """The records of evidence made since the last call."""

@@ -29,6 +29,11 @@ NET_MG_MAX = 3_000_000_000
 # After these the next reading is measured from this one.
 MOVES_ON = ("", FIRST, NOBODY, PULSES)
 
+# What the connections of small consumers carry in an hour, in thousandths of the base unit: gas
+# (and water, which is less) at 40 m3/h, heat at 100 kW. For electricity the fit has the rating.
+MOST_PER_HOUR = {"l": 40_000_000, "J": 360_000_000_000}
+HOUR_MS = 3_600_000
+
 # A fit whose count begins afresh means the day on which it begins, of up to 25 hours.
 ANEW_MS = 25 * 3_600_000
 
@@ -109,14 +114,15 @@ def believe(reading: Counter, fit: Fit | None, tail: Tail | None) -> Belief:
 
 
 def _is_too_much(reading: Counter, fit: Fit, delta: int, span_ms: int) -> bool:
-    """Whether the connection cannot have brought so much energy; only energy has a rating."""
-    energy: Amount = delta
-    if reading.unit == "pulse":
-        amount, base = worth(fit.per_pulse)
-        energy = delta * amount if base == "Wh" else 0
-    elif reading.unit != "Wh":
-        return False
-    return energy > most_mwh(fit.rated_w, span_ms)
+    """Whether the connection cannot have brought so much in the time."""
+    gained: Amount = delta
+    unit = reading.unit
+    if unit == "pulse":
+        amount, unit = worth(fit.per_pulse)
+        gained = delta * amount
+    if unit == "Wh":
+        return gained > most_mwh(fit.rated_w, span_ms)
+    return gained * HOUR_MS > MOST_PER_HOUR[unit] * max(span_ms, QUARTER_MS)
 
 
 def _leap(reading: Counter, fit: Fit, leap: Leap | None) -> Leap:
