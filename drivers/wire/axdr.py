@@ -132,24 +132,30 @@ def spelled(octets: bytes) -> str:
 class Moment(NamedTuple):
     """A date and time as the meter writes it.
 
-    `written` as `2026-06-21T12:30:05`. `deviation_min` is what must be added to get UTC, minutes
-    west of Greenwich; None where the meter does not know. `is_summer` as the meter says.
-    `centis` are hundredths of a second.
+    `digits` as `260621123005`. `deviation_min` is what must be added to get UTC, minutes west of
+    Greenwich; None where the meter does not know. `is_summer` as the meter says. `centis` are
+    hundredths of a second.
     """
 
-    written: str
+    digits: str
     deviation_min: int | None
     is_summer: bool
     centis: int
 
+    @property
+    def written(self) -> str:
+        """As `2026-06-21T12:30:05`."""
+        d = self.digits
+        return f"20{d[:2]}-{d[2:4]}-{d[4:6]}T{d[6:8]}:{d[8:10]}:{d[10:]}"
+
     def at_ms(self, *, is_winter: bool = False) -> int | None:
-        """UTC milliseconds since 1970; None for a clock that was never set.
+        """UTC milliseconds since 1970.
 
         Without a deviation summer time is what the meter says; else the calendar of central
         Europe decides, unless the maker's clocks are known to show winter time all the year
-        (`is_winter`). Then there is also none in the hour that comes twice.
+        (`is_winter`). By the calendar it is None in the hour that comes twice.
         """
-        digits = self.written.translate(_DIGITS)[2:]
+        digits = self.digits
         if self.deviation_min is not None:
             winter_ms = iec62056.stamp_ms(digits + "W")
             if winter_ms is None:
@@ -160,12 +166,10 @@ class Moment(NamedTuple):
         return None if local_ms is None else local_ms + self.centis * 10
 
 
-_DIGITS = {ord(letter): None for letter in "-T:"}
-
-
 @lru_cache(maxsize=64)
 def moment(octets: bytes) -> Moment | None:
-    """The moment in 12 octets; None where it has wild cards or is no date of this century.
+    """The moment in 12 octets; None where it has wild cards, is no date of this century, or is of
+    its first year, when no meter was: so starts a clock that was never set.
 
     Spec: Blue Book §4.1.6.1: year, month, day, weekday, hour, minute, second, hundredths,
     deviation, status.
@@ -180,7 +184,7 @@ def moment(octets: bytes) -> Moment | None:
     if second == 0xFF:
         second = 0
     if not (
-        2000 <= year < 2100
+        2000 < year < 2100
         and 1 <= month <= 12
         and 1 <= day <= 31
         and hour < 24
@@ -191,7 +195,7 @@ def moment(octets: bytes) -> Moment | None:
     deviation = int.from_bytes(octets[9:11], "big", signed=True)
     status = octets[11]
     return Moment(
-        f"{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}",
+        f"{year % 100:02}{month:02}{day:02}{hour:02}{minute:02}{second:02}",
         deviation if -_DEVIATION_MAX <= deviation <= _DEVIATION_MAX else None,
         status != _STATUS_UNKNOWN and status & _SUMMER > 0,
         centis if centis < 100 else 0,

@@ -34,6 +34,10 @@ _OBJECT = re.compile(
     rb"(?:\x02\x02(\x0f.\x16.))?",
     re.DOTALL,
 )
+# Nearly every list has many of these in a row: in structures, with scaler and unit.
+_USUAL = rb"\x02\x03\x09\x06(.{6})(\x06.{4}|[\x10\x12]..)\x02\x02(\x0f.\x16.)"
+_IN_ROW = re.compile(_USUAL, re.DOTALL)
+_ROW = re.compile(rb"(?:%b)+" % _USUAL.replace(b"(", b"(?:"), re.DOTALL)
 _PAIR, _TRIPLE = b"\x02\x02", b"\x02\x03"
 _SIGNED = frozenset(axdr.SIGNED)
 _UNSIGNED = {6, 17, 18, 21}
@@ -71,23 +75,24 @@ def hear(data: bytes, at: int) -> Heard:
 def _objects(heard: Heard, data: bytes, at: int, count: int) -> int:
     """Hears a list of `count` values that names them by their codes; gives where it ends, or -1
     for a list of another kind."""
-    match, troubles = _OBJECT.match, heard.troubles
     left = count
     while left > 0:
-        one = match(data, at)
+        row = _ROW.match(data, at)
+        if row is not None:
+            objects = _IN_ROW.findall(data, at, row.end())
+            if len(objects) > left:
+                raise Broken(f"{len(objects) - left} objects after the list")
+            _row(heard, objects)
+            at = row.end()
+            left -= len(objects)
+            continue
+        one = _OBJECT.match(data, at)
         if one is not None:
             inside, code, coded, scale = one.groups()
             taken = 1 if inside else 2 if scale is None else 3
             is_one = code[5] == 0xFF and taken <= left
             if inside == (_PAIR if scale is None else _TRIPLE) or (is_one and not inside):
-                tag = coded[0]
-                number = int.from_bytes(coded[1:], "big", signed=tag in _SIGNED)
-                if coded[1] == 0xFF and tag in _UNSIGNED and not coded[1:].strip(b"\xff"):
-                    troubles.append(("placeholder", f"{name(code)}: {coded[1:].hex()}"))
-                elif scale is None:
-                    bare(heard, code, number)
-                else:
-                    scaled(heard, field(code, scale), number)
+                _number(heard, code, coded, scale)
                 at = one.end()
                 left -= taken
                 continue
@@ -102,6 +107,28 @@ def _objects(heard: Heard, data: bytes, at: int, count: int) -> int:
             return -1
         left -= taken
     return at
+
+
+def _row(heard: Heard, objects: list[tuple[bytes, bytes, bytes]]) -> None:
+    """Hears objects of `_USUAL` form: code, number with its type, scaler and unit."""
+    say, from_bytes = heard.said.append, int.from_bytes
+    for code, coded, scale in objects:
+        own = field(code, scale)
+        if own.is_simple and coded[1] < 0x80:  # neither negative nor all bits set
+            say((own, from_bytes(coded[1:], "big") * own.multiplier // own.divisor))
+        else:
+            _number(heard, code, coded, scale)
+
+
+def _number(heard: Heard, code: bytes, coded: bytes, scale: bytes | None) -> None:
+    """Hears an object with a number; all bits set stand for no value."""
+    number = int.from_bytes(coded[1:], "big", signed=coded[0] in _SIGNED)
+    if coded[0] in _UNSIGNED and not coded[1:].strip(b"\xff"):
+        heard.troubles.append(("placeholder", f"{name(code)}: {coded[1:].hex()}"))
+    elif scale is None:
+        bare(heard, code, number)
+    else:
+        scaled(heard, field(code, scale), number)
 
 
 def _structure(heard: Heard, item: Value) -> int:

@@ -11,6 +11,7 @@ from drivers.wire import axdr, iec62056, obis, push_lists
 from drivers.wire.axdr import Moment, Value
 
 SCALER_MAX = 12  # either way; nobody counts in units beyond
+_SIMPLE_POWER_MAX = 9  # 32 bits times this power of ten are within 64 bits
 CLOCK = bytes((0, 0, 1, 0, 0, 255))
 SERIAL = bytes((0, 0, 96, 1, 0, 255))
 VERSION = bytes((1, 1, 0, 2, 129, 255))
@@ -31,7 +32,8 @@ class Field(NamedTuple):
     """What a code and its unit make of a number.
 
     Without a `unit` the number is kept as text with the `suffix`; a `divisor` of 0 says that the
-    unit is none that is known, and then the suffix says which.
+    unit is none that is known, and then the suffix says which. `is_simple`: any 32 bits without a
+    sign are a value.
     """
 
     register: str
@@ -41,6 +43,7 @@ class Field(NamedTuple):
     divisor: int = 1
     is_counter: bool = False
     suffix: str = ""
+    is_simple: bool = False
 
 
 class Heard:
@@ -73,7 +76,7 @@ def take(heard: Heard, code: bytes, value: Value, scale: bytes | None) -> None:
         heard.troubles.append(("placeholder", f"{name(code)}: no value"))
     elif code in _CLOCKS:
         moment = axdr.moment(value.octets)
-        if moment is None or moment.at_ms(is_winter=True) is None:
+        if moment is None:
             heard.troubles.append(("placeholder", f"{name(code)}: {axdr.text(value)[:40]}"))
             return
         heard.clock = moment
@@ -169,6 +172,7 @@ def field(code: bytes, scale: bytes) -> Field:
         10 ** max(-power, 0),
         code[0] <= 1 and code[3] == 8,
         f" {written}" if written and not ours else "",
+        bool(ours) and power <= _SIMPLE_POWER_MAX,
     )
 
 
