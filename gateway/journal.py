@@ -211,12 +211,17 @@ class Journal:
             self._wait(moment, PULSES_WAIT_MS)
 
     def pulses(self, device: str) -> int | None:
-        """The count last kept, None for a contact never counted."""
+        """The count last kept, None for a contact never counted.
+
+        A house that joins a community has the same contact as before.
+        """
         if device in self._group_pulses:
             return self._group_pulses[device]
+        community, gateway = self._owner
         row = self._db.execute(
-            "SELECT pulses FROM contact WHERE community = ? AND gateway = ? AND device = ?",
-            (*self._owner, device),
+            "SELECT pulses FROM contact WHERE gateway = ? AND device = ?"
+            " ORDER BY community = ? DESC, pulses DESC LIMIT 1",
+            (gateway, device, community),
         ).fetchone()
         return int(row[0]) if row else None
 

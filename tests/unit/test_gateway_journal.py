@@ -101,6 +101,78 @@ def test_samples_wait_a_minute_of_domain_time_and_evidence_two_seconds(journal: 
     assert journal.is_due(5_000)
 
 
+def test_pulses_are_kept_within_ten_seconds_and_sooner_with_what_else_is_written(
+    journal: Journal,
+) -> None:
+    journal.keep_pulses("roof", 7, moment=at(1_000))
+    assert not journal.is_due(9_999)
+    assert journal.is_due(10_000)
+    journal.append(EVIDENCE, QUARTER, [], moment=at(2_000))
+    assert journal.is_due(4_000)
+    journal.commit(at(4_000))
+    assert not journal.is_due(10_000)
+
+
+def test_later_pulses_do_not_put_off_the_commit_of_earlier_ones(journal: Journal) -> None:
+    for pulse in range(9):
+        journal.keep_pulses("roof", pulse, moment=at(1_000 * pulse))
+    assert journal.is_due(9_000)
+
+
+def test_the_last_count_is_given_before_it_is_written_and_after_a_restart(tmp_path: Path) -> None:
+    first = reopen(tmp_path)
+    assert first.pulses("roof") is None
+    first.keep_pulses("roof", 7, moment=at(0))
+    first.keep_pulses("tap", 3, moment=at(0))
+    assert first.pulses("roof") == 7
+    first.commit(at(0))
+    first.keep_pulses("roof", 8, moment=at(0))
+    first.close()
+    second = reopen(tmp_path)
+    assert (second.pulses("roof"), second.pulses("tap")) == (7, 3)
+    second.close()
+
+
+def test_a_count_that_did_not_change_is_not_written_again(journal: Journal) -> None:
+    journal.keep_pulses("roof", 7, moment=at(0))
+    journal.commit(at(0))
+    journal.keep_pulses("roof", 7, moment=at(1_000))
+    assert not journal.is_due(10**9)
+    commits: list[int] = []
+    journal.on_commit = lambda: commits.append(1)
+    journal.commit(at(2_000))
+    assert commits == []
+
+
+def test_a_house_that_joins_a_community_counts_on(tmp_path: Path) -> None:
+    house = reopen(tmp_path, None)
+    house.keep_pulses("roof", 7, moment=at(0))
+    house.commit(at(0))
+    house.close()
+    member = reopen(tmp_path, "zonstraat")
+    assert member.pulses("roof") == 7
+    member.keep_pulses("roof", 5, moment=at(0))  # a new contact, counted from the start
+    member.commit(at(0))
+    assert member.pulses("roof") == 5
+    member.close()
+
+
+def test_a_journal_from_before_contacts_keeps_its_records_and_counts_from_now_on(
+    tmp_path: Path,
+) -> None:
+    old = reopen(tmp_path)
+    chain = put(old, 3)
+    old._db.executescript("DROP TABLE contact; PRAGMA user_version = 1")
+    old.close()
+    new = reopen(tmp_path)
+    assert new._db.execute("PRAGMA user_version").fetchone() == (2,)
+    assert check_chain(new.records(chain, start=1, limit=9)) == [1, 2, 3]
+    new.keep_pulses("roof", 7, moment=at(0))
+    assert put(new) == chain
+    assert new.pulses("roof") == 7
+    new.close()
+
+
 def test_a_clock_that_was_set_back_makes_the_group_due(journal: Journal) -> None:
     journal.append(SAMPLES, SAMPLES_TYP, [], moment=at(100_000))
     assert journal.is_due(99_999)
