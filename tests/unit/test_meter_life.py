@@ -1,7 +1,11 @@
 """What becomes of meters in their life, from the bytes at the port to the balance in the ledger."""
 
+import struct
+
 import pytest
 
+from drivers import s0
+from drivers.reading import Message
 from ledger_bridge.books.registry import GatewayAdmitted, MeterFitted
 from ledger_bridge.books.statement import held_meters, statement
 from ledger_bridge.books.verify import verify
@@ -433,3 +437,25 @@ def test_a_worth_that_is_no_quantity_is_refused(noor, given):
     with pytest.raises(Exception, match=r"not so much per pulse|not above zero|not a number"):
         noor.fit(from_ms=1, per_pulse=given)
     assert 0 == noor.energy()
+
+
+def test_the_edges_of_a_contact_become_a_credit(panels):
+    """From the kernel's events on: 48 bytes an edge, a pulse of 40 ms every six seconds."""
+    panels.fit(device="contact", per_pulse="1/1000 kWh")
+    settings_ = {"register": "1-0:2.8.0", "pulses_per_kwh": "1000", "rated_w": "3680"}
+    session = s0.DEVICE.open(settings_)
+    start_ms = MIDNIGHT_MS + 40 * QUARTER_MS
+    for n in range(301):
+        closed_ms = start_ms + n * 6_000
+        edges = b"".join(
+            struct.pack("<QIIII24x", at_ms * 1_000_000, kind, 17, number, number)
+            for at_ms, kind, number in ((closed_ms, 2, 2 * n + 1), (closed_ms + 40, 1, 2 * n + 2))
+        )
+        panels.house.clock.now_ms = closed_ms + 40
+        for step in session.feed(edges):
+            if isinstance(step, Message):
+                panels.house.intake.hear("contact", step)
+    panels.deliver()
+    # From the first pulse after one boundary to the first after the next but one: 300 Wh.
+    assert ["first", "", ""] == [why for _, why in panels.verdicts("1-0:2.8.0")]
+    assert CREDIT_OF_300_WH == panels.energy()
