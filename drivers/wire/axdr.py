@@ -23,6 +23,7 @@ _AS_OCTETS = {25, 26, 27}
 NUMBERS = _WIDTHS.keys() - _AS_OCTETS
 # Lists within lists: the deepest known, a push list with a restriction in each entry, has 4.
 DEPTH_MAX = 12
+ITEMS_MAX = 255  # of one list; the longest known has 65
 
 MOMENT_BYTES = 12
 _UNKNOWN = -0x8000  # deviation
@@ -98,7 +99,7 @@ def _fixed(tag: int, octets: bytes) -> Value:
 
 def _list(data: bytes, at: int, tag: int, depth: int) -> tuple[Value, int]:
     count, at = size(data, at)
-    if depth >= DEPTH_MAX or count > len(data) - at:
+    if depth >= DEPTH_MAX or count > min(ITEMS_MAX, len(data) - at):
         raise Broken(f"a list of {count} values in {depth} others and {len(data) - at} bytes")
     items = []
     for _ in range(count):

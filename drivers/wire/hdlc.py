@@ -24,8 +24,10 @@ _SEGMENTED = 0x08
 _EVEN = b"[" + b"".join(re.escape(bytes((byte,))) for byte in range(0, 256, 2)) + b"]"
 _ODD = b"[^" + _EVEN[1:]
 _ADDRESS = b"((?:%b|%b{3})?%b)" % (_EVEN, _EVEN, _ODD)
+# Unnumbered information, with or without the final bit, and information that begins a window.
+_CONTROL = rb"([\x03\x13\x10\x12\x14\x16\x18\x1a\x1c\x1e])"
 # From the format to the header's check; a frame without information has its only check there.
-HEAD = rb"[\xa0-\xaf]." + _ADDRESS + _ADDRESS + rb"(.).."
+HEAD = rb"[\xa0-\xaf]." + _ADDRESS + _ADDRESS + _CONTROL + rb".."
 HEAD_BYTES_MAX = 13
 _HEAD = re.compile(HEAD, re.DOTALL)
 
@@ -50,12 +52,21 @@ def length(data: bytes | bytearray, at: int) -> int:
     head = _HEAD.match(data, at)
     if head is None:
         return 0 if len(data) - at < HEAD_BYTES_MAX else -1
+    return measure(data, at, head.end())
+
+
+def measure(data: bytes | bytearray, at: int, end: int) -> int:
+    """As `length`, of a frame whose head ends before `end`."""
     size = (data[at] & 0x07) << 8 | data[at + 1]
-    if at + size < head.end() or crc.x25(bytes(data[at : head.end()])) != _INTACT:
+    closing = at + size
+    is_there = closing < len(data)
+    if (
+        closing < end
+        or (is_there and data[closing] != FLAG)
+        or crc.x25(bytes(data[at:end])) != _INTACT
+    ):
         return -1
-    if at + size >= len(data):
-        return 0
-    return size + 1 if data[at + size] == FLAG else -1
+    return size + 1 if is_there else 0
 
 
 def expected(data: bytes | bytearray, at: int) -> int:

@@ -10,8 +10,8 @@ last. L counts C to the end of the payload, modulo 256: Sagemcom's T210-D writes
 
 from typing import NamedTuple
 
-HEAD = rb"\x68(?P<size>.)(?P=size)\x68[\x53\x73]"
-HEAD_BYTES_MAX = 5
+# What follows the first 68, as far as it does not depend on the telegram.
+HEAD = rb"(?P<size>.)(?P=size)\x68[\x53\x73]"
 _BEFORE = 4  # bytes before what L counts
 _AFTER = 2  # sum and end
 _END = 0x16

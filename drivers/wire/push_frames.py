@@ -14,10 +14,13 @@ BLOCK = 0xE0
 TELEGRAM_BYTES_MAX = 8 * 1024  # the longest known, an Iskra with its push list, has 1.2 kB
 
 _BLOCK_LAST = 0x80
-_BEGIN = re.compile(rb"\x7e(?=%b)|%b" % (hdlc.HEAD, mbus_push.HEAD), re.DOTALL)
+# The empty group tells where the head of an HDLC frame ends. Looking ahead lets one frame begin
+# within the head of what is none.
+_BEGIN = re.compile(rb"\x7e(?=%b())|\x68(?=%b)" % (hdlc.HEAD, mbus_push.HEAD), re.DOTALL)
+_HEAD_END = 4
 # Where a frame may begin whose head is not all there.
 _STARTS = re.compile(rb"[\x7e\x68]")
-_TAIL = max(1 + hdlc.HEAD_BYTES_MAX, mbus_push.HEAD_BYTES_MAX) - 1
+_TAIL = hdlc.HEAD_BYTES_MAX  # after the first byte of a frame; M-Bus needs fewer
 
 _new = tuple.__new__  # a NamedTuple's own constructor takes three times as long
 
@@ -49,11 +52,13 @@ def find(data: bytes | bytearray, start: int, *, follows_flag: bool, final: bool
             return Found(
                 start, 0, None, start + hdlc.expected(data, start) if is_whole else end + 1
             )
-    match = _BEGIN.search(data, start)
-    while match:
+    for match in _BEGIN.finditer(data, start):
         at = match.start()
         is_hdlc = data[at] == hdlc.FLAG
-        there = hdlc.length(data, at + 1) if is_hdlc else mbus_push.length(data, at)
+        if is_hdlc:
+            there = hdlc.measure(data, at + 1, match.end(_HEAD_END))
+        else:
+            there = mbus_push.length(data, at)
         if there > 0:
             there += is_hdlc
             raw = bytes(data[at : at + there])
@@ -62,7 +67,6 @@ def find(data: bytes | bytearray, start: int, *, follows_flag: bool, final: bool
         if there == 0 and not final:
             size = 1 + hdlc.expected(data, at + 1) if is_hdlc else mbus_push.expected(data, at)
             return _new(Found, (at, 0, None, at + size))
-        match = _BEGIN.search(data, at + 1)
     if final:
         return Found(end, 0, None, end)
     begun = _STARTS.search(data, max(start, end - _TAIL))

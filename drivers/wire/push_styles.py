@@ -8,6 +8,7 @@ without types and its value; or bare values in an order that the maker has writt
 """
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 from drivers.wire import axdr, obis, push_lists
@@ -38,12 +39,17 @@ _OBJECT = re.compile(
 _USUAL = rb"\x02\x03\x09\x06(.{6})(\x06.{4}|[\x10\x12]..)\x02\x02(\x0f.\x16.)"
 _IN_ROW = re.compile(_USUAL, re.DOTALL)
 _ROW = re.compile(rb"(?:%b)+" % _USUAL.replace(b"(", b"(?:"), re.DOTALL)
+_NOTHING = re.compile(rb"\x00+")
 _PAIR, _TRIPLE = b"\x02\x02", b"\x02\x03"
 _SIGNED = frozenset(axdr.SIGNED)
 _UNSIGNED = {6, 17, 18, 21}
 
 _UNTYPED = re.compile(rb"\x16.\x01(.)(?=\x02\x02\x00)", re.DOTALL)
 _UNTYPED_ONE = re.compile(rb"\x02\x02\x00(.)(.{6})(.)", re.DOTALL)
+
+# A list of the attributes that are pushed: class, code, attribute and index of each.
+_ENTRY = re.compile(rb"\x02\x04\x12(..)\x09\x06(.{6})\x0f(.)\x12..", re.DOTALL)
+_PUSHED = re.compile(rb"\x01([\x00-\x7f])(?:\x02\x04\x12..\x09\x06.{6}\x0f.\x12..)+", re.DOTALL)
 
 _PUSH_SETUP, _DISCONNECT, _LIMITER = 40, 70, 71
 _VALUE = 2  # the attribute of most classes that has the value
@@ -58,9 +64,18 @@ def hear(data: bytes, at: int) -> Heard:
         raise Broken(f"no list at {data[at : at + 8].hex()}")
     heard = Heard()
     count, begin = axdr.size(data, at + 1)
+    if count > axdr.ITEMS_MAX:
+        raise Broken(f"a list of {count} values")
     untyped = _UNTYPED.match(data, begin)
+    pushed = _PUSHED.match(data, begin)
     if untyped and count == 2:
         end = _untyped(heard, data, untyped.end(), untyped[1][0])
+    elif pushed:
+        entries = _ENTRY.findall(data, begin, pushed.end())
+        attributes = [(kind[0] << 8 | kind[1], code, n[0]) for kind, code, n in entries]
+        if pushed[1][0] != len(attributes):
+            raise Broken(f"{len(attributes)} attributes of {pushed[1][0]}")
+        end = _pushed(heard, attributes, data, pushed.end(), count)
     else:
         end = _objects(heard, data, begin, count)
         if end < 0:
@@ -96,6 +111,11 @@ def _objects(heard: Heard, data: bytes, at: int, count: int) -> int:
                 at = one.end()
                 left -= taken
                 continue
+        nothing = _NOTHING.match(data, at, at + left)
+        if nothing is not None:  # phases that are not there
+            left -= nothing.end() - at
+            at = nothing.end()
+            continue
         item, end = axdr.value(data, at)
         if item.tag == axdr.STRUCTURE:
             taken, at = _structure(heard, item), end
@@ -162,10 +182,8 @@ def _flat(heard: Heard, item: Value, data: bytes, at: int, left: int) -> tuple[i
 
 
 def _at_an_end(heard: Heard, item: Value, *, is_first: bool, is_last: bool) -> int:
-    """Hears a value without a code in a list of objects: nothing for a phase that is not there, a
-    clock or Kamstrup's version at the front, a serial number at the end. Gives 0 for another."""
-    if item.tag == axdr.NULL:
-        return 1
+    """Hears a value without a code in a list of objects: a clock or Kamstrup's version at the
+    front, a serial number at the end. Gives 0 for another, else 1."""
     if item.tag not in axdr.STRINGS:
         return 0
     if is_first and axdr.moment(item.octets):
@@ -205,14 +223,31 @@ def _untyped(heard: Heard, data: bytes, at: int, count: int) -> int:
 
 
 _Attribute = tuple[int, bytes, int]  # class, code and number
+_LIST_ITSELF = Value(axdr.ARRAY)
 
 
 def _values(heard: Heard, items: tuple[Value, ...]) -> None:
     """Hears values named by a list of attributes before them, or by their order alone."""
     attributes = _attributes(items[0]) if items else []
-    if not attributes:
+    if attributes:
+        _assigned(heard, attributes, items)
+    else:
         _ordered(heard, items)
-        return
+
+
+def _pushed(heard: Heard, attributes: list[_Attribute], data: bytes, at: int, count: int) -> int:
+    """Hears the values of attributes; gives where they end. The list of the attributes itself, so
+    the first value, ends at `at`."""
+    items = [_LIST_ITSELF]
+    for _ in range(count - 1):
+        item, at = axdr.value(data, at)
+        items.append(item)
+    _assigned(heard, attributes, items)
+    return at
+
+
+def _assigned(heard: Heard, attributes: list[_Attribute], items: Sequence[Value]) -> None:
+    """Hears values in the order of their attributes."""
     if len(items) != len(attributes):
         raise Broken(f"{len(items)} values of {len(attributes)} attributes")
     pairs = list(zip(attributes, items, strict=True))
