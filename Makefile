@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PIP_VERSION := 26.3
 ARGS ?=
 
-.PHONY: help demo test check bench soak format clean
+.PHONY: help demo test check bench soak fuzz docs format clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -42,12 +42,18 @@ check: $(VENV)/test.stamp ## format, lint, types and import rules
 bench: $(VENV)/test.stamp ## ratios against peers and limits, measured in one run
 	@$(BIN)/python -m tests.bench $(ARGS)
 
-soak: $(VENV)/test.stamp ## long runs: twenty days with fifteen kills each
+soak: $(VENV)/test.stamp ## long runs: days with kills, a million damaged telegrams per driver
 	@$(BIN)/python -m pytest -m soak --timeout 0 $(ARGS)
+
+fuzz: $(VENV)/test.stamp ## hostile bytes for every driver; ARGS="p1 --seconds 60"
+	@$(BIN)/python -m tests.fuzz $(ARGS)
+
+docs: $(VENV)/test.stamp ## write docs/devices anew from the driver files
+	@$(BIN)/python -m tests.docs.devices
 
 format: $(VENV)/test.stamp ## put the code into its form
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix --quiet .
 
 clean: ## take away what the targets made
-	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .fuzz .import_linter_cache
