@@ -60,7 +60,7 @@ def test_a_dsmr_5_telegram_is_what_the_standard_says():
     ("dialect", "expected_end", "expected_line"),
     [
         ("4.2", b"!2901\r\n", b"1-3:0.2.8(42)\r\n"),
-        ("be", b"!A9DA\r\n", b"0-1:24.2.3(260621115500S)(00000.107*m3)\r\n"),
+        ("be", b"!EFFD\r\n", b"0-1:24.2.3(260621115500S)(00000.107*m3)\r\n"),
     ],
 )
 def test_other_dialects_have_their_own_lines_and_checksum(dialect, expected_end, expected_line):
