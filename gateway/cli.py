@@ -1,6 +1,8 @@
 """The command `meterkast`. Other packages' commands are mounted by name and loaded when called."""
 
 import logging
+import os
+import signal
 import sys
 from importlib import metadata
 
@@ -76,6 +78,11 @@ def main() -> None:
     except PeopleError as error:
         print(error, file=sys.stderr)
         sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # Whoever read has seen enough, as in `meterkast drivers | head`; what is still buffered
+        # must not raise once more at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(128 + signal.SIGINT)
     sys.exit(code if isinstance(code, int) else 0)

@@ -62,6 +62,8 @@ def decode(
         else:
             with Path(file).open("rb") as capture:
                 messages, faults = _decode(session, _chunks(capture, file, as_hex=as_hex), tell)
+    except BrokenPipeError:
+        raise  # it is the output that broke
     except OSError as error:
         what = f"the capture cannot be read: {error.strerror}"
         raise Unreachable(Problem(what, file, "give the path of a capture, or -")) from error

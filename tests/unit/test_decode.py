@@ -2,7 +2,10 @@
 
 import io
 import json
+import signal
+import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -130,3 +133,18 @@ def test_an_unknown_driver_is_answered_with_the_nearest_names() -> None:
 def test_a_missing_capture_is_unreachable() -> None:
     with pytest.raises(Unreachable, match="give the path of a capture, or -"):
         decode("p1", "/nowhere/at/all")
+
+
+def test_a_reader_who_has_seen_enough_gets_no_complaint(tmp_path: Path) -> None:
+    capture = tmp_path / "long"
+    capture.write_bytes(p1.DEVICE.examples[0].stream * 2000)
+    command = [Path(sysconfig.get_path("scripts")) / "meterkast", "decode", "p1", capture]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as program:
+        assert program.stdout
+        assert program.stderr
+        program.stdout.readline()
+        program.stdout.close()
+        complained = program.stderr.read()
+
+    assert complained == b""
+    assert program.returncode == 128 + signal.SIGPIPE
