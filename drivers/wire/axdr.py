@@ -1,14 +1,11 @@
 """Typed values as DLMS codes them: numbers, octets, texts and lists of all these.
 
-Spec: IEC 62056-6-2 (Blue Book, edition 15, §4.1.5 data types, §4.1.6 date and time); coding by
+Spec: IEC 62056-6-2 (Blue Book, edition 15, §4.1.5); coding by
 IEC 61334-6 (A-XDR). High byte first.
 """
 
 from functools import lru_cache
-from struct import Struct
 from typing import NamedTuple
-
-from drivers.wire import iec62056
 
 NULL, ARRAY, STRUCTURE, OCTETS, TEXT, UTF8 = 0, 1, 2, 9, 10, 12
 BITS, ENUM, DATE_TIME, IGNORED = 4, 22, 25, 255
@@ -18,17 +15,12 @@ STRINGS = {OCTETS, TEXT, UTF8}
 _WIDTHS = {3: 1, 5: 4, 6: 4, 13: 1, 15: 1, 16: 2, 17: 1, 18: 2, 20: 8, 21: 8, 22: 1}
 _WIDTHS |= {23: 4, 24: 8, 25: 12, 26: 5, 27: 4}
 SIGNED = {5, 15, 16, 20}
-_REALS = {23: Struct(">f").unpack, 24: Struct(">d").unpack}
+_REALS = {23: (23, 8), 24: (52, 11)}  # bits of the fraction and of the exponent, IEEE 754
 _AS_OCTETS = {25, 26, 27}
 NUMBERS = _WIDTHS.keys() - _AS_OCTETS
 # Lists within lists: the deepest known, a push list with a restriction in each entry, has 4.
 DEPTH_MAX = 12
 ITEMS_MAX = 255  # of one list; the longest known has 65
-
-MOMENT_BYTES = 12
-_UNKNOWN = -0x8000  # deviation
-_DEVIATION_MAX = 840  # minutes either way
-_SUMMER, _STATUS_UNKNOWN = 0x80, 0xFF
 
 _new = tuple.__new__  # a NamedTuple's own constructor takes three times as long
 
@@ -87,14 +79,24 @@ def value(data: bytes, at: int, depth: int = 0) -> tuple[Value, int]:
 
 def _fixed(tag: int, octets: bytes) -> Value:
     if tag in _REALS:
-        (given,) = _REALS[tag](octets)
-        if given - given:  # not zero, but not a number
-            return Value(NULL)
-        number, below = given.as_integer_ratio()
-        return Value(tag, number, below=below)
+        return _real(tag, int.from_bytes(octets, "big"))
     if tag in _AS_OCTETS:
         return Value(tag, octets=octets)
     return _new(Value, (tag, int.from_bytes(octets, "big", signed=tag in SIGNED), b"", (), 1))
+
+
+def _real(tag: int, bits: int) -> Value:
+    """A binary fraction as it is, in integers; NULL for what is infinite or no number."""
+    width, exponent_width = _REALS[tag]
+    fraction, highest = bits & (1 << width) - 1, (1 << exponent_width) - 1
+    exponent = bits >> width & highest
+    if exponent == highest:
+        return Value(NULL)
+    if exponent:
+        fraction |= 1 << width
+    power = max(exponent, 1) - (highest >> 1) - width
+    sign = -1 if bits >> width + exponent_width else 1
+    return Value(tag, sign * fraction << max(power, 0), below=1 << max(-power, 0))
 
 
 def _list(data: bytes, at: int, tag: int, depth: int) -> tuple[Value, int]:
@@ -128,76 +130,3 @@ def spelled(octets: bytes) -> str:
         if written.isprintable():
             return written
     return octets.hex()
-
-
-class Moment(NamedTuple):
-    """A date and time as the meter writes it.
-
-    `digits` as `260621123005`. `deviation_min` is what must be added to get UTC, minutes west of
-    Greenwich; None where the meter does not know. `is_summer` as the meter says. `centis` are
-    hundredths of a second.
-    """
-
-    digits: str
-    deviation_min: int | None
-    is_summer: bool
-    centis: int
-
-    @property
-    def written(self) -> str:
-        """As `2026-06-21T12:30:05`."""
-        d = self.digits
-        return f"20{d[:2]}-{d[2:4]}-{d[4:6]}T{d[6:8]}:{d[8:10]}:{d[10:]}"
-
-    def at_ms(self, *, is_winter: bool = False) -> int | None:
-        """UTC milliseconds since 1970.
-
-        Without a deviation summer time is what the meter says; else the calendar of central
-        Europe decides, unless the maker's clocks are known to show winter time all the year
-        (`is_winter`). By the calendar it is None in the hour that comes twice.
-        """
-        digits = self.digits
-        if self.deviation_min is not None:
-            winter_ms = iec62056.stamp_ms(digits + "W")
-            if winter_ms is None:
-                return None
-            return winter_ms + (60 + self.deviation_min) * 60_000 + self.centis * 10
-        flag = "S" if self.is_summer else "W" if is_winter else ""
-        local_ms = iec62056.stamp_ms(digits + flag)
-        return None if local_ms is None else local_ms + self.centis * 10
-
-
-@lru_cache(maxsize=64)
-def moment(octets: bytes) -> Moment | None:
-    """The moment in 12 octets; None where it has wild cards, is no date of this century, or is of
-    its first year, when no meter was: so starts a clock that was never set.
-
-    Spec: Blue Book §4.1.6.1: year, month, day, weekday, hour, minute, second, hundredths,
-    deviation, status.
-
-    >>> moment(bytes.fromhex("07e5091b01092f0f00ff8880")).written
-    '2021-09-27T09:47:15'
-    """
-    if len(octets) != MOMENT_BYTES:
-        return None
-    year = int.from_bytes(octets[:2], "big")
-    month, day, _, hour, minute, second, centis = octets[2:9]
-    if second == 0xFF:
-        second = 0
-    if not (
-        2000 < year < 2100
-        and 1 <= month <= 12
-        and 1 <= day <= 31
-        and hour < 24
-        and minute < 60
-        and second < 60
-    ):
-        return None
-    deviation = int.from_bytes(octets[9:11], "big", signed=True)
-    status = octets[11]
-    return Moment(
-        f"{year % 100:02}{month:02}{day:02}{hour:02}{minute:02}{second:02}",
-        deviation if -_DEVIATION_MAX <= deviation <= _DEVIATION_MAX else None,
-        status != _STATUS_UNKNOWN and status & _SUMMER > 0,
-        centis if centis < 100 else 0,
-    )

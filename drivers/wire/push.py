@@ -7,12 +7,13 @@ drivers/wire/push_styles.py and push_values.py read the list inside.
 from typing import NamedTuple
 
 from drivers.reading import Fault, Reading
-from drivers.wire import axdr, gcm, push_styles, push_values
-from drivers.wire.axdr import Broken, Moment
+from drivers.wire import axdr, gcm, moments, push_styles, push_values
+from drivers.wire.axdr import Broken
+from drivers.wire.moments import Moment
 
 DATA_NOTIFICATION, CIPHERED = 0x0F, 0xDB
 _INVOKE_BYTES = 4
-_TAGGED_MOMENT = bytes((axdr.OCTETS, axdr.MOMENT_BYTES))
+_TAGGED_MOMENT = bytes((axdr.OCTETS, moments.OCTETS))
 # Clocks that show winter time all the year, and say 0 for a deviation that they do not know.
 _WINTER = ("Kamstrup", "AIDON", "EMBRIQ")
 
@@ -111,10 +112,10 @@ def _sent(apdu: bytes) -> tuple[Moment | None, int]:
     if not size:
         return None, at + 1
     at += 2 if apdu.startswith(_TAGGED_MOMENT, at) else 1
-    end = at + axdr.MOMENT_BYTES
+    end = at + moments.OCTETS
     if size not in _TAGGED_MOMENT or len(apdu) < end:
         raise Broken(f"no date and time at {apdu[5:19].hex()}")
-    return axdr.moment(apdu[at:end]), end
+    return moments.moment(apdu[at:end]), end
 
 
 def _at_ms(heard: push_values.Heard, sent: Moment | None) -> int | None:

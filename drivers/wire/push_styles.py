@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-from drivers.wire import axdr, obis, push_lists
+from drivers.wire import axdr, moments, obis, push_lists
 from drivers.wire.axdr import Broken, Value
 from drivers.wire.push_values import (
     CLOCK,
@@ -186,7 +186,7 @@ def _at_an_end(heard: Heard, item: Value, *, is_first: bool, is_last: bool) -> i
     front, a serial number at the end. Gives 0 for another, else 1."""
     if item.tag not in axdr.STRINGS:
         return 0
-    if is_first and axdr.moment(item.octets):
+    if is_first and moments.moment(item.octets):
         take(heard, CLOCK, item, None)
     elif is_first and item.tag == axdr.TEXT:
         take(heard, VERSION, item, None)
@@ -294,8 +294,8 @@ def _ordered(heard: Heard, items: tuple[Value, ...]) -> None:
 
 def _letter(item: Value) -> str:
     """What stands for the type of a value in `Ordered.types`."""
-    if item.tag == axdr.OCTETS and len(item.octets) == axdr.MOMENT_BYTES:
-        return "c" if axdr.moment(item.octets) else "t"
+    if item.tag == axdr.OCTETS and len(item.octets) == moments.OCTETS:
+        return "c" if moments.moment(item.octets) else "t"
     if _code(item) and item.octets[5] == 0xFF:
         return "o"
     return "a" if item.tag in axdr.LISTS else _LETTERS.get(item.tag, "?")

@@ -7,10 +7,12 @@ Reference: drivers/wire/push_lists.py has the units that are left away.
 from functools import lru_cache
 from typing import NamedTuple
 
-from drivers.wire import axdr, iec62056, obis, push_lists
-from drivers.wire.axdr import Moment, Value
+from drivers.wire import axdr, obis, push_lists
+from drivers.wire.axdr import Value
+from drivers.wire.moments import Moment, moment
 
 SCALER_MAX = 12  # either way; nobody counts in units beyond
+_VALUE_MAX = 2**63 - 1  # what SQLite and every column after it can hold
 _SIMPLE_POWER_MAX = 9  # 32 bits times this power of ten are within 64 bits
 CLOCK = bytes((0, 0, 1, 0, 0, 255))
 SERIAL = bytes((0, 0, 96, 1, 0, 255))
@@ -75,12 +77,12 @@ def take(heard: Heard, code: bytes, value: Value, scale: bytes | None) -> None:
     elif value.tag == axdr.NULL:
         heard.troubles.append(("placeholder", f"{name(code)}: no value"))
     elif code in _CLOCKS:
-        moment = axdr.moment(value.octets)
-        if moment is None:
+        shown = moment(value.octets)
+        if shown is None:
             heard.troubles.append(("placeholder", f"{name(code)}: {axdr.text(value)[:40]}"))
             return
-        heard.clock = moment
-        heard.said.append((text_field(code), moment.written))
+        heard.clock = shown
+        heard.said.append((text_field(code), shown.written))
     else:
         _text(heard, code, axdr.text(value))
 
@@ -112,7 +114,7 @@ def _named(heard: Heard, code: bytes, channel: int, written: str) -> None:
 def scaled(heard: Heard, own: Field, number: int, below: int = 1) -> None:
     """Hears a number with its unit, in whole milli-units, cut off downwards."""
     amount = number * own.multiplier // (own.divisor * below or 1)
-    is_within = -iec62056.VALUE_MAX <= amount <= iec62056.VALUE_MAX
+    is_within = -_VALUE_MAX <= amount <= _VALUE_MAX
     if own.unit and is_within and (amount >= 0 or not own.is_counter):
         heard.said.append((own, amount))
     elif own.unit:
