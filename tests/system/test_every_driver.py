@@ -72,8 +72,10 @@ class Sim:
         needed = next(iter(device.load(self.driver).variants.values()))
         return self._told.read_text().count("\n") >= 2 + len(needed)
 
-    def end(self) -> None:
+    def tell_to_end(self) -> None:
         self._process.send_signal(signal.SIGTERM)
+
+    def end(self) -> None:
         self._process.wait(timeout=10)
 
 
@@ -149,6 +151,8 @@ def house(tmp_path_factory):
         with running(gateway):
             yield _read(page, gateway.log), gateway.log.read_text()
     finally:
+        for sim in sims:
+            sim.tell_to_end()
         for part in [*bridges, *sims]:
             part.end()
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from drivers import sdk
 from drivers.reading import Fault, Message, Reading
@@ -135,6 +136,80 @@ def test_a_lost_line_comes_back_under_its_name(pty: Pty, monkeypatch: pytest.Mon
     asyncio.run(asyncio.wait_for(scenario(), 10))
 
 
+def test_a_port_that_opens_and_hangs_up_is_lost_once_and_back_once_it_speaks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ports_opened: list[Lines] = []
+
+    async def opened(name: str, line: Line) -> Lines:
+        ports_opened.append(Lines())
+        if len(ports_opened) == 3:
+            os.write(ports_opened[-1].writer, b"+")
+        else:
+            os.close(ports_opened[-1].writer)
+        return ports_opened[-1]
+
+    monkeypatch.setattr(lines, "BACKOFF_S_MIN", 0.001)
+    monkeypatch.setattr(lines, "open_port", opened)
+    device = DEVICE._replace(open=lambda _: Deaf(), polled=False)
+
+    async def scenario() -> None:
+        heard = Heard()
+        task = asyncio.create_task(DeviceLine("/dev/x", [member("m", device, heard)]).run())
+        while not heard.messages:
+            await asyncio.sleep(0.001)
+        task.cancel()
+        await asyncio.wait([task])
+
+    with structlog.testing.capture_logs() as logged:
+        asyncio.run(asyncio.wait_for(scenario(), 10))
+    assert [entry["event"] for entry in logged] == ["line_open", "line_lost", "line_back"]
+    assert logged[1]["reason"] == "the other end hung up"
+
+
+def test_what_to_try_stands_with_a_lost_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def refuse(name: str, line: Line) -> Lines:
+        raise LineLost("this user may not open it", "another user")
+
+    monkeypatch.setattr(lines, "open_port", refuse)
+
+    async def scenario() -> None:
+        heard = Heard()
+        task = asyncio.create_task(DeviceLine("/dev/x", [member("m", DEVICE, heard)]).run())
+        await heard.until(["lost"], [])
+        task.cancel()
+
+    with structlog.testing.capture_logs() as logged:
+        asyncio.run(scenario())
+    assert logged == [
+        {
+            "event": "line_lost",
+            "log_level": "warning",
+            "line": "m",
+            "port": "/dev/x",
+            "reason": "this user may not open it",
+            "try_": "another user",
+        }
+    ]
+
+
+def test_a_port_that_is_unplugged_while_its_speed_is_set_is_lost(pty: Pty) -> None:
+    port = SerialPort(str(pty.link), Line(9600))
+    pty.unplug()
+    with pytest.raises(LineLost, match="unplugged"):
+        port.set_line(Line(300))
+    port.close()
+    pty.plug()
+
+
+def test_a_speed_that_no_port_has_is_refused_in_words(pty: Pty) -> None:
+    with pytest.raises(LineLost, match="it cannot do -1 baud 8N1") as lost:
+        SerialPort(str(pty.link), Line(-1))
+    assert lost.value.try_ == "another cable"
+
+
 def test_a_port_that_is_not_there_is_said_so(tmp_path: Path) -> None:
     with pytest.raises(LineLost, match="there is no such port"):
         SerialPort(str(tmp_path / "port"), Line(9600))
@@ -231,7 +306,10 @@ class Lines:
         return self.reader
 
     def read(self) -> bytes:
-        return os.read(self.reader, 4096)
+        chunk = os.read(self.reader, 4096)
+        if not chunk:
+            raise LineLost("the other end hung up")
+        return chunk
 
     def write(self, data: bytes) -> None:
         del data
@@ -241,7 +319,6 @@ class Lines:
 
     def close(self) -> None:
         os.close(self.reader)
-        os.close(self.writer)
 
 
 class Deaf:
@@ -314,6 +391,43 @@ def test_a_speed_that_the_user_gave_is_never_left(monkeypatch: pytest.MonkeyPatc
     asyncio.run(asyncio.wait_for(scenario(), 10))
 
 
+def test_each_device_of_a_line_is_asked_at_its_own_speed(monkeypatch: pytest.MonkeyPatch) -> None:
+    port = Lines()
+    asked: list[tuple[Line, bytes]] = []
+
+    async def opened(name: str, line: Line) -> Lines:
+        port.set.append(line)
+        return port
+
+    def answer(data: bytes) -> None:
+        asked.append((port.set[-1], data))
+        os.write(port.writer, b"!")
+
+    monkeypatch.setattr(lines, "open_port", opened)
+    monkeypatch.setattr(port, "write", answer)
+    slow = _asking(b"b")._replace(line=Line(300, "7E1"))
+
+    async def scenario() -> None:
+        heard = Heard()
+        members = [
+            member("a", _asking(b"a"), heard),
+            member("b", slow, heard),
+            member("c", _asking(b"c"), heard, Line(2400, "8E1")),
+        ]
+        task = asyncio.create_task(DeviceLine("/dev/x", members).run())
+        while len(asked) < 12:
+            await asyncio.sleep(0.001)
+        task.cancel()
+        await asyncio.wait([task])
+
+    asyncio.run(asyncio.wait_for(scenario(), 10))
+    assert set(asked) == {
+        (Line(9600), b"a"),
+        (Line(300, "7E1"), b"b"),
+        (Line(2400, "8E1"), b"c"),
+    }
+
+
 def test_a_line_over_tcp_is_read_asked_and_lost() -> None:
     async def scenario() -> None:
         heard = Heard()
@@ -335,6 +449,24 @@ def test_a_line_over_tcp_is_read_asked_and_lost() -> None:
             task.cancel()
 
     asyncio.run(asyncio.wait_for(scenario(), 10))
+
+
+def test_a_peer_that_lost_its_power_is_noticed_within_a_minute() -> None:
+    async def scenario() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = await ports.open_port(f"tcp://127.0.0.1:{server.getsockname()[1]}", Line(9600))
+            with socket.socket(fileno=os.dup(port.fileno())) as same:
+                level = socket.IPPROTO_TCP
+                assert same.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+                idle_s = same.getsockopt(level, socket.TCP_KEEPIDLE)
+                tries_s = same.getsockopt(level, socket.TCP_KEEPINTVL) * same.getsockopt(
+                    level, socket.TCP_KEEPCNT
+                )
+                assert idle_s + tries_s == 60
+                assert same.getsockopt(level, socket.TCP_USER_TIMEOUT) == 30_000
+            port.close()
+
+    asyncio.run(scenario())
 
 
 def test_an_address_where_nobody_listens_says_so() -> None:
