@@ -19,6 +19,7 @@ from firmware_sim.truth import Bag, Day, Place
 
 Steps = Mapping[tuple[str, str, int], Mapping[str, int]]
 ENERGY, WASTE = "sun", "waste"
+LATE_STEPS = 3
 RATES = {kind.id: kind.credit_per_kg for kind in street.FRACTIONS}
 
 
@@ -93,7 +94,9 @@ def account(member: street.Member, statement: Mapping[str, Any], day: Day) -> Ac
 
 
 class MeterDay(NamedTuple):
-    """One meter's day in the books: `kind` is its driver, `used` is what each register gained."""
+    """One meter's day in the books: `kind` is its driver, `used` is what each register gained, in
+    its unit of `units`.
+    """
 
     member: str
     gateway: str
@@ -102,6 +105,7 @@ class MeterDay(NamedTuple):
     kind: str
     readings: int
     used: dict[str, int]
+    units: dict[str, str]
 
 
 def meters(day: Day, books: Books) -> list[MeterDay]:
@@ -113,14 +117,14 @@ def meters(day: Day, books: Books) -> list[MeterDay]:
             place = (home.gateway, device.name)
             said = [r for r in books.statements[home.member]["readings"] if _place(r) == place]
             values = {(r["register"], utc_ms(r["at"])): r["value"] for r in said}
+            units = {r["register"]: r["unit"] for r in said}
             used = {
                 register: values[register, end_ms] - values[register, begin_ms]
-                for register in sorted({r["register"] for r in said})
+                for register in sorted(units)
                 if {(register, begin_ms), (register, end_ms)} <= values.keys()
             }
-            found.append(
-                MeterDay(home.member, *place, device.title, device.driver, len(said), used)
-            )
+            meter = (home.member, *place, device.title, device.driver)
+            found.append(MeterDay(*meter, len(said), used, units))
     return found
 
 
@@ -174,7 +178,8 @@ def _reading(reading: Mapping[str, Any], steps: Steps) -> Iterator[str]:
 def stamps(place: Place, at_ms: int) -> Iterable[int]:
     """When a reading with this stamp may have been shown: within what its stamp leaves open.
 
-    A gateway that stamps what it hears may do so when the village's clock has gone on a step.
+    A gateway that stamps what it hears may do so when the village's clock has gone on: a step on a
+    quiet machine, a few where the system itself is slow to carry the bytes.
     """
     match street.DEVICES[place].clock:
         case "second":
@@ -182,7 +187,7 @@ def stamps(place: Place, at_ms: int) -> Iterable[int]:
         case "minute":
             return range(at_ms, at_ms + MINUTE_MS, STEP_MS)
         case _:
-            return (at_ms, at_ms - STEP_MS)
+            return range(at_ms - LATE_STEPS * STEP_MS, at_ms + 1, STEP_MS)
 
 
 def _bags(day: Day, books: Books) -> Iterator[str]:

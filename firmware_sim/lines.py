@@ -50,10 +50,12 @@ class Line:
         if data:
             self._said = data
             self._write(data, at_ms)
+        elif self.device.counts:
+            self._keep(at_ms)
 
     def repeat(self) -> None:
-        """Say the same once more, if it has been taken from the line."""
-        if self._said and not self._port.unread():
+        """Say the same once more, if it has been taken from the line; a pulse comes only once."""
+        if self._said and not self.device.counts and not self._port.unread():
             self._port.write(self._said)
 
     def _write(self, data: bytes, at_ms: int) -> None:
@@ -61,6 +63,10 @@ class Line:
         # line holds.
         taken = self._port.write(data)
         assert taken == len(data), (self.place, taken, len(data))
+        self._keep(at_ms)
+
+    def _keep(self, at_ms: int) -> None:
+        """What is shown now is the truth of this time."""
         if self._steps:
             self._steps.write(self.place, at_ms, self._simulated.truth())
 

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from firmware_sim import device, truth
 from firmware_sim.devices.p1 import telegram
 from firmware_sim.household import Household
-from firmware_sim.street import Device
+from firmware_sim.street import PULSES_PER_KWH, Device
+from firmware_sim.truth import Energy
 
 Shown = device.Shown
 
@@ -17,6 +18,7 @@ Shown = device.Shown
 _HEAT_PER_POWER = 33
 _ROUND_ML_PER_S = 170
 _MAINS_MV = 230_000
+MWS_PER_KWH = 3_600_000_000
 
 
 class FrontDoor:
@@ -39,6 +41,19 @@ class FrontDoor:
 
     def truth(self) -> Shown:
         return self._truth
+
+
+class Counting:
+    """A contact: what it has counted stands before the first pulse as well."""
+
+    def __init__(self, contact: device.Simulated, register: str) -> None:
+        self._contact = contact
+        self._register = register
+        self.hears = contact.hears
+        self.ticks = contact.ticks
+
+    def truth(self) -> Shown:
+        return {self._register: 0, **self._contact.truth()}
 
 
 def _heat(household: Household) -> Shown:
@@ -97,24 +112,59 @@ def _heat_pump(household: Household) -> Shown:
     return shown
 
 
-_SHOWN: dict[str, Callable[[Household], Shown]] = {
-    "heat": _heat,
-    "heatpump": _heat_pump,
-    "water": _water,
+def _pulses(household: Household) -> int:
+    """Whole pulses of all that the panels have made."""
+    return household.counters.made_mws * PULSES_PER_KWH // MWS_PER_KWH
+
+
+def _balcony(household: Household) -> Shown:
+    return {"1-0:2.8.0": _pulses(household)}
+
+
+def _one_way(household: Household) -> Shown:
+    """A meter that counts what is taken, by tariff and in all, and cannot count backwards."""
+    counted, now = household.counters.import_mws, household.now
+    return {
+        "1-0:1.8.0": sum(counted.values()) // 3600,
+        "1-0:1.8.1": counted[1] // 3600,
+        "1-0:1.8.2": counted[2] // 3600,
+        "1-0:15.7.0": abs(now.load_w - now.solar_w) * 1000,
+    }
+
+
+# What a device shows, by its driver and variant.
+_SHOWN: dict[tuple[str, str], Callable[[Household], Shown]] = {
+    ("mbus", "heat meter"): _heat,
+    ("mbus", "water meter"): _water,
+    ("s0", "production meter"): _balcony,
+    ("sdm630", "as delivered"): _heat_pump,
+    ("sml", "EMH eHZ"): _one_way,
 }
+
+
+def energy(household: Household) -> Energy:
+    """What the street's rule counts: what was given back at the front door, or where nothing can
+    be, what the panels made in whole pulses.
+    """
+    shown = household.shown()
+    exported_wh = shown.export_t1_wh + shown.export_t2_wh
+    if not household.house.feeds:
+        exported_wh = _pulses(household) * 1000 // PULSES_PER_KWH
+    return Energy(exported_wh, shown.import_t1_wh + shown.import_t2_wh)
 
 
 def begin(one: Device, household: Household, *, seed: int) -> device.Simulated:
     """The device, showing at any time what its house has come to by then."""
     if one.driver == "p1":
         return FrontDoor(household)
-    shows = _SHOWN[one.name]
+    shows = _SHOWN[one.driver, one.variant]
 
     def source(at_ms: int) -> Shown:
         assert at_ms == household.at_ms, (at_ms, household.at_ms)
         return shows(household)
 
-    return device.load(one.driver).begin(one.variant, source, seed, household.at_ms)
+    simulated = device.load(one.driver).begin(one.variant, source, seed, household.at_ms)
+    return Counting(simulated, settings(one)["register"]) if one.counts else simulated
 
 
 def settings(one: Device) -> dict[str, str]:

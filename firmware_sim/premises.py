@@ -192,7 +192,7 @@ def policy_toml() -> str:
         'time_zone = "Europe/Amsterdam"\n\n'
         f"[assets.ENERGY]\n{credit}\n[assets.WASTE]\n{credit}\n{kinds}"
         '[[rules]]\nid = "sun"\nrule = "energy_exported"\nversion = 1\nasset = "ENERGY"\n'
-        'registers = ["1-0:2.8.1", "1-0:2.8.2"]\n'
+        'registers = ["1-0:2.8.0", "1-0:2.8.1", "1-0:2.8.2"]\n'
         f'credit = "{street.SUN_CREDIT_PER_KWH}"\nper = "1 kWh"\n'
         f'cap_per_day = "{street.SUN_CAP_PER_DAY}"\n\n'
         '[[rules]]\nid = "waste"\nrule = "waste_deposited"\nversion = 1\nasset = "WASTE"\n'
@@ -205,9 +205,9 @@ def write_members(path: Path) -> None:
     homes = {home.member: home for home in street.HOMES}
     with path.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
-        rows.writerow(("member", "name", "gateway", "device", "serial", "card"))
+        rows.writerow(("member", "name", *street.Fit._fields, "card"))
         for member in street.MEMBERS:
             home = homes.get(member.id)
-            fits = [(home.gateway, *fit) for fit in street.fits(home)] if home else [("", "", "")]
-            rows.writerow((member.id, member.name, *fits[0], member.card))
-            rows.writerows((member.id, "", *fit, "") for fit in fits[1:])
+            first, *more = street.fits(home) if home else [street.Fit("", "", "")]
+            rows.writerow((member.id, member.name, *first, member.card))
+            rows.writerows((member.id, "", *fit, "") for fit in more)

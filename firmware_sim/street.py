@@ -20,6 +20,8 @@ POINT = "point"  # the gateway of the recycling point
 METER = "hall"  # what every household calls the meter at its front door
 MINUTE_MS = 60_000
 SCALE = Scale()
+# What stands on the meter of the balcony, whose pulses are credited.
+PULSES_PER_KWH = 500
 # Real seconds between two questions: a street in a hurry has quarter-hours of a fifth of one.
 _ASKED = {"interval": "1"}
 
@@ -50,13 +52,11 @@ class Device(NamedTuple):
     clock: str = ""
     settings: Mapping[str, str] = {}
     asked: bool = False
+    counts: bool = False
 
 
 class Home(NamedTuple):
-    """A household's gateway, the house behind it, and the meters beside the one at the front door.
-
-    The first device is the one at the front door.
-    """
+    """A household's gateway, the house behind it, and its meters, the front door's first."""
 
     member: str
     gateway: str
@@ -69,11 +69,24 @@ def port(home: Home, device: Device) -> str:
     return f"{home.member}-{device.name}"
 
 
-def fits(home: Home) -> list[tuple[str, str]]:
-    """Which meters count for the household: device and serial number, the front door's first."""
-    found = [(device.name, device.serial) for device in home.devices]
+class Fit(NamedTuple):
+    """A meter that counts for a household, as the co-op's list of meters has it."""
+
+    gateway: str
+    device: str
+    serial: str
+    pulses_per_kwh: str = ""
+
+
+def fits(home: Home) -> list[Fit]:
+    """The household's meters, the front door's first."""
+    found = [
+        Fit(home.gateway, one.name, one.serial, one.settings.get("pulses_per_kwh", ""))
+        for one in home.devices
+    ]
     # The gas meter speaks through the one at the front door.
-    return found + [(METER, home.house.gas_serial)] * bool(home.house.gas_serial)
+    gas = [home.house.gas_serial] if home.house.gas_serial else []
+    return found + [Fit(home.gateway, METER, serial) for serial in gas]
 
 
 class Kind(NamedTuple):
@@ -109,6 +122,22 @@ _HEAT_PUMP = Device(
     settings={**_ASKED, "pause_ms": "1"},
     asked=True,
 )
+_GERMAN = Device("hall", "electricity meter", "SML", "sml", "EMH eHZ", "06454d480100012345ab")
+_BALCONY = Device(
+    "balcony",
+    "balcony meter",
+    "S0",
+    "s0",
+    "production meter",
+    "BK-40711",
+    settings={
+        "pulses_per_kwh": str(PULSES_PER_KWH),
+        "rated_w": "800",
+        "serial": "BK-40711",
+        **_ASKED,
+    },
+    counts=True,
+)
 _WATER = Device(
     "water", "water meter", "M-Bus", "mbus", "water meter", "87654321", "minute", _ASKED, asked=True
 )
@@ -138,6 +167,12 @@ HOMES = (
             gas_serial="G0039001234567826",
         ),
         (_BELGIAN, _WATER),
+    ),
+    Home(
+        "yusuf",
+        "home-yusuf",
+        House("yusuf", Meter(""), solar_wp=800, base_w=110, feeds=False),
+        (_GERMAN, _BALCONY),
     ),
 )
 

@@ -10,18 +10,21 @@ from firmware_sim.devices.p1 import ZONE
 
 NAMES = {member.id: member.name.split()[0] for member in street.MEMBERS}
 FRACTIONS = {kind.id: kind.en for kind in street.FRACTIONS}
-# How a register is told of: the beginning of its name, its unit times a million, what it is.
-COUNTED = (
-    ("1-0:1.8.", "kWh", "taken"),
-    ("1-0:2.8.", "kWh", "given back"),
-    ("6-0:1.0.0", "MJ", "of heat"),
-    ("8-0:1.0.0", "m³", "of water"),
-    ("0-1:24.2.", "m³", "of gas"),
-)
+# What registers are told of: the beginning of their names, and what they count.
+COUNTED = {
+    "1-0:1.8.": "taken",
+    "1-0:2.8.": "given back",
+    "6-0:1.0.0": "of heat",
+    "8-0:1.0.0": "of water",
+    "0-n:24.2.": "of gas",
+}
+# The unit that people use, and how many of the meter's make one.
+UNITS = {"mWh": ("kWh", 10**6), "mJ": ("MJ", 10**9), "ml": ("m³", 10**6)}
 HOW_CHECKED = """\
-A meter with a clock was checked at its own second, or within its own minute; one without at the
-ten seconds in which it spoke or was asked. Asked meters are asked every second of yours, so not
-at every quarter-hour of theirs. At both midnights all were read: every day's sum is exact."""
+A meter with a clock was checked at its own second, or within its own minute; one without must
+have shown the very same at some moment of the half minute before its stamp. Asked meters are
+asked every second of yours, so not at every quarter-hour of theirs. At both midnights time stood
+still until all were read: every day's sum is exact."""
 
 
 def who_has_what() -> list[str]:
@@ -45,7 +48,8 @@ def sentence(event: str, said: dict[str, Any]) -> str:
     sentences = {
         "day_begins": f"\n{clock}{said['day']} begins",
         "gives": f"{clock}{who}'s roof begins to give back: {amount} W",
-        "sun_down": f"{clock}The sun has gone for {who}'s roof",
+        "sun_down": f"{clock}The sun has gone for {who}",
+        "makes": f"{clock}{who}'s balcony begins to make something: {amount} W",
         "heats": f"{clock}{who}'s heat pump starts: {amount} W",
         "showers": f"{clock}{who}'s shower runs: {amount * 60 // 1000} l/min",
         "unheard": f"{clock}Not heard at midnight: {', '.join(said['meters'])}",
@@ -78,26 +82,24 @@ def meters(found: list[MeterDay]) -> list[str]:
     lines = [f"{'meter':28}{'kind':8}{'readings':>8}  counted that day"]
     for one in found:
         name = f"{NAMES[one.member]}'s {one.title}"
-        lines.append(f"{name:28}{one.kind:8}{one.readings:>8}  {_counted(one.used)}")
+        lines.append(f"{name:28}{one.kind:8}{one.readings:>8}  {_counted(one)}")
     return [*lines, ""]
 
 
-def _counted(used: dict[str, int]) -> str:
-    sums = {
-        (unit, what): sum(
-            amount for register, amount in used.items() if _is_main(register, beginning)
-        )
-        for beginning, unit, what in COUNTED
-        if any(_is_main(register, beginning) for register in used)
-    }
-    # Thousandths of a watt-hour, joule or litre: a million of them are a kilowatt-hour and so on.
-    return ", ".join(
-        f"{Decimal(amount) / (10**9 if unit == 'MJ' else 10**6):.3f} {unit} {what}"
-        for (unit, what), amount in sums.items()
-        if amount
-    )
+def _counted(meter: MeterDay) -> str:
+    """What a meter's registers gained: the total where it has one, else its tariffs together."""
+    told = []
+    for beginning, what in COUNTED.items():
+        # A count of an older period, such as 6-0:1.0.0_1, is nothing of this day.
+        mine = {name for name in meter.used if name.startswith(beginning) and "_" not in name}
+        mine = {f"{beginning}0"} & mine or mine
+        if amount := sum(meter.used[name] for name in mine):
+            told.append(_amount(amount, meter.units[min(mine)], what))
+    return ", ".join(told)
 
 
-def _is_main(register: str, beginning: str) -> bool:
-    """Not one of an older period, such as 6-0:1.0.0_1."""
-    return register.startswith(beginning) and "_" not in register
+def _amount(amount: int, unit: str, what: str) -> str:
+    if unit == "pulse":
+        return f"{amount} pulses"
+    name, one = UNITS[unit]
+    return f"{Decimal(amount) / one:.3f} {name} {what}"

@@ -6,7 +6,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 import msgspec
 
@@ -64,22 +64,19 @@ def bag(visit: Visit, deposit: Deposit) -> Bag:
     )
 
 
-def day_of(day: str, begin: Mapping[str, Shown], end: Mapping[str, Shown], bags: list[Bag]) -> Day:
-    """The day between what the meters (by member) showed at its two midnights."""
-    exported = {
-        member: end[member].export_t1_wh
-        + end[member].export_t2_wh
-        - begin[member].export_t1_wh
-        - begin[member].export_t2_wh
-        for member in begin
-    }
-    imported = {
-        member: end[member].import_t1_wh
-        + end[member].import_t2_wh
-        - begin[member].import_t1_wh
-        - begin[member].import_t2_wh
-        for member in begin
-    }
+class Energy(NamedTuple):
+    """What a household has given back and taken so far, as its meters show it in whole Wh."""
+
+    exported_wh: int
+    imported_wh: int
+
+
+def day_of(
+    day: str, begin: Mapping[str, Energy], end: Mapping[str, Energy], bags: list[Bag]
+) -> Day:
+    """The day between what was counted (by member) at its two midnights."""
+    exported = {name: end[name].exported_wh - begin[name].exported_wh for name in begin}
+    imported = {name: end[name].imported_wh - begin[name].imported_wh for name in begin}
     return Day(day=day, exported_wh=exported, imported_wh=imported, bags=bags)
 
 
@@ -90,15 +87,24 @@ class Steps:
         self._file: TextIO = path.open("w", encoding="ascii")
 
     def write(self, place: Place, at_ms: int, shown: Mapping[str, int | str]) -> None:
-        """What a device said at this time: its numbers, named as records name them."""
+        """What a device said at this time: its numbers."""
         line: dict[str, int | str] = {"gateway": place[0], "device": place[1], "at_ms": at_ms}
-        for name, value in shown.items():
-            if isinstance(value, int):
-                line[name.replace("*", "_")] = value
+        line |= {named(name): value for name, value in shown.items() if isinstance(value, int)}
         self._file.write(msgspec.json.encode(line).decode() + "\n")
 
     def close(self) -> None:
         self._file.close()
+
+
+def named(register: str) -> str:
+    """What the books call a register: a meter behind another is the same on any channel.
+
+    >>> named("6-0:1.0.0*1"), named("0-1:24.2.3")
+    ('6-0:1.0.0_1', '0-n:24.2.3')
+    """
+    if register.startswith("0-1:24.2."):
+        return register.replace("0-1:", "0-n:")
+    return register.replace("*", "_")  # the wire knows no asterisk in names
 
 
 def read_steps(path: Path) -> dict[tuple[str, str, int], dict[str, int]]:

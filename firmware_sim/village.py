@@ -23,7 +23,6 @@ import msgspec
 
 from firmware_sim import meters, people, street, truth
 from firmware_sim.devices import mtsics
-from firmware_sim.devices.p1 import Shown
 from firmware_sim.devices.rdm6300 import Reader
 from firmware_sim.household import STEP_MS, Household, local_midnight_ms
 from firmware_sim.lines import Line
@@ -170,7 +169,7 @@ class Village:
         self._clock = Clock(folder / "clock")
         self._clock.show(self._at_ms)
         self._day = street.DAY
-        self._begin: dict[str, Shown] = self._shown()
+        self._begin = self._energy()
         self._bags: list[truth.Bag] = []
         self._visits = [*street.visits(seed, street.DAY)]
         self._going_on: set[tuple[str, str]] = set()
@@ -196,8 +195,8 @@ class Village:
     def _lines(self) -> list[Line]:
         return [line for one in self._living for line in one.lines]
 
-    def _shown(self) -> dict[str, Shown]:
-        return {one.home.member: one.household.shown() for one in self._living}
+    def _energy(self) -> dict[str, truth.Energy]:
+        return {one.home.member: meters.energy(one.household) for one in self._living}
 
     async def live(self) -> None:
         """Step after step; with `once` until the day's last quarter-hour is evidenced."""
@@ -288,7 +287,7 @@ class Village:
         if self._at_ms % (60 * MINUTE_MS) == 0:
             say("hour", at_ms=self._at_ms)
         if self._at_ms == local_midnight_ms(self._day):
-            self._begin = self._shown()
+            self._begin = self._energy()
             say("day_begins", day=self._day.isoformat(), at_ms=self._at_ms)
         elif self._at_ms == self._midnight_ms():
             self._end_day(self._day + timedelta(days=1))
@@ -296,8 +295,12 @@ class Village:
             say("day_over", **msgspec.to_builtins(self.days[-1]))
 
     def _tell_of_home(self, one: Living) -> None:
-        shown, now = one.household.shown(), one.household.now
-        self._tell_of(one, "gives", "sun_down", shown.export_w, 300, ends=not now.solar_w)
+        now = one.household.now
+        if one.home.house.feeds:
+            given_w = now.solar_w - now.load_w
+            self._tell_of(one, "gives", "sun_down", given_w, 300, ends=not now.solar_w)
+        else:
+            self._tell_of(one, "makes", "sun_down", now.solar_w, 100, ends=not now.solar_w)
         self._tell_of(one, "heats", "heated", now.heat_pump_w, 0)
         self._tell_of(one, "showers", "showered", now.water_ml_s, 110)
 
@@ -315,7 +318,7 @@ class Village:
             say(over, **facts)
 
     def _end_day(self, tomorrow: date) -> None:
-        end = self._shown()
+        end = self._energy()
         day = truth.day_of(self._day.isoformat(), self._begin, end, self._bags)
         self.days = [*self.days[-30:], day]
         self._day, self._begin, self._bags = tomorrow, end, []

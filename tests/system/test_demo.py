@@ -24,7 +24,7 @@ def _alive(folder):
     return found
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_one_day_ends_with_books_that_equal_the_truth(tmp_path):
     folder = tmp_path / "street"
     words = ["demo", "--once", "--seed", "7", "--json", "--dir", str(folder)]
@@ -36,8 +36,17 @@ def test_one_day_ends_with_books_that_equal_the_truth(tmp_path):
     assert done.returncode == 0
     assert len(outcome["bags"]) == 6
     assert outcome["verify"]["verified"] is True
-    noor = outcome["members"][0]
-    assert (noor["member"], noor["credited"]["ENERGY"]) == ("noor", "14.138000")
+    credited = {one["member"]: one["credited"]["ENERGY"] for one in outcome["members"]}
+    assert (credited["noor"], credited["yusuf"]) == ("14.138000", "3.842000")
+    meters = {one["title"]: one for one in outcome["meters"]}
+    kinds = {one["kind"] for one in meters.values()}
+    assert kinds == {"mbus", "p1", "s0", "sdm630", "sml"}
+    assert meters["water meter"]["used"]["8-0:1.0.0"] == 198_000
+    assert meters["balcony meter"]["used"] == {"1-0:2.8.0": 1921}
+    assert sum(one["readings"] for one in meters.values()) == outcome["readings_checked"]
+    # A meter that talks is in the books at every quarter-hour; one that is asked now and then.
+    assert meters["electricity meter"]["readings"] == 3 * 97
+    assert meters["heat meter"]["readings"] > 10
     assert _alive(folder) == []
 
 

@@ -59,12 +59,19 @@ def at_line(tmp_path):
     return run
 
 
+async def _until_busy(line):
+    """The kernel carries bytes over a pseudo-terminal in its own time."""
+    async with asyncio.timeout(10):
+        while not line.is_busy():
+            await asyncio.sleep(0)
+
+
 def test_what_a_meter_says_is_busy_until_read_and_is_the_truth_of_its_time(at_line):
     async def body(line, parrot, gateway):
         parrot.says = b"telegram"
         assert not line.is_busy()
         line.speak(5_000)
-        assert line.is_busy()
+        await _until_busy(line)
         assert os.read(gateway, 100) == b"telegram"
         assert not line.is_busy()
 
@@ -83,8 +90,7 @@ def test_a_meter_with_nothing_to_say_leaves_no_truth(at_line):
 def test_a_question_is_answered_at_once_by_the_villages_clock(at_line):
     async def body(line, parrot, gateway):
         os.write(gateway, b"you")
-        while not line.is_busy():
-            await asyncio.sleep(0)
+        await _until_busy(line)
         assert os.read(gateway, 100) == b"answer to you"
 
     assert at_line(ASKED, body) == {(*PLACE, 7_000): {"1-0:1.8.0": 7_000}}
@@ -96,8 +102,7 @@ def test_time_stands_still_a_moment_after_an_answer_was_read(at_line, monkeypatc
 
     async def body(line, parrot, gateway):
         os.write(gateway, b"you")
-        while not line.is_busy():
-            await asyncio.sleep(0)
+        await _until_busy(line)
         os.read(gateway, 100)
         now_s[0] += lines.QUIET_S / 2
         assert line.is_busy()
@@ -111,9 +116,25 @@ def test_a_telegram_is_repeated_only_when_the_one_before_was_taken(at_line):
     async def body(line, parrot, gateway):
         parrot.says = b"telegram"
         line.speak(5_000)
+        await _until_busy(line)
         line.repeat()
         assert os.read(gateway, 100) == b"telegram"
         line.repeat()
         assert os.read(gateway, 100) == b"telegram"
 
     at_line(TALKER, body)
+
+
+def test_a_contact_has_a_count_while_it_is_silent_and_never_repeats_a_pulse(at_line):
+    async def body(line, parrot, gateway):
+        parrot.says = b"edges"
+        line.speak(5_000)
+        os.read(gateway, 100)
+        line.repeat()
+        assert not line.is_busy()
+        parrot.says = b""
+        line.speak(6_000)
+
+    contact = TALKER._replace(counts=True)
+    expected = {(*PLACE, at_ms): {"1-0:1.8.0_1": at_ms} for at_ms in (5_000, 6_000)}
+    assert at_line(contact, body) == expected
