@@ -29,7 +29,7 @@ _CONTROL = rb"([\x03\x13\x10\x12\x14\x16\x18\x1a\x1c\x1e])"
 # From the format to the header's check; a frame without information has its only check there.
 HEAD = rb"[\xa0-\xaf]." + _ADDRESS + _ADDRESS + _CONTROL + rb".."
 HEAD_BYTES_MAX = 13
-_HEAD = re.compile(HEAD, re.DOTALL)
+_ADDRESS_BYTES = {1, 2, 4}
 
 _new = tuple.__new__  # a NamedTuple's own constructor takes three times as long
 
@@ -49,10 +49,23 @@ def length(data: bytes | bytearray, at: int) -> int:
     0 when more bytes must come to know, -1 when no frame is here: the head or its check is wrong,
     or no flag stands where the frame ends. The check of the whole is not looked at.
     """
-    head = _HEAD.match(data, at)
-    if head is None:
+    control = _control_at(data, at)
+    if control < 0 or control + 3 > len(data):
         return 0 if len(data) - at < HEAD_BYTES_MAX else -1
-    return measure(data, at, head.end())
+    return measure(data, at, control + 3)
+
+
+def _control_at(data: bytes | bytearray, at: int) -> int:
+    """Where the control byte of a frame is, after its addresses; -1 where these are none."""
+    at += 2
+    for _ in range(2):
+        begin = at
+        while at < len(data) and not data[at] & 1:
+            at += 1
+        at += 1
+        if at - begin not in _ADDRESS_BYTES:
+            return -1
+    return at
 
 
 def measure(data: bytes | bytearray, at: int, end: int) -> int:
@@ -78,10 +91,8 @@ def expected(data: bytes | bytearray, at: int) -> int:
 def parse(frame: bytes) -> Frame | None:
     """The frame from its format to its closing flag, as `length` measured it; None where the
     check is wrong."""
-    head = _HEAD.match(frame)
-    assert head is not None, "a measured frame has a head"
     if crc.x25(frame[:-1]) != _INTACT:
         return None
-    information = frame[head.end() : -1 - _CHECK_BYTES]
-    destination, source, control = head.groups()
-    return _new(Frame, (destination + source, control[0], frame[0] & _SEGMENTED > 0, information))
+    at = _control_at(frame, 0)
+    information = frame[at + 1 + _CHECK_BYTES : -1 - _CHECK_BYTES]
+    return _new(Frame, (frame[2:at], frame[at], frame[0] & _SEGMENTED > 0, information))

@@ -39,17 +39,15 @@ _OBJECT = re.compile(
 _USUAL = rb"\x02\x03\x09\x06(.{6})(\x06.{4}|[\x10\x12]..)\x02\x02(\x0f.\x16.)"
 _IN_ROW = re.compile(_USUAL, re.DOTALL)
 _ROW = re.compile(rb"(?:%b)+" % _USUAL.replace(b"(", b"(?:"), re.DOTALL)
-_NOTHING = re.compile(rb"\x00+")
 _PAIR, _TRIPLE = b"\x02\x02", b"\x02\x03"
 _SIGNED = frozenset(axdr.SIGNED)
 _UNSIGNED = {6, 17, 18, 21}
 
-_UNTYPED = re.compile(rb"\x16.\x01(.)(?=\x02\x02\x00)", re.DOTALL)
-_UNTYPED_ONE = re.compile(rb"\x02\x02\x00(.)(.{6})(.)", re.DOTALL)
-
 # A list of the attributes that are pushed: class, code, attribute and index of each.
 _ENTRY = re.compile(rb"\x02\x04\x12(..)\x09\x06(.{6})\x0f(.)\x12..", re.DOTALL)
-_PUSHED = re.compile(rb"\x01([\x00-\x7f])(?:\x02\x04\x12..\x09\x06.{6}\x0f.\x12..)+", re.DOTALL)
+_ENTRY_BYTES = 18
+# A pair of an attribute without types and its value: class, code, attribute before the value.
+_UNTYPED, _UNTYPED_BYTES = b"\x02\x02\x00", 11
 
 _PUSH_SETUP, _DISCONNECT, _LIMITER = 40, 70, 71
 _VALUE = 2  # the attribute of most classes that has the value
@@ -66,16 +64,12 @@ def hear(data: bytes, at: int) -> Heard:
     count, begin = axdr.size(data, at + 1)
     if count > axdr.ITEMS_MAX:
         raise Broken(f"a list of {count} values")
-    untyped = _UNTYPED.match(data, begin)
-    pushed = _PUSHED.match(data, begin)
-    if untyped and count == 2:
-        end = _untyped(heard, data, untyped.end(), untyped[1][0])
-    elif pushed:
-        entries = _ENTRY.findall(data, begin, pushed.end())
-        attributes = [(kind[0] << 8 | kind[1], code, n[0]) for kind, code, n in entries]
-        if pushed[1][0] != len(attributes):
-            raise Broken(f"{len(attributes)} attributes of {pushed[1][0]}")
-        end = _pushed(heard, attributes, data, pushed.end(), count)
+    attributes = _attributes_at(data, begin)
+    if count == 2 and data[begin : begin + 1] == b"\x16" and data.startswith(_UNTYPED, begin + 4):
+        end = _untyped(heard, data, begin + 4, data[begin + 3])
+    elif attributes:
+        values_at = begin + 2 + _ENTRY_BYTES * len(attributes)
+        end = _pushed(heard, attributes, data, values_at, count)
     else:
         end = _objects(heard, data, begin, count)
         if end < 0:
@@ -111,10 +105,11 @@ def _objects(heard: Heard, data: bytes, at: int, count: int) -> int:
                 at = one.end()
                 left -= taken
                 continue
-        nothing = _NOTHING.match(data, at, at + left)
-        if nothing is not None:  # phases that are not there
-            left -= nothing.end() - at
-            at = nothing.end()
+        if data[at : at + 1] == b"\0":  # phases that are not there
+            nothing = data[at : at + left]
+            nothings = len(nothing) - len(nothing.lstrip(b"\0"))
+            at += nothings
+            left -= nothings
             continue
         item, end = axdr.value(data, at)
         if item.tag == axdr.STRUCTURE:
@@ -214,11 +209,11 @@ def _scale(value: Value) -> bytes | None:
 def _untyped(heard: Heard, data: bytes, at: int, count: int) -> int:
     """Hears pairs of an attribute without types and its value; gives where they end."""
     for _ in range(count):
-        one = _UNTYPED_ONE.match(data, at)
-        if one is None:
-            raise Broken(f"no attribute at {data[at : at + 11].hex()}")
-        value, at = axdr.value(data, one.end())
-        _attribute(heard, (one[1][0], one[2], one[3][0]), value, None)
+        head = data[at : at + _UNTYPED_BYTES]
+        if len(head) < _UNTYPED_BYTES or not head.startswith(_UNTYPED):
+            raise Broken(f"no attribute at {head.hex()}")
+        value, at = axdr.value(data, at + _UNTYPED_BYTES)
+        _attribute(heard, (head[3], head[4:10], head[10]), value, None)
     return at
 
 
@@ -255,6 +250,17 @@ def _assigned(heard: Heard, attributes: list[_Attribute], items: Sequence[Value]
     for attribute, value in pairs:
         if not _scale(value):
             _attribute(heard, attribute, value, scales.get(attribute[1]))
+
+
+def _attributes_at(data: bytes, at: int) -> list[_Attribute]:
+    """What `_attributes` gives, sooner, where every entry has the usual form; else nothing."""
+    if data[at : at + 1] != b"\x01" or len(data) < at + 2:
+        return []
+    count, at = data[at + 1], at + 2
+    entries = _ENTRY.findall(data, at, at + _ENTRY_BYTES * count)
+    if len(entries) != count:
+        return []
+    return [(kind[0] << 8 | kind[1], code, number[0]) for kind, code, number in entries]
 
 
 def _attributes(value: Value) -> list[_Attribute]:
