@@ -18,8 +18,11 @@ _START = gcm.START
 SEALED_MIN = 160  # no meter's telegram is shorter
 
 # The head of a telegram in a cipher, up to the counter: title, length, security control.
-_HEAD = re.compile(rb"\xdb\x08.{8}(?:\x82..|\x81.|[\x40-\x7f])[\x20\x30]", re.DOTALL)
+_HEAD = re.compile(rb"\xdb\x08.{8}(?:\x82..|\x81.)[\x20\x30]", re.DOTALL)
 _HEAD_BYTES = 14  # at most
+# What may be the first bytes of the next telegram, taken for the last ones of a shortened one.
+_NEXT = re.compile(rb"(?:\xdb(?:\x08.{0,8})?|/[ -~]{0,15})\Z", re.DOTALL)
+_NEXT_MAX = 16
 
 
 class Session:
@@ -59,8 +62,9 @@ class Session:
             if at < end <= len(held):
                 steps += self._plain.feed(bytes(held[told:at]))
                 steps += self._plain.timeout()
-                steps.append(self._sealed(bytes(held[at:end])))
-                told = again = end  # the next may follow at once
+                message = self._sealed(bytes(held[at:end]))
+                steps.append(message)
+                told = again = at + len(message.raw)
             at = self._head(again, silent=silent)
         steps += self._plain.feed(bytes(held[told:at]))
         del held[:at]
@@ -98,7 +102,17 @@ class Session:
 
     def _sealed(self, frame: bytes) -> Message:
         """What a whole sealed telegram says."""
-        offset = self._plain.pass_over(len(frame))
+        offset = self._plain.offset
+        message = self._opened(frame, offset)
+        if not message.readings and (begun := _NEXT.search(frame, len(frame) - _NEXT_MAX)):
+            raw = frame[: begun.start()]
+            ends = offset + len(raw)
+            faults = (one._replace(length=ends - one.offset) for one in message.faults)
+            message = Message(offset, raw, (), tuple(faults))
+        self._plain.pass_over(len(message.raw))
+        return message
+
+    def _opened(self, frame: bytes, offset: int) -> Message:
         if self._lock is None:
             what = "in a cipher: the setting key is missing"
             return _refused("encrypted", offset, frame, what)
@@ -278,6 +292,7 @@ DEVICE = Device(
     name="p1",
     title="Smart meter, P1 port (Netherlands, Belgium, Luxembourg, Sweden, Hungary, Austria …)",
     line=Line(115200),
+    other_lines=(Line(9600, "7E1"),),
     wiring=(
         "RJ12: 1 +5 V out (at most 250 mA), 2 request (5 V to run, else open), 3 data ground, "
         "5 data out (open collector, inverted: pull up with 3 kohm), 6 power ground. A P1 cable "

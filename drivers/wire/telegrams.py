@@ -97,12 +97,15 @@ class Telegrams:
         self._begun = False
         return [*steps, *self._noise.tell()]
 
-    def pass_over(self, length: int) -> int:
-        """After `timeout`: the next bytes of the stream are another's. Gives their place in it."""
+    @property
+    def offset(self) -> int:
+        """The place in the stream of what is told next."""
+        return self._offset
+
+    def pass_over(self, length: int) -> None:
+        """After `timeout`: the next bytes of the stream are another's."""
         assert not self._buffer
-        offset = self._offset
         self._offset += length
-        return offset
 
     def _drain(self, *, silent: bool) -> list[Step]:
         buffer = self._buffer
