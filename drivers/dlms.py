@@ -351,6 +351,7 @@ _KAIFA_IN_AUSTRIA = Example(
         doubt="unverified",
     ),
     {"key": _KEY},
+    checksum_bits=8,  # the sums of M-Bus; only a verified tag would guard more
 )
 
 DEVICE = Device(

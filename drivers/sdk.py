@@ -82,12 +82,14 @@ class Example(NamedTuple):
     """Bytes in, readings out: the device's own words, used by the laws and by the docs.
 
     `settings` are those which the device's block needs to read it, beside the defaults.
+    `checksum_bits` is given where the check of this example is narrower than the device's.
     """
 
     name: str
     stream: bytes
     readings: tuple[Reading, ...]
     settings: Mapping[str, str] = MappingProxyType({})
+    checksum_bits: int | None = None
 
 
 class Setting(NamedTuple):

@@ -25,6 +25,12 @@ class Subject:
     def name(self) -> str:
         return "+".join([self.device.name, *self.settings])
 
+    @property
+    def checksum_bits(self) -> int:
+        """The width of the narrowest check of its examples."""
+        own = [shown.checksum_bits for shown in self.examples if shown.checksum_bits is not None]
+        return min([self.device.checksum_bits, *own])
+
     def open(self) -> Session:
         return self.device.open(self.settings)
 
