@@ -147,7 +147,6 @@ def _through_gpiozero(number: int) -> PinPort:
     pin.when_deactivated = lambda: tell(RISING)
 
     def close() -> None:
-        pin.when_activated = pin.when_deactivated = None
         pin.close()
         os.close(reader)
         os.close(writer)

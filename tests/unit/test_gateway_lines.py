@@ -145,8 +145,7 @@ def test_a_port_that_opens_and_hangs_up_is_lost_once_and_back_once_it_speaks(
         ports_opened.append(Lines())
         if len(ports_opened) == 3:
             os.write(ports_opened[-1].writer, b"+")
-        else:
-            os.close(ports_opened[-1].writer)
+        os.close(ports_opened[-1].writer)
         return ports_opened[-1]
 
     monkeypatch.setattr(lines, "BACKOFF_S_MIN", 0.001)
@@ -156,15 +155,41 @@ def test_a_port_that_opens_and_hangs_up_is_lost_once_and_back_once_it_speaks(
     async def scenario() -> None:
         heard = Heard()
         task = asyncio.create_task(DeviceLine("/dev/x", [member("m", device, heard)]).run())
-        while not heard.messages:
+        while len(ports_opened) < 6:
             await asyncio.sleep(0.001)
         task.cancel()
         await asyncio.wait([task])
+        assert heard.messages == [b"+"]
 
     with structlog.testing.capture_logs() as logged:
         asyncio.run(asyncio.wait_for(scenario(), 10))
-    assert [entry["event"] for entry in logged] == ["line_open", "line_lost", "line_back"]
+    events = [entry["event"] for entry in logged]
+    assert events == ["line_open", "line_lost", "line_back", "line_lost"]
     assert logged[1]["reason"] == "the other end hung up"
+
+
+def test_a_line_that_stays_away_is_tried_ever_more_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    pause = asyncio.sleep
+
+    async def refuse(name: str, line: Line) -> Lines:
+        raise LineLost("there is no such port")
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        await pause(0)
+
+    monkeypatch.setattr(lines, "open_port", refuse)
+
+    async def scenario() -> None:
+        task = asyncio.create_task(DeviceLine("/dev/x", [member("m", DEVICE, Heard())]).run())
+        while len(slept) < 8:
+            await pause(0)
+        task.cancel()
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    asyncio.run(scenario())
+    assert slept[:8] == [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0]
 
 
 def test_what_to_try_stands_with_a_lost_line(
