@@ -18,7 +18,7 @@ _START = gcm.START
 SEALED_MIN = 160  # no meter's telegram is shorter
 
 # The head of a telegram in a cipher, up to the counter: title, length, security control.
-_HEAD = re.compile(rb"\xdb\x08.{8}(?:\x82..|\x81.)[\x20\x30]", re.DOTALL)
+_HEAD = re.compile(rb"\xdb\x08.{8}(?:\x82..|\x81.)[\x20\x21\x30\x31]", re.DOTALL)
 _HEAD_BYTES = 14  # at most
 # What may be the first bytes of the next telegram, taken for the last ones of a shortened one.
 _NEXT = re.compile(rb"(?:\xdb(?:\x08.{0,8})?|/[ -~]{0,15})\Z", re.DOTALL)
