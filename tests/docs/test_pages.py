@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway import config
 from gateway.config import Config
 from gateway.contract import settings
 from ledger_bridge.books import policy
@@ -24,9 +25,12 @@ def blocks(page: Path, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
 
 
-def test_the_configurations_of_the_page_are_read_without_a_mistake():
-    gateway, hub, rules = blocks(DOCS / "configuration.md", "toml")
+def test_the_configurations_of_the_page_are_read_without_a_mistake(tmp_path):
+    gateway, lines, hub, rules = blocks(DOCS / "configuration.md", "toml")
     assert "home-noor" == settings.parse(gateway, Config, name="gateway.toml").gateway
+    (tmp_path / "gateway.toml").write_text(lines)
+    # Drivers, ports and settings are looked at as well.
+    assert 6 == len(config.load(tmp_path / "gateway.toml").device)
     assert "zonstraat" == settings.parse(hub, HubSettings, name="bridge.toml").community
     assert ["sun", "waste"] == [r.id for r in policy.parse(rules, name="policy.toml").rules]
 
