@@ -73,6 +73,8 @@ def open_pin(port: str) -> PinPort:
         import gpiod  # noqa: PLC0415 - an extra that only a Pi has
     except ImportError:
         return _through_gpiozero(number)
+    if not hasattr(gpiod, "LineSettings"):  # version 1, as Debian 12 packs it, gives no numbers
+        return _through_gpiozero(number)
     return _through_gpiod(gpiod, number)
 
 

@@ -172,6 +172,14 @@ def test_gpiozero_gives_the_kernels_events_too(mock):
     port.close()
 
 
+def test_an_old_gpiod_is_passed_over_for_gpiozero(mock, monkeypatch):
+    monkeypatch.setitem(sys.modules, "gpiod", types.ModuleType("gpiod"))
+    port = _open()
+    mock.pin(17).drive_low()
+    assert EVENT.unpack(port.read())[1:] == (2, 17, 1, 1)
+    port.close()
+
+
 def test_edges_that_nobody_read_through_gpiozero_leave_a_gap_in_the_numbers(mock):
     port = _open()
     pin = mock.pin(17)
