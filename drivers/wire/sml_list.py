@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 from drivers.reading import Fault, Reading
 from drivers.wire import crc, sml
-from drivers.wire.iec62056 import VALUE_MAX
 from drivers.wire.obis import Obis
 
 # Units that readings have: the milli-unit, and how many powers of ten it is smaller.
@@ -54,6 +53,7 @@ SYMBOLS = {
     70: "dBm",
 }
 SCALER_MAX = 12
+VALUE_MAX = 2**63 - 1  # what SQLite and every column after it can hold
 
 # Registers that name the meter, as elements.
 _NAMES = {
@@ -171,14 +171,13 @@ def read(data: bytes, ways: Ways, *, offset: int) -> Telegram:
         if told is None:
             what = f"a list without its end: {data[end : end + _SHOWN].hex()}"
             faults.append(Fault("object", offset + at, len(data) - at, what))
+            break
+        wrong = sml.wrong_message(data[at : told.stop], told.checksum, ways.x25)
+        if wrong:
+            faults.append(Fault("checksum", offset + at, told.end - at, wrong))
         else:
-            end = told.end
-            wrong = sml.wrong_message(data[at : told.stop], told.checksum, ways.x25)
-            if wrong:
-                faults.append(Fault("checksum", offset + at, end - at, wrong))
-            else:
-                _tell(told, ways, readings, faults, offset + at)
-        match = _LIST.search(data, end)
+            _tell(told, ways, readings, faults, offset + at)
+        match = _LIST.search(data, told.end)
     return _new(Telegram, (tuple(readings), tuple(faults)))
 
 
@@ -210,13 +209,15 @@ def _list(data: bytes, match: re.Match[bytes]) -> _List | None:
 
 def _odd(data: bytes, at: int, entries: list[_Entry], odd: list[bytes]) -> int:
     """Take an entry of another form, or what is none; the place after it, 0 if there is none."""
+    if data[at] != sml.LIST | 7:
+        odd.append(data[at : at + _SHOWN])
+        return sml.after(data, at)
     fields = sml.places(data, at + 1, 7)
-    if fields and data[at] == sml.LIST | 7:
-        name, _, time, unit, scaler, value, _ = (data[a:b] for a, b in pairwise(fields))
-        entries.append((name, time, unit, scaler, value, b""))
-        return fields[7]
-    odd.append(data[at : at + _SHOWN])
-    return sml.after(data, at)
+    if not fields:
+        return 0
+    name, _, time, unit, scaler, value, _ = (data[a:b] for a, b in pairwise(fields))
+    entries.append((name, time, unit, scaler, value, b""))
+    return fields[7]
 
 
 def _tell(
