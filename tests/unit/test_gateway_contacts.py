@@ -105,13 +105,13 @@ def test_a_count_in_evidence_is_never_ahead_of_the_count_kept(house):
 
 def test_what_came_within_the_last_ten_seconds_is_lost_by_a_power_cut_and_no_more(house):
     house.go_on(60)
-    for _ in range(30):
+    for _ in range(25):
         house.pulse()
         house.intake.tick()
         house.clock.now_ms += 1_000
     house.power_cut()
     shown = house.intake.devices["roof"].readings["1-0:2.8.0"].value
-    assert 20 <= shown < 30
+    assert 15 <= shown < 25
     house.clock.now_ms += 1_000
     house.pulse()
     assert house.journal.pulses("roof") == shown + 1
