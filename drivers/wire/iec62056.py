@@ -77,6 +77,7 @@ _CLOCK_LINE = re.compile(r"\n0-0:1\.0\.0(?:\*255)?\(([^)\r\n]*)\)")
 _DATE = re.compile(r"(\d\d)-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)")  # of an ACE4000
 _DECIMAL = re.compile(r"\d{1,9}\.\d{3}")
 _PRINTABLE = re.compile(r"(?:[2-6][0-9A-Fa-f]|7[0-9A-Ea-e])+")
+_VOLTAGES = {32, 52, 72}
 _PHYSICAL = set(range(1, 81)) - {13, 33, 53, 73}  # those four are power factors, without unit
 # Where several lines name a meter, the last of these does.
 _SERIALS = {"96.1.255": 1, "96.1.0": 2, "96.1.1": 3}
@@ -137,7 +138,7 @@ def _kind(code: obis.Obis) -> int:
         return special
     if c == 96:
         return {1: _HEX, 7: _COUNT, 13: _HEX}.get(d, _PLAIN)
-    if a == 1 and d in {32, 36}:
+    if a == 1 and d in {32, 36} and c in _VOLTAGES:
         return _COUNT  # sags and swells
     if (c, d) == (24, 2) or (a == 1 and d in {4, 6, 7, 8} and c in _PHYSICAL):
         return _QUANTITY

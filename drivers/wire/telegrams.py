@@ -24,7 +24,7 @@ BEGIN_MAX = 80  # longer than what this looks at
 # A push of mode D begins alike, and may go on with a short code.
 _FIRST = re.compile(_BEGIN.pattern + rb"(?:\r?\n)?\d-\d:\d[^\n(]*\(")
 _SLASH = re.compile(rb"[/\xaf]")  # with and without parity
-_STOP = re.compile(rb"\n|(?<=![0-9A-Fa-f]{4})(?=/)")  # some senders leave the line end away
+_STOP = re.compile(rb"\n|(?=/)")  # some senders leave the line end away
 _END = re.compile(rb"([0-9A-Fa-f]{0,4})[ \t\0\r]*\n?")
 _NEXT = re.compile(rb"[\r\n\0 ]*(?:/[A-Za-z]{3}|\Z)")
 # Blank space between telegrams; after its `!` a Q3D meter tells its seconds of life and its key.
@@ -34,9 +34,7 @@ _CHECKED = re.compile(rb"\n(?:0-0:1\.0\.0|1-3:0\.2\.8|0-0:96\.1\.4)\b|\(\d{12}[S
 # A telegram without one data line is noise.
 _OBJECT = re.compile(rb"\n\d{1,3}-\d{1,3}:\d[^\n(]*\(")
 # And so is one that is shorter than any meter's; a row of such is passed over in one step.
-_SHORT = re.compile(
-    rb"(?:/[^/!]{0,36}\n!(?:[0-9A-Fa-f]{0,4}[ \t\0\r]{0,20}\n|[0-9A-Fa-f]{4}(?=/)))+"
-)
+_SHORT = re.compile(rb"(?:/[^/!]{0,36}\n![0-9A-Fa-f]{0,4}[ \t\0\r]{0,20}(?:\n|(?=/)))+")
 _SHORT_MAX = 64
 
 _EVEN = bytes(byte for byte in range(256) if byte.bit_count() % 2 == 0)
@@ -228,7 +226,8 @@ class Telegrams:
         if doubt and _CHECKED.search(frame):
             if len(ahead) < AHEAD and not silent:
                 return None
-            if _NEXT.match(ahead.translate(_SEVEN)) is None:
+            stands_alone = frame.endswith(b"\n") or not ahead
+            if not stands_alone or _NEXT.match(ahead.translate(_SEVEN)) is None:
                 wrong_sum = "no checksum, and then no telegram"
         if wrong_sum:
             return _refused("checksum", offset, frame, wrong_sum)
