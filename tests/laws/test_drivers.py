@@ -25,7 +25,7 @@ from tests.laws.subjects import (
     readings,
 )
 
-NOISE_BYTES = 256 * 1024
+NOISE_BYTES = 128 * 1024
 
 
 def _mixed(subject: Subject) -> bytes:
