@@ -266,11 +266,13 @@ def _open(settings: Mapping[str, str]) -> Session:
     if longest_ns and longest_ns <= shortest_ns:
         what = "the longest pulse is shorter than the shortest"
         raise SettingError("pulse_max_ms", what, f"more than {shortest_ns // 10**6}, or 0")
-    gap_ns = max(
-        2 * shortest_ns,
-        _gap_ns(settings, "rated_w", "pulses_per_kwh", per_kwh),
-        _gap_ns(settings, "rated_l_per_h", "pulses_per_m3", per_m3),
+    rated_ns = max(
+        _rated_ns(settings, "rated_w", "pulses_per_kwh", per_kwh),
+        _rated_ns(settings, "rated_l_per_h", "pulses_per_m3", per_m3),
     )
+    if 0 < rated_ns < 2 * shortest_ns:
+        what = f"at full load there are {rated_ns // 1000} us for a pulse and a pause"
+        raise SettingError("pulse_min_ms", what, "less than half of that")
     energy = _ENERGY.fullmatch(register)
     return Session(
         _How(
@@ -280,19 +282,19 @@ def _open(settings: Mapping[str, str]) -> Session:
             pulses_per_kwh=per_kwh,
             shortest_ns=shortest_ns,
             longest_ns=longest_ns,
-            gap_ns=gap_ns,
+            gap_ns=max(2 * shortest_ns, rated_ns // DENSER),
             tell_s=_whole(settings, "interval", 1, TELL_S_MAX),
         ),
         _whole(settings, "count", 0, COUNT_MAX),
     )
 
 
-def _gap_ns(settings: Mapping[str, str], rated: str, per_unit: str, pulses: int) -> int:
-    """The shortest way from pulse to pulse that the rating allows, rounded down; 0 without one."""
+def _rated_ns(settings: Mapping[str, str], rated: str, per_unit: str, pulses: int) -> int:
+    """From pulse to pulse at full load, rounded down; 0 where no rating is given."""
     rate = _whole(settings, rated, 1, RATE_MAX)
     if rate and not pulses:
         raise SettingError(rated, f"it says nothing without {per_unit}", f"give {per_unit} as well")
-    return UNIT_NS // (rate * pulses) // DENSER if rate else 0
+    return UNIT_NS // (rate * pulses) if rate else 0
 
 
 def _whole(settings: Mapping[str, str], name: str, low: int, high: int) -> int:

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import inspect
 import os
 import struct
 import sys
@@ -86,6 +87,15 @@ def kernel(monkeypatch, tmp_path):
 
 def _open(port="gpio:17"):
     return asyncio.run(ports.open_port(port, Line(9600)))
+
+
+def test_gpiod_has_what_is_asked_of_it_here():
+    asked = inspect.signature(gpiod.request_lines)
+    asked.bind("/dev/gpiochip0", consumer="", config={}, event_buffer_size=1024)
+    assert {"fd", "release"} <= set(dir(gpiod.LineRequest))
+    assert "get_info" in dir(gpiod.Chip)
+    assert "label" in gpiod.ChipInfo.__annotations__
+    assert pins.EVENT.size == EVENT.size == 48
 
 
 def test_the_kernels_events_are_read_as_they_are(kernel, tmp_path):

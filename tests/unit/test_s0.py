@@ -178,6 +178,14 @@ def test_the_rating_of_a_water_meter_is_its_flow(distance_ms, expected):
     assert wire.count == expected
 
 
+def test_pulses_at_full_load_are_believed_wherever_the_settings_are():
+    # 360 ms·kW / 9 kW: 40 ms for a pulse and a pause of 20 ms each.
+    wire = Wire(pulses_per_kwh="10000", rated_w="9000")
+    for n in range(9):
+        wire.pulse(1_000 + 40 * n, 20)
+    assert (wire.count, wire.faults) == (109, [])
+
+
 def test_without_a_rating_pulse_and_pause_take_their_time():
     wire = Wire()
     wire.pulse(1_000, 21)
@@ -393,6 +401,7 @@ def test_power_is_told_of_electricity_only_and_only_where_a_pulse_has_a_worth(se
         ({"pulses_per_kwh": "1000", "pulses_per_m3": "100"}, "pulses_per_m3"),
         ({"pulse_min_ms": "0"}, "pulse_min_ms"),
         ({"pulse_min_ms": "60", "pulse_max_ms": "50"}, "pulse_max_ms"),
+        ({"pulses_per_kwh": "10000", "rated_w": "9001"}, "pulse_min_ms"),
     ],
 )
 def test_a_setting_that_cannot_be_is_named(settings, name):
