@@ -35,10 +35,13 @@ _OBJECT = re.compile(
     rb"(?:\x02\x02(\x0f.\x16.))?",
     re.DOTALL,
 )
-# Nearly every list has many of these in a row: in structures, with scaler and unit.
-_USUAL = rb"\x02\x03\x09\x06(.{6})(\x06.{4}|[\x10\x12]..)\x02\x02(\x0f.\x16.)"
+# Nearly every list has many of these in a row: in structures, with scaler and unit, of 32 or 16
+# bits of which the highest is not set, so that they are neither negative nor stand for no value.
+_USUAL = (
+    rb"\x02\x03\x09\x06(.{6})(?:\x06([\x00-\x7f].{3})|[\x10\x12]([\x00-\x7f].))\x02\x02(\x0f.\x16.)"
+)
 _IN_ROW = re.compile(_USUAL, re.DOTALL)
-_ROW = re.compile(rb"(?:%b)+" % _USUAL.replace(b"(", b"(?:"), re.DOTALL)
+_ROW = re.compile(rb"(?:%b)+" % re.sub(rb"\((?!\?)", b"(?:", _USUAL), re.DOTALL)
 _PAIR, _TRIPLE = b"\x02\x02", b"\x02\x03"
 _SIGNED = frozenset(axdr.SIGNED)
 _UNSIGNED = {6, 17, 18, 21}
@@ -124,15 +127,16 @@ def _objects(heard: Heard, data: bytes, at: int, count: int) -> int:
     return at
 
 
-def _row(heard: Heard, objects: list[tuple[bytes, bytes, bytes]]) -> None:
-    """Hears objects of `_USUAL` form: code, number with its type, scaler and unit."""
+def _row(heard: Heard, objects: list[tuple[bytes, bytes, bytes, bytes]]) -> None:
+    """Hears objects of `_USUAL` form: code, number of 32 or of 16 bits, scaler and unit."""
     say, from_bytes = heard.said.append, int.from_bytes
-    for code, coded, scale in objects:
+    for code, long, short, scale in objects:
         own = field(code, scale)
-        if own.is_simple and coded[1] < 0x80:  # neither negative nor all bits set
-            say((own, from_bytes(coded[1:], "big") * own.multiplier // own.divisor))
+        number = from_bytes(long or short)
+        if own.is_simple:
+            say((own, number * own.multiplier // own.divisor))
         else:
-            _number(heard, code, coded, scale)
+            scaled(heard, own, number)
 
 
 def _number(heard: Heard, code: bytes, coded: bytes, scale: bytes | None) -> None:
