@@ -84,6 +84,7 @@ def _lines(
             {
                 "rule": rule.id,
                 "quantity": _quantity(db, community, member, day, rule.registers),
+                "pulses": _pulses(db, community, member, day, rule.registers),
                 "credit": amount_text(row[0] if row else 0, asset.scale),
                 "asset": rule.asset,
                 "settled": dirty is None,
@@ -121,6 +122,22 @@ def _quantity(
         (community, member, day),
     )
     return dict(rows)
+
+
+def _pulses(
+    db: sqlite3.Connection, community: str, member: str, day: str, registers: tuple[str, ...]
+) -> list[Json]:
+    """What of the quantity was counted in pulses, and what each of them was worth."""
+    rows = db.execute(
+        "SELECT register, per_pulse, sum(delta) FROM counter WHERE community = ?"
+        " AND member = ? AND day = ? AND register IN (SELECT value FROM json_each(?))"
+        " AND per_pulse != '' GROUP BY register, per_pulse ORDER BY register, per_pulse",
+        (community, member, day, to_json(registers).decode()),
+    )
+    return [
+        {"register": register, "pulses": total, "per_pulse": per_pulse}
+        for register, per_pulse, total in rows
+    ]
 
 
 def _readings(

@@ -67,6 +67,8 @@ def statement(*, member: str, day: date, config: Config = CONFIG, json: Json = F
         measured = ", ".join(f"{key} {n}" for key, n in amounts.items()) or "nothing"
         waits = "" if line["settled"] else " (being settled)"
         print(f"  {line['rule']}: {measured} -> {line['credit']} {line['asset']}{waits}")
+        for one in line["pulses"]:
+            print(f"    {one['register']}: {one['pulses']} pulses of {one['per_pulse']}")
         if line["bookings"]:
             print(f"    bookings {', '.join(str(b) for b in line['bookings'])}")
     for deposit in found["deposits"]:

@@ -9,8 +9,8 @@ from gateway.cli import build
 from gateway.contract import signed
 from gateway.contract.errors import PeopleError, UsageError
 from gateway.contract.record import to_json
+from ledger_bridge.books import derive, store
 from ledger_bridge.books import registry as registries
-from ledger_bridge.books import store
 from ledger_bridge.books.community import load_registry
 from ledger_bridge.books.registry import MeterFitted
 from ledger_bridge.books.verify import verify
@@ -152,22 +152,43 @@ AS_OF_SCHEMA_1 = """
 """
 
 
+def make_older(path, *statements):
+    older = sqlite3.connect(path)
+    older.executescript(AS_OF_SCHEMA_1)
+    for statement in statements:
+        older.execute(statement)
+    older.commit()
+    older.close()
+
+
+def test_a_credit_that_only_an_older_program_gave_is_taken_back(tmp_path, monkeypatch):
+    street, home = Street(tmp_path), Chain("home")
+    with monkeypatch.context() as older:
+        older.setattr(derive, "believe", lambda one, fit, tail: (one.value, "", (0, 0, None)))
+        street.take("home", home.quarter(NOON_MS, export_wh=3_000))
+    assert 1_000_000 == street.balance("acc-noor", "ENERGY")
+    street.community.db.close()
+    make_older(street.path)
+    street.open()
+    street.community.settle(NOON_MS)
+    assert 0 == street.balance("acc-noor", "ENERGY")
+    verify(street.community.db, ID, log_key=key("log").public, progress=str)
+
+
 def test_books_of_schema_1_are_brought_up_to_date_by_their_evidence(tmp_path):
     street, home = Street(tmp_path), Chain("home")
     for n in range(4):
         street.take("home", home.quarter(MIDNIGHT_MS + n * QUARTER_MS, export_wh=n * 300))
     street.take("point", Chain("point").deposit(NOON_MS, grams=2_000))
+    home.quarter(MIDNIGHT_MS + 4 * QUARTER_MS, export_wh=1_200)  # still to come
+    street.take("home", home.quarter(MIDNIGHT_MS + 5 * QUARTER_MS, export_wh=1_500))
     street.edit(MeterFitted("home", "hall", "E1", "bram", 1))
     street.community.settle(NOON_MS)
     counters = street.community.db.execute("SELECT * FROM counter").fetchall()
     assert 4 == len(counters)
     street.community.db.close()
-    older = sqlite3.connect(street.path)
-    older.executescript(AS_OF_SCHEMA_1)
     # What an older program made of the evidence does not matter.
-    older.execute("UPDATE counter SET delta = 7, verdict = 'odd'")
-    older.commit()
-    older.close()
+    make_older(street.path, "UPDATE counter SET delta = 7, verdict = 'odd'")
     with pytest.raises(PeopleError, match="books of schema 1, this program reads 2"):
         store.open_to_read(street.path)
     street.open()
