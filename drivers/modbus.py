@@ -5,11 +5,11 @@ Spec: docs/modbus-map.md; drivers/wire/mapfile.py reads it.
 
 from collections.abc import Iterator, Mapping
 
-from drivers.reading import Fault, Reading
+from drivers.reading import Reading
 from drivers.sdk import Device, Example, Line, Register, Session, Setting, SettingError
 from drivers.wire import mapfile, modbus_device
 from drivers.wire.modbus import Question
-from drivers.wire.modbus_master import Block, Told
+from drivers.wire.modbus_master import Block, Place, Told
 from drivers.wire.registermap import SERIAL, MapBook
 
 # A meter that does not exist: integers with the low word first, a counter in steps of 0.1 kWh.
@@ -98,8 +98,8 @@ class _Any:
     def round(self) -> Iterator[Block]:
         return iter(())
 
-    def take(self, question: Question, registers: bytes, fault: Fault) -> Told:
-        del question, fault
+    def take(self, question: Question, registers: bytes, place: Place) -> Told:
+        del question, place
         return Told((Reading("registers", registers.hex()),))
 
     def refuse(self, block: Block) -> None:

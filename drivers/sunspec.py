@@ -12,9 +12,10 @@ from drivers.reading import Fault, Reading
 from drivers.sdk import Device, Example, Line, Register, Session, Setting, SettingError
 from drivers.wire import modbus_device, sunspec
 from drivers.wire.modbus import HOLDING, Question
-from drivers.wire.modbus_master import Block, Told
+from drivers.wire.modbus_master import Block, Place, Told
 from drivers.wire.registermap import SERIAL
 
+_HEAD = 2  # registers of the mark, and of each model before its own: id and length
 MODELS_MAX = 40  # of a chain; a device has about ten
 INVERTER, METER = "inverter", "meter"
 _PART = re.compile(rf"(?:({INVERTER}|{METER})(?: ([1-9]))?)?")
@@ -84,10 +85,12 @@ class Book:
         before = [link for link in self._chain if link.start < chosen.start]
         return next((link for link in reversed(before) if link.id == sunspec.COMMON), None)
 
-    def take(self, question: Question, registers: bytes, fault: Fault) -> Told:
+    def take(self, question: Question, registers: bytes, place: Place) -> Told:
         if question.function != HOLDING:
             return Told(())
-        faults = self._learn(question.start, registers, fault)
+        faults = self._learn(question.start, registers, place)
+        if question.size <= _HEAD:
+            return Told((), tuple(faults))
         readings: list[Reading] = []
         chosen = self._chosen()
         common = self._common(chosen) if chosen else None
@@ -98,7 +101,7 @@ class Book:
             told, wrong = sunspec.read(
                 sunspec.MODELS[chosen.id],
                 raw,
-                fault,
+                place,
                 serial=self._plate.serial if self._plate else "",
                 doubt=self._doubt,
                 sign=self._sign,
@@ -114,7 +117,7 @@ class Book:
             for register, word in words
         ]
 
-    def _learn(self, start: int, registers: bytes, fault: Fault) -> list[Fault]:
+    def _learn(self, start: int, registers: bytes, place: Place) -> list[Fault]:
         """Follow the chain as far as it stands in these registers."""
         stop = start + len(registers) // 2
         for base in sunspec.BASES:
@@ -126,7 +129,7 @@ class Book:
                 self._head = base + 2
             elif self._head is None and stop - start == 2:
                 detail = f"no SunSpec mark at {base}"
-                return [fault._replace(kind="object", detail=detail)]
+                return [Fault("object", *place, detail)]
         while self._head is not None and not self._is_whole and start <= self._head <= stop - 2:
             at = 2 * (self._head - start)
             number = int.from_bytes(registers[at : at + 2], "big")
@@ -134,18 +137,18 @@ class Book:
             link = Link(number, self._head + 2, size)
             following = link.start + size
             if number == sunspec.END or len(self._chain) == MODELS_MAX or following > 0xFFFD:
-                return self._end(fault)
+                return self._end(place)
             self._chain.append(link)
             self._head = following
         return []
 
-    def _end(self, fault: Fault) -> list[Fault]:
+    def _end(self, place: Place) -> list[Fault]:
         self._is_whole = True
         if self._chosen():
             return []
         ids = ", ".join(str(link.id) for link in self._chain) or "no model at all"
         wanted = f"{self._part or 'meter or inverter'} {self._number}"
-        return [fault._replace(kind="object", detail=f"no {wanted} in the chain of {ids}")]
+        return [Fault("object", *place, f"no {wanted} in the chain of {ids}")]
 
 
 def _size(link: Link) -> int:

@@ -37,6 +37,8 @@ PASSING = {5, 6, 11}
 
 NOTHING, QUESTION, ANSWER, REFUSAL, DAMAGED = range(5)
 _REFUSED = 0x80  # added to the function
+_REFUSALS = {function: bytes((function | _REFUSED,)) for function in (HOLDING, INPUT)}
+_TWICE = tuple(bytes((2 * size,)) for size in range(REGISTERS_MAX + 1))
 
 _new = tuple.__new__  # a NamedTuple's own constructor takes three times as long
 
@@ -63,7 +65,8 @@ class Heads(NamedTuple):
 class Framing(NamedTuple):
     """RTU or TCP. `shape` finds all that has the form of a question, as its only group.
 
-    `registers` is where an answer's registers begin, `tail_bytes` what follows them.
+    `heads` makes of a question's frame how it is answered; an answer's registers begin at
+    `registers`.
     """
 
     checks: bool
@@ -71,108 +74,133 @@ class Framing(NamedTuple):
     shape: re.Pattern[bytes]
     write: Callable[[Question], bytes]
     parse: Callable[[bytes], Question]
-    heads: Callable[[Question], Heads]
+    heads: Callable[[bytes], Heads]
     registers: int
-    tail_bytes: int
 
 
 class Found(NamedTuple):
-    """A frame: which of NOTHING to DAMAGED, where, how many bytes."""
+    """A frame: which of NOTHING to DAMAGED, where, and its bytes."""
 
     kind: int
     at: int
-    length: int = 0
+    frame: bytes = b""
 
 
 def find(
-    framing: Framing,
-    data: bytes | bytearray,
-    start: int,
-    asked: Question | None,
-    *,
-    until: int,
-    final: bool,
+    framing: Framing, data: bytes, start: int, heads: Heads | None, *, until: int, final: bool
 ) -> Found:
-    """The first frame at `start` or after: a question, or what begins as the answer to `asked`.
+    """The first frame at `start` or after: a question, or what has one of these heads.
 
     An answer is looked for before `until`. With NOTHING all before the place is noise, and what
     stands there may become a frame; with `final` nothing more will come. DAMAGED is an answer
     whose check is wrong, as far as no question stands within it.
     """
-    question = _question(framing, data, start)
-    if asked is not None and start < until:
-        found = _answer(framing, data, start, asked, until=until, final=final, question=question)
+    end = len(data)
+    if heads is not None and start < until:
+        found = (
+            _answer_here(framing, data, start, heads, final=final)
+            if data.startswith(heads.answer, start)  # as nearly always
+            else _answer(framing, data, start, heads, until=until, final=final)
+        )
         if found is not None:
             return found
-    end = len(data)
+    question = _question(framing, data, start)
     if question < end:
-        return Found(QUESTION, question, framing.question_bytes)
+        return _new(Found, (QUESTION, question, data[question : question + framing.question_bytes]))
     return Found(NOTHING, end if final else max(start, end - framing.question_bytes + 1))
 
 
-def _answer(
-    framing: Framing,
-    data: bytes | bytearray,
-    start: int,
-    asked: Question,
-    *,
-    until: int,
-    final: bool,
-    question: int,
+def _answer_here(
+    framing: Framing, data: bytes, at: int, heads: Heads, *, final: bool
 ) -> Found | None:
-    """What begins as an answer before the next question, at `question`; None where nothing does.
+    """What begins as an answer at once; None where it is a question, or too short in the end.
 
     Whatever has the fewest bytes is looked at first, and only once they are there: so it does not
     matter in which pieces they came.
     """
+    length, least, there = heads.answer_bytes, framing.question_bytes, len(data) - at
+    is_question = there >= least and _is_question(framing, data, at)
+    if is_question and least <= length:
+        return None
+    if there >= length:
+        frame = data[at : at + length]
+        if not (framing.checks and crc.modbus(frame)):
+            return _new(Found, (ANSWER, at, frame))
+        if is_question:
+            return None
+        if final or there >= least:
+            return _new(Found, (DAMAGED, at, _until_question(frame)))
+    return None if final else Found(NOTHING, at)
+
+
+def _answer(
+    framing: Framing, data: bytes, start: int, heads: Heads, *, until: int, final: bool
+) -> Found | None:
+    """What begins as an answer or a refusal before the next question; None where nothing does."""
     end = len(data)
-    heads = framing.heads(asked)
+    question = -1
     at = start
     while True:
         at, length = _head(data, heads, at, min(until, end))
-        if not length or at > question or (at == question and length >= framing.question_bytes):
-            return None
         # Nearer to the end a question may have begun before it.
-        if at > start and at + framing.question_bytes > end + 1 and not final:
+        if not length or (at > start and at + framing.question_bytes > end + 1 and not final):
             return None
-        is_whole = at + length <= end
-        if is_whole and _is_right(framing, data[at : at + length]):
-            return Found(REFUSAL if length == heads.refusal_bytes else ANSWER, at, length)
-        if not final and at + max(length, framing.question_bytes) > end:
-            return Found(NOTHING, at)
-        if at == question:
+        if question < 0:
+            question = _question(framing, data, start)
+        if at > question:
             return None
-        if is_whole:
-            return Found(DAMAGED, at, _until_question(data, at, length))
+        here = _refusal_here if length == heads.refusal_bytes else _answer_here
+        found = here(framing, data, at, heads, final=final)
+        if found is not None or at == question:
+            return found
         at += 1
 
 
-def _question(framing: Framing, data: bytes | bytearray, start: int) -> int:
+def _refusal_here(
+    framing: Framing, data: bytes, at: int, heads: Heads, *, final: bool
+) -> Found | None:
+    """What begins as a refusal: no question begins like that."""
+    frame = data[at : at + heads.refusal_bytes]
+    if len(frame) < heads.refusal_bytes:
+        return None if final else Found(NOTHING, at)
+    is_wrong = framing.checks and crc.modbus(frame)
+    return _new(Found, (DAMAGED, at, _until_question(frame)) if is_wrong else (REFUSAL, at, frame))
+
+
+def _is_question(framing: Framing, data: bytes, at: int) -> bool:
+    """Whether a question with a right check stands here."""
+    match = framing.shape.match(data, at)
+    return match is not None and not (framing.checks and crc.modbus(match[1]))
+
+
+def _question(framing: Framing, data: bytes, start: int) -> int:
     """Where the first question with a right check stands, or the end."""
-    for match in framing.shape.finditer(data, start):
-        if not framing.checks or not crc.modbus(bytes(match[1])):
-            return match.start()
+    match = framing.shape.search(data, start)
+    if match is None:
+        return len(data)
+    if not (framing.checks and crc.modbus(match[1])):
+        return match.start()
+    for other in framing.shape.finditer(data, match.start() + 1):
+        if not crc.modbus(other[1]):
+            return other.start()
     return len(data)
 
 
-def _head(data: bytes | bytearray, heads: Heads, start: int, stop: int) -> tuple[int, int]:
+def _head(data: bytes, heads: Heads, start: int, stop: int) -> tuple[int, int]:
     """Where an answer or a refusal begins, and its length; 0 where none does before `stop`."""
     answer = data.find(heads.answer, start, stop + len(heads.answer) - 1)
+    if answer == start:
+        return answer, heads.answer_bytes
     refusal = data.find(heads.refusal, start, stop + len(heads.refusal) - 1)
     if refusal >= 0 and (answer < 0 or refusal < answer):
         return refusal, heads.refusal_bytes
     return (answer, heads.answer_bytes) if answer >= 0 else (stop, 0)
 
 
-def _is_right(framing: Framing, frame: bytes | bytearray) -> bool:
-    """The check over a frame that ends in its own is 0."""
-    return not framing.checks or not crc.modbus(bytes(frame))
-
-
-def _until_question(data: bytes | bytearray, at: int, length: int) -> int:
-    """How much of a damaged answer is surely no question, whole or begun at its end."""
-    begun = _RTU_BEGUN.search(data, at + 1, at + length)
-    return begun.start() - at if begun else length
+def _until_question(frame: bytes) -> bytes:
+    """As much of a damaged answer as is surely no question, whole or begun at its end."""
+    begun = _RTU_BEGUN.search(frame, 1)
+    return frame[: begun.start()] if begun else frame
 
 
 def _rtu_write(question: Question) -> bytes:
@@ -186,10 +214,9 @@ def _rtu_parse(frame: bytes) -> Question:
     return _new(Question, (frame[0], frame[1], start, size, 0))
 
 
-def _rtu_heads(asked: Question) -> Heads:
-    address, function, _, size, _ = asked
-    answer = bytes((address, function, 2 * size))
-    return _new(Heads, (answer, 5 + 2 * size, bytes((address, function | _REFUSED)), 5))
+def _rtu_heads(frame: bytes) -> Heads:
+    answer = frame[:2] + _TWICE[frame[5]]
+    return _new(Heads, (answer, 5 + answer[2], frame[:1] + _REFUSALS[frame[1]], 5))
 
 
 def _tcp_write(question: Question) -> bytes:
@@ -204,11 +231,11 @@ def _tcp_parse(frame: bytes) -> Question:
     return _new(Question, (frame[6], frame[7], start, size, transaction))
 
 
-def _tcp_heads(asked: Question) -> Heads:
-    address, function, _, size, transaction = asked
-    head = transaction.to_bytes(2, "big") + b"\0\0\0"
-    answer = head + bytes((3 + 2 * size, address, function, 2 * size))
-    refusal = head + bytes((3, address, function | _REFUSED))
+def _tcp_heads(frame: bytes) -> Heads:
+    size = frame[11]
+    head = frame[:2] + b"\0\0\0"
+    answer = head + bytes((3 + 2 * size, frame[6], frame[7], 2 * size))
+    refusal = head + bytes((3, frame[6], frame[7] | _REFUSED))
     return _new(Heads, (answer, 9 + 2 * size, refusal, 9))
 
 
@@ -221,7 +248,6 @@ RTU = Framing(
     parse=_rtu_parse,
     heads=_rtu_heads,
     registers=3,
-    tail_bytes=2,
 )
 TCP = Framing(
     checks=False,
@@ -231,7 +257,6 @@ TCP = Framing(
     parse=_tcp_parse,
     heads=_tcp_heads,
     registers=9,
-    tail_bytes=0,
 )
 _RTU_BEGUN = re.compile(
     rb"[\x01-\xf7](?:\Z|[\x03\x04](?:\Z|.(?:\Z|.(?:\Z|\x00(?:\Z|[\x01-\x7d])))))", re.DOTALL

@@ -10,12 +10,14 @@ from typing import NamedTuple, Protocol
 from drivers.reading import Fault, Message, Reading
 from drivers.sdk import Rest, Send, Step, Wait
 from drivers.wire import modbus
-from drivers.wire.modbus import Framing, Question
+from drivers.wire.modbus import Framing, Heads, Question
 from drivers.wire.noise import Noise
 
 TRIES = 3  # of one question
 HEARD_BYTES_MAX = 1024  # that prolong the wait for one answer
 QUESTIONS_MAX = 64  # of one round: a device whose list never ends is left alone
+
+_new = tuple.__new__  # a NamedTuple's own constructor takes three times as long
 
 
 class Block(NamedTuple):
@@ -29,6 +31,13 @@ class Block(NamedTuple):
     def __str__(self) -> str:
         last = self.start + self.size - 1
         return f"function {self.function}, registers {self.start} to {last}"
+
+
+class Place(NamedTuple):
+    """Where a frame stands in the stream, and how many bytes it has."""
+
+    offset: int
+    length: int
 
 
 class Told(NamedTuple):
@@ -45,8 +54,8 @@ class Book(Protocol):
         """The blocks of one round; each is asked for after the one before was taken or refused."""
         ...
 
-    def take(self, question: Question, registers: bytes, fault: Fault) -> Told:
-        """What these registers say; `fault` is where they stand, for whatever is wrong there."""
+    def take(self, question: Question, registers: bytes, place: Place) -> Told:
+        """What these registers say; `place` is where their frame stands, for its faults."""
         ...
 
     def refuse(self, block: Block) -> None:
@@ -83,18 +92,18 @@ class Session:
         self._address = address
         self._timing = timing
         self._wait = Wait(timing.timeout_s)
-        self._buffer = bytearray()
+        self._buffer = b""
         self._offset = 0
         self._noise = Noise()
         # The next answer belongs to the last question heard or sent, and begins before `_until`.
-        self._question: Question | None = None
-        self._heard = b""  # that question's frame
+        self._heard = b""
+        self._heads: Heads | None = None
         self._until = 0
         # Our own part.
         self._polls = False
         self._blocks: Iterator[Block] | None = None  # of the round; None between two rounds
         self._block: Block | None = None  # the one to ask for
-        self._sent: Question | None = None  # what is under way
+        self._sent = b""  # the question under way
         self._tries = 0
         self._asked = 0  # questions of this round
         self._heard_bytes = 0  # bytes since the question
@@ -119,8 +128,8 @@ class Session:
         if _waits(steps):  # the answer stood there after all
             return steps
         steps += self._noise.tell()
-        if self._sent is not None:
-            self._sent = None
+        if self._sent:
+            self._sent = b""
             if self._tries >= TRIES:
                 what = f"no answer to {TRIES} questions for {self._block}"
                 self._book.forget()
@@ -154,86 +163,84 @@ class Session:
             self._transaction = self._transaction % 0xFFFF + 1
         function, start, size, _ = block
         question = Question(self._address, function, start, size, self._transaction)
-        self._sent = question
-        frame = self._framing.write(question)
-        self._expect(question, frame, self._offset + len(self._buffer))
-        return [Send(frame), self._wait]
+        self._sent = self._framing.write(question)
+        self._expect(self._sent, self._offset + len(self._buffer))
+        return [Send(self._sent), self._wait]
 
-    def _expect(self, question: Question, frame: bytes, end: int) -> None:
-        self._question, self._heard = question, frame
+    def _expect(self, frame: bytes, end: int) -> None:
+        self._heard, self._heads = frame, self._framing.heads(frame)
         # Who only hears cannot know what was lost between, perhaps an answer and a question.
         self._until = end + (modbus.WITHIN_BYTES if self._polls else 1)
 
     def _follow(self, steps: list[Step], *, final: bool) -> None:
         """What the buffer holds, frame by frame."""
-        data, at = self._buffer, 0
+        data, at, noise = self._buffer, 0, self._noise
         while True:
-            kind, place, length = modbus.find(
+            kind, place, frame = modbus.find(
                 self._framing,
                 data,
                 at,
-                self._question,
+                self._heads,
                 until=self._until - self._offset,
                 final=final,
             )
             if place > at:
-                steps += self._noise.skip(self._offset + at, place - at)
+                steps += noise.skip(self._offset + at, place - at)
             at = place
             if kind == modbus.NOTHING:
                 break
-            frame = bytes(data[at : at + length])
-            steps += self._noise.tell()
+            if noise.length:
+                steps += noise.tell()
             steps += self._take(kind, frame, self._offset + at)
-            at += length
-        del data[:at]
+            at += len(frame)
+        self._buffer = data[at:]
         self._offset += at
 
     def _take(self, kind: int, frame: bytes, offset: int) -> list[Step]:
         if kind == modbus.QUESTION:  # our own, as some converters echo it, or another master's
-            self._expect(self._framing.parse(frame), frame, offset + len(frame))
+            self._expect(frame, offset + len(frame))
             return []
-        question = self._question
-        self._question = None
-        if kind == modbus.DAMAGED or question is None:
-            what = f"an answer of {len(frame)} bytes whose check is wrong"
-            return [Message(offset, frame, (), (Fault("checksum", offset, len(frame), what),))]
+        heard = self._heard
+        self._heads = None
+        if kind == modbus.DAMAGED:
+            fault = Fault("checksum", offset, len(frame), "an answer whose check is wrong")
+            return [_new(Message, (offset, frame, (), (fault,)))]
         if self._polls:
-            return self._answered(kind, frame, offset) if question == self._sent else []
+            return self._answered(kind, frame, offset) if heard == self._sent else []
+        question = self._framing.parse(heard)
         if self._address not in {None, question.address}:
             return []
         told = self._told(kind, question, frame, offset)
         if not told.readings and not told.faults:
             return []
-        return [Message(offset - len(self._heard), self._heard + frame, *told)]
+        return [_new(Message, (offset - len(heard), heard + frame, *told))]
 
     def _told(self, kind: int, question: Question, frame: bytes, offset: int) -> Told:
-        fault = Fault("refused", offset, len(frame))
         if kind == modbus.REFUSAL:
-            block = Block(*question[1:4])
-            what = modbus.EXCEPTIONS.get(self._code(frame), "for a reason of its maker's")
-            detail = f"{what}: exception {self._code(frame):02X} to {block}"
-            return Told((), (fault._replace(detail=detail),))
+            code = self._code(frame)
+            what = modbus.EXCEPTIONS.get(code, "for a reason of its maker's")
+            detail = f"{what}: exception {code:02X} to {Block(*question[1:4])}"
+            return Told((), (Fault("refused", offset, len(frame), detail),))
         first = self._framing.registers
         registers = frame[first : first + 2 * question.size]
-        return self._book.take(question, registers, fault)
+        return self._book.take(question, registers, _new(Place, (offset, len(frame))))
 
     def _code(self, frame: bytes) -> int:
         return frame[self._framing.registers - 1]
 
     def _answered(self, kind: int, frame: bytes, offset: int) -> list[Step]:
         """The device has answered our own question, and the next one is due after a pause."""
-        assert self._sent is not None
         assert self._block is not None
-        question, block = self._sent, self._block
-        self._sent = None
-        told = self._told(kind, question, frame, offset)
+        sent, block = self._sent, self._block
+        self._sent = b""
+        told = self._told(kind, self._framing.parse(sent), frame, offset)
         if kind == modbus.REFUSAL and not block.optional:
             if self._code(frame) in modbus.PASSING and self._tries < TRIES:
                 return [self._wait]
             return self._give_up(*told.faults)
         if kind == modbus.REFUSAL:
             self._book.refuse(block)
-        self._round.append((offset, self._framing.write(question) + frame, told))
+        self._round.append((offset, sent + frame, told))
         # A late answer to the first try may follow that to the second: hear it before asking on.
         is_doubled = self._tries > 1 and self._framing.checks
         pause = self._wait if is_doubled else Wait(self._timing.pause_s)

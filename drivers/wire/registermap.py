@@ -5,16 +5,15 @@ Spec: MODBUS Application Protocol 1.1b3, §4.2 (a register is two bytes, the hig
 makers send the high word first.
 """
 
+from array import array
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
-from itertools import repeat
 from operator import mul
 from struct import Struct
 from typing import NamedTuple
 
 from drivers.reading import Fault, Reading
 from drivers.wire.modbus import INPUT, Question
-from drivers.wire.modbus_master import Block, Told
+from drivers.wire.modbus_master import Block, Place, Told
 
 SERIAL = "0-0:96.1.0"  # the register under which a serial number is told
 PLANS_MAX = 64  # ways to ask that are remembered; another master may ask in any way
@@ -66,7 +65,7 @@ TEXT = "text"
 # A float of 24 bits times 10^8, of 27, is exact in the 53 bits that Python counts with.
 _EXACT_TENS = 8
 
-_reading = partial(tuple.__new__, Reading)
+_new = tuple.__new__  # a NamedTuple's own constructor takes three times as long
 
 
 class Value(NamedTuple):
@@ -107,10 +106,16 @@ class Map(NamedTuple):
 
 
 class _Plan(NamedTuple):
-    """How to read one answer. The `quick` values are read at a stroke, the others one by one."""
+    """How to read one answer. The `quick` values are read at a stroke, the others one by one.
+
+    `low_first` is the order of the words of all quick values; `none` are the numbers that mean
+    that a quick value is lacking.
+    """
 
     unpack: Callable[[bytes], tuple[int | float, ...]]
+    low_first: bool
     factors: tuple[int, ...]
+    none: frozenset[int]
     registers: tuple[str, ...]
     units: tuple[str, ...]
     quick: tuple[Value, ...]
@@ -143,23 +148,23 @@ def decimal(milli: int) -> str:
     return f"{'-' * (milli < 0)}{whole}.{rest:03}"
 
 
-def read(value: Value, raw: bytes, fault: Fault, serial: str, doubt: str) -> Reading | Fault:
-    """One value from its registers; `fault` is where it stands, for what is no value."""
+def read(value: Value, raw: bytes, place: Place, serial: str, doubt: str) -> Reading | Fault:
+    """One value from its registers; `place` is where its frame stands, for what is no value."""
     if value.type == TEXT:
         text = raw.strip(b"\0 \xff").decode("latin-1")
         if text.isprintable():
             return Reading(value.register, text, "", None, serial, None, doubt)
-        return fault._replace(kind="object", detail=f"{value.register}: text that none can print")
+        return Fault("object", *place, f"{value.register}: text that none can print")
     raw = _high_first(value, raw)
     if int.from_bytes(raw, "big") in value.no_value:
-        return fault._replace(kind="placeholder", detail=f"{value.register}: {raw.hex()}")
+        return Fault("placeholder", *place, f"{value.register}: {raw.hex()}")
     (number,) = Struct(">" + TYPES[value.type][1]).unpack(raw)
     if number - number:  # not zero where it is no number, or endless
-        return fault._replace(kind="object", detail=f"{value.register}: {raw.hex()}")
+        return Fault("object", *place, f"{value.register}: {raw.hex()}")
     numerator, denominator = number.as_integer_ratio()
     milli = scaled(numerator, denominator, value.tens)
     if abs(milli) > VALUE_MAX:
-        return fault._replace(kind="object", detail=f"{value.register}: {raw.hex()} is beyond all")
+        return Fault("object", *place, f"{value.register}: {raw.hex()} is beyond all")
     unit = UNITS[value.unit][0]
     told = milli if unit else decimal(milli)
     return Reading(value.register, told, unit, None, serial, None, doubt)
@@ -196,7 +201,7 @@ class MapBook:
     def forget(self) -> None:
         self._serial = None
 
-    def take(self, question: Question, registers: bytes, fault: Fault) -> Told:
+    def take(self, question: Question, registers: bytes, place: Place) -> Told:
         key = question[1:4]
         plan = self._plans.get(key)
         if plan is None:
@@ -204,35 +209,44 @@ class MapBook:
                 self._plans.clear()
             plan = self._plans[key] = _plan(self._map, *key)
         told: list[Reading] = []
-        faults: list[Fault] = []
         slow = plan.slow
         if plan.serial:
-            told.append(self._learn(plan.serial, registers, question.start, fault))
+            told.append(self._learn(plan.serial, registers, question.start, place))
+        serial, doubt = self._serial or "", self._doubt
         if plan.quick:
             values = _at_a_stroke(plan, registers)
             if values:
-                rest = repeat(self._serial or ""), repeat(None), repeat(self._doubt)
-                told += map(_reading, zip(plan.registers, values, plan.units, repeat(None), *rest))
+                told += [
+                    _new(Reading, (register, value, unit, None, serial, None, doubt))
+                    for register, value, unit in zip(
+                        plan.registers, values, plan.units, strict=True
+                    )
+                ]
             else:
                 slow = plan.quick + slow
+        if not slow:
+            return _new(Told, (tuple(told), ()))
+        faults: list[Fault] = []
         for value in slow:
             at = 2 * (value.address - question.start)
-            raw = registers[at : at + 2 * value.size]
-            one = read(value, raw, fault, self._serial or "", self._doubt)
-            (told if isinstance(one, Reading) else faults).append(one)  # type: ignore[arg-type]
+            one = read(value, registers[at : at + 2 * value.size], place, serial, doubt)
+            if isinstance(one, Reading):
+                told.append(one)
+            else:
+                faults.append(one)
         return Told(tuple(told), tuple(faults))
 
-    def _learn(self, value: Value, registers: bytes, start: int, fault: Fault) -> Reading:
+    def _learn(self, value: Value, registers: bytes, start: int, place: Place) -> Reading:
         """The serial number. A meter that was never given one shows 0 or all ones."""
         at = 2 * (value.address - start)
         raw = registers[at : at + 2 * value.size]
         if value.type == TEXT:
-            one = read(value, raw, fault, "", "")
+            one = read(value, raw, place, "", "")
             self._serial = str(one.value) if isinstance(one, Reading) else ""
         else:
             number = int.from_bytes(_high_first(value, raw), "big")
             self._serial = str(number) if number and raw.strip(b"\xff") else ""
-        return Reading(SERIAL, self._serial, "", None, self._serial, None, self._doubt)
+        return _new(Reading, (SERIAL, self._serial, "", None, self._serial, None, self._doubt))
 
 
 def _plan(described: Map, function: int, start: int, size: int) -> _Plan:
@@ -245,9 +259,9 @@ def _plan(described: Map, function: int, start: int, size: int) -> _Plan:
     ]
     quick: list[Value] = []
     slow: list[Value] = []
-    form, at = ">", start
+    form, at = "", start
     for value in sorted(here):
-        if value.address >= at and _is_quick(value):
+        if value.address >= at and _is_quick(value) and value.low_first is here[0].low_first:
             form += f"{2 * (value.address - at)}x{TYPES[value.type][1]}"
             at = value.address + value.size
             quick.append(value)
@@ -258,9 +272,12 @@ def _plan(described: Map, function: int, start: int, size: int) -> _Plan:
         serial.function == function and start <= serial.address <= stop - serial.size
     ):
         serial = None
+    low_first = bool(quick) and quick[0].low_first
     return _Plan(
-        Struct(form).unpack_from,
+        Struct(("<" if low_first else ">") + form).unpack_from,
+        low_first,
         tuple(10**value.tens for value in quick),
+        frozenset(number for value in quick for number in _none(value)),
         tuple(value.register for value in quick),
         tuple(UNITS[value.unit][0] for value in quick),
         tuple(quick),
@@ -270,20 +287,35 @@ def _plan(described: Map, function: int, start: int, size: int) -> _Plan:
 
 
 def _is_quick(value: Value) -> bool:
-    """Whether its milli-units are the number times a power of ten, exactly, and never lacking."""
-    if value.type in {TEXT, "f64"} or value.unit == "1" or value.low_first or value.no_value:
+    """Whether its milli-units are the number times a power of ten, exactly."""
+    if value.type in {TEXT, "f64"} or value.unit == "1" or value.tens < 0:
         return False
-    return 0 <= value.tens <= (_EXACT_TENS if value.type == "f32" else value.tens)
+    return value.type != "f32" or (value.tens <= _EXACT_TENS and not value.no_value)
+
+
+def _none(value: Value) -> Iterator[int]:
+    """The numbers that mean that there is no value, with the sign that its type gives them."""
+    size, letter = TYPES[value.type]
+    for number in value.no_value:
+        yield from Struct(">" + letter).unpack(number.to_bytes(2 * size, "big"))
 
 
 def _at_a_stroke(plan: _Plan, registers: bytes) -> list[int]:
     """The quick values in milli-units, rounded to the nearest, a half to the even one.
 
     Nothing is lost on the way: an integer stays one, and the product of a float of 24 bits and
-    10^8 fits the 53 bits of Python's. [] where one is no number or is beyond all that is counted.
+    10^8 fits the 53 bits of Python's. [] where one is no number, is lacking, or is beyond all that
+    is counted: then each is looked at by itself.
     """
+    if plan.low_first:  # with the bytes of each word turned round, low bytes come first throughout
+        words = array("H", registers)
+        words.byteswap()
+        registers = words.tobytes()
+    numbers = plan.unpack(registers)
+    if plan.none and not plan.none.isdisjoint(numbers):
+        return []
     try:
-        values = [*map(round, map(mul, plan.unpack(registers), plan.factors))]
+        values = [*map(round, map(mul, numbers, plan.factors))]
     except (ValueError, OverflowError):  # NaN, infinity
         return []
     return values if min(values) >= -VALUE_MAX and max(values) <= VALUE_MAX else []

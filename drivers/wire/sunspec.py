@@ -10,6 +10,7 @@ from struct import Struct
 from typing import NamedTuple
 
 from drivers.reading import Fault, Reading
+from drivers.wire.modbus_master import Place
 from drivers.wire.registermap import UNITS, VALUE_MAX, decimal, scaled
 
 MARK = b"SunS"
@@ -167,18 +168,18 @@ def _text(raw: bytes) -> str:
 
 
 def read(
-    model: Model, registers: bytes, fault: Fault, *, serial: str, doubt: str, sign: int
+    model: Model, registers: bytes, place: Place, *, serial: str, doubt: str, sign: int
 ) -> tuple[list[Reading], list[Fault]]:
     """What the registers of a model say; what the device does not have is left out.
 
-    `fault` is where they stand. `sign` -1 turns the power of a meter round.
+    `place` is where their frame stands. `sign` -1 turns the power of a meter round.
     """
     readings: list[Reading] = []
     faults: list[Fault] = []
     for point in model.points:
         told = _value(point, registers)
         if isinstance(told, str):
-            faults.append(fault._replace(kind="object", detail=f"{point.register}: {told}"))
+            faults.append(Fault("object", *place, f"{point.register}: {told}"))
         elif told is not None:
             if point.register in _WATTS:
                 told *= point.sign if model.is_inverter else sign
