@@ -14,6 +14,7 @@ from drivers.wire.noise import Noise
 BUFFER_MAX = 16 * 1024  # the longest known files have less than 1 kB
 QUIRKS = {"auto": None, "dzg": True, "none": False}
 _TAIL = sml.MARK_BYTES - 1  # so much of a mark may stand at the end of what has come
+_new = tuple.__new__  # a NamedTuple's own constructor takes three times as long
 
 
 class Session:
@@ -28,9 +29,17 @@ class Session:
         self._noise = Noise()
 
     def feed(self, chunk: bytes) -> list[Step]:
-        if len(self._buffer) + len(chunk) < BUFFER_MAX:
-            self._buffer += chunk
-            return self._drain()
+        buffer = self._buffer
+        if len(buffer) + len(chunk) >= BUFFER_MAX:
+            return self._feed_long(chunk)
+        buffer += chunk
+        if self._begun and buffer.find(sml.ESCAPE, self._scan) < 0:
+            self._scan = max(self._scan, len(buffer) - len(sml.ESCAPE) + 1)
+            return []
+        return self._drain()
+
+    def _feed_long(self, chunk: bytes) -> list[Step]:
+        """The same for a chunk that fills the buffer: no file is as long."""
         steps: list[Step] = []
         fed = 0
         while fed < len(chunk):
@@ -38,9 +47,8 @@ class Session:
             self._buffer += chunk[fed : fed + room]
             fed += room
             steps += self._drain()
-            if len(self._buffer) >= BUFFER_MAX:  # no file is as long
-                kept = _mark_begun(self._buffer)
-                self._cut_off(BUFFER_MAX - kept, steps)
+            if len(self._buffer) >= BUFFER_MAX:
+                self._cut_off(BUFFER_MAX - _mark_begun(self._buffer), steps)
         return steps
 
     def timeout(self) -> list[Step]:
@@ -52,7 +60,7 @@ class Session:
     def _drain(self) -> list[Step]:
         buffer = self._buffer
         steps: list[Step] = []
-        while True:
+        while buffer:
             if not self._begun:
                 begin = buffer.find(sml.START)
                 skipped = begin if begin >= 0 else len(buffer) - _mark_begun(buffer)
@@ -63,7 +71,8 @@ class Session:
                     return steps
                 self._begun = True
                 self._scan = sml.MARK_BYTES
-            mark = sml.MARK.search(buffer, self._scan)
+            escape = buffer.find(sml.ESCAPE, self._scan)
+            mark = sml.MARK.search(buffer, escape) if escape >= 0 else None
             if mark is None:
                 self._scan = max(self._scan, len(buffer) - _TAIL)
                 return steps
@@ -73,6 +82,7 @@ class Session:
                 self._file(bytes(buffer[: self._scan]), steps)
             elif announced == 0x01:  # another beginning
                 self._cut_off(mark.start(), steps)
+        return steps
 
     def _advance(self, length: int) -> None:
         del self._buffer[:length]
@@ -83,42 +93,38 @@ class Session:
         """Done with bytes at the buffer's front that are no whole file."""
         if self._begun and length >= sml.FILE_BYTES_MIN:
             fault = Fault("cut", self._offset, length, "a file without its end")
-            self._say(bytes(self._buffer[:length]), (), (fault,), steps)
+            steps += self._noise.tell()
+            steps.append(Message(self._offset, bytes(self._buffer[:length]), (), (fault,)))
         else:
             steps += self._noise.skip(self._offset, length)
         self._advance(length)
 
     def _file(self, frame: bytes, steps: list[Step]) -> None:
         """What a frame from mark to mark says."""
-        if len(frame) < sml.FILE_BYTES_MIN:
-            self._cut_off(len(frame), steps)
+        offset, size = self._offset, len(frame)
+        if size < sml.FILE_BYTES_MIN:
+            self._cut_off(size, steps)
             return
+        readings: tuple[Reading, ...] = ()
+        faults: tuple[Fault, ...] = ()
         wrong = sml.wrong_checksum(frame, self._ways.x25)
         if wrong:
-            fault = Fault("checksum", self._offset, len(frame), wrong)
-            self._say(frame, (), (fault,), steps)
+            faults = (Fault("checksum", offset, size, wrong),)
         else:
-            begin = self._offset + sml.MARK_BYTES
-            told = sml_list.read(sml.content(frame), self._ways, offset=begin)
-            faults = told.faults
-            if not told.readings and not faults:
-                faults = (Fault("empty", self._offset, len(frame), "a file without values"),)
-            self._say(frame, told.readings, faults, steps)
-        self._advance(len(frame))
-
-    def _say(
-        self,
-        raw: bytes,
-        readings: tuple[Reading, ...],
-        faults: tuple[Fault, ...],
-        steps: list[Step],
-    ) -> None:
-        steps += self._noise.tell()
-        steps.append(Message(self._offset, raw, readings, faults))
+            content = sml.content(frame)
+            readings, faults = sml_list.read(content, self._ways, offset + sml.MARK_BYTES)
+            if not readings and not faults:
+                faults = (Fault("empty", offset, size, "a file without values"),)
+        if self._noise.length:
+            steps += self._noise.tell()
+        steps.append(_new(Message, (offset, frame, readings, faults)))
+        self._advance(size)
 
 
 def _mark_begun(buffer: bytearray) -> int:
     """How many bytes at the buffer's end may be the beginning of a file's first mark."""
+    if buffer[-1] not in sml.START:
+        return 0
     for length in range(_TAIL, 0, -1):
         if buffer.endswith(sml.START[:length]):
             return length

@@ -12,7 +12,8 @@ from collections.abc import Callable
 
 from drivers.wire import crc
 
-START = b"\x1b\x1b\x1b\x1b\x01\x01\x01\x01"
+ESCAPE = b"\x1b\x1b\x1b\x1b"
+START = ESCAPE + b"\x01\x01\x01\x01"
 # Four bytes 1B and what they announce: the same again (they were content), the end with number of
 # fill bytes and checksum, or another beginning.
 MARK = re.compile(rb"(?s)\x1b{4}(?:\x1b{4}|\x1a...|\x01{4})")
@@ -28,7 +29,6 @@ MESSAGE = 0x76  # a list of six members
 
 _GOES_ON = 0x80
 _FIELD_BYTES_MAX = 4
-_LITERAL = b"\x1b\x1b\x1b\x1b"
 _MAKER_OF_KERMIT = b"HLY"
 
 # How many bytes an element has by its TL field; 0 for lists, for long fields, and for none at all.
@@ -66,7 +66,7 @@ def wrong_checksum(frame: bytes, x25: Callable[[bytes], int] = crc.x25) -> str:
 def content(frame: bytes) -> bytes:
     """What stands between begin and end, with the fill bytes; each doubled 1B1B1B1B once."""
     inner = frame[MARK_BYTES:-MARK_BYTES]
-    return inner.replace(_LITERAL * 2, _LITERAL) if _LITERAL in inner else inner
+    return inner.replace(ESCAPE * 2, ESCAPE) if ESCAPE in inner else inner
 
 
 def after(data: bytes, at: int) -> int:
@@ -156,6 +156,8 @@ def wrong_message(counted: bytes, says: int | None, x25: Callable[[bytes], int] 
     """
     crc16 = x25(counted)
     gives = (crc16 & 0xFF) << 8 | crc16 >> 8
-    if says in {None, gives} or (_MAKER_OF_KERMIT in counted and says == crc.kermit(counted)):
+    if says == gives or says is None:
+        return ""
+    if _MAKER_OF_KERMIT in counted and says == crc.kermit(counted):
         return ""
     return f"message says {says:04X}, its bytes give {gives:04X}"

@@ -86,22 +86,23 @@ _TIME = rb"\x01|(?:\x72\x62[\x01\x02])?(?:%b)|\x72\x62\x03\x73(?:%b){3}" % (
 # server, the list's name, the meter's time.
 _LIST = re.compile(
     rb"(?s)\x76(?:\x01|%b)\x62.\x62.\x72(?:\x63|\x64\0|\x65\0\0)\x07\x01"
-    rb"\x77(?:\x01|%b)(\x01|%b)(?:\x01|%b)(%b)(?=[\x70-\x7f\xf0-\xff])"
+    rb"\x77(?:\x01|%b)(\x01|%b)(?:\x01|%b)(%b)([\x70-\x7f]|[\xf0-\xff]+.)"
     % (_TEXT, _TEXT, _TEXT, _TEXT, _TIME)
 )
-# What follows the entries: signature and the gateway's time, mostly left out; then the message's
-# checksum, without its leading zeros at some meters, and the end.
-_NOT_SIGNED = sml.ABSENT * 2
-_FOOT = re.compile(rb"(?s)(?:\x01|(%b))\x00" % sml.pattern(sml.UNSIGNED, bytes_max=5))
-_FOOT_MEMBERS = 2
-# An entry in its usual form: name, status, time, unit, scaler, value, no signature; the value may
-# be a public key of 48 bytes, which many meters tell. Or else all that follows.
+# A list in its usual form. Each entry: name, status, time, unit and scaler, value, no signature;
+# the value may be a public key of 48 bytes, which many meters tell. Then no signature and no time
+# of the gateway; the message's checksum, without its leading zeros at some meters; and the end.
+# And then all that follows.
+_CHECKSUM = sml.pattern(sml.UNSIGNED, bytes_max=3)
 _ENTRIES = re.compile(
-    rb"(?s)\x77(\x07.{6})(?:\x01|%b)(%b)(\x01|\x62.)(\x01|\x52.)(%b|%b|\x83\x02.{48})\x01|(.+)"
-    % (sml.pattern(sml.UNSIGNED, bytes_max=9), _TIME, _NUMBER, _TEXT)
+    rb"(?s)\x77(\x07.{6})(?:\x01|%b)(%b)((?:\x01|\x62.)(?:\x01|\x52.))(%b|%b|\x83\x02.{48})\x01"
+    rb"|\x01\x01(\x01|%b)\x00|(.+)"
+    % (sml.pattern(sml.UNSIGNED, bytes_max=9), _TIME, _NUMBER, _TEXT, _CHECKSUM)
 )
+_FOOT = re.compile(rb"(?s)(\x01|%b)\x00" % _CHECKSUM)
 
 _new = tuple.__new__  # a NamedTuple's own constructor takes three times as long
+_ABSENT, _SIGNED, _UNSIGNED, _LIST_FIELD = sml.ABSENT, sml.SIGNED, sml.UNSIGNED, sml.LIST
 
 
 class _Scale(NamedTuple):
@@ -118,23 +119,24 @@ class _Scale(NamedTuple):
     symbol: str = ""
 
 
-# The elements of an entry: name, time, unit, scaler and value, each with its TL field; and what
-# no entry had room for.
+# The elements of an entry, each with its TL field: name, time, unit and scaler together, value;
+# then the two groups of the pattern that stand after a list. What is no entry has no name, and its
+# first bytes as value.
 _Entry = tuple[bytes, bytes, bytes, bytes, bytes, bytes]
+_FOOT_GROUP, _REST_GROUP = 4, 5
 
 
 class _List(NamedTuple):
-    """A list as it came: server and time as elements, the entries, and what stood there instead.
+    """A list as it came: server and time as elements, and the entries.
 
-    Its message goes to `stop`, then comes its checksum, None where that was left out, and the end.
+    Its message goes to `stop`, then comes its checksum as an element, and the end.
     """
 
     server: bytes
     time: bytes
     entries: list[_Entry]
-    odd: list[bytes]
     stop: int
-    checksum: int | None
+    checksum: bytes
     end: int
 
 
@@ -156,7 +158,7 @@ class Ways(NamedTuple):
 USUAL = Ways()
 
 
-def read(data: bytes, ways: Ways, *, offset: int) -> Telegram:
+def read(data: bytes, ways: Ways, offset: int) -> Telegram:
     """The readings of all lists in a file's content, and the faults of what is broken.
 
     Other messages are passed by: the file's checksum guards them. `offset` is where the content
@@ -172,112 +174,108 @@ def read(data: bytes, ways: Ways, *, offset: int) -> Telegram:
             what = f"a list without its end: {data[end : end + _SHOWN].hex()}"
             faults.append(Fault("object", offset + at, len(data) - at, what))
             break
-        wrong = sml.wrong_message(data[at : told.stop], told.checksum, ways.x25)
+        wrong = sml.wrong_message(data[at : told.stop], sml.integer(told.checksum), ways.x25)
         if wrong:
             faults.append(Fault("checksum", offset + at, told.end - at, wrong))
         else:
-            _tell(told, ways, readings, faults, offset + at)
+            _tell(told, ways, readings, faults, (offset + at, told.end - at))
         match = _LIST.search(data, told.end)
     return _new(Telegram, (tuple(readings), tuple(faults)))
 
 
 def _list(data: bytes, match: re.Match[bytes]) -> _List | None:
     """The list whose message begins with `match`; None if its elements are not as they say."""
-    number, at = sml.members(data, match.end())
+    server, time, field = match.groups()
+    number = field[0] - _LIST_FIELD if len(field) == 1 else sml.members(field, 0)[0]
+    found: list[_Entry] = _ENTRIES.findall(data, match.end())
+    if not number < len(found) <= number + 2 or not found[number][_FOOT_GROUP]:
+        return _odd_list(data, match, number)
+    checksum = found[number][_FOOT_GROUP]
+    end = len(data) - len(found[-1][_REST_GROUP])
+    del found[number:]
+    return _new(_List, (server, time, found, end - len(checksum) - 1, checksum, end))
+
+
+def _odd_list(data: bytes, match: re.Match[bytes], number: int) -> _List | None:
+    """The same for a list in any other form, element by element."""
+    at = match.end()
     entries: list[_Entry] = []
-    odd: list[bytes] = []
-    while number:
-        found: list[_Entry] = _ENTRIES.findall(data, at)
-        rest = found.pop()[-1] if found else b""
-        at = len(data) - len(rest)
-        number -= len(found)
-        entries += found
-        if number > 0 and rest:
-            at = _odd(data, at, entries, odd)
-            number -= 1
-        if number < 0 or not rest or not at:
+    for _ in range(number):
+        fields = sml.places(data, at + 1, 7) if data[at : at + 1] == b"\x77" else []
+        if fields:
+            name, _, time, unit, scaler, value, _ = (data[a:b] for a, b in pairwise(fields))
+            entries.append((name, time, unit + scaler, value, b"", b""))
+        else:
+            entries.append((b"", _ABSENT, b"", data[at : at + _SHOWN], b"", b""))
+        at = fields[7] if fields else sml.after(data, at)
+        if not at:
             return None
-    stop = at + len(_NOT_SIGNED)
-    if data[at:stop] != _NOT_SIGNED:
-        stop = max(sml.places(data, at, _FOOT_MEMBERS), default=0)
-    foot = _FOOT.match(data, stop)
+    tail = sml.places(data, at, 2)  # signature, the gateway's time
+    foot = _FOOT.match(data, tail[2]) if tail else None
     if foot is None:
         return None
-    says = None if foot[1] is None else int.from_bytes(foot[1][1:], "big")
-    return _new(_List, (match[1], match[2], entries, odd, stop, says, foot.end()))
-
-
-def _odd(data: bytes, at: int, entries: list[_Entry], odd: list[bytes]) -> int:
-    """Take an entry of another form, or what is none; the place after it, 0 if there is none."""
-    if data[at] != sml.LIST | 7:
-        odd.append(data[at : at + _SHOWN])
-        return sml.after(data, at)
-    fields = sml.places(data, at + 1, 7)
-    if not fields:
-        return 0
-    name, _, time, unit, scaler, value, _ = (data[a:b] for a, b in pairwise(fields))
-    entries.append((name, time, unit, scaler, value, b""))
-    return fields[7]
+    return _List(match[1], match[2], entries, foot.start(), foot[1], foot.end())
 
 
 def _tell(
-    told: _List, ways: Ways, readings: list[Reading], faults: list[Fault], offset: int
+    told: _List, ways: Ways, readings: list[Reading], faults: list[Fault], span: tuple[int, int]
 ) -> None:
-    """Add what a list tells. Numbers are cut off downwards below milli-units.
+    """Add what a list tells, and what is wrong with it in its message's `span`.
 
-    Faults name the whole message, which begins at `offset`.
+    Numbers are cut off downwards below milli-units.
     """
-    list_ms = None if told.time == sml.ABSENT else _moment(told.time)
-    serial, is_plate, is_faulty = _meter(told.server)
+    server, list_time, entries = told[:3]
+    list_ms = None if list_time == _ABSENT else _moment(list_time)
+    serial, is_plate, is_faulty = _meter(server)
     if not is_plate:
-        serial = next((_text(one[4]) for one in told.entries if one[0] in _NAMES), "") or serial
+        serial = next((_text(entry[3]) for entry in entries if entry[0] in _NAMES), "") or serial
     if ways.is_power_unsigned is not None:
         is_faulty = ways.is_power_unsigned
-    broken = [("object", f"no entry: {shown.hex()}") for shown in told.odd]
-    for name, time, unit, scaler, value, _ in told.entries:
-        at_ms = list_ms if time == sml.ABSENT else _moment(time) or list_ms
+    tell, whole = readings.append, int.from_bytes
+    for name, time, scale, value, _, _ in entries:
+        at_ms = list_ms if time == _ABSENT else _moment(time) or list_ms
         field = value[0]
-        if not sml.SIGNED < field < sml.LIST:
-            reading = _text_reading(name, value, at_ms, serial)
-            if reading is None:
-                broken.append(("placeholder", f"{name[1:].hex()}: {value[:_SHOWN].hex()}"))
+        if _SIGNED < field < _LIST_FIELD and name:
+            register, milli, factor, divisor, places, symbol = _scale(name, scale)
+            number = whole(value[1:], "big")
+            if (field < _UNSIGNED and value[1] > 0x7F) and not (
+                is_faulty and field in _DZG_SHORT and milli == "mW"
+            ):
+                number -= 1 << 8 * (field - _SIGNED - 1)
+            amount = number * factor // divisor
+            if not milli and register:
+                text = _decimal(number, places) + symbol
+                tell(_new(Reading, (register, text, "", at_ms, serial, None, "")))
+            elif register and -VALUE_MAX <= amount <= VALUE_MAX:
+                tell(_new(Reading, (register, amount, milli, at_ms, serial, None, "")))
             else:
-                readings.append(reading)
-            continue
-        register, milli, factor, divisor, places, symbol = _scale(name, unit, scaler)
-        is_signed = field < sml.UNSIGNED
-        if is_signed and is_faulty and milli == "mW" and field in _DZG_SHORT:
-            is_signed = False
-        number = int.from_bytes(value[1:], "big", signed=is_signed)
-        amount = number * factor // divisor
-        if milli and -VALUE_MAX <= amount <= VALUE_MAX:
-            readings.append(_new(Reading, (register, amount, milli, at_ms, serial, None, "")))
-        elif milli:
-            broken.append(("object", f"{register}: {amount} is beyond 64 bits of {milli}"))
-        elif register:
-            text = _decimal(number, places) + symbol
-            readings.append(_new(Reading, (register, text, "", at_ms, serial, None, "")))
+                what = f"{register}: {amount} is beyond 64 bits of {milli}" if register else symbol
+                faults.append(Fault("object", *span, what))
+        elif reading := _text_reading(name, value, at_ms, serial):
+            tell(reading)
         else:
-            broken.append(("object", symbol))
-    faults += [Fault(kind, offset, told.end, detail) for kind, detail in broken]
+            what = f"{name[1:].hex() or 'no entry'}: {value[:_SHOWN].hex()}"
+            faults.append(Fault("placeholder" if name else "object", *span, what))
 
 
 @lru_cache(maxsize=256)
 def _text_reading(name: bytes, value: bytes, at_ms: int | None, serial: str) -> Reading | None:
     """What a meter says in words, mostly the same in every telegram; None for what has no value."""
-    register = _scale(name, sml.ABSENT, sml.ABSENT).register
+    register = _scale(name, _ABSENT * 2).register
     text = _text(value)
     return Reading(register, text, "", at_ms, serial) if register and text else None
 
 
 @lru_cache(maxsize=1024)
-def _scale(name: bytes, unit: bytes, scaler: bytes) -> _Scale:
+def _scale(name: bytes, scale: bytes) -> _Scale:
     """What register the elements name, and how its numbers are to be read; "" for none."""
     if len(name) != _OBIS_BYTES or name[0] != _OBIS_BYTES:
         return _Scale("", "", symbol=f"no register: {name[:_SHOWN].hex()}")
     register = str(Obis(*name[1:]))
-    code = 0 if unit == sml.ABSENT else sml.integer(unit)
-    power = 0 if scaler == sml.ABSENT else sml.integer(scaler)
+    cut = sml.after(scale, 0)
+    unit, scaler = scale[:cut], scale[cut:]
+    code = 0 if unit == _ABSENT else sml.integer(unit)
+    power = 0 if scaler == _ABSENT else sml.integer(scaler)
     if code is None or power is None or abs(power) > SCALER_MAX:
         what = f"{register}: unit {unit[:_SHOWN].hex()}, scaler {scaler[:_SHOWN].hex()}"
         return _Scale("", "", symbol=what)
