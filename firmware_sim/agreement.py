@@ -19,7 +19,6 @@ from firmware_sim.truth import Bag, Day, Place
 
 Steps = Mapping[tuple[str, str, int], Mapping[str, int]]
 ENERGY, WASTE = "sun", "waste"
-LATE_STEPS = 3
 RATES = {kind.id: kind.credit_per_kg for kind in street.FRACTIONS}
 
 
@@ -178,8 +177,7 @@ def _reading(reading: Mapping[str, Any], steps: Steps) -> Iterator[str]:
 def stamps(place: Place, at_ms: int) -> Iterable[int]:
     """When a reading with this stamp may have been shown: within what its stamp leaves open.
 
-    A gateway that stamps what it hears may do so when the village's clock has gone on: a step on a
-    quiet machine, a few where the system itself is slow to carry the bytes.
+    A gateway that stamps what it hears may do so when the village's clock has gone on a step.
     """
     match street.DEVICES[place].clock:
         case "second":
@@ -187,7 +185,7 @@ def stamps(place: Place, at_ms: int) -> Iterable[int]:
         case "minute":
             return range(at_ms, at_ms + MINUTE_MS, STEP_MS)
         case _:
-            return range(at_ms - LATE_STEPS * STEP_MS, at_ms + 1, STEP_MS)
+            return (at_ms - STEP_MS, at_ms)
 
 
 def _bags(day: Day, books: Books) -> Iterator[str]:

@@ -46,6 +46,8 @@ class Line:
 
     def speak(self, at_ms: int) -> None:
         """Say what there is to say at this time by itself."""
+        if at_ms % self.device.every_ms:
+            return
         data = self._simulated.ticks(at_ms)
         if data:
             self._said = data

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from firmware_sim import device, truth
 from firmware_sim.devices.p1 import telegram
 from firmware_sim.household import Household
-from firmware_sim.street import PULSES_PER_KWH, Device
+from firmware_sim.street import PULSES_PER_KWH, Device, Home
 from firmware_sim.truth import Energy
 
 Shown = device.Shown
@@ -18,7 +18,7 @@ Shown = device.Shown
 _HEAT_PER_POWER = 33
 _ROUND_ML_PER_S = 170
 _MAINS_MV = 230_000
-MWS_PER_KWH = 3_600_000_000
+MWS_PER_WH = 3_600_000
 
 
 class FrontDoor:
@@ -114,7 +114,7 @@ def _heat_pump(household: Household) -> Shown:
 
 def _pulses(household: Household) -> int:
     """Whole pulses of all that the panels have made."""
-    return household.counters.made_mws * PULSES_PER_KWH // MWS_PER_KWH
+    return household.counters.made_mws * PULSES_PER_KWH // (1000 * MWS_PER_WH)
 
 
 def _balcony(household: Household) -> Shown:
@@ -132,8 +132,24 @@ def _one_way(household: Household) -> Shown:
     }
 
 
+def _both_ways(household: Household) -> Shown:
+    """A meter that counts what is taken and what is given back, and the power of either."""
+    counted, shown = household.counters, household.shown()
+    return {
+        "1-0:1.8.0": sum(counted.import_mws.values()) // 3600,
+        "1-0:2.8.0": sum(counted.export_mws.values()) // 3600,
+        "1-0:3.8.0": 0,
+        "1-0:4.8.0": 0,
+        "1-0:1.7.0": shown.import_w * 1000,
+        "1-0:2.7.0": shown.export_w * 1000,
+        "1-0:3.7.0": 0,
+        "1-0:4.7.0": 0,
+    }
+
+
 # What a device shows, by its driver and variant.
 _SHOWN: dict[tuple[str, str], Callable[[Household], Shown]] = {
+    ("dlms", "Landis+Gyr, encrypted in blocks"): _both_ways,
     ("mbus", "heat meter"): _heat,
     ("mbus", "water meter"): _water,
     ("s0", "production meter"): _balcony,
@@ -142,15 +158,17 @@ _SHOWN: dict[tuple[str, str], Callable[[Household], Shown]] = {
 }
 
 
-def energy(household: Household) -> Energy:
+def energy(home: Home, household: Household) -> Energy:
     """What the street's rule counts: what was given back at the front door, or where nothing can
     be, what the panels made in whole pulses.
     """
-    shown = household.shown()
-    exported_wh = shown.export_t1_wh + shown.export_t2_wh
-    if not household.house.feeds:
-        exported_wh = _pulses(household) * 1000 // PULSES_PER_KWH
-    return Energy(exported_wh, shown.import_t1_wh + shown.import_t2_wh)
+    shown, counted = household.shown(), household.counters
+    imported_wh = shown.import_t1_wh + shown.import_t2_wh
+    if not home.house.feeds:
+        return Energy(_pulses(household) * 1000 // PULSES_PER_KWH, imported_wh)
+    if home.devices[0].driver == "p1":  # which counts by tariff, each in whole watt-hours
+        return Energy(shown.export_t1_wh + shown.export_t2_wh, imported_wh)
+    return Energy(sum(counted.export_mws.values()) // MWS_PER_WH, imported_wh)
 
 
 def begin(one: Device, household: Household, *, seed: int) -> device.Simulated:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from firmware_sim.devices.mtsics import Scale
 from firmware_sim.devices.p1 import Meter
-from firmware_sim.household import House, local_midnight_ms
+from firmware_sim.household import STEP_MS, House, local_midnight_ms
 
 COMMUNITY = "zonstraat"
 DAY = date(2026, 6, 21)
@@ -53,6 +53,7 @@ class Device(NamedTuple):
     settings: Mapping[str, str] = {}
     asked: bool = False
     counts: bool = False
+    every_ms: int = STEP_MS
 
 
 class Home(NamedTuple):
@@ -123,6 +124,16 @@ _HEAT_PUMP = Device(
     asked=True,
 )
 _GERMAN = Device("hall", "electricity meter", "SML", "sml", "EMH eHZ", "06454d480100012345ab")
+_AUSTRIAN = Device(
+    "hall",
+    "smart meter",
+    "DLMS, Austrian, encrypted",
+    "dlms",
+    "Landis+Gyr, encrypted in blocks",
+    "",
+    "second",
+    every_ms=MINUTE_MS,
+)
 _BALCONY = Device(
     "balcony",
     "balcony meter",
@@ -167,6 +178,12 @@ HOMES = (
             gas_serial="G0039001234567826",
         ),
         (_BELGIAN, _WATER),
+    ),
+    Home(
+        "sanne",
+        "home-sanne",
+        House("sanne", Meter(""), solar_wp=3400, phases=3, base_w=160),
+        (_AUSTRIAN,),
     ),
     Home(
         "yusuf",

@@ -21,10 +21,10 @@ COUNTED = {
 # The unit that people use, and how many of the meter's make one.
 UNITS = {"mWh": ("kWh", 10**6), "mJ": ("MJ", 10**9), "ml": ("m³", 10**6)}
 HOW_CHECKED = """\
-A meter with a clock was checked at its own second, or within its own minute; one without must
-have shown the very same at some moment of the half minute before its stamp. Asked meters are
-asked every second of yours, so not at every quarter-hour of theirs. At both midnights time stood
-still until all were read: every day's sum is exact."""
+A meter with a clock was checked at its own second, or within its own minute; one without at the
+ten seconds in which it was heard, or those before. Asked meters are asked every second of yours,
+so not at every quarter-hour of theirs. At both midnights time stood still until all were read:
+every day's sum is exact."""
 
 
 def who_has_what() -> list[str]:

@@ -6,6 +6,7 @@ comes back. What the program has not read yet can be asked, so a device never ru
 
 import fcntl
 import os
+import select
 import struct
 import termios
 import tty
@@ -52,6 +53,9 @@ class Terminal:
 
     def unread(self) -> int:
         """Bytes that the program has not read yet."""
+        # The system carries bytes over when it comes to it; asking whether there are any makes it
+        # come to it now (n_tty_poll).
+        select.select([self._program_end], [], [], 0)
         answer = fcntl.ioctl(self._program_end, termios.FIONREAD, b"\0" * 4)
         return int(struct.unpack("i", answer)[0])
 

@@ -212,7 +212,7 @@ class Village:
         return [line for one in self._living for line in one.lines]
 
     def _energy(self) -> dict[str, truth.Energy]:
-        return {one.home.member: meters.energy(one.household) for one in self._living}
+        return {one.home.member: meters.energy(one.home, one.household) for one in self._living}
 
     async def live(self) -> None:
         """Step after step; with `once` until the day's last quarter-hour is evidenced."""
@@ -275,7 +275,7 @@ class Village:
             await asyncio.sleep(MIDNIGHT_LOOK_S)
 
     async def _unheard(self, lines: list[Line]) -> list[Line]:
-        """Those among these that their gateway has not heard since the clock shows this time."""
+        """Those that their gateway has not heard at this time, by its clock or theirs."""
         gateways = {line.place[0] for line in lines}
         now = {
             name: await asyncio.to_thread(get_json, self._pages[name], timeout_s=2)
@@ -285,7 +285,7 @@ class Village:
             (name, device)
             for name, page in now.items()
             for device, said in (page["devices"] if page else {}).items()
-            if said["last_ms"] == self._at_ms
+            if self._at_ms in {said["last_ms"], *(r["at_ms"] for r in said["readings"].values())}
         }
         return [line for line in lines if line.place not in heard]
 

@@ -40,7 +40,7 @@ def test_one_day_ends_with_books_that_equal_the_truth(tmp_path):
     assert (credited["noor"], credited["yusuf"]) == ("14.138000", "3.842000")
     meters = {one["title"]: one for one in outcome["meters"]}
     kinds = {one["kind"] for one in meters.values()}
-    assert kinds == {"mbus", "p1", "s0", "sdm630", "sml"}
+    assert kinds == {"dlms", "mbus", "p1", "s0", "sdm630", "sml"}
     assert meters["water meter"]["used"]["8-0:1.0.0"] == 198_000
     assert meters["balcony meter"]["used"] == {"1-0:2.8.0": 1921}
     assert sum(one["readings"] for one in meters.values()) == outcome["readings_checked"]

@@ -15,7 +15,8 @@ import pytest
 
 pytestmark = pytest.mark.system
 
-VICTIMS = ("broker", "bridge", "home-noor", "home-bram", "point")
+# Not home-yusuf: a contact's pulses are gone while nobody counts, and no books can bring them back.
+VICTIMS = ("broker", "bridge", "home-noor", "home-bram", "home-sanne", "point")
 TIMES_EACH = 3
 # The village stands still while a program restarts, so kills come one after another.
 BETWEEN_S = (0.3, 2.5)
@@ -48,7 +49,7 @@ def kill(name: str, folder: Path, dead: set[int], patience_s: float = 30.0) -> N
         *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(101, 121)),
     ],
 )
-def test_a_day_with_fifteen_kills_ends_with_books_that_equal_the_truth(tmp_path, seed):
+def test_a_day_with_eighteen_kills_ends_with_books_that_equal_the_truth(tmp_path, seed):
     print(f"replay with METERKAST_SEED={seed}")
     chance = random.Random(seed)
     order = [name for name in VICTIMS for _ in range(TIMES_EACH)]
@@ -76,6 +77,6 @@ def test_a_day_with_fifteen_kills_ends_with_books_that_equal_the_truth(tmp_path,
     assert outcome["difference"] is None
     assert outcome["agrees"] is True
     assert 0 == day.returncode
-    assert 15 == len(dead)
+    assert 18 == len(dead)
     assert outcome["verify"]["verified"] is True
     assert 6 == len(outcome["bags"])

@@ -45,7 +45,7 @@ def at_line(tmp_path):
             steps = Steps(tmp_path / "truth.jsonl")
             line = lines.Line(PLACE, device, parrot, terminal, steps)
             line.listen(lambda: 7_000)
-            gateway = os.open(tmp_path / "port", os.O_RDWR | os.O_NOCTTY)
+            gateway = os.open(tmp_path / "port", os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
             try:
                 await body(line, parrot, gateway)
             finally:
@@ -59,8 +59,7 @@ def at_line(tmp_path):
     return run
 
 
-async def _until_busy(line):
-    """The kernel carries bytes over a pseudo-terminal in its own time."""
+async def _until_answered(line):
     async with asyncio.timeout(10):
         while not line.is_busy():
             await asyncio.sleep(0)
@@ -70,17 +69,17 @@ def test_what_a_meter_says_is_busy_until_read_and_is_the_truth_of_its_time(at_li
     async def body(line, parrot, gateway):
         parrot.says = b"telegram"
         assert not line.is_busy()
-        line.speak(5_000)
-        await _until_busy(line)
+        line.speak(10_000)
+        assert line.is_busy()
         assert os.read(gateway, 100) == b"telegram"
         assert not line.is_busy()
 
-    assert at_line(TALKER, body) == {(*PLACE, 5_000): {"1-0:1.8.0_1": 5_000}}
+    assert at_line(TALKER, body) == {(*PLACE, 10_000): {"1-0:1.8.0_1": 10_000}}
 
 
 def test_a_meter_with_nothing_to_say_leaves_no_truth(at_line):
     async def body(line, parrot, gateway):
-        line.speak(5_000)
+        line.speak(10_000)
         line.repeat()
         assert not line.is_busy()
 
@@ -90,7 +89,7 @@ def test_a_meter_with_nothing_to_say_leaves_no_truth(at_line):
 def test_a_question_is_answered_at_once_by_the_villages_clock(at_line):
     async def body(line, parrot, gateway):
         os.write(gateway, b"you")
-        await _until_busy(line)
+        await _until_answered(line)
         assert os.read(gateway, 100) == b"answer to you"
 
     assert at_line(ASKED, body) == {(*PLACE, 7_000): {"1-0:1.8.0": 7_000}}
@@ -102,7 +101,7 @@ def test_time_stands_still_a_moment_after_an_answer_was_read(at_line, monkeypatc
 
     async def body(line, parrot, gateway):
         os.write(gateway, b"you")
-        await _until_busy(line)
+        await _until_answered(line)
         os.read(gateway, 100)
         now_s[0] += lines.QUIET_S / 2
         assert line.is_busy()
@@ -115,8 +114,7 @@ def test_time_stands_still_a_moment_after_an_answer_was_read(at_line, monkeypatc
 def test_a_telegram_is_repeated_only_when_the_one_before_was_taken(at_line):
     async def body(line, parrot, gateway):
         parrot.says = b"telegram"
-        line.speak(5_000)
-        await _until_busy(line)
+        line.speak(10_000)
         line.repeat()
         assert os.read(gateway, 100) == b"telegram"
         line.repeat()
@@ -128,13 +126,37 @@ def test_a_telegram_is_repeated_only_when_the_one_before_was_taken(at_line):
 def test_a_contact_has_a_count_while_it_is_silent_and_never_repeats_a_pulse(at_line):
     async def body(line, parrot, gateway):
         parrot.says = b"edges"
-        line.speak(5_000)
+        line.speak(10_000)
         os.read(gateway, 100)
         line.repeat()
         assert not line.is_busy()
         parrot.says = b""
-        line.speak(6_000)
+        line.speak(20_000)
 
     contact = TALKER._replace(counts=True)
-    expected = {(*PLACE, at_ms): {"1-0:1.8.0_1": at_ms} for at_ms in (5_000, 6_000)}
+    expected = {(*PLACE, at_ms): {"1-0:1.8.0_1": at_ms} for at_ms in (10_000, 20_000)}
     assert at_line(contact, body) == expected
+
+
+def test_a_meter_that_seldom_speaks_does_so_at_its_times_only(at_line):
+    async def body(line, parrot, gateway):
+        parrot.says = b"telegram"
+        line.speak(50_000)
+        assert not line.is_busy()
+        line.speak(60_000)
+        assert line.is_busy()
+
+    at_line(TALKER._replace(every_ms=60_000), body)
+
+
+def test_what_was_said_is_unread_at_once(at_line):
+    """Else time would go on before the kernel has carried the bytes over."""
+
+    async def body(line, parrot, gateway):
+        parrot.says = b"telegram"
+        for step in range(1, 500):
+            line.speak(step * 10_000)
+            assert line.is_busy(), step
+            os.read(gateway, 100)
+
+    at_line(TALKER, body)
