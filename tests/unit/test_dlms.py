@@ -87,6 +87,14 @@ BLOCKS = _frames(cosem.in_blocks(LONG))
 SEGMENTS = _frames(cosem.in_segments(LONG))
 
 
+@pytest.mark.parametrize("length", [b"\x29", b"\x2b", b"\x00", b"\x84\x00\x00\x00\x29", b"\xff"])
+def test_a_block_of_another_length_than_it_says_is_refused(length) -> None:
+    block = b"\xe0\xc0\x00\x01\x00\x00" + length + POWER + b"\x00"
+
+    assert len(POWER) == 0x29
+    assert _kinds(_told(_frame(block))) == [(0, ["cut"])]
+
+
 @pytest.mark.parametrize(
     ("frames", "told"),
     [

@@ -63,6 +63,13 @@ def test_a_frame_without_information_has_none() -> None:
     assert hdlc.parse(frame) == hdlc.Frame(b"\x41\x03", 0x13, False, b"")
 
 
+def test_an_address_has_one_two_or_four_bytes() -> None:
+    three = _frame(b"\xe6\xe7\x00\x0f", b"\x00\x02\x23", b"\x41")
+
+    assert hdlc.length(three, 0) == -1
+    assert hdlc.length(three[:8], 0) == 0
+
+
 @pytest.mark.parametrize(
     "broken",
     [
