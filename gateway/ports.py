@@ -174,28 +174,42 @@ class TcpPort:
 
 async def _open_tcp(name: str) -> TcpPort:
     host, number = address(name)
-    loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(CONNECT_S_MAX):
-            found = await loop.getaddrinfo(host, number, type=socket.SOCK_STREAM)
-            family, kind, protocol, _, where = found[0]
-            connection = socket.socket(family, kind, protocol)
-            try:
-                connection.setblocking(False)  # noqa: FBT003 - its only way
-                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-                for option, value in KEEPALIVE.items():
-                    connection.setsockopt(socket.IPPROTO_TCP, option, value)
-                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNSENT_MS_MAX)
-                await loop.sock_connect(connection, where)
-            except BaseException:
-                connection.close()
-                raise
+            return TcpPort(await _connect(host, number))
     except TimeoutError as error:
         raise LineLost(f"nobody answers within {CONNECT_S_MAX:.0f} s") from error
+    except ConnectionRefusedError as error:
+        raise LineLost("nobody listens there") from error
     except OSError as error:
         raise LineLost(error.strerror or str(error)) from error
-    return TcpPort(connection)
+
+
+async def _connect(host: str, number: int) -> socket.socket:
+    """The first of the host's addresses that answers. Raises OSError."""
+    loop = asyncio.get_running_loop()
+    refused = OSError("the name has no address")
+    for family, kind, protocol, _, where in await loop.getaddrinfo(
+        host, number, type=socket.SOCK_STREAM
+    ):
+        connection = socket.socket(family, kind, protocol)
+        try:
+            connection.setblocking(False)  # noqa: FBT003 - its only way
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            for option, value in KEEPALIVE.items():
+                connection.setsockopt(socket.IPPROTO_TCP, option, value)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNSENT_MS_MAX)
+            await loop.sock_connect(connection, where)
+        except OSError as error:
+            connection.close()
+            refused = error
+        except BaseException:
+            connection.close()
+            raise
+        else:
+            return connection
+    raise refused
 
 
 def _unfit(line: Line, error: Exception) -> LineLost:

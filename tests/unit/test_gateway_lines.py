@@ -498,5 +498,43 @@ def test_an_address_where_nobody_listens_says_so() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = f"tcp://127.0.0.1:{unused.getsockname()[1]}"
-        with pytest.raises(LineLost, match="Connect"):
+        with pytest.raises(LineLost, match="nobody listens there"):
             asyncio.run(ports.open_port(port, Line(9600)))
+
+
+def test_every_address_of_a_host_is_tried() -> None:
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        stream = (socket.AF_INET, socket.SOCK_STREAM, 0, "")
+        with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as unused:
+            unused.bind(("127.0.0.1", 0))
+            found = [(*stream, unused.getsockname()), (*stream, server.getsockname())]
+
+            async def resolved(*_: object, **__: object) -> list[object]:
+                return list(found)
+
+            loop.getaddrinfo = resolved  # type: ignore[assignment]
+            (await ports.open_port("tcp://meters:3001", Line(9600))).close()
+            found.pop()
+            with pytest.raises(LineLost, match="nobody listens there"):
+                await ports.open_port("tcp://meters:3001", Line(9600))
+
+    asyncio.run(scenario())
+
+
+def test_a_host_that_nobody_knows_says_so() -> None:
+    async def scenario() -> None:
+        async def unknown(*_: object, **__: object) -> list[object]:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+        asyncio.get_running_loop().getaddrinfo = unknown  # type: ignore[assignment]
+        with pytest.raises(LineLost, match="Name or service not known"):
+            await ports.open_port("tcp://meters:3001", Line(9600))
+
+    asyncio.run(scenario())
+
+
+def test_a_host_that_does_not_answer_is_left_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ports, "CONNECT_S_MAX", 0.0)
+    with pytest.raises(LineLost, match="nobody answers within 0 s"):
+        asyncio.run(ports.open_port("tcp://127.0.0.1:9", Line(9600)))
