@@ -374,6 +374,25 @@ def test_a_signed_list_is_read() -> None:
     assert [reading.value for reading in told.readings] == [1000]
 
 
+def test_a_list_in_another_form_says_the_same() -> None:
+    """Read element by element, as its signature is longer than any that is common."""
+    times = [ABSENT, since_start(7), unsigned(7, 4), instant(NOON_MS // 1000), LOCAL]
+    entries = [_entry(POWER, signed(-5, n), 27, -2, time=time) for n, time in enumerate(times, 1)]
+    entries += [
+        _entry(IMPORT, octets(b"text")),
+        _entry(EXPORT, octets(bytes(48))),
+        _entry(IMPORT, ABSENT),
+    ]
+    body = _list(*entries)
+    (usual,) = _heard(_file(_message(body)))
+    (signed_list,) = _heard(_file(_message(body[:-2] + octets(bytes(90)) + ABSENT)))
+
+    assert usual.readings == signed_list.readings
+    assert len(usual.readings) == 7
+    assert [fault.kind for fault in usual.faults] == ["placeholder"]
+    assert [fault.kind for fault in signed_list.faults] == ["placeholder"]
+
+
 def test_an_entry_with_a_signature_is_read() -> None:
     entry = _entry(IMPORT, unsigned(1), 30)[:-1] + octets(bytes(range(48)))
 
