@@ -105,6 +105,7 @@ def house(seed: int) -> Source:
     """The registers of a meter on three phases, and of what hangs behind it."""
     courses = _courses(seed)
 
+    @lru_cache(maxsize=4)  # a port asks for the hour of its gas again and again
     def shown(at_ms: int) -> Shown:
         counted = {name: course.counted_mwh(at_ms) for name, course in courses.items()}
         taken_w = sum(courses[f"1-0:1.8.{n}"].watts_at(at_ms) for n in (1, 2))

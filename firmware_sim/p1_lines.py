@@ -64,12 +64,15 @@ class Behind(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """All that a telegram is printed from: `shown` by register, in milli-units."""
+    """All that a telegram is printed from: `shown` by register, in milli-units.
+
+    `peaks`: those of 13 months, the oldest first, and of this one; asked for where they are told.
+    """
 
     clock_ms: int
     shown: Mapping[str, int | str]
     behind: Sequence[Behind] = ()
-    peaks: Sequence[Peak] = ()
+    peaks: Callable[[], Sequence[Peak]] = tuple
 
 
 class Row(NamedTuple):
@@ -121,6 +124,12 @@ def words(*registers: str) -> Lines:
         for name in registers
         if name in seen.shown
     ]
+
+
+def fixed(register: str, printed: str, value: int | str) -> Lines:
+    """A line that is always the same, and what it tells."""
+    row = Row(f"{register}({printed})", register, value)
+    return lambda _seen: [row]
 
 
 def hexed(register: str) -> Lines:
@@ -222,7 +231,7 @@ def month_peaks(seen: Seen) -> list[Row]:
     if not isinstance(running, int):
         return []
     rows = [Row(f"1-0:1.4.0({KW.text(running)})", "1-0:1.4.0", running // 1_000 * 1_000)]
-    *months, now = seen.peaks
+    *months, now = seen.peaks()
     rows.append(
         Row(f"1-0:1.6.0({stamp(now.at_ms)})({KW.text(now.power_mw)})", "1-0:1.6.0", now.power_mw)
     )

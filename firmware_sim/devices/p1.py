@@ -203,7 +203,7 @@ class Port:
             now_ms + self._happens.clock_off_ms,
             self._registers(now_ms),
             self._behind(now_ms),
-            self._peaks(now_ms),
+            lambda: self._peaks(now_ms),
         )
         told = rows(self._dialect, seen)
         self._truth = {row.register: row.value for row in told if row.register}
@@ -217,8 +217,10 @@ class Port:
         return self._truth
 
     def _registers(self, now_ms: int) -> Mapping[str, int | str]:
-        shown = dict(self._source(now_ms))
         swap_ms, dip_ms = self._happens.swap_ms, self._happens.dip_ms
+        if swap_ms is None and dip_ms is None:
+            return self._source(now_ms)
+        shown = dict(self._source(now_ms))
         counters = {name: value for name, value in shown.items() if ".8." in name}
         if swap_ms is not None and now_ms >= swap_ms:
             before = self._source(swap_ms)
@@ -231,6 +233,8 @@ class Port:
 
     def _behind(self, now_ms: int) -> list[Behind]:
         """What each M-Bus meter handed over last, with the serial numbers of their kinds."""
+        if not self._hung:
+            return []
         gas_ms = self._dialect.gas_ms
         at_ms = now_ms // gas_ms * gas_ms
         handed = self._source(at_ms)

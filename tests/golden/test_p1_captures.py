@@ -4,17 +4,13 @@ The captures lie beside the project, not in it. Expected values were read off th
 """
 
 import re
-from copy import deepcopy
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from dsmr_parser import telegram_specifications as specifications
-from dsmr_parser.objects import CosemObject, MBusObject
-from dsmr_parser.parsers import TelegramParser
 
 from drivers import p1
 from drivers.reading import Message, Reading
+from tests import dsmr
 
 CAPTURES = Path(__file__).parents[3] / "shared" / "captures" / "p1"
 
@@ -148,13 +144,6 @@ def test_every_data_line_of_a_real_telegram_is_read(path: Path) -> None:
     assert unread <= {"1-0:99.97.0", "0-1:24.2.1", "0-1:24.3.0"}
 
 
-def _plain(name: str) -> dict[str, object]:
-    """dsmr-parser expects some meters to encrypt; the captures are what was inside."""
-    specification = deepcopy(getattr(specifications, name))
-    specification["general_global_cipher"] = False
-    return specification
-
-
 SPECIFICATIONS = {
     "v2_2": "V2_2",
     "v3": "V3",
@@ -169,39 +158,6 @@ SPECIFICATIONS = {
     "esy5q3db1024_v304": "Q3D",
     "esy5q3da1004_v304": "Q3D",
 }
-FACTORS = {
-    "kWh": (10**6, "mWh"),
-    "Wh": (10**3, "mWh"),
-    "kvarh": (10**6, "mvarh"),
-    "varh": (10**3, "mvarh"),
-    "kW": (10**6, "mW"),
-    "W": (10**3, "mW"),
-    "kvar": (10**6, "mvar"),
-    "var": (10**3, "mvar"),
-    "V": (10**3, "mV"),
-    "A": (10**3, "mA"),
-    "Hz": (10**3, "mHz"),
-    "m3": (10**6, "mL"),
-    "GJ": (10**12, "mJ"),
-}
-
-
-def _peer_amounts(path: Path) -> set[tuple[str, int, str]]:
-    """Register, value and unit of what the peer reads as a number with a unit."""
-    parser = TelegramParser(_plain(SPECIFICATIONS[path.stem]))
-    telegram = parser.parse(path.read_bytes().decode("latin-1"))
-    amounts = set()
-    for pattern, told in dict.items(telegram):
-        group = re.search(r"(\d+)\\\.(\d+)\\\.(\d+)", pattern)
-        if group is None or not isinstance(told, CosemObject | MBusObject):
-            continue
-        if told.unit not in FACTORS or not isinstance(told.value, Decimal):
-            continue
-        factor, unit = FACTORS[told.unit]
-        code = ".".join(group.groups()).replace("24.3.0", "24.2.1")
-        a, b = told.obis_id_code
-        amounts.add((f"{a}-{b}:{code}", int(told.value * factor // 1), unit))
-    return amounts
 
 
 @pytest.mark.parametrize(
@@ -223,7 +179,7 @@ def _peer_amounts(path: Path) -> set[tuple[str, int, str]]:
 )
 def test_a_real_telegram_is_read_as_dsmr_parser_reads_it(capture: str, shared: int) -> None:
     ours = {(r.register, r.value, r.unit) for r in _read(capture).readings}
-    theirs = _peer_amounts(CAPTURES / f"{capture}.telegram")
+    theirs = dsmr.amounts(SPECIFICATIONS[capture], (CAPTURES / f"{capture}.telegram").read_bytes())
 
     assert theirs - ours == set()
     assert len(theirs) == shared
