@@ -8,6 +8,6 @@ from firmware_sim.modbus import Meter
 
 TABLE = {**eastron.ONE_PHASE, **eastron.COUNTERS, **eastron.REACTIVE, **eastron.SUM}
 
-SIMULATOR = eastron.simulator(
-    {"as delivered": Meter(eastron.cells(TABLE, 19_077_001), most=80, holes=True)}, {}
-)
+USUAL = Meter(eastron.cells(TABLE, 19_077_001), most=80, holes=True)
+
+SIMULATOR = eastron.simulator({"as delivered": USUAL}, {})
