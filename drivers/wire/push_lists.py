@@ -18,13 +18,12 @@ CLOCK, TYPE = "0-0:1.0.0", "0-0:96.1.7"
 class Ordered(NamedTuple):
     """An ordered list: the types of its values, how its first text begins, and what they are.
 
-    A value without a name has "". `amps` is the power of ten of a current.
+    A value without a name has "".
     """
 
     types: str
     maker: str
     registers: tuple[str, ...]
-    amps: int = -2
 
 
 def _codes(written: str) -> tuple[str, ...]:
@@ -42,16 +41,17 @@ _TARIFFS = "1.8.0 1.8.1 1.8.2 2.8.0 2.8.1 2.8.2"
 
 ORDERED = (
     Ordered("u", "", _codes("1.7.0")),
-    Ordered("tttuuuuuu", "KFM", _codes(f"{_WHO} {_POWERS} 31.7.0 32.7.0"), -3),
-    Ordered("tttuuuuuuuuuu", "KFM", _codes(f"{_WHO} {_POWERS} {_AMPS} {_VOLTS}"), -3),
+    Ordered("tttuuuuuu", "KFM", _codes(f"{_WHO} {_POWERS} 31.7.0 32.7.0")),
+    Ordered("tttuuuuuuuuuu", "KFM", _codes(f"{_WHO} {_POWERS} {_AMPS} {_VOLTS}")),
     Ordered(
-        "tttuuuuuucuuuu", "KFM", _codes(f"{_WHO} {_POWERS} 31.7.0 32.7.0 {CLOCK} {_ENERGIES}"), -3
+        "tttuuuuuucuuuu",
+        "KFM",
+        _codes(f"{_WHO} {_POWERS} 31.7.0 32.7.0 {CLOCK} {_ENERGIES}"),
     ),
     Ordered(
         "tttuuuuuuuuuucuuuu",
         "KFM",
         _codes(f"{_WHO} {_POWERS} {_AMPS} {_VOLTS} {CLOCK} {_ENERGIES}"),
-        -3,
     ),
     Ordered("ttuuuuwwwwwwuuuuuu", "ISK", _codes(f"{_ISKRA} {_POWERS} {_VOLTS} {_AMPS} {_PHASES}")),
     Ordered("ttwwwwwwuuuu", "ISK", _codes(f"{_ISKRA} {_VOLTS} {_AMPS} {_POWERS}")),

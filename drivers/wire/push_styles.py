@@ -294,7 +294,6 @@ def _ordered(heard: Heard, items: tuple[Value, ...]) -> None:
     known = push_lists.ordered(types, axdr.spelled(items[0].octets) if items else "")
     if known is None:
         raise Broken(f"a list of {len(items)} values in an order that is not known: {types[:40]}")
-    heard.amps = known.amps
     for number, (register, item) in enumerate(zip(known.registers, items, strict=True), 1):
         if register:
             take(heard, _bytes(register), item, None)

@@ -20,8 +20,8 @@ VERSION = bytes((1, 1, 0, 2, 129, 255))
 
 _CLOCKS = {CLOCK, bytes((0, 1, 1, 0, 0, 255))}  # Kamstrup's is of channel 1
 _KAMSTRUP_TYPE = bytes((1, 1, 96, 1, 1, 255))
-# Kamstrup's meters behind current transformers send milliamperes.
-_WITH_TRANSFORMERS = "685"
+# Kamstrup's meters behind current transformers send milliamperes, and so do all of Kaifa.
+_WITH_TRANSFORMERS, _KAIFA = "685", "KFM"
 # Which code names the meter best, by groups A, C, D and E; of channel n it is `0-n:96.1.0`.
 _SERIALS = {(0, 96, 1, 0): 5, (0, 96, 1, 1): 4, (1, 0, 0, 5): 3, (1, 0, 0, 1): 2, (0, 42, 0, 0): 1}
 _AMPS = -2  # the power of ten of currents that come without a unit, at most makers
@@ -49,9 +49,9 @@ class Field(NamedTuple):
 
 
 class Heard:
-    """What was heard of a push so far. `amps` is the power of ten of currents without a unit."""
+    """What was heard of a push so far."""
 
-    __slots__ = ("amps", "bare", "clock", "said", "serials", "troubles", "types", "version")
+    __slots__ = ("bare", "clock", "said", "serials", "troubles", "types", "version")
 
     def __init__(self) -> None:
         self.said: list[tuple[Field, int | str]] = []
@@ -62,7 +62,6 @@ class Heard:
         self.serials: dict[int, tuple[int, str]] = {}
         self.version = ""
         self.types = ""
-        self.amps = _AMPS
 
 
 def take(heard: Heard, code: bytes, value: Value, scale: bytes | None) -> None:
@@ -98,7 +97,7 @@ def _text(heard: Heard, code: bytes, written: str) -> None:
     own = text_field(code)
     heard.said.append((own, written))
     _named(heard, code, own.channel, written)
-    if code == VERSION:
+    if code[0] == 1 and code[2:5] == VERSION[2:5]:  # Kaifa's is of channel 0
         heard.version = written
     elif code == _KAMSTRUP_TYPE:
         heard.types = written
@@ -181,10 +180,11 @@ def field(code: bytes, scale: bytes) -> Field:
 def resolve(heard: Heard, energy_step_wh: int) -> None:
     """Finds the units of numbers that came without, by their codes and by what else was heard."""
     is_kamstrup = heard.version.startswith("Kamstrup")
+    in_milli = heard.types.startswith(_WITH_TRANSFORMERS) or heard.version.startswith(_KAIFA)
     powers = {
         push_lists.VOLT: _power(heard, push_lists.VOLT, 1_000),
         push_lists.HERTZ: _power(heard, push_lists.HERTZ, 100),
-        push_lists.AMPERE: -3 if heard.types.startswith(_WITH_TRANSFORMERS) else heard.amps,
+        push_lists.AMPERE: -3 if in_milli else _AMPS,
         push_lists.NONE: -2 if is_kamstrup else -3,
     }
     told, heard.said = heard.said, []

@@ -425,6 +425,16 @@ def test_a_kamstrup_behind_transformers_sends_milliamperes(kind, told) -> None:
     assert _values(body)[-1] == ("1-1:31.7.0", told, "mA")
 
 
+def test_a_kaifa_that_names_its_values_sends_milliamperes_as_well() -> None:
+    body = structure(
+        *(code("1-0:0.2.129"), octets(b"KFM_001")),
+        *(code("1-0:31.7.0"), unsigned(6781, 4)),
+        *(code("1-0:32.7.0"), unsigned(2322, 4)),
+    )
+
+    assert _values(body)[1:] == [("1-0:31.7.0", 6_781, "mA"), ("1-0:32.7.0", 232_200, "mV")]
+
+
 @pytest.mark.parametrize(("step", "told"), [("1", 6_307_498_000), ("10", 63_074_980_000)])
 def test_a_kamstrup_counts_in_the_steps_that_are_set(step, told) -> None:
     body = _kamstrup(
