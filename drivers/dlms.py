@@ -360,12 +360,12 @@ DEVICE = Device(
     "Austria)",
     line=Line(2400, "8E1"),
     wiring=(
-        "M-Bus, 2400 8E1 or 8N1, fed by the meter: a USB adapter for M-Bus slaves reads it, never "
-        "tie it to a serial port itself. Norway and older Swedish meters: RJ45 HAN port, pins 1 "
-        "and 2. Landis+Gyr E450 and E570, Kaifa and Sagemcom in Austria: RJ12, pins 3 and 4. Kamstrup: "
-        "the HAN module in the meter, 2400 8N1. As on a P1 port, 115200 8N1, with a P1 cable: RJ12 "
-        "of Iskra AM550, Siemens IM350 and Landis+Gyr E360. Vienna: an optical head on the front, "
-        "9600 8N1."
+        "M-Bus, 2400 8E1 or 8N1, fed by the meter: a USB adapter for M-Bus slaves reads it, "
+        "never tie it to a serial port itself. Norway and older Swedish meters: RJ45 HAN port, "
+        "pins 1 and 2. Landis+Gyr E450 and E570, Kaifa and Sagemcom in Austria: RJ12, pins 3 "
+        "and 4. Kamstrup: the HAN module in the meter, 2400 8N1. As on a P1 port, 115200 8N1, "
+        "with a P1 cable: RJ12 of Iskra AM550, Siemens IM350 and Landis+Gyr E360. Vienna: an "
+        "optical head on the front, 9600 8N1."
     ),
     registers=(
         Register("1-0:1.8.0", "mWh", "energy imported; .1 and .2 by tariff"),
