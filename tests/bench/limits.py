@@ -4,6 +4,7 @@ Every driver file by being there. A ratio is limit / measured, so 1.00 just keep
 """
 
 import gc
+import os
 import random
 import subprocess
 import sys
@@ -23,6 +24,7 @@ LOOK_BYTES = 200_000  # of every shape; of the worst ones all
 WORST = 3
 RUNS = 3
 IMPORTS = 7
+NO_BYTECODE = "PYTHONDONTWRITEBYTECODE"
 # Processor time of the import itself in ms, and the most memory that the process ever held in kB.
 IMPORT = """
 import time
@@ -143,12 +145,14 @@ def growth(subject: Subject, piece: bytes) -> float:
 def importing(name: str) -> tuple[float, float]:
     """Milliseconds that importing a driver takes in a new process, and MB the process has then.
 
-    The least of some tries: whatever else the machine does can only add to them.
+    The least of some tries: the first has to compile, and whatever else the machine does can only
+    add to them.
     """
+    environment = {name: value for name, value in os.environ.items() if name != NO_BYTECODE}
     spent, held = [], []
     for _ in range(IMPORTS):
         command = [sys.executable, "-c", IMPORT.format(name=name)]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
         ms, kb = done.stdout.split()
         spent.append(float(ms))
         held.append(int(kb) / 1024)
