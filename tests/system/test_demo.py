@@ -38,15 +38,15 @@ def test_one_day_ends_with_books_that_equal_the_truth(tmp_path):
     assert outcome["verify"]["verified"] is True
     credited = {one["member"]: one["credited"]["ENERGY"] for one in outcome["members"]}
     assert (credited["noor"], credited["yusuf"]) == ("14.138000", "3.842000")
-    meters = {one["title"]: one for one in outcome["meters"]}
+    meters = {f"{one['gateway']}/{one['device']}": one for one in outcome["meters"]}
     kinds = {one["kind"] for one in meters.values()}
     assert kinds == {"dlms", "mbus", "p1", "s0", "sdm630", "sml"}
-    assert meters["water meter"]["used"]["8-0:1.0.0"] == 198_000
-    assert meters["balcony meter"]["used"] == {"1-0:2.8.0": 1921}
-    assert sum(one["readings"] for one in meters.values()) == outcome["readings_checked"]
+    assert meters["home-bram/water"]["used"]["8-0:1.0.0"] == 198_000
+    assert meters["home-yusuf/balcony"]["used"] == {"1-0:2.8.0": 1921}
     # A meter that talks is in the books at every quarter-hour; one that is asked now and then.
-    assert meters["electricity meter"]["readings"] == 3 * 97
-    assert meters["heat meter"]["readings"] > 10
+    assert meters["home-yusuf/hall"]["readings"] == 3 * 97
+    assert meters["home-noor/heat"]["readings"] > 10
+    assert outcome["readings_checked"] == sum(one["readings"] for one in meters.values())
     assert _alive(folder) == []
 
 
