@@ -6,6 +6,7 @@ and HEP, interface I1 of Iskra AM550. Kept apart by the types of their values, f
 number or a name that all makers use.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 VERSION, SERIAL, NAME = "1-1:0.2.129", "0-0:96.1.0", "0-0:42.0.0"
@@ -93,6 +94,7 @@ ORDERED = (
 )
 
 
+@lru_cache(maxsize=64)
 def ordered(types: str, first: str) -> Ordered | None:
     """The list of these types whose first text is `first`; None for one that is not known."""
     for one in ORDERED:

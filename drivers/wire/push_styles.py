@@ -10,6 +10,7 @@ without types and its value; or bare values in an order that the maker has writt
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 from drivers.wire import axdr, moments, obis, push_lists
 from drivers.wire.axdr import Broken, Value
@@ -35,16 +36,36 @@ _OBJECT = re.compile(
     rb"(?:\x02\x02(\x0f.\x16.))?",
     re.DOTALL,
 )
-# Nearly every list has many of these in a row: in structures, with scaler and unit, of 32 or 16
-# bits of which the highest is not set, so that they are neither negative nor stand for no value.
-_USUAL = (
-    rb"\x02\x03\x09\x06(.{6})(?:\x06([\x00-\x7f].{3})|[\x10\x12]([\x00-\x7f].))\x02\x02(\x0f.\x16.)"
-)
-_IN_ROW = re.compile(_USUAL, re.DOTALL)
-_ROW = re.compile(rb"(?:%b)+" % re.sub(rb"\((?!\?)", b"(?:", _USUAL), re.DOTALL)
 _PAIR, _TRIPLE = b"\x02\x02", b"\x02\x03"
 _SIGNED = frozenset(axdr.SIGNED)
 _UNSIGNED = {6, 17, 18, 21}
+
+
+class _Form(NamedTuple):
+    """Objects of one form in a row, as nearly every list has them; `items` of the list are one.
+
+    Their numbers have 32 or 16 bits of which the highest is not set, so that they are neither
+    negative nor stand for no value.
+    """
+
+    row: re.Pattern[bytes]
+    one: re.Pattern[bytes]
+    items: int
+
+
+def _form(before: bytes, after: bytes, items: int, end: bytes = b"") -> _Form:
+    one = before + rb"(?:\x06([\x00-\x7f].{3})|[\x10\x12]([\x00-\x7f].))" + after
+    row = b"(?:%b)+%b" % (re.sub(rb"\((?!\?)", b"(?:", one), end)
+    return _Form(re.compile(row, re.DOTALL), re.compile(one, re.DOTALL), items)
+
+
+_SCALE = rb"\x02\x02(\x0f.\x16.)"
+_INSIDE = _form(rb"\x02\x03\x09\x06(.{6})", _SCALE, 1)
+_IN_TURN = (
+    _form(rb"\x09\x06(.{5}\xff)", _SCALE, 3),
+    _form(rb"\x09\x06(.{5}\xff)", b"()", 2, end=rb"(?!\x02\x02\x0f)"),
+)
+_FORMS = {2: (_INSIDE,), 9: _IN_TURN}
 
 # A list of the attributes that are pushed: class, code, attribute and index of each.
 _ENTRY = re.compile(rb"\x02\x04\x12(..)\x09\x06(.{6})\x0f(.)\x12..", re.DOTALL)
@@ -89,14 +110,9 @@ def _objects(heard: Heard, data: bytes, at: int, count: int) -> int:
     for a list of another kind."""
     left = count
     while left > 0:
-        row = _ROW.match(data, at)
-        if row is not None:
-            objects = _IN_ROW.findall(data, at, row.end())
-            if len(objects) > left:
-                raise Broken(f"{len(objects) - left} objects after the list")
-            _row(heard, objects)
-            at = row.end()
-            left -= len(objects)
+        taken, at = _row(heard, data, at, left)
+        if taken:
+            left -= taken
             continue
         one = _OBJECT.match(data, at)
         if one is not None:
@@ -127,16 +143,30 @@ def _objects(heard: Heard, data: bytes, at: int, count: int) -> int:
     return at
 
 
-def _row(heard: Heard, objects: list[tuple[bytes, bytes, bytes, bytes]]) -> None:
-    """Hears objects of `_USUAL` form: code, number of 32 or of 16 bits, scaler and unit."""
-    say, from_bytes = heard.said.append, int.from_bytes
-    for code, long, short, scale in objects:
-        own = field(code, scale)
-        number = from_bytes(long or short)
-        if own.is_simple:
-            say((own, number * own.multiplier // own.divisor))
-        else:
-            scaled(heard, own, number)
+def _row(heard: Heard, data: bytes, at: int, left: int) -> tuple[int, int]:
+    """Hears objects in a row at `at`; gives how many values of the list these are, and where they
+    end."""
+    for form in _FORMS.get(data[at], ()) if at < len(data) else ():
+        row = form.row.match(data, at)
+        if row is None:
+            continue
+        objects = form.one.findall(data, at, row.end())
+        taken = len(objects) * form.items
+        if taken > left:
+            raise Broken(f"{taken - left} values after the list")
+        say, from_bytes = heard.said.append, int.from_bytes
+        for code, long, short, scale in objects:
+            number = from_bytes(long or short)
+            if scale:
+                own = field(code, scale)
+                if own.is_simple:
+                    say((own, number * own.multiplier // own.divisor))
+                else:
+                    scaled(heard, own, number)
+            else:
+                bare(heard, code, number)
+        return taken, row.end()
+    return 0, at
 
 
 def _number(heard: Heard, code: bytes, coded: bytes, scale: bytes | None) -> None:

@@ -28,6 +28,7 @@ _AMPS = -2  # the power of ten of currents that come without a unit, at most mak
 _FAILURES = (96, 7)
 
 _Number = tuple[bytes, int]  # of a code, its unit yet to be found
+_Trouble = tuple[str, str]  # the kind of a fault, and what was seen
 
 
 class Field(NamedTuple):
@@ -57,7 +58,7 @@ class Heard:
         self.said: list[tuple[Field, int | str]] = []
         # Numbers whose units are found at the end, by the places where they go.
         self.bare: list[tuple[int, _Number]] = []
-        self.troubles: list[tuple[str, str]] = []
+        self.troubles: list[_Trouble] = []
         self.clock: Moment | None = None
         self.serials: dict[int, tuple[int, str]] = {}
         self.version = ""
@@ -112,17 +113,24 @@ def _named(heard: Heard, code: bytes, channel: int, written: str) -> None:
 
 def scaled(heard: Heard, own: Field, number: int, below: int = 1) -> None:
     """Hears a number with its unit, in whole milli-units, cut off downwards."""
+    value = _measured(own, number, below)
+    if isinstance(value, tuple):
+        heard.troubles.append(value)
+    else:
+        heard.said.append((own, value))
+
+
+def _measured(own: Field, number: int, below: int = 1) -> int | str | _Trouble:
+    """The number, over `below`, as the field tells it."""
     amount = number * own.multiplier // (own.divisor * below or 1)
     is_within = -_VALUE_MAX <= amount <= _VALUE_MAX
     if own.unit and is_within and (amount >= 0 or not own.is_counter):
-        heard.said.append((own, amount))
-    elif own.unit:
-        heard.troubles.append(("object", f"{own.register}: {amount} {own.unit}"))
-    elif own.divisor:
-        written = _decimal(number * own.multiplier, own.divisor * below)
-        heard.said.append((own, written + own.suffix))
-    else:
-        heard.troubles.append(("unit", f"{own.register}: {own.suffix}"))
+        return amount
+    if own.unit:
+        return "object", f"{own.register}: {amount} {own.unit}"
+    if own.divisor:
+        return _decimal(number * own.multiplier, own.divisor * below) + own.suffix
+    return "unit", f"{own.register}: {own.suffix}"
 
 
 def _decimal(number: int, divisor: int) -> str:
@@ -187,26 +195,36 @@ def resolve(heard: Heard, energy_step_wh: int) -> None:
         push_lists.AMPERE: -3 if in_milli else _AMPS,
         push_lists.NONE: -2 if is_kamstrup else -3,
     }
-    told, heard.said = heard.said, []
-    begun = 0
+    said = heard.said
+    is_all = True
     for at, (code, number) in heard.bare:
-        heard.said += told[begun:at]
-        begun = at + 1
-        unit = _usual(code)
-        if unit:
-            step = energy_step_wh if is_kamstrup and code[3] == 8 else 1
-            scale = bytes((15, powers.get(unit, 0) & 0xFF, axdr.ENUM, unit))
-            scaled(heard, field(code, scale), number * step)
-        elif tuple(code[2:4]) == _FAILURES:
-            heard.said.append((text_field(code)._replace(unit="count"), number))
+        own = _usual_field(code, powers.get(_usual(code), 0))
+        step = energy_step_wh if is_kamstrup and own.is_counter else 1
+        if own.unit == "" and own.divisor == 1:
+            _named(heard, code, own.channel, str(number))
+        value = _measured(own, number * step)
+        if isinstance(value, tuple):
+            heard.troubles.append(value)
+            is_all = False
         else:
-            heard.said.append((text_field(code), str(number)))
-            _named(heard, code, _channel(code), str(number))
-    heard.said += told[begun:]
+            said[at] = own, value
+    if not is_all:
+        heard.said = [one for one in said if one[0] is not _LATER]
 
 
+@lru_cache(maxsize=512)
 def _usual(code: bytes) -> int:
+    """The unit of a code that comes without; 0 where none is usual."""
     return push_lists.usual(code[2], code[3]) if code[0] == 1 else 0
+
+
+@lru_cache(maxsize=512)
+def _usual_field(code: bytes, power: int) -> Field:
+    """The field of a code that comes without a unit; `power` is that of ten, if it has one."""
+    unit = _usual(code)
+    if unit:
+        return field(code, bytes((15, power & 0xFF, axdr.ENUM, unit)))
+    return text_field(code)._replace(unit="count" if tuple(code[2:4]) == _FAILURES else "")
 
 
 def _power(heard: Heard, unit: int, whole_below: int) -> int:
