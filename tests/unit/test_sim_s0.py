@@ -61,6 +61,8 @@ def test_lost_edges_are_missing_in_the_numbers_and_in_nothing_else():
     edges, _ = _edges("lost edges", seconds=300)
     assert len(edges) < len(whole) - 20
     assert set(edges) < set(whole)
+    missing = {after[2] - before[2] - 1 for before, after in pairwise(edges)}
+    assert {1, 2, 3, 4, 5} <= missing <= {0, 1, 2, 3, 4, 5}
 
 
 @pytest.mark.parametrize("variant", SIMULATOR.variants)
