@@ -25,6 +25,7 @@ from drivers.wire.push_values import (
     name,
     scaled,
     take,
+    take_octets,
     text_field,
 )
 
@@ -59,6 +60,7 @@ def _form(before: bytes, after: bytes, items: int, end: bytes = b"") -> _Form:
     return _Form(re.compile(row, re.DOTALL), re.compile(one, re.DOTALL), items)
 
 
+_TEXT = re.compile(rb"\x02\x02\x09\x06(.{6})[\x09\x0a]([\x00-\x7f])", re.DOTALL)
 _SCALE = rb"\x02\x02(\x0f.\x16.)"
 _INSIDE = _form(rb"\x02\x03\x09\x06(.{6})", _SCALE, 1)
 _IN_TURN = (
@@ -111,6 +113,8 @@ def _objects(heard: Heard, data: bytes, at: int, count: int) -> int:
     left = count
     while left > 0:
         taken, at = _row(heard, data, at, left)
+        if not taken:
+            taken, at = _named(heard, data, at)
         if taken:
             left -= taken
             continue
@@ -167,6 +171,19 @@ def _row(heard: Heard, data: bytes, at: int, left: int) -> tuple[int, int]:
                 bare(heard, code, number)
         return taken, row.end()
     return 0, at
+
+
+def _named(heard: Heard, data: bytes, at: int) -> tuple[int, int]:
+    """Hears a code with a text or octets in a structure at `at`, as `_row` does."""
+    one = _TEXT.match(data, at)
+    if one is None:
+        return 0, at
+    begin = one.end()
+    end = begin + one[2][0]
+    if end > len(data):
+        raise Broken(f"a string of {one[2][0]} bytes is cut off")
+    take_octets(heard, one[1], data[begin:end])
+    return 1, end
 
 
 def _number(heard: Heard, code: bytes, coded: bytes, scale: bytes | None) -> None:

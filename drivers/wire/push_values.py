@@ -76,15 +76,23 @@ def take(heard: Heard, code: bytes, value: Value, scale: bytes | None) -> None:
             heard.troubles.append(("unit", f"{name(code)}: a fraction without a unit"))
     elif value.tag == axdr.NULL:
         heard.troubles.append(("placeholder", f"{name(code)}: no value"))
-    elif code in _CLOCKS:
-        shown = moment(value.octets)
-        if shown is None:
-            heard.troubles.append(("placeholder", f"{name(code)}: {axdr.text(value)[:40]}"))
-            return
-        heard.clock = shown
-        heard.said.append((text_field(code), shown.written))
-    else:
+    elif value.tag in axdr.LISTS:
         _text(heard, code, axdr.text(value))
+    else:
+        take_octets(heard, code, value.octets)
+
+
+def take_octets(heard: Heard, code: bytes, octets: bytes) -> None:
+    """Hears the octets of a code: a moment if it is a clock's, else what they spell."""
+    if code not in _CLOCKS:
+        _text(heard, code, axdr.spelled(octets))
+        return
+    shown = moment(octets)
+    if shown is None:
+        heard.troubles.append(("placeholder", f"{name(code)}: {octets[:20].hex()}"))
+        return
+    heard.clock = shown
+    heard.said.append((text_field(code), shown.written))
 
 
 def bare(heard: Heard, code: bytes, number: int) -> None:
