@@ -233,6 +233,7 @@ def faulty(number: int) -> bytes:
 
 
 def kermit(data: bytes) -> bytes:
+    """What early Holley meters end a file with."""
     return crc.kermit(data).to_bytes(2, "big")
 
 
@@ -249,8 +250,7 @@ _DZG = Make(
     identity("DZG", 0, 61234567),
     "1DZG0061234567",
     _hundredths,
-    lambda seconds: since_start(seconds, 4),
-    lambda _seconds: since_start(0, 1),
+    entry_time=lambda _seconds: since_start(0, 1),
     energy=unsigned,
     power=signed,
 )
