@@ -123,7 +123,7 @@ _HEAT_PUMP = Device(
     settings={**_ASKED, "pause_ms": "1"},
     asked=True,
 )
-_GERMAN = Device("hall", "electricity meter", "SML", "sml", "EMH eHZ", "06454d480100012345ab")
+_GERMAN = Device("hall", "one-way meter", "SML, German", "sml", "EMH eHZ", "06454d480100012345ab")
 _AUSTRIAN = Device(
     "hall",
     "smart meter",

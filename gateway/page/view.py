@@ -18,7 +18,8 @@ MEANINGS = {
     "1-0:2.8.2": "energy given back, tariff 2",
     "1-0:1.7.0": "power taken",
     "1-0:2.7.0": "power given back",
-    "1-0:16.7.0": "power, less than nothing when given back",
+    "1-0:15.7.0": "power, either way",
+    "1-0:16.7.0": "power (minus: given back)",
     "0-0:96.14.0": "tariff now",
     "6-0:1.0.0": "heat",
     "6-0:8.0.0": "heat flowing",
@@ -97,12 +98,20 @@ def _deposit_ms(said: dict[str, Any]) -> int | None:
 
 
 def _power(devices: dict[str, Any]) -> dict[str, Any] | None:
-    """Net power now in W, of the first meter that tells it; None where none does."""
+    """Net power now in W, of the first meter that tells it; None where none does.
+
+    A contact knows the power of what it counts, which is not the house's.
+    """
     for device in devices.values():
         readings = device["readings"]
+        if any(reading["unit"] == "pulse" for reading in readings.values()):
+            continue
         taken, given = readings.get("1-0:1.7.0"), readings.get("1-0:2.7.0")
-        if taken or given:
-            net = _whole_watts(taken) - _whole_watts(given)
+        both = readings.get("1-0:16.7.0")
+        if taken or given or both:
+            net = (
+                _whole_watts(taken) - _whole_watts(given) if taken or given else _whole_watts(both)
+            )
             return {"watts": abs(net), "gives": net < 0, "at": clock_text(device["last_ms"])}
     return None
 

@@ -109,3 +109,28 @@ def test_a_card_of_a_meter_begins_with_what_it_counts() -> None:
         ("manufacturer", ""),
         ("6-0:9.0.0", "its flow"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("first", "expected"),
+    [
+        ({"1-0:1.7.0": 0, "1-0:2.7.0": 698_000}, (698, True)),
+        ({"1-0:16.7.0": -360_000}, (360, True)),
+        ({"1-0:16.7.0": 120_000}, (120, False)),
+        ({"1-0:1.8.0": 5_000}, (75, False)),
+    ],
+    ids=["two registers", "one, given back", "one, taken", "a meter without power"],
+)
+def test_the_power_of_the_house_is_never_that_of_a_contact(
+    first: dict[str, int], expected: tuple[int, bool]
+) -> None:
+    contact = {"1-0:2.8.0": {"value": 9, "unit": "pulse"}, "1-0:2.7.0": {"value": 1, "unit": "mW"}}
+    last = {"1-0:1.7.0": {"value": 75_000, "unit": "mW"}}
+    told = {name: {"value": value, "unit": "mW"} for name, value in first.items()}
+    devices = {
+        name: {"readings": readings, "last_ms": None}
+        for name, readings in (("balcony", contact), ("hall", told), ("other", last))
+    }
+    power = view._power(devices)
+    assert power
+    assert (power["watts"], power["gives"]) == expected
