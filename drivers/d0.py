@@ -177,6 +177,10 @@ def _open(settings: Mapping[str, str]) -> Session:
     baud = PUSH_BAUD if listens else FASTEST
     if settings.get("speed"):
         baud = _number(settings, "speed", SIGN_ON.baud, 115200)
+    wake = _choice(settings, "wake", "no", "yes", "direct")
+    if wake != "no" and not settings.get("interval"):
+        what = "a meter that must be woken lives on a battery, which every read-out shortens"
+        raise SettingError("interval", what, "say how often: 86400 is once a day")
     address = settings.get("address", "")
     if len(address) > 32 or not all(part.isalnum() and part.isascii() for part in address.split()):
         what = f"{address[:40]!r} is no address"
@@ -188,7 +192,7 @@ def _open(settings: Mapping[str, str]) -> Session:
             interval_s=_number(settings, "interval", 1, 86400),
             timeout_s=_number(settings, "timeout_ms", 500, 60000) / 1000,
             request=b"/?%b!\r\n" % address.encode("ascii"),
-            wake=_choice(settings, "wake", "no", "yes", "direct"),
+            wake=wake,
             medium=_choice(settings, "medium", "1", "5", "6", "7", "8", "9"),
             even=_choice(settings, "frame", "7E1", "8N1") == "7E1",
         )
@@ -201,7 +205,11 @@ SETTINGS = (
     Setting("timeout_ms", "2500", "how long the meter may be silent before it is asked again"),
     Setting("speed", "", "mode d: the speed (2400); else the highest that the head can do (19200)"),
     Setting("address", "", "device address, where several meters share a line"),
-    Setting("wake", "no", "yes wakes a meter on battery with zero bytes; direct without a pause"),
+    Setting(
+        "wake",
+        "no",
+        "yes wakes a meter on battery by zero bytes, direct without a pause; say an interval then",
+    ),
     Setting("medium", "1", "1 electricity, 5 cold, 6 heat, 7 gas, 8 water, 9 hot water"),
     Setting("frame", "7E1", "8N1 for a meter that expects no parity of us"),
 )
@@ -334,7 +342,7 @@ DEVICE = Device(
     settings=SETTINGS,
     quirks=(
         "Read-outs shorten the life of a battery: once a day is enough for heat.",
-        "Landis+Gyr T550 sleeps: wake = direct.",
+        'Landis+Gyr T550 sleeps: wake = "direct", interval = 86400.',
         "Mode D and some meters of mode A send no block check: 'unchecked'.",
         "Parity that reaches us is checked byte by byte; an adapter may also take it off.",
         "Some heads cannot do 9600 baud: speed = 300 stays there. Mode B gives no choice.",

@@ -50,7 +50,7 @@ MAKES = {
 }
 _NEEDS = {
     "mode D, push": {"mode": "d"},
-    "heat meter on battery": {"wake": "direct"},
+    "heat meter on battery": {"wake": "direct", "interval": "86400"},
 }
 
 

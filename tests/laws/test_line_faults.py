@@ -56,7 +56,7 @@ def _begun(name, variant, fault):
     line = Witness(simulated, [fault], SEED)
     rare = [one for one in declared.settings if one.name == "interval" and float(one.default) > 5]
     often = {one.name: "5" for one in rare}
-    session = declared.open({**often, **simulator.variants[variant]})
+    session = declared.open({**simulator.variants[variant], **often})
     return Talk(session, line, now_ms=NOON_MS), line
 
 

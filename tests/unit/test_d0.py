@@ -7,7 +7,7 @@ import pytest
 
 from drivers import d0, sdk
 from drivers.reading import Fault, Message, Reading
-from drivers.sdk import Line, Rest, Send, SetLine, Wait
+from drivers.sdk import Line, Rest, Send, SetLine, SettingError, Wait
 from drivers.wire.datasets import read_sets
 from drivers.wire.readout import with_parity
 from firmware_sim import device
@@ -91,10 +91,20 @@ def test_mode_d_only_listens():
 
 
 def test_a_meter_on_battery_is_woken_first():
-    session = _open(wake="yes", frame="8N1")
+    session = _open(wake="yes", interval="86400", frame="8N1")
     assert session.timeout() == [SetLine(Line(300)), Send(bytes(65)), Wait(3.8)]
     assert session.timeout()[0] == Send(b"/?!\r\n")
-    assert _open(wake="direct", frame="8N1").timeout()[1] == Send(bytes(40) + b"/?!\r\n")
+    assert _open(wake="direct", interval="86400", frame="8N1").timeout()[1] == Send(
+        bytes(40) + b"/?!\r\n"
+    )
+
+
+@pytest.mark.parametrize("wake", ["yes", "direct"])
+def test_a_meter_on_battery_is_not_asked_often_by_default(wake):
+    with pytest.raises(SettingError) as refused:
+        _open(wake=wake)
+    assert "interval" == refused.value.name
+    assert Rest(86400) == _open(wake=wake, interval="86400")._rest()[-1]
 
 
 def test_an_address_stands_in_the_request():
