@@ -26,6 +26,8 @@ _WITH_TRANSFORMERS, _KAIFA = "685", "KFM"
 _SERIALS = {(0, 96, 1, 0): 5, (0, 96, 1, 1): 4, (1, 0, 0, 5): 3, (1, 0, 0, 1): 2, (0, 42, 0, 0): 1}
 _AMPS = -2  # the power of ten of currents that come without a unit, at most makers
 _FAILURES = (96, 7)
+# What voltages and frequencies are below in whole units, and not in tenths.
+_WHOLE_BELOW = {push_lists.VOLT: 1_000, push_lists.HERTZ: 100}
 
 _Number = tuple[bytes, int]  # of a code, its unit yet to be found
 _Trouble = tuple[str, str]  # the kind of a fault, and what was seen
@@ -198,15 +200,17 @@ def resolve(heard: Heard, energy_step_wh: int) -> None:
     is_kamstrup = heard.version.startswith("Kamstrup")
     in_milli = heard.types.startswith(_WITH_TRANSFORMERS) or heard.version.startswith(_KAIFA)
     powers = {
-        push_lists.VOLT: _power(heard, push_lists.VOLT, 1_000),
-        push_lists.HERTZ: _power(heard, push_lists.HERTZ, 100),
         push_lists.AMPERE: -3 if in_milli else _AMPS,
         push_lists.NONE: -2 if is_kamstrup else -3,
     }
+    units = [_usual(code) for _, (code, _) in heard.bare]
+    for unit, whole_below in _WHOLE_BELOW.items():
+        if unit in units:
+            powers[unit] = _power(heard, units, unit, whole_below)
     said = heard.said
     is_all = True
-    for at, (code, number) in heard.bare:
-        own = _usual_field(code, powers.get(_usual(code), 0))
+    for (at, (code, number)), unit in zip(heard.bare, units, strict=True):
+        own = _usual_field(code, powers.get(unit, 0))
         step = energy_step_wh if is_kamstrup and own.is_counter else 1
         if own.unit == "" and own.divisor == 1:
             _named(heard, code, own.channel, str(number))
@@ -235,9 +239,9 @@ def _usual_field(code: bytes, power: int) -> Field:
     return text_field(code)._replace(unit="count" if tuple(code[2:4]) == _FAILURES else "")
 
 
-def _power(heard: Heard, unit: int, whole_below: int) -> int:
+def _power(heard: Heard, units: list[int], unit: int, whole_below: int) -> int:
     """The power of ten of a quantity whose size is known: the highest number that was sent of it
     is below `whole_below` if it is in whole units, below ten times that in tenths, and so on."""
-    numbers = [abs(number) for _, (code, number) in heard.bare if _usual(code) == unit]
-    over = max(numbers, default=0) // whole_below
+    sent = zip(heard.bare, units, strict=True)
+    over = max(abs(number) for (_, (_, number)), one in sent if one == unit) // whole_below
     return -len(str(over)) if over else 0
