@@ -456,6 +456,14 @@ def test_a_mark_without_anything_behind_it_is_noise() -> None:
     assert good.readings
 
 
+def test_two_marks_with_too_little_between_them_are_noise() -> None:
+    nothing = frame(bytes(16), lambda counted: swapped(counted).to_bytes(2, "big"))
+    noise, good = _heard(nothing + GOOD)
+
+    assert noise.faults == (Fault("noise", 0, 32),)
+    assert good.readings
+
+
 def test_a_file_longer_than_any_is_dropped_and_the_next_one_is_found() -> None:
     endless = GOOD[:8] + b"\x76" * sml.BUFFER_MAX
     told = _heard(endless + GOOD)
