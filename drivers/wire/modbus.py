@@ -107,7 +107,9 @@ def find(
     question = _question(framing, data, start)
     if question < end:
         return _new(Found, (QUESTION, question, data[question : question + framing.question_bytes]))
-    return Found(NOTHING, end if final else max(start, end - framing.question_bytes + 1))
+    return _new(
+        Found, (NOTHING, end if final else max(start, end - framing.question_bytes + 1), b"")
+    )
 
 
 def _answer_here(

@@ -7,6 +7,8 @@ makers send the high word first.
 
 from array import array
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache, partial
+from itertools import repeat
 from operator import mul
 from struct import Struct
 from typing import NamedTuple
@@ -66,6 +68,8 @@ TEXT = "text"
 _EXACT_TENS = 8
 
 _new = tuple.__new__  # a NamedTuple's own constructor takes three times as long
+_reading = partial(tuple.__new__, Reading)
+_NOTHING = repeat(None)
 
 
 class Value(NamedTuple):
@@ -109,7 +113,7 @@ class _Plan(NamedTuple):
     """How to read one answer. The `quick` values are read at a stroke, the others one by one.
 
     `low_first` is the order of the words of all quick values; `none` are the numbers that mean
-    that a quick value is lacking.
+    that a quick value is lacking; `texts` are the places of those that are told as text.
     """
 
     unpack: Callable[[bytes], tuple[int | float, ...]]
@@ -118,6 +122,7 @@ class _Plan(NamedTuple):
     none: frozenset[int]
     registers: tuple[str, ...]
     units: tuple[str, ...]
+    texts: tuple[int, ...]
     quick: tuple[Value, ...]
     slow: tuple[Value, ...]
     serial: Value | None
@@ -138,6 +143,7 @@ def scaled(numerator: int, denominator: int, tens: int) -> int:
     return whole + (twice > denominator or (twice == denominator and whole & 1))
 
 
+@lru_cache(maxsize=4096)  # power factors, of which there are two thousand
 def decimal(milli: int) -> str:
     """Thousandths as text.
 
@@ -216,12 +222,8 @@ class MapBook:
         if plan.quick:
             values = _at_a_stroke(plan, registers)
             if values:
-                told += [
-                    _new(Reading, (register, value, unit, None, serial, None, doubt))
-                    for register, value, unit in zip(
-                        plan.registers, values, plan.units, strict=True
-                    )
-                ]
+                rest = (_NOTHING, repeat(serial), _NOTHING, repeat(doubt))
+                told += map(_reading, zip(plan.registers, values, plan.units, *rest))  # noqa: B905
             else:
                 slow = plan.quick + slow
         if not slow:
@@ -280,6 +282,7 @@ def _plan(described: Map, function: int, start: int, size: int) -> _Plan:
         frozenset(number for value in quick for number in _none(value)),
         tuple(value.register for value in quick),
         tuple(UNITS[value.unit][0] for value in quick),
+        tuple(place for place, value in enumerate(quick) if not UNITS[value.unit][0]),
         tuple(quick),
         tuple(slow),
         serial,
@@ -288,7 +291,7 @@ def _plan(described: Map, function: int, start: int, size: int) -> _Plan:
 
 def _is_quick(value: Value) -> bool:
     """Whether its milli-units are the number times a power of ten, exactly."""
-    if value.type in {TEXT, "f64"} or value.unit == "1" or value.tens < 0:
+    if value.type in {TEXT, "f64"} or value.tens < 0:
         return False
     return value.type != "f32" or (value.tens <= _EXACT_TENS and not value.no_value)
 
@@ -300,7 +303,7 @@ def _none(value: Value) -> Iterator[int]:
         yield from Struct(">" + letter).unpack(number.to_bytes(2 * size, "big"))
 
 
-def _at_a_stroke(plan: _Plan, registers: bytes) -> list[int]:
+def _at_a_stroke(plan: _Plan, registers: bytes) -> list[int | str]:
     """The quick values in milli-units, rounded to the nearest, a half to the even one.
 
     Nothing is lost on the way: an integer stays one, and the product of a float of 24 bits and
@@ -318,7 +321,12 @@ def _at_a_stroke(plan: _Plan, registers: bytes) -> list[int]:
         values = [*map(round, map(mul, numbers, plan.factors))]
     except (ValueError, OverflowError):  # NaN, infinity
         return []
-    return values if min(values) >= -VALUE_MAX and max(values) <= VALUE_MAX else []
+    if min(values) < -VALUE_MAX or max(values) > VALUE_MAX:
+        return []
+    told: list[int | str] = values
+    for place in plan.texts:
+        told[place] = decimal(values[place])
+    return told
 
 
 def blocks(values: Sequence[Value], registers_max: int, hole_max: int = 0) -> tuple[Block, ...]:
