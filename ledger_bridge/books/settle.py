@@ -55,7 +55,8 @@ def quantities_of(
         which,
     ):
         measured = found[rule, member, period]
-        measured[register] = measured.get(register, 0) + amount_of(total, per_pulse)
+        amount = amount_of(total, per_pulse) if per_pulse else total
+        measured[register] = measured.get(register, 0) + amount
     for rule, member, period, fraction, total in db.execute(
         f"""{_MARKED}
         SELECT rule, marked.member, period, fraction, sum(net_mg)

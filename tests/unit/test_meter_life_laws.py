@@ -101,7 +101,7 @@ def told(steps, folder):
     return data, life.gained
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(steps=STEPS)
 @example([Step(0, 0, "gas dip"), Step(0, 0, ""), Step(0, 0, "")])
 @example([Step(0, 0, "dip"), *[Step(300, 0, "")] * 6])
@@ -122,7 +122,7 @@ def test_no_meter_is_credited_more_than_it_gained_whatever_it_lives_through(step
         verify(db, ID, log_key=key("log").public, progress=str)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(steps=STEPS)
 def test_between_two_counts_that_were_believed_no_more_is_credited_than_lies_between_them(steps):
     with tempfile.TemporaryDirectory() as folder:
@@ -140,7 +140,7 @@ def test_between_two_counts_that_were_believed_no_more_is_credited_than_lies_bet
                 assert 0 <= delta <= after - before
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(steps=STEPS, data=st.data())
 def test_lateness_order_and_restarts_change_nothing_in_a_meters_life(steps, data):
     """DESIGN invariant 2, with leaps and dips that lie open when the bridge is started again."""
