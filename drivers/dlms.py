@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from drivers.reading import Fault, Message, Reading
 from drivers.sdk import Device, Example, Line, Register, Setting, SettingError, Step
 from drivers.wire import gcm, mbus_push, push, push_frames
-from drivers.wire.hdlc import Frame
+from drivers.wire.hdlc import FLAG, Frame
 from drivers.wire.noise import Noise
 
 BUFFER_MAX = 16 * 1024
+_FLAG = bytes((FLAG,))
 # What a telegram without frames begins with. One in blocks has frames around them.
 _BARE = {bytes((push.DATA_NOTIFICATION,)), bytes((push.CIPHERED,))}
 
@@ -97,9 +98,11 @@ class Session:
         """Bytes up to `at` are in no frame: noise, unless a telegram is under way around them."""
         if self._end > self._begin or at <= self._begin:
             return []
-        skipped = self._begin
+        begin = self._begin
         self._begin = self._end = at
-        return self._noise.skip(self._offset + skipped, at - skipped)
+        if not self._noise.length:  # flags alone fill the pause between two frames
+            begin = at - len(self._buffer[begin:at].lstrip(_FLAG))
+        return self._noise.skip(self._offset + begin, at - begin) if at > begin else []
 
     def _abandon(self, why: str) -> list[Step]:
         """Tell of the telegram under way that it is cut off."""
@@ -124,8 +127,7 @@ class Session:
         """What a whole frame does to the telegram under way."""
         at, end, frame = found.at, found.at + found.length, found.frame
         self._scan = end
-        is_hdlc = self._buffer[end - 1] == 0x7E
-        self._follows_flag = is_hdlc
+        self._follows_flag = self._buffer[end - 1] == FLAG
         if frame is None:
             steps = self._abandon("a telegram with a broken frame")
             steps += self._skip_to(at)

@@ -61,11 +61,14 @@ def test_one_flag_may_end_a_frame_and_begin_the_next() -> None:
     assert [message.raw for message in messages] == [one, one[1:], one[1:]]
 
 
-def test_flags_between_frames_are_no_telegram() -> None:
+def test_flags_between_frames_are_no_noise() -> None:
     one = _frame(POWER)
-    messages = [m for m in _told(b"\x7e\x7e" + one + b"\x7e\x7e\x7e" + one) if m.raw]
+    stream = b"\x7e\x7e" + one + b"\x7e" * 40 + one + b"\x55\x7e" + one + b"\x7e"
+    session = dlms.DEVICE.open({})
+    steps = [step for n in range(len(stream)) for step in session.feed(stream[n : n + 1])]
 
-    assert _kinds(messages) == [READ, READ]
+    assert _kinds(_told(stream)) == [READ, READ, (0, ["noise"]), READ]
+    assert steps + session.timeout() == _told(stream)
 
 
 def test_segments_are_put_together() -> None:
