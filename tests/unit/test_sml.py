@@ -335,6 +335,13 @@ def test_several_lists_in_one_file_keep_their_meters_apart() -> None:
     ]
 
 
+def test_what_stands_between_two_messages_hurts_neither() -> None:
+    entry = _entry(IMPORT, unsigned(1), 30)
+    (told,) = _heard(_file(_message(_list(entry)), entry, _message(_list(entry))))
+
+    assert [reading.value for reading in told.readings] == [1000, 1000]
+
+
 def test_a_message_with_a_wrong_checksum_is_refused_and_the_others_live() -> None:
     stream = _file(
         _message(_list(_entry(IMPORT, unsigned(1), 30)), lambda data: swapped(data) ^ 1),

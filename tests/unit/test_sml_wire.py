@@ -72,8 +72,9 @@ def test_a_list_says_how_many_members_it_has(wire: str, number: int, first: int)
         "04454d",  # cut off
         "7262ff",  # a member is missing
         "8301",  # cut off behind a long field
-        "8010",  # its second byte has a type
-        "8000",  # shorter than its own field
+        "8114" + 18 * "61",  # its second byte has a type
+        "8001",  # shorter than its own field
+        "f101" + 16 * "01",  # one member less than 17
         "808080808001",  # a field without end
         "5100",  # a number without a byte
         "6a00000000000000000000",  # of nine bytes
@@ -93,6 +94,7 @@ def test_an_element_ends_after_all_its_members_however_deep() -> None:
     assert sml.places(wire, 1, 3) == [1, 2, 7, 13]
     assert sml.places(wire, 1, 5) == []
     assert sml.after(NESTED, 0) == 0
+    assert sml.after(bytes.fromhex("f101" + 17 * "01" + "62ff"), 0) == 19
 
 
 def _framed(inner: str, fill: int) -> bytes:
