@@ -39,11 +39,8 @@ class Session:
     def feed(self, chunk: bytes) -> list[Step]:
         if _START not in chunk and not self._held:
             return self._plain.feed(chunk)
-        steps: list[Step] = []
-        for start in range(0, len(chunk), SEALED_MAX):
-            self._held += chunk[start : start + SEALED_MAX]
-            steps += self._sort(silent=False)
-        return steps
+        self._held += chunk
+        return self._sort(silent=False)
 
     def timeout(self) -> list[Step]:
         """After a silence nothing more of a telegram comes: tell what stands, drop the rest."""
@@ -332,7 +329,7 @@ DEVICE = Device(
     recognise=_recognise,
     open=_open,
     checksum_bits=16,
-    buffer_max=telegrams.BUFFER_MAX + 2 * SEALED_MAX,
+    buffer_max=telegrams.BUFFER_MAX + SEALED_MAX,
     settings=(
         Setting(
             "key", "", "for a meter in a cipher: its key, 32 hex digits from the grid operator"

@@ -339,3 +339,25 @@ def test_telegrams_that_hold_nothing_are_noise_and_the_next_good_one_is_read(row
 
     assert [IMPORTED] == _amounts(good)
     assert [Fault("noise", 0, 9 * len(row))] == [fault for one in noise for fault in one.faults]
+
+
+def test_a_telegram_shorter_than_any_meters_is_noise_in_any_slicing() -> None:
+    stream = b"/AAA5\n\n1-0:1.8.0(1*kWh)\n!\n" * 2
+    for size in (1, 5, len(stream)):
+        told = _read(*(stream[n : n + size] for n in range(0, len(stream), size)))
+        assert [Message(0, b"", (), (Fault("noise", 0, len(stream)),))] == told
+
+
+def test_a_checksum_damaged_into_a_slash_is_not_a_missing_one() -> None:
+    (message, *_) = _read(_modern(IMPORT)[:-6] + b"/\xfaCC\r\n" + _modern(IMPORT))
+
+    assert message.readings == ()
+    assert ["checksum"] == _kinds(message)
+
+
+def test_a_telegram_cut_off_by_one_of_a_7e1_sender_loses_only_itself() -> None:
+    old = b"\r\n".join((b"/MKT5\\OLD", b"", IMPORT.encode(), b"!", b""))
+    cut, good = _read(_modern(IMPORT)[:50] + bytes(b | b.bit_count() % 2 << 7 for b in old))
+
+    assert ["cut"] == _kinds(cut)
+    assert [IMPORTED] == _amounts(good)

@@ -3,6 +3,9 @@
 The frames are made by dlms-cosem 21.3.2, with keys of our own.
 """
 
+import json
+from pathlib import Path
+
 import pytest
 from dlms_cosem.security import SecurityControlField, encrypt
 
@@ -10,6 +13,7 @@ from drivers import p1
 from drivers.reading import Fault, Message, Reading
 from drivers.sdk import SettingError
 from drivers.wire import crc
+from gateway.decode import decode
 
 KEY = "000102030405060708090A0B0C0D0E0F"
 AUTH_KEY = "F0F1F2F3F4F5F6F7F8F9FAFBFCFDFEFF"
@@ -207,12 +211,14 @@ def test_a_plain_telegram_cut_off_by_a_sealed_one_loses_only_itself() -> None:
 @pytest.mark.parametrize("follows", [_sealed(_plain(), 8), _plain()], ids=["sealed", "plain"])
 @pytest.mark.parametrize("missing", [1, 2, 5, 12, 100, len(FRAME) - 14, len(FRAME) - 1])
 def test_a_sealed_telegram_that_was_cut_off_loses_only_itself(missing: int, follows: bytes) -> None:
-    *cut, good = _read(BOTH, FRAME[:-missing] + follows)
+    stream = FRAME[:-missing] + follows
+    for size in (1, 7, len(stream)):
+        *cut, good = _read(BOTH, *(stream[n : n + size] for n in range(0, len(stream), size)))
 
-    assert good.raw == follows
-    assert [(4_426_000, "")] == _imported(good)
-    assert {"noise", "tag"} >= set(_kinds(*cut))
-    assert [one for message in cut for one in message.readings] == []
+        assert good.raw == follows
+        assert [(4_426_000, "")] == _imported(good)
+        assert {"noise", "tag"} >= set(_kinds(*cut))
+        assert [one for message in cut for one in message.readings] == []
 
 
 def test_a_frame_that_is_never_finished_is_given_up_at_a_silence() -> None:
@@ -235,6 +241,43 @@ def test_a_telegram_of_eight_kilobytes_is_read() -> None:
     (message,) = _read(BOTH, *(frame[n : n + 64] for n in range(0, len(frame), 64)))
 
     assert len(message.readings) == 6 + 29 * 9
+
+
+def test_what_is_opened_and_is_no_telegram_is_refused() -> None:
+    text = b"1-0:1.8.0(000001.000*kWh)\r\n" * 6 + b"!\r\n"
+    (message,) = _read(BOTH, _sealed(text, 7))
+
+    assert message.readings == ()
+    assert ["cipher"] == _kinds(message)
+
+
+def test_a_frame_shorter_than_any_telegram_is_noise() -> None:
+    noise, good = _read(BOTH, _sealed(b"/MKT5\r\n\r\n1-0:1.8.0(1*kWh)\r\n!\r\n", 6) + FRAME)
+
+    assert ["noise"] == _kinds(noise)
+    assert len(_imported(good)) == 1
+
+
+def test_the_command_decodes_a_frame_with_its_key(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capture = tmp_path / "frame.hex"
+    capture.write_text(FRAME.hex(" "), "ascii")
+
+    assert 0 == decode("p1", str(capture), as_hex=True, key=KEY, as_json=True)
+    said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {
+        "register": "1-0:1.8.0",
+        "value": 4_426_000,
+        "unit": "mWh",
+        "at": "2026-07-01T10:00:10Z",
+        "serial": "EL",
+        "doubt": "unverified",
+    } in said
+    assert {"messages": 1, "faults": 0} == said[-1]
+
+    assert 1 == decode("p1", str(capture), as_hex=True)
+    assert "in a cipher: the setting key is missing" in capsys.readouterr().out
 
 
 def test_a_stream_in_a_cipher_is_recognised_with_its_first_bytes() -> None:
