@@ -19,6 +19,7 @@ each_listening = pytest.mark.parametrize("subject", LISTENING, ids=lambda subjec
 TURNS = 400
 WAIT_S_MAX = 7 * 86_400  # a battery meter may be asked once a week
 SENT_BYTES_MAX = 300  # the longest frame of any protocol here, M-Bus, has 261
+SENT_AT_ONCE_MAX = 40  # M-Bus asks for 32 telegrams of a meter that always has another
 # A bus of the fastest protocol, Modbus at 115200 baud, carries no more questions than this.
 SENT_PER_SECOND_MAX = 100
 NOISE_BYTES_MAX = 256 * 1024
@@ -47,6 +48,7 @@ class Clocked:
         self._take(steps)
 
     def _take(self, steps: list[sdk.Step]) -> None:
+        assert sum(isinstance(step, sdk.Send) for step in steps) <= SENT_AT_ONCE_MAX
         for step in steps:
             match step:
                 case sdk.Send(data):

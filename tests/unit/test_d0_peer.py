@@ -13,6 +13,7 @@ from iec62056_21.transports import BaseTransport
 from firmware_sim.devices.d0 import SIMULATOR
 
 NOON_MS = 1_782_036_000_000
+TALK_MS = 60_000
 MILLI = {"kWh": 10**6, "MWh": 10**9, "kW": 10**6, "m3": 10**6}
 # Codes as the meter writes them, and the registers that they stand for.
 CODES = {
@@ -54,6 +55,7 @@ class Line(BaseTransport):
     def recv(self, chars):
         del chars  # the peer asks for one at a time
         while not self._heard:
+            assert self._now_ms < NOON_MS + TALK_MS, "the peer waits for more"
             self.pass_time(1)
         return bytes([self._heard.pop(0)])
 
