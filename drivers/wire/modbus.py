@@ -139,13 +139,11 @@ def _answer(
     framing: Framing, data: bytes, start: int, heads: Heads, *, until: int, final: bool
 ) -> Found | None:
     """What begins as an answer or a refusal before the next question; None where nothing does."""
-    end = len(data)
     question = -1
     at = start
     while True:
-        at, length = _head(data, heads, at, min(until, end))
-        # Nearer to the end a question may have begun before it.
-        if not length or (at > start and at + framing.question_bytes > end + 1 and not final):
+        at, length = _head(data, heads, at, min(until, len(data)))
+        if not length:
             return None
         if question < 0:
             question = _question(framing, data, start)

@@ -6,6 +6,9 @@ from drivers import modbus, sdm72, sdm120, sdm630
 from drivers.reading import Message, Reading
 from drivers.sdk import Rest, Send, SettingError, Wait
 from drivers.wire import crc
+from drivers.wire.modbus import RTU
+from drivers.wire.modbus_master import Session, Timing
+from drivers.wire.registermap import Map, MapBook, Value
 from tests.talk import Talk
 
 WAIT = Wait(1.0)
@@ -142,6 +145,11 @@ def test_a_refusal_ends_the_round_and_is_named(code, meaning):
     assert session.timeout() == [REST]
 
 
+def test_a_damaged_refusal_is_no_refusal():
+    session, _ = _asking(SERIAL)
+    assert _plain(session.feed(_frame("01 84 02")[:-1] + b"\x00")) == [["checksum"], WAIT]
+
+
 @pytest.mark.parametrize("code", ["05", "06", "0b"])
 def test_a_meter_that_is_busy_is_asked_again_a_little_later(code):
     session, _ = _asking(SERIAL)
@@ -165,6 +173,12 @@ def test_the_echo_of_a_converter_is_passed_over():
 def test_noise_before_an_answer_is_told_and_the_answer_read():
     session, _ = _asking(SERIAL)
     assert _plain(session.feed(b"\x00\xff" + PHASE)) == [["noise"], PAUSE]
+
+
+def test_noise_that_begins_as_an_answer_does_not_hide_a_refusal():
+    session, _ = _asking(SERIAL)
+    assert session.feed(b"\x01\x04\x40" + _frame("01 84 02")) == [WAIT]
+    assert _plain(session.timeout()) == [["noise"], ["refused"], PAUSE]
 
 
 def test_an_answer_in_pieces_prolongs_the_wait_and_is_read_at_its_last_byte():
@@ -289,6 +303,18 @@ def test_a_question_with_a_wrong_check_asks_for_nothing():
 def test_a_question_that_was_left_unanswered_does_not_hide_the_next():
     told = sdm120.DEVICE.open({}).feed(ASK_PHASE + ASK_COUNTERS + ASK_SUM + SUM)
     assert _plain(told) == [[("1-0:15.8.0", 3_000_000)]]
+
+
+@pytest.mark.parametrize(("start", "size"), [(0x0200, 1), (0x0400, 2)])
+def test_a_question_that_begins_as_an_answer_to_the_one_before_is_one(start, size):
+    """The high byte of its start is the number of bytes that such an answer says it has."""
+    value = Value(start, "r", "V", {1: "u16", 2: "u32"}[size])
+    session = Session(RTU, MapBook(Map((value,), ())), 1, Timing(1, 1, 1))
+    unanswered = _frame(f"01 04 0000 {size:04x}")
+    question = _frame(f"01 04 {start:04x} {size:04x}")
+    stream = unanswered + question + _frame(f"01 04 {2 * size:02x} {230:0{4 * size}x}")
+    told = [step for byte in stream for step in session.feed(bytes((byte,)))]
+    assert _plain(told) == [[("r", 230_000)]]
 
 
 @pytest.mark.parametrize("lost", range(1, 9))
