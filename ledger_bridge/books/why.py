@@ -118,7 +118,7 @@ def _measured(delta: int, unit: str, per_pulse: str) -> Json:
         return {"measured": words}
     if not per_pulse:
         return {"measured": "", "pulses": delta}
-    said = f"{words} ({delta} pulses of {per_pulse})"
+    said = f"{words} (pulses: {delta}, each {per_pulse})"
     return {"measured": said, "pulses": delta, "per_pulse": per_pulse}
 
 

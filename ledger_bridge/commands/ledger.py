@@ -1,6 +1,7 @@
 """`meterkast ledger`: balances, statements, where a credit comes from, and acts."""
 
 import secrets
+from collections import defaultdict
 from datetime import date
 from fractions import Fraction
 from typing import Any
@@ -68,16 +69,27 @@ def statement(*, member: str, day: date, config: Config = CONFIG, json: Json = F
         waits = "" if line["settled"] else " (being settled)"
         print(f"  {line['rule']}: {measured} -> {line['credit']} {line['asset']}{waits}")
         for one in line["pulses"]:
-            print(f"    {one['register']}: {one['pulses']} pulses of {one['per_pulse']}")
+            print(f"    {one['register']}: pulses {one['pulses']}, each {one['per_pulse']}")
         if line["bookings"]:
             print(f"    bookings {', '.join(str(b) for b in line['bookings'])}")
     for deposit in found["deposits"]:
         print(f"  {deposit['at']}  {deposit['fraction']} {deposit['net_mg'] / 1e6:.3f} kg")
-    for reading in found["readings"]:
+    for line in _remarks(found["readings"]):
+        print(f"  {line}")
+
+
+def _remarks(readings: list[dict[str, Any]]) -> list[str]:
+    """What there is to say of readings: once per meter and sentence, with how many it is about."""
+    about: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for reading in readings:
         if reading["sentence"]:
             meter = f"{reading['gateway']}/{reading['device']} {reading['serial']}".strip()
-            what = f"{reading['at']}  {meter} {reading['register']}"
-            print(f"  {what}: {reading['sentence']}")
+            about[meter, reading["sentence"]].append(reading)
+    return [
+        f"{some[0]['at']}  {meter}: {sentence}"
+        f" ({' '.join(sorted({one['register'] for one in some}))}; {len(some)}x)"
+        for (meter, sentence), some in about.items()
+    ]
 
 
 @app.command

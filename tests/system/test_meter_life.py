@@ -95,8 +95,9 @@ def test_an_afternoon_of_troubles_ends_with_what_the_meters_gained(tmp_path, par
         assert [] == json.loads(done("ledger", "held", "--json", "--config", hub))
         words = ("ledger", "statement", "--member", "noor", "--day", "2026-06-21", "--config", hub)
         told = done(*words)
-        assert "1-0:2.8.1: The meter shows less than before" in told
-        assert "1-0:2.8.1: The meter's clock is wrong" in told
+        assert "home-noor/hall E1: The meter shows less than before" in told
+        clock_is_wrong = "The meter's clock is wrong; this counts at the time when it was received."
+        assert f"home-noor/hall E1: {clock_is_wrong} (1-0:2.8.1; 1x)" in told
         day = json.loads(done(*words, "--json"))
         gas = [one["value"] for one in day["readings"] if one["register"] == "0-n:24.2.1"]
         assert [321_000_000, 321_100_000, 0, 321_200_000] == gas[:4]

@@ -459,11 +459,11 @@ def test_why_and_the_statement_show_pulses_and_their_worth(panels):
     db, policies = panels.street.community.db, panels.street.community.policies
     found = why(db, ID, 1, policies=policies)
     first, one, nine = found["evidence"]
-    assert ("0 Wh (0 pulses of 1/3 Wh)", 0) == (first["measured"], first["counts"])
-    assert ("1/3 Wh (1 pulses of 1/3 Wh)", "1000/3", 1, "1/3 Wh") == (
+    assert ("0 Wh (pulses: 0, each 1/3 Wh)", 0) == (first["measured"], first["counts"])
+    assert ("1/3 Wh (pulses: 1, each 1/3 Wh)", "1000/3", 1, "1/3 Wh") == (
         one["measured"], one["counts"], one["pulses"], one["per_pulse"],
     )  # fmt: skip
-    assert ("3 Wh (9 pulses of 1/3 Wh)", 3_000) == (nine["measured"], nine["counts"])
+    assert ("3 Wh (pulses: 9, each 1/3 Wh)", 3_000) == (nine["measured"], nine["counts"])
     assert {"1-0:2.8.0": "10000/3"} == found["quantities"]
     day = statement(db, ID, "noor", "2026-06-21", policies=policies)
     assert {"1-0:2.8.0": "10000/3"} == day["lines"][0]["quantity"]

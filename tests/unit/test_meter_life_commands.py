@@ -14,6 +14,7 @@ from ledger_bridge.books import registry as registries
 from ledger_bridge.books.community import load_registry
 from ledger_bridge.books.registry import MeterFitted
 from ledger_bridge.books.verify import verify
+from ledger_bridge.commands.ledger import _remarks
 from tests.street import ID, MIDNIGHT_MS, NOON_MS, QUARTER_MS, Chain, Street, key
 
 
@@ -200,3 +201,12 @@ def test_books_of_schema_1_are_brought_up_to_date_by_their_evidence(tmp_path):
     street.community.db.close()
     street.open()  # and once more, with nothing left to read
     verify(street.community.db, ID, log_key=key("log").public, progress=str)
+
+
+def test_a_statement_says_a_remark_once_with_its_registers_and_how_often():
+    def reading(register, sentence):
+        place = {"gateway": "home", "device": "hall", "serial": "E1"}
+        return {**place, "at": "2026-06-21T10:00:00Z", "register": register, "sentence": sentence}
+
+    some = [reading("1-0:2.8.2", "Odd."), reading("1-0:2.8.1", "Odd."), reading("1-0:1.8.1", "")]
+    assert ["2026-06-21T10:00:00Z  home/hall E1: Odd. (1-0:2.8.1 1-0:2.8.2; 2x)"] == _remarks(some)
