@@ -97,11 +97,10 @@ def find(
     """
     end = len(data)
     if heads is not None and start < until:
-        found = (
-            _answer_here(framing, data, start, heads, final=final)
-            if data.startswith(heads.answer, start)  # as nearly always
-            else _answer(framing, data, start, heads, until=until, final=final)
-        )
+        is_here = data.startswith(heads.answer, start)  # as nearly always
+        found = _answer_here(framing, data, start, heads, final=final) if is_here else None
+        if found is None and (final or not is_here):
+            found = _answer(framing, data, start, heads, until=until, final=final)
         if found is not None:
             return found
     question = _question(framing, data, start)
