@@ -123,8 +123,6 @@ class Assembly:
         is_first = information.startswith(LLC)
         if is_first:
             information = information[len(LLC) :]
-            if information[:1] != bytes((BLOCK,)) or self._addresses:
-                self.forget()
         elif self._addresses:
             if frame.addresses != self._addresses:
                 return Told(trouble="segments from two addresses")

@@ -240,6 +240,14 @@ def test_a_setting_that_cannot_work_is_named_and_no_key_is_told(settings, name) 
     assert not any(value in str(error.value) for value in settings.values() if len(value) > 5)
 
 
+def test_the_second_security_suite_encrypts_as_the_first() -> None:
+    sealed = cosem.sealed(POWER, title=TITLE, counter=1, tagged=False)
+    of_suite_1 = sealed.replace(TITLE + sealed[10:12], TITLE + sealed[10:11] + b"\x21")
+
+    assert of_suite_1[11] == 0x21
+    assert outline(hear(framed(of_suite_1), KEYS)) == [READ]
+
+
 def test_what_is_no_notification_is_refused() -> None:
     assert outline(hear(framed(b"\xc4\x01\xc1\x00\x06\x00\x00\x04\x62"))) == [(0, ["object"])]
 

@@ -76,9 +76,19 @@ def test_one_broken_object_is_a_fault_and_the_others_live(broken, kind) -> None:
         b"\x01\x82\x01\x01" + b"\x00" * 257,
         unsigned(5, 4),
         structure(unsigned(5, 4), unsigned(5, 4)),
+        array(structure(code("0-0:96.1.0"), b"\x09\x05abc")),
         structure(*[octets(b"KFM_001")] * 3, *[unsigned(0, 4)] * 7),
     ],
-    ids=["more", "less", "an object more", "too long", "no list", "no names", "unknown order"],
+    ids=[
+        "more",
+        "less",
+        "an object more",
+        "too long",
+        "no list",
+        "no names",
+        "text cut off",
+        "unknown order",
+    ],
 )
 def test_a_list_that_cannot_be_followed_is_refused_as_a_whole(body) -> None:
     assert outline(hear(framed(notified(body)))) == [(0, ["object"])]
@@ -113,6 +123,41 @@ def test_codes_and_values_may_stand_in_turn_with_and_without_units() -> None:
         ("1-0:2.8.0", 7_000, "mWh"),
         ("0-0:96.13.0", "", ""),
         ("0-0:96.1.0", "181220000009", ""),
+    ]
+
+
+def test_an_object_with_a_unit_may_follow_one_without() -> None:
+    body = structure(
+        *(code("1-0:2.8.0"), unsigned(7, 4)),
+        *(code("1-0:1.7.0"), unsigned(5, 4), scaler_unit(1, 27)),
+    )
+
+    assert values(body) == [("1-0:2.8.0", 7_000, "mWh"), ("1-0:1.7.0", 50_000, "mW")]
+
+
+def test_a_broken_number_without_a_unit_is_a_fault_alone() -> None:
+    negative = bytes.fromhex("05ffffffff")
+    body = structure(*(code("1-0:2.8.0"), negative), *(code("1-0:1.7.0"), unsigned(5, 4)))
+    (message,) = hear(framed(notified(body)))
+
+    assert [reading.register for reading in message.readings] == ["1-0:1.7.0"]
+    assert [fault.kind for fault in message.faults] == ["object"]
+
+
+def test_a_number_may_name_the_meter() -> None:
+    body = structure(
+        text("Kamstrup_V0001"),
+        *(code("1-1:0.0.1"), unsigned(12_343_400, 4)),
+        *(code("1-1:1.7.0"), unsigned(5, 4)),
+        *(code("0-0:96.7.21"), unsigned(3, 2)),
+    )
+    (message,) = hear(framed(notified(body)))
+
+    assert {reading.serial for reading in message.readings} == {"12343400"}
+    assert [(r.value, r.unit) for r in message.readings[1:]] == [
+        ("12343400", ""),
+        (5_000, "mW"),
+        (3, "count"),
     ]
 
 
