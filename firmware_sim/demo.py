@@ -43,7 +43,7 @@ def demo(
     broker: str = "",
     dir: Path | None = None,  # noqa: A002 - it is --dir
 ) -> int:
-    """Run a street with two households and a recycling point, no hardware needed.
+    """Run a street with its meters and a recycling point, no hardware needed.
 
     Parameters
     ----------
