@@ -12,6 +12,7 @@ from drivers.reading import Fault, Reading
 from drivers.wire.iec62056 import UNITS, VALUE_MAX
 
 HEAT, COLD = "6", "5"  # value group A
+REMEMBERED_MAX = 200  # characters of a line that may be remembered
 # Spelt otherwise by some makers. Never fold case: mWh and MWh are not the same.
 SPELLINGS = UNITS | {
     "KWH": UNITS["kWh"],
@@ -44,6 +45,9 @@ _HEAT_CODES = {"6.8": ("1.0.0", _COUNTER), "6.26": ("2.0.0", _COUNTER), "9.21": 
 _POWER_FACTORS = {13, 33, 53, 73}
 _AVERAGES = {2, 4, 5, 6, 7}  # value group D: powers, voltages and currents of one kind or other
 _INTEGRALS = {8, 9, 29}  # and amounts
+
+
+_Told = tuple[str, int | str, str]  # register, value, unit
 
 
 class _Code(NamedTuple):
@@ -172,29 +176,39 @@ def read_sets(
     heat = medium in {HEAT, COLD} or is_heat(text)
     if heat and medium not in {HEAT, COLD}:
         medium = HEAT
-    told: list[tuple[str, int | str, str]] = []
+    told: list[_Told] = []
     faults: list[Fault] = []
     place = offset
     for line in text.split("\n"):
-        body = line.rstrip("\r")
-        sets = _sets(body)
-        if sets is None:
-            faults.append(Fault("object", place, len(body), f"no data line: {body[:40]!r}"))
-        for at, name, values in sets or ():
-            said = _said(name, values, medium, heat=heat)
-            if isinstance(said, _Broken):
-                length = len(name) + sum(len(value) + 2 for value in values)
-                faults.append(Fault(said.kind, place + at, length, said.detail))
-            else:
-                told.append(said)
+        read = _line if len(line) <= REMEMBERED_MAX else _line.__wrapped__
+        said, broken = read(line.rstrip("\r"), medium, heat=heat)
+        told += said
+        faults += [fault._replace(offset=place + fault.offset) for fault in broken]
         place += len(line) + 1
     serial = _serial(told)
     return [Reading(*said, None, serial, None, doubt) for said in told], faults
 
 
-def _said(
-    name: str, values: list[str], medium: str, *, heat: bool
-) -> tuple[str, int | str, str] | _Broken:
+# A meter repeats most of its lines from read-out to read-out: what a line says is remembered.
+@lru_cache(maxsize=256)
+def _line(body: str, medium: str, *, heat: bool) -> tuple[tuple[_Told, ...], tuple[Fault, ...]]:
+    """What a data line says, and its faults, their offsets counted from its beginning."""
+    sets = _sets(body)
+    if sets is None:
+        return (), (Fault("object", 0, len(body), f"no data line: {body[:40]!r}"),)
+    told: list[_Told] = []
+    faults: list[Fault] = []
+    for at, name, values in sets:
+        said = _said(name, values, medium, heat=heat)
+        if isinstance(said, _Broken):
+            length = len(name) + sum(len(value) + 2 for value in values)
+            faults.append(Fault(said.kind, at, length, said.detail))
+        else:
+            told.append(said)
+    return tuple(told), tuple(faults)
+
+
+def _said(name: str, values: list[str], medium: str, *, heat: bool) -> _Told | _Broken:
     code = _code(name, medium, heat=heat) if len(name) <= 24 else None
     if code is None:
         return _Broken("object", f"no address: {name[:40]!r}")
@@ -204,7 +218,7 @@ def _said(
     return value if isinstance(value, _Broken) else (code.register, *value)
 
 
-def _serial(told: list[tuple[str, int | str, str]]) -> str:
+def _serial(told: list[_Told]) -> str:
     best, serial = 0, ""
     for register, value, unit in told:
         rank = _SERIALS.get(register.partition(":")[2], 0)
