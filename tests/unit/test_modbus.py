@@ -317,6 +317,15 @@ def test_a_question_that_begins_as_an_answer_to_the_one_before_is_one(start, siz
     assert _plain(told) == [[("r", 230_000)]]
 
 
+def test_a_question_and_a_zero_are_no_answer_though_their_check_is_right():
+    """The check over a question, of which its own first byte is the last, is its second byte."""
+    session = Session(RTU, MapBook(Map((Value(0, "r", "V"),), ())), 1, Timing(1, 1, 1))
+    question = _frame("01 04 0443 0002")
+    as_answer = question + b"\x00"
+    assert crc.modbus(as_answer) == 0
+    assert session.feed(_frame("01 04 0000 0002") + as_answer) == []
+
+
 @pytest.mark.parametrize("lost", range(1, 9))
 def test_an_answer_that_lost_bytes_does_not_take_the_next_question_with_it(lost):
     stream = ASK_PHASE + PHASE[: len(PHASE) - lost] + ASK_SUM + SUM
