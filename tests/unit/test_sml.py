@@ -335,6 +335,15 @@ def test_several_lists_in_one_file_keep_their_meters_apart() -> None:
     ]
 
 
+@pytest.mark.parametrize("width", [2, 3, 4])
+def test_the_kind_of_a_message_may_have_leading_zeros(width: int) -> None:
+    kind = sequence(unsigned(0x0701, width), _list(_entry(IMPORT, unsigned(1), 30)))
+    counted = b"\x76" + octets(b"\x01") + unsigned(0) + unsigned(0) + kind
+    (told,) = _heard(_file(counted + unsigned(swapped(counted), 2) + b"\0"))
+
+    assert [reading.value for reading in told.readings] == [1000]
+
+
 def test_what_stands_between_two_messages_hurts_neither() -> None:
     entry = _entry(IMPORT, unsigned(1), 30)
     (told,) = _heard(_file(_message(_list(entry)), entry, _message(_list(entry))))
