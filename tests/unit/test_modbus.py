@@ -7,7 +7,7 @@ from drivers.reading import Message, Reading
 from drivers.sdk import Rest, Send, SettingError, Wait
 from drivers.wire import crc
 from drivers.wire.modbus import RTU
-from drivers.wire.modbus_master import Session, Timing
+from drivers.wire.modbus_master import Block, Session, Timing
 from drivers.wire.registermap import Map, MapBook, Value
 from tests.talk import Talk
 
@@ -119,6 +119,29 @@ def test_a_meter_without_a_serial_number_is_read_all_the_same():
     assert [fault.kind for fault in steps[0].faults] == ["refused"]
     session.timeout()
     assert session.timeout() == [Send(ASK_PHASE), WAIT]
+
+
+def test_a_round_that_is_given_up_still_tells_what_was_wrong_before():
+    session, _ = _asking(_frame("01 83 02"))
+    session.timeout()
+    session.timeout()
+    assert _plain(session.timeout()) == [["refused", "silent"], PAUSE]
+
+
+def test_a_book_that_never_ends_is_closed_after_64_questions():
+    class Endless(MapBook):
+        def round(self):
+            while True:
+                yield Block(4, 0, 2)
+
+    session = Session(RTU, Endless(Map((Value(0, "r", "V"),), ())), 1, Timing(10, 1, 0.03))
+    for _ in range(63):
+        assert session.timeout()[0] == Send(_frame("01 04 0000 0002"))
+        assert session.feed(_frame("01 04 04 43660000")) == [PAUSE]
+    session.timeout()
+    message, pause = session.feed(_frame("01 04 04 43660000"))
+    assert (len(message.readings), pause) == (64, PAUSE)
+    assert session.timeout() == [REST]
 
 
 @pytest.mark.parametrize("serial", ["00000000", "ffffffff"])
