@@ -83,7 +83,7 @@ def test_all_of_a_driver_is_told_as_json(capsys):
 
 @pytest.mark.parametrize(
     ("name", "tries"),
-    [("mbuss", "meterkast drivers mbus"), ("toaster", "meterkast drivers")],
+    [("mtsic", "meterkast drivers mtsics"), ("toaster", "meterkast drivers")],
     ids=["near to one", "near to none"],
 )
 def test_an_unknown_name_is_answered_with_what_to_try(name, tries):
