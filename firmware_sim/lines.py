@@ -30,6 +30,7 @@ class Line:
         self._port = port
         self._steps = steps
         self._said = b""
+        self._is_unread = False  # as far as is known
         self._heard_s = 0.0
 
     def listen(self, clock: Callable[[], int]) -> None:
@@ -59,11 +60,13 @@ class Line:
         """Say the same once more, if it has been taken from the line; a pulse comes only once."""
         if self._said and not self.device.counts and not self._port.unread():
             self._port.write(self._said)
+            self._is_unread = True
 
     def _write(self, data: bytes, at_ms: int) -> None:
         # Whoever speaks has waited until all before was read, and no telegram is longer than a
         # line holds.
         taken = self._port.write(data)
+        self._is_unread = True
         assert taken == len(data), (self.place, taken, len(data))
         self._keep(at_ms)
 
@@ -75,7 +78,8 @@ class Line:
     def is_busy(self) -> bool:
         """Whether something is still to be read, or a conversation goes on."""
         talks = self.device.asked and time.monotonic() - self._heard_s < QUIET_S
-        return talks or self._port.unread() > 0
+        self._is_unread = self._is_unread and self._port.unread() > 0
+        return talks or self._is_unread
 
     def close(self) -> None:
         asyncio.get_running_loop().remove_reader(self._port.device_end)
