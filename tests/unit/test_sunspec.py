@@ -146,6 +146,15 @@ def test_a_part_that_is_not_there_is_named_with_the_chain():
     assert _values(told) == {}
 
 
+def test_a_part_that_is_not_there_yet_is_looked_for_again():
+    cells = _chain((1, PLATE), (203, _meter()))
+    slave = Slave(Meter(lambda _shown: cells), house(7))
+    talk = Talk(sunspec.DEVICE.open({"part": "inverter"}), slave, now_ms=NOON_MS)
+    assert talk.go_on(15_000)
+    cells[:] = _chain((1, PLATE), (103, b"\xff\xff" * 36 + _words(8) + bytes(26)))
+    assert _values(talk.go_on(30_000))["status"] == "standing by"
+
+
 def test_a_device_that_is_no_sunspec_device_is_told_so():
     told = _talk([Cell(HOLDING, base, bytes(4)) for base in (40_000, 50_000, 0)])
     assert {f"no SunSpec mark at {base}" for base in (40_000, 50_000, 0)} == _faults(told)
