@@ -9,10 +9,8 @@ midnight it stands still until every meter has been heard, so that the day's sum
 
 import argparse
 import asyncio
-import ctypes
 import http.client
 import json
-import os
 import signal
 import sys
 import time
@@ -24,6 +22,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from firmware_sim import meters, people, street, truth
+from firmware_sim.clock import Clock
 from firmware_sim.devices import mtsics
 from firmware_sim.devices.rdm6300 import Reader
 from firmware_sim.household import STEP_MS, Household, local_midnight_ms
@@ -41,9 +40,6 @@ AFTER_MS = 16 * MINUTE_MS
 # Whoever watches does not want to wait for the first sun.
 MORNING_MS = 6 * 60 * MINUTE_MS
 LOOK_S = 0.04
-_HERE = -100  # AT_FDCWD of open(2)
-_EXCHANGE = 2  # RENAME_EXCHANGE of renameat2(2)
-_libc = ctypes.CDLL(None)
 # At midnight a meter that is still not heard after this will not be; real seconds.
 MIDNIGHT_S_MAX = 30.0
 MIDNIGHT_LOOK_S = 0.1
@@ -71,29 +67,6 @@ def get_json(url: str, *, timeout_s: float) -> Any:
         return None
     finally:
         connection.close()
-
-
-class Clock:
-    """The file that is the time of the village for every process of it."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._beside = path.with_name(path.name + ".new")
-
-    def show(self, at_ms: int) -> None:
-        """Nobody ever reads half a number: it is written beside, and the two change places.
-
-        A file that replaces another one waits for the disk (ext4: auto_da_alloc), which on a busy
-        machine costs more than all else in a step; one that changes places with it does not.
-        """
-        file = os.open(self._beside, os.O_WRONLY | os.O_CREAT, 0o644)
-        try:
-            os.write(file, b"%d" % at_ms)
-        finally:
-            os.close(file)
-        paths = _HERE, bytes(self._beside), _HERE, bytes(self._path)
-        if _libc.renameat2(*paths, _EXCHANGE) != 0:  # the first time, and on other file systems
-            self._beside.replace(self._path)
 
 
 class Point:

@@ -1,0 +1,32 @@
+"""The village's clock: a file with one number, which every process of the village reads."""
+
+import ctypes
+import os
+from pathlib import Path
+
+_HERE = -100  # AT_FDCWD of open(2)
+_EXCHANGE = 2  # RENAME_EXCHANGE of renameat2(2)
+_libc = ctypes.CDLL(None)
+
+
+class Clock:
+    """The file that is the time of the village for every process of it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._beside = path.with_name(path.name + ".new")
+
+    def show(self, at_ms: int) -> None:
+        """Nobody ever reads half a number: it is written beside, and the two change places.
+
+        A file that replaces another one waits for the disk (ext4: auto_da_alloc), which on a busy
+        machine costs more than all else in a step; one that changes places with it does not.
+        """
+        file = os.open(self._beside, os.O_WRONLY | os.O_CREAT, 0o644)
+        try:
+            os.write(file, b"%d" % at_ms)
+        finally:
+            os.close(file)
+        paths = _HERE, bytes(self._beside), _HERE, bytes(self._path)
+        if _libc.renameat2(*paths, _EXCHANGE) != 0:  # the first time, and on other file systems
+            self._beside.replace(self._path)
