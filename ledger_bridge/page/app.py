@@ -4,6 +4,7 @@ import asyncio
 import socket
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from gateway.contract.notify import notify
 from ledger_bridge.books import statement as statements
 from ledger_bridge.books import store
 from ledger_bridge.books import why as reasons
+from ledger_bridge.books.calendar import local_text
 from ledger_bridge.books.community import load_policies, load_registry
 from ledger_bridge.books.policy import Policies
 from ledger_bridge.books.registry import Registry
@@ -28,6 +30,14 @@ BOOKINGS_SHOWN = 40
 EVENTS_S_MIN = 0.5
 
 _TEMPLATES = Jinja2Templates(Path(__file__).with_name("templates"))
+
+
+def _local(at: str, zone: str) -> str:
+    """An instant, written in ISO 8601, as people of the community read it."""
+    return local_text(int(datetime.fromisoformat(at).timestamp() * 1000), zone)
+
+
+_TEMPLATES.env.filters["local"] = _local
 
 Json = dict[str, Any]
 
@@ -57,6 +67,7 @@ class View:
         registry, policies = self._read_papers()
         return {
             "community": community,
+            "time_zone": policies.zone,
             "members": statements.balances(db, community, registry=registry, policies=policies),
             "bookings": statements.latest(
                 db, community, BOOKINGS_SHOWN, policies=policies, registry=registry
