@@ -8,12 +8,13 @@ from collections.abc import Mapping
 
 from drivers.reading import Fault, Message, Reading
 from drivers.sdk import Device, Example, Line, Register, Setting, SettingError, Step
-from drivers.wire import sml, sml_list
+from drivers.wire import sml, sml_list, sml_shape
 from drivers.wire.noise import Noise
 
 BUFFER_MAX = 16 * 1024  # the longest known files have less than 1 kB
 QUIRKS = {"auto": None, "dzg": True, "none": False}
 _TAIL = sml.MARK_BYTES - 1  # so much of a mark may stand at the end of what has come
+_ESCAPE = sml.ESCAPE
 _new = tuple.__new__  # a NamedTuple's own constructor takes three times as long
 
 
@@ -22,6 +23,7 @@ class Session:
 
     def __init__(self, ways: sml_list.Ways = sml_list.USUAL) -> None:
         self._ways = ways
+        self._shapes: sml_shape.Shapes = {}
         self._buffer = bytearray()
         self._offset = 0  # place in the stream of the buffer's first byte
         self._begun = False  # whether the buffer begins with a file
@@ -33,8 +35,8 @@ class Session:
         if len(buffer) + len(chunk) >= BUFFER_MAX:
             return self._feed_long(chunk)
         buffer += chunk
-        if self._begun and buffer.find(sml.ESCAPE, self._scan) < 0:
-            self._scan = max(self._scan, len(buffer) - len(sml.ESCAPE) + 1)
+        if self._begun and buffer.find(_ESCAPE, self._scan) < 0:
+            self._scan = max(self._scan, len(buffer) - len(_ESCAPE) + 1)
             return []
         return self._drain()
 
@@ -71,7 +73,7 @@ class Session:
                     return steps
                 self._begun = True
                 self._scan = sml.MARK_BYTES
-            escape = buffer.find(sml.ESCAPE, self._scan)
+            escape = buffer.find(_ESCAPE, self._scan)
             mark = sml.MARK.search(buffer, escape) if escape >= 0 else None
             if mark is None:
                 self._scan = max(self._scan, len(buffer) - _TAIL)
@@ -112,7 +114,9 @@ class Session:
             faults = (Fault("checksum", offset, size, wrong),)
         else:
             content = sml.content(frame)
-            readings, faults = sml_list.read(content, self._ways, offset + sml.MARK_BYTES)
+            readings, faults = sml_list.read(
+                content, self._ways, offset + sml.MARK_BYTES, self._shapes
+            )
             if not readings and not faults:
                 faults = (Fault("empty", offset, size, "a file without values"),)
         if self._noise.length:

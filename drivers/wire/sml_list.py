@@ -11,49 +11,8 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from drivers.reading import Fault, Reading
-from drivers.wire import crc, sml
-from drivers.wire.obis import Obis
-
-# Units that readings have: the milli-unit, and how many powers of ten it is smaller.
-UNITS = {
-    7: ("ms", 3),
-    9: ("m°C", 3),
-    13: ("mL", 6),
-    14: ("mL", 6),
-    19: ("mL", 3),
-    20: ("mg", 6),
-    25: ("mJ", 3),
-    27: ("mW", 3),
-    28: ("mVA", 3),
-    29: ("mvar", 3),
-    30: ("mWh", 3),
-    31: ("mVAh", 3),
-    32: ("mvarh", 3),
-    33: ("mA", 3),
-    35: ("mV", 3),
-    44: ("mHz", 3),
-    255: ("count", 0),
-}
-# Units that none has: the number is kept as text with its unit.
-SYMBOLS = {
-    3: "wk",
-    4: "d",
-    5: "h",
-    6: "min",
-    8: "°",
-    15: "m3/h",
-    16: "m3/h",
-    23: "Pa",
-    24: "bar",
-    26: "J/h",
-    45: "1/Wh",
-    52: "K",
-    56: "%",
-    57: "Ah",
-    70: "dBm",
-}
-SCALER_MAX = 12
-VALUE_MAX = 2**63 - 1  # what SQLite and every column after it can hold
+from drivers.wire import crc, sml, sml_shape
+from drivers.wire.sml_scale import VALUE_MAX, decimal, has_sign, scale
 
 # Registers that name the meter, as elements.
 _NAMES = {
@@ -61,7 +20,6 @@ _NAMES = {
     b"\x07\x01\x00\x00\x00\x09\xff",  # 1-0:0.0.9
     b"\x07\x01\x00\x00\x00\x00\xff",  # 1-0:0.0.0
 }
-_OBIS_BYTES = 7
 _SHOWN = 16  # bytes of what is broken
 _SECONDS_2000 = 946_684_800  # no meter's clock is right that is before this
 
@@ -72,7 +30,6 @@ _SECONDS_2000 = 946_684_800  # no meter's clock is right that is before this
 # all from 60 million on are right, and small negative powers of theirs look just alike.
 _DZG = b"DZG\x00"
 _DZG_FAULTY = ((42_000_000, 48_999_999), (50_000_000, 50_999_999), (55_000_000, 58_999_999))
-_DZG_SHORT = (sml.SIGNED | 2, sml.SIGNED | 3)  # one and two bytes
 
 _NUMBER = sml.pattern(sml.UNSIGNED, sml.SIGNED, bytes_max=9)
 _TEXT = sml.pattern(sml.OCTETS, bytes_max=15)
@@ -83,40 +40,27 @@ _TIME = rb"\x01|(?:\x72\x62[\x01\x02])?(?:%b)|\x72\x62\x03\x73(?:%b){3}" % (
     sml.pattern(sml.UNSIGNED, sml.SIGNED, bytes_max=5),
 )
 # A message with a list, up to its entries: number, group, what to do on error, kind; then client,
-# server, the list's name, the meter's time.
+# server, the list's name, the meter's time. After 63 stands the checksum of the message before,
+# which may look like a message's first bytes.
 _LIST = re.compile(
-    rb"(?s)\x76(?:\x01|%b)\x62.\x62.\x72(?:\x63|\x64\0|\x65\0\0)\x07\x01"
+    rb"(?s)\x76(?<!\x63\x76)(?:\x01|%b)\x62.\x62.\x72(?:\x63|\x64\0|\x65\0\0)\x07\x01"
     rb"\x77(?:\x01|%b)(\x01|%b)(?:\x01|%b)(%b)([\x70-\x7f]|[\xf0-\xff]+.)"
     % (_TEXT, _TEXT, _TEXT, _TEXT, _TIME)
 )
 # A list in its usual form. Each entry: name, status, time, unit and scaler, value, no signature;
-# the value may be a public key of 48 bytes, which many meters tell. Then no signature and no time
-# of the gateway; the message's checksum, without its leading zeros at some meters; and the end.
-# And then all that follows.
+# the value may be left out, or a public key of 48 bytes, which many meters tell. Then no signature
+# and no time of the gateway; the message's checksum, without its leading zeros at some meters; and
+# the end. And then all that follows.
 _CHECKSUM = sml.pattern(sml.UNSIGNED, bytes_max=3)
 _ENTRIES = re.compile(
-    rb"(?s)\x77(\x07.{6})(?:\x01|%b)(%b)((?:\x01|\x62.)(?:\x01|\x52.))(%b|%b|\x83\x02.{48})\x01"
+    rb"(?s)\x77(\x07.{6})(?:\x01|%b)(%b)((?:\x01|\x62.)(?:\x01|\x52.))(\x01|%b|%b|\x83\x02.{48})\x01"
     rb"|\x01\x01(\x01|%b)\x00|(.+)"
     % (sml.pattern(sml.UNSIGNED, bytes_max=9), _TIME, _NUMBER, _TEXT, _CHECKSUM)
 )
 _FOOT = re.compile(rb"(?s)(\x01|%b)\x00" % _CHECKSUM)
 
 _new = tuple.__new__  # a NamedTuple's own constructor takes three times as long
-_ABSENT, _SIGNED, _UNSIGNED, _LIST_FIELD = sml.ABSENT, sml.SIGNED, sml.UNSIGNED, sml.LIST
-
-
-class _Scale(NamedTuple):
-    """How a register's number becomes its value: times `factor`, by `divisor`.
-
-    Where `unit` is "" it is kept as text with `places` decimals (below 0: zeros) and `symbol`.
-    """
-
-    register: str
-    unit: str
-    factor: int = 1
-    divisor: int = 1
-    places: int = 0
-    symbol: str = ""
+_ABSENT, _SIGNED, _LIST_FIELD = sml.ABSENT, sml.SIGNED, sml.LIST
 
 
 # The elements of an entry, each with its TL field: name, time, unit and scaler together, value;
@@ -158,29 +102,55 @@ class Ways(NamedTuple):
 USUAL = Ways()
 
 
-def read(data: bytes, ways: Ways, offset: int) -> Telegram:
+def read(data: bytes, ways: Ways, offset: int, shapes: sml_shape.Shapes) -> Telegram:
     """The readings of all lists in a file's content, and the faults of what is broken.
 
     Other messages are passed by: the file's checksum guards them. `offset` is where the content
-    begins in the stream; doubled escapes before a fault are not counted.
+    begins in the stream; doubled escapes before a fault are not counted. `shapes` is what a session
+    remembers of one file for the next.
     """
     readings: list[Reading] = []
     faults: list[Fault] = []
+    # How long a list is shows in what follows it, but for the bytes that fill up.
+    length = len(data.rstrip(sml.END))
     match = _LIST.search(data)
     while match is not None:
-        at, end = match.span()
+        at, begin = match.span()
+        server, time, field = match.groups()
+        key = (server, field, length - begin)
+        shape = shapes.get(key)
+        if shape and (again := _again(data, (at, begin), time, shape, ways)):
+            readings += again
+            match = _LIST.search(data, begin + shape.length)
+            continue
         told = _list(data, match)
         if told is None:
-            what = f"a list without its end: {data[end : end + _SHOWN].hex()}"
+            what = f"a list without its end: {data[begin : begin + _SHOWN].hex()}"
             faults.append(Fault("object", offset + at, len(data) - at, what))
             break
         wrong = sml.wrong_message(data[at : told.stop], sml.integer(told.checksum), ways.x25)
         if wrong:
             faults.append(Fault("checksum", offset + at, told.end - at, wrong))
         else:
+            first = len(readings)
             _tell(told, ways, readings, faults, (offset + at, told.end - at))
+            if len(readings) > first and not faults and told.end - begin <= sml_shape.LENGTH_MAX:
+                entries = _ENTRIES.finditer(data, begin)
+                is_faulty = _is_faulty(server, ways)
+                sml_shape.remember(shapes, key, entries, readings[first:], is_faulty=is_faulty)
         match = _LIST.search(data, told.end)
     return _new(Telegram, (tuple(readings), tuple(faults)))
+
+
+def _again(
+    data: bytes, span: tuple[int, int], time: bytes, shape: sml_shape.Shape, ways: Ways
+) -> list[Reading]:
+    """The readings of a list that has this shape, and a right checksum; else []."""
+    at, begin = span
+    told = shape.readings(data, begin, None if time == _ABSENT else _moment(time))
+    checksum = begin + shape.checksum
+    says = int.from_bytes(data[checksum + 1 : begin + shape.length - 1], "big")
+    return [] if told and sml.wrong_message(data[at:checksum], says, ways.x25) else told
 
 
 def _list(data: bytes, match: re.Match[bytes]) -> _List | None:
@@ -226,25 +196,22 @@ def _tell(
     """
     server, list_time, entries = told[:3]
     list_ms = None if list_time == _ABSENT else _moment(list_time)
-    serial, is_plate, is_faulty = _meter(server)
+    serial, is_plate, _ = _meter(server)
     if not is_plate:
         serial = next((_text(entry[3]) for entry in entries if entry[0] in _NAMES), "") or serial
-    if ways.is_power_unsigned is not None:
-        is_faulty = ways.is_power_unsigned
+    is_faulty = _is_faulty(server, ways)
     tell, whole = readings.append, int.from_bytes
-    for name, time, scale, value, _, _ in entries:
+    for name, time, unit, value, _, _ in entries:
         at_ms = list_ms if time == _ABSENT else _moment(time) or list_ms
         field = value[0]
         if _SIGNED < field < _LIST_FIELD and name:
-            register, milli, factor, divisor, places, symbol = _scale(name, scale)
+            register, milli, factor, divisor, places, symbol = scale(name, unit)
             number = whole(value[1:], "big")
-            if (field < _UNSIGNED and value[1] > 0x7F) and not (
-                is_faulty and field in _DZG_SHORT and milli == "mW"
-            ):
+            if value[1] > 0x7F and has_sign(field, milli, is_faulty=is_faulty):
                 number -= 1 << 8 * (field - _SIGNED - 1)
             amount = number * factor // divisor
             if not milli and register:
-                text = _decimal(number, places) + symbol
+                text = decimal(number, places) + symbol
                 tell(_new(Reading, (register, text, "", at_ms, serial, None, "")))
             elif register and -VALUE_MAX <= amount <= VALUE_MAX:
                 tell(_new(Reading, (register, amount, milli, at_ms, serial, None, "")))
@@ -261,42 +228,9 @@ def _tell(
 @lru_cache(maxsize=256)
 def _text_reading(name: bytes, value: bytes, at_ms: int | None, serial: str) -> Reading | None:
     """What a meter says in words, mostly the same in every telegram; None for what has no value."""
-    register = _scale(name, _ABSENT * 2).register
+    register = scale(name, _ABSENT * 2).register
     text = _text(value)
     return Reading(register, text, "", at_ms, serial) if register and text else None
-
-
-@lru_cache(maxsize=1024)
-def _scale(name: bytes, scale: bytes) -> _Scale:
-    """What register the elements name, and how its numbers are to be read; "" for none."""
-    if len(name) != _OBIS_BYTES or name[0] != _OBIS_BYTES:
-        return _Scale("", "", symbol=f"no register: {name[:_SHOWN].hex()}")
-    register = str(Obis(*name[1:]))
-    cut = sml.after(scale, 0)
-    unit, scaler = scale[:cut], scale[cut:]
-    code = 0 if unit == _ABSENT else sml.integer(unit)
-    power = 0 if scaler == _ABSENT else sml.integer(scaler)
-    if code is None or power is None or abs(power) > SCALER_MAX:
-        what = f"{register}: unit {unit[:_SHOWN].hex()}, scaler {scaler[:_SHOWN].hex()}"
-        return _Scale("", "", symbol=what)
-    known, milli = UNITS.get(code, ("", 0))
-    if not known or (known == "count" and power < 0):
-        symbol = f" {SYMBOLS.get(code, f'(unit {code})')}" if code not in {0, 255} else ""
-        return _Scale(register, "", places=-power, symbol=symbol)
-    power += milli
-    return _Scale(register, known, 10 ** max(power, 0), 10 ** max(-power, 0))
-
-
-def _decimal(number: int, places: int) -> str:
-    """The number divided by as many tens as there are places.
-
-    >>> _decimal(-1234, 2), _decimal(12, -1)
-    ('-12.34', '120')
-    """
-    if places <= 0:
-        return str(number * 10**-places)
-    whole, rest = divmod(abs(number), 10**places)
-    return f"{'-' * (number < 0)}{whole}.{rest:0{places}}"
 
 
 def _moment(element: bytes) -> int | None:
@@ -345,6 +279,11 @@ def _din(data: bytes) -> str:
     if not maker.isascii() or not maker.isalpha() or number >= 10**8:
         return ""
     return f"{data[1]:X}{maker}{data[5]:02X}{number:08}"
+
+
+def _is_faulty(server: bytes, ways: Ways) -> bool:
+    """Whether the meter's short powers have no sign."""
+    return _meter(server)[2] if ways.is_power_unsigned is None else ways.is_power_unsigned
 
 
 @lru_cache(maxsize=64)

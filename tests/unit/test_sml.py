@@ -351,6 +351,16 @@ def test_what_stands_between_two_messages_hurts_neither() -> None:
     assert [reading.value for reading in told.readings] == [1000, 1000]
 
 
+def test_a_checksum_that_looks_like_the_beginning_of_a_list_is_none() -> None:
+    """It is 76 05, and the list's own beginning is what would be a number of four bytes."""
+    opened = message(bytes.fromhex("00e958"), 0x0101, sequence(*[ABSENT] * 6), swapped)
+    assert opened.endswith(b"\x63\x76\x05\x00")
+    (told,) = _heard(_file(opened, _message(_list(_entry(IMPORT, unsigned(1), 30)))))
+
+    assert told.faults == ()
+    assert [reading.value for reading in told.readings] == [1000]
+
+
 def test_a_message_with_a_wrong_checksum_is_refused_and_the_others_live() -> None:
     stream = _file(
         _message(_list(_entry(IMPORT, unsigned(1), 30)), lambda data: swapped(data) ^ 1),

@@ -1,0 +1,137 @@
+"""Lists that say again what one before them said, with other numbers.
+
+The lists of a meter differ in their numbers only: values, times, status words and checksum. What
+all the other bytes mean is remembered with them. A list that is the same in each of these bytes is
+not taken to pieces again: the numbers are read from where they stand. For any other list there is
+no answer here, so nothing in this module decides what a list means.
+"""
+
+import re
+from collections.abc import Iterator
+from itertools import islice
+from typing import NamedTuple
+
+from drivers.reading import Reading
+from drivers.wire import sml
+from drivers.wire.sml_scale import VALUE_MAX, decimal, has_sign, scale
+
+LENGTH_MAX = 2048  # bytes of a list that is remembered; the longest known ones have less than 1 kB
+SHAPES_MAX = 16  # a meter has a few: its powers have now one byte, now two
+
+_INSTANT = re.compile(rb"\x72\x62[\x02\x03]")
+_new = tuple.__new__
+
+# A value: the reading it was, how many bits stand behind its number, the number with all bits set
+# (0 for a text), the first number that is negative; then its scale.
+_Row = tuple[Reading, int, int, int, str, str, int, int, int, str]
+
+
+class Shape(NamedTuple):
+    """What stays the same in a list: of its bytes from the entries to the end, as one number with
+    the first byte highest, those that `fixed` masks are `same`."""
+
+    length: int
+    checksum: int  # where it begins
+    fixed: int
+    same: int
+    serial: str
+    rows: list[_Row]
+
+    def readings(self, data: bytes, begin: int, at_ms: int | None) -> list[Reading]:
+        """What the list says whose entries begin there in the content; [] if it is another.
+
+        `at_ms` is the list's own time. Numbers are cut off downwards below milli-units.
+        """
+        body = int.from_bytes(data[begin : begin + self.length], "big")
+        if body & self.fixed != self.same:
+            return []
+        told: list[Reading] = []
+        tell, serial = told.append, self.serial
+        for was, behind, ones, top, register, unit, factor, divisor, places, symbol in self.rows:
+            if not ones:
+                tell(was if was.at_ms == at_ms else was._replace(at_ms=at_ms))
+                continue
+            number = body >> behind & ones
+            if number >= top:
+                number -= ones + 1
+            amount = number * factor // divisor
+            if not unit:
+                text = decimal(number, places) + symbol
+                tell(_new(Reading, (register, text, "", at_ms, serial, None, "")))
+            elif -VALUE_MAX <= amount <= VALUE_MAX:
+                tell(_new(Reading, (register, amount, unit, at_ms, serial, None, "")))
+            else:
+                return []
+        return told
+
+
+# By a list's server, its field, and the bytes from its entries to the end of the file. None for one
+# that was seen once: a shape is learned from the second, and forgotten when it does not fit.
+Key = tuple[bytes, bytes, int]
+Shapes = dict[Key, Shape | None]
+
+
+def remember(
+    shapes: Shapes,
+    key: Key,
+    entries: Iterator[re.Match[bytes]],
+    readings: list[Reading],
+    *,
+    is_faulty: bool,
+) -> None:
+    """Note a list that had to be taken to pieces. For what follows the key see `learn`."""
+    shape = None
+    if shapes.pop(key, True) is None:
+        shape = learn(entries, readings, is_faulty=is_faulty)
+        if shape is None:
+            return
+    elif len(shapes) >= SHAPES_MAX:
+        shapes.clear()
+    shapes[key] = shape
+
+
+def learn(
+    entries: Iterator[re.Match[bytes]], readings: list[Reading], *, is_faulty: bool
+) -> Shape | None:
+    """The shape of a list from the places of its elements and the readings they became.
+
+    `is_faulty` says that the meter's short powers have no sign, whatever their field says.
+    Groups of each match: name, time, unit and scaler, value; after the last reading's the message's
+    checksum. None for a list in another form, or one whose entries have times of their own.
+    """
+    assert readings
+    found = list(islice(entries, len(readings) + 1))
+    begin, end = found[0].start(), found[-1].end()
+    if len(found) <= len(readings) or found[-1][5] in {None, sml.ABSENT}:
+        return None
+    same, fixed = bytearray(found[0].string[begin:end]), bytearray(b"\xff") * (end - begin)
+    rows: list[_Row] = []
+
+    def vary(start: int, stop: int) -> None:
+        """The bytes of an element may change, except its TL field."""
+        fixed[start + 1 - begin : stop - begin] = bytes(stop - start - 1)
+
+    foot = found.pop()
+    vary(*foot.span(5))
+    for entry, reading in zip(found, readings, strict=True):
+        name, time, unit, value = entry.group(1, 2, 3, 4)
+        if name is None or _INSTANT.match(time):
+            return None
+        vary(entry.end(1), entry.start(2))  # the status word
+        vary(entry.end(2) - len(time.removeprefix(b"\x72\x62\x01")), entry.end(2))
+        ones = top = 0
+        if sml.SIGNED < value[0] < sml.LIST:
+            vary(*entry.span(4))
+            ones = (1 << 8 * len(value) - 8) - 1
+            is_signed = has_sign(value[0], reading.unit, is_faulty=is_faulty)
+            top = ones // 2 + 1 if is_signed else ones + 1
+        rows.append((reading, 8 * (end - entry.end(4)), ones, top, *scale(name, unit)))
+    mask = int.from_bytes(fixed, "big")
+    return Shape(
+        end - begin,
+        foot.start(5) - begin,
+        mask,
+        int.from_bytes(same, "big") & mask,
+        readings[0].serial,
+        rows,
+    )
