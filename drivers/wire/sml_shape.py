@@ -21,45 +21,46 @@ SHAPES_MAX = 16  # a meter has a few: its powers have now one byte, now two
 _INSTANT = re.compile(rb"\x72\x62[\x02\x03]")
 _new = tuple.__new__
 
-# A value: the reading it was, how many bits stand behind its number, the number with all bits set
-# (0 for a text), the first number that is negative; then its scale.
-_Row = tuple[Reading, int, int, int, str, str, int, int, int, str]
+# A number: which of the readings it is, how many bits stand behind it, all of its bits set, and the
+# first value of them that is negative; then its scale.
+_Row = tuple[int, int, int, int, str, str, int, int, int, str]
 
 
 class Shape(NamedTuple):
     """What stays the same in a list: of its bytes from the entries to the end, as one number with
-    the first byte highest, those that `fixed` masks are `same`."""
+    the first byte highest, those that `fixed` masks are `same`. Of what it told, only the readings
+    that `numbers` names change."""
 
     length: int
     checksum: int  # where it begins
     fixed: int
     same: int
-    serial: str
-    rows: list[_Row]
+    told: list[Reading]
+    numbers: list[_Row]
 
     def readings(self, data: bytes, begin: int, at_ms: int | None) -> list[Reading]:
         """What the list says whose entries begin there in the content; [] if it is another.
 
         `at_ms` is the list's own time. Numbers are cut off downwards below milli-units.
         """
-        body = int.from_bytes(data[begin : begin + self.length], "big")
-        if body & self.fixed != self.same:
+        length, _, fixed, same, known, numbers = self
+        body = int.from_bytes(data[begin : begin + length], "big")
+        if body & fixed != same:
             return []
-        told: list[Reading] = []
-        tell, serial = told.append, self.serial
-        for was, behind, ones, top, register, unit, factor, divisor, places, symbol in self.rows:
-            if not ones:
-                tell(was if was.at_ms == at_ms else was._replace(at_ms=at_ms))
-                continue
+        told = known.copy()
+        serial = told[0].serial
+        if told[0].at_ms != at_ms:
+            told = [reading._replace(at_ms=at_ms) for reading in told]
+        for n, behind, ones, top, register, unit, factor, divisor, places, symbol in numbers:
             number = body >> behind & ones
             if number >= top:
                 number -= ones + 1
             amount = number * factor // divisor
             if not unit:
                 text = decimal(number, places) + symbol
-                tell(_new(Reading, (register, text, "", at_ms, serial, None, "")))
+                told[n] = _new(Reading, (register, text, "", at_ms, serial, None, ""))
             elif -VALUE_MAX <= amount <= VALUE_MAX:
-                tell(_new(Reading, (register, amount, unit, at_ms, serial, None, "")))
+                told[n] = _new(Reading, (register, amount, unit, at_ms, serial, None, ""))
             else:
                 return []
         return told
@@ -105,7 +106,7 @@ def learn(
     if len(found) <= len(readings) or found[-1][5] in {None, sml.ABSENT}:
         return None
     same, fixed = bytearray(found[0].string[begin:end]), bytearray(b"\xff") * (end - begin)
-    rows: list[_Row] = []
+    numbers: list[_Row] = []
 
     def vary(start: int, stop: int) -> None:
         """The bytes of an element may change, except its TL field."""
@@ -113,25 +114,18 @@ def learn(
 
     foot = found.pop()
     vary(*foot.span(5))
-    for entry, reading in zip(found, readings, strict=True):
+    for n, (entry, reading) in enumerate(zip(found, readings, strict=True)):
         name, time, unit, value = entry.group(1, 2, 3, 4)
         if name is None or _INSTANT.match(time):
             return None
         vary(entry.end(1), entry.start(2))  # the status word
         vary(entry.end(2) - len(time.removeprefix(b"\x72\x62\x01")), entry.end(2))
-        ones = top = 0
         if sml.SIGNED < value[0] < sml.LIST:
             vary(*entry.span(4))
             ones = (1 << 8 * len(value) - 8) - 1
             is_signed = has_sign(value[0], reading.unit, is_faulty=is_faulty)
             top = ones // 2 + 1 if is_signed else ones + 1
-        rows.append((reading, 8 * (end - entry.end(4)), ones, top, *scale(name, unit)))
+            numbers.append((n, 8 * (end - entry.end(4)), ones, top, *scale(name, unit)))
     mask = int.from_bytes(fixed, "big")
-    return Shape(
-        end - begin,
-        foot.start(5) - begin,
-        mask,
-        int.from_bytes(same, "big") & mask,
-        readings[0].serial,
-        rows,
-    )
+    kept = int.from_bytes(same, "big") & mask
+    return Shape(end - begin, foot.start(5) - begin, mask, kept, readings, numbers)
