@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from drivers.reading import Fault, Message, Reading
 from drivers.sdk import Device, Example, Line, Register, Setting, SettingError, Step
-from drivers.wire import gcm, mbus_push, push, push_frames
+from drivers.wire import gcm, hdlc, mbus_push, push, push_frames
 from drivers.wire.hdlc import FLAG, Frame
 from drivers.wire.noise import Noise
 
@@ -17,6 +17,8 @@ BUFFER_MAX = 16 * 1024
 _FLAG = bytes((FLAG,))
 # What a telegram without frames begins with. One in blocks has frames around them.
 _BARE = {bytes((push.DATA_NOTIFICATION,)), bytes((push.CIPHERED,))}
+
+_new = tuple.__new__  # a NamedTuple's own constructor takes three times as long
 
 
 class Session:
@@ -38,6 +40,9 @@ class Session:
         self._is_quiet = True  # nothing came since the beginning or the last silence
         self._assembly = push_frames.Assembly()
         self._noise = Noise()
+        # How the last telegram in one HDLC frame began, to its first byte, and how long it was.
+        self._usual = b""
+        self._usual_bytes = 0
 
     def feed(self, chunk: bytes) -> list[Step]:
         buffer = self._buffer
@@ -47,7 +52,28 @@ class Session:
         steps: list[Step] = []
         for at in range(0, len(chunk), BUFFER_MAX // 2):
             buffer += chunk[at : at + BUFFER_MAX // 2]
+            if self._usual and not (self._begin or self._scan or self._end or self._noise.length):
+                steps += self._usual_ones()
+                if len(buffer) < self._usual_bytes and buffer.startswith(self._usual):
+                    self._needed = self._usual_bytes
+                    continue
             steps += self._drain(final=False)
+        return steps
+
+    def _usual_ones(self) -> list[Step]:
+        """Telegrams at the beginning of the buffer that differ from the last one behind their
+        heads alone, as nearly all do: tells what `_drain` would, in half the time."""
+        buffer, length, begin = self._buffer, self._usual_bytes, len(self._usual) - 1
+        steps: list[Step] = []
+        while buffer.startswith(self._usual) and buffer[length - 1 : length] == _FLAG:
+            raw = bytes(buffer[:length])
+            if not hdlc.is_intact(raw[1:-1]):
+                break
+            told = push.read(raw[begin:-3], self._reader, "", self._offset, length)
+            steps.append(_new(Message, (self._offset, raw, *told)))
+            del buffer[:length]
+            self._offset += length
+            self._is_quiet, self._follows_flag = False, True
         return steps
 
     def timeout(self) -> list[Step]:
@@ -121,7 +147,8 @@ class Session:
         begin = self._begin
         self._begin = self._end = end
         raw = bytes(self._buffer[begin:end])
-        return [*self._noise.tell(), Message(self._offset + begin, raw, readings, faults)]
+        message = _new(Message, (self._offset + begin, raw, readings, faults))
+        return [*self._noise.tell(), message] if self._noise.length else [message]
 
     def _frame(self, found: push_frames.Found) -> list[Step]:
         """What a whole frame does to the telegram under way."""
@@ -142,12 +169,18 @@ class Session:
             steps += self._tell(
                 self._end, (), (self._fault("cut", self._end, "a telegram without its end"),)
             )
-        steps += self._skip_to(at)
+        if at > self._begin:
+            steps += self._skip_to(at)
         self._end = end
         if told.trouble:
             return steps + self._tell(end, (), (self._fault("cut", end, told.trouble),))
         if not told.apdu:
             return steps
+        if told.is_first and isinstance(frame, Frame) and self._buffer[at] == FLAG:
+            # What is before its first byte, and that: flag, head and the way to it.
+            first = at + found.length - 3 - len(told.apdu)
+            self._usual = bytes(self._buffer[at : first + 1])
+            self._usual_bytes = found.length
         # A sum of 8 bits does not guard what is not encrypted.
         doubt = "unchecked" if isinstance(frame, mbus_push.Segment) else ""
         return steps + self._tell(end, *self._read(told.apdu, end, doubt))
@@ -155,7 +188,7 @@ class Session:
     def _read(self, apdu: bytes, end: int, doubt: str) -> push.Push:
         """What a complete telegram that ends at `end` says."""
         offset, length = self._offset + self._begin, end - self._begin
-        return push.read(apdu, self._reader, doubt=doubt, offset=offset, length=length)
+        return push.read(apdu, self._reader, doubt, offset, length)
 
     def _may_be_bare(self) -> bool:
         """Whether all that came since a silence may be a telegram without frames."""
@@ -206,7 +239,7 @@ def _open(settings: Mapping[str, str]) -> Session:
     if step not in {"1", "10"}:
         raise SettingError("energy_step_wh", f"{step!r} cannot be used", "1 or 10")
     lock = gcm.Lock(keys["key"], keys["auth_key"]) if keys["key"] else None
-    return Session(push.Reader(lock, int(step)))
+    return Session(push.Reader(lock, int(step), {}))
 
 
 def _said(

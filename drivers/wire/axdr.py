@@ -31,13 +31,15 @@ class Broken(Exception):
 
 class Value(NamedTuple):
     """A value with its type. Of numbers `number` over `below`, which is 1 but for reals; of
-    strings and dates `octets`; of lists `items`. A real that is none has the tag NULL."""
+    strings and dates `octets`; of lists `items`. A real that is none has the tag NULL. A
+    number or a string begins `at`, behind its type and length; for others this is 0."""
 
     tag: int
     number: int = 0
     octets: bytes = b""
     items: tuple["Value", ...] = ()
     below: int = 1
+    at: int = 0
 
 
 def size(data: bytes, at: int) -> tuple[int, int]:
@@ -61,7 +63,7 @@ def value(data: bytes, at: int, depth: int = 0) -> tuple[Value, int]:
         octets = data[at : at + _WIDTHS[tag]]
         if len(octets) < _WIDTHS[tag]:
             raise Broken(f"a value of type {tag} is cut off")
-        return _fixed(tag, octets), at + len(octets)
+        return _fixed(tag, octets, at), at + len(octets)
     if tag in {NULL, IGNORED}:
         return Value(NULL), at
     if tag in LISTS:
@@ -74,15 +76,16 @@ def value(data: bytes, at: int, depth: int = 0) -> tuple[Value, int]:
     octets = data[at : at + length]
     if len(octets) < length:
         raise Broken(f"a string of {length} bytes is cut off")
-    return _new(Value, (OCTETS if tag == BITS else tag, 0, octets, (), 1)), at + length
+    return _new(Value, (OCTETS if tag == BITS else tag, 0, octets, (), 1, at)), at + length
 
 
-def _fixed(tag: int, octets: bytes) -> Value:
+def _fixed(tag: int, octets: bytes, at: int) -> Value:
     if tag in _REALS:
         return _real(tag, int.from_bytes(octets, "big"))
     if tag in _AS_OCTETS:
-        return Value(tag, octets=octets)
-    return _new(Value, (tag, int.from_bytes(octets, "big", signed=tag in SIGNED), b"", (), 1))
+        return Value(tag, octets=octets, at=at)
+    number = int.from_bytes(octets, "big", signed=tag in SIGNED)
+    return _new(Value, (tag, number, b"", (), 1, at))
 
 
 def _real(tag: int, bits: int) -> Value:
@@ -107,7 +110,14 @@ def _list(data: bytes, at: int, tag: int, depth: int) -> tuple[Value, int]:
     for _ in range(count):
         item, at = value(data, at, depth + 1)
         items.append(item)
-    return _new(Value, (tag, 0, b"", tuple(items), 1)), at
+    return _new(Value, (tag, 0, b"", tuple(items), 1, 0)), at
+
+
+def place(given: Value) -> slice | None:
+    """Where the bytes of a whole number are; None for all else."""
+    if given.tag in _REALS or given.tag not in NUMBERS:
+        return None
+    return slice(given.at, given.at + _WIDTHS[given.tag])
 
 
 def text(given: Value) -> str:

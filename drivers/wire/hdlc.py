@@ -10,6 +10,7 @@ within, and one flag may end a frame and begin the next.
 """
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from drivers.wire import crc
@@ -23,15 +24,25 @@ _SEGMENTED = 0x08
 
 _EVEN = b"[" + b"".join(re.escape(bytes((byte,))) for byte in range(0, 256, 2)) + b"]"
 _ODD = b"[^" + _EVEN[1:]
-_ADDRESS = b"((?:%b|%b{3})?%b)" % (_EVEN, _EVEN, _ODD)
+_ADDRESS = b"(?:(?:%b|%b{3})?%b)" % (_EVEN, _EVEN, _ODD)
 # Unnumbered information, with or without the final bit, and information that begins a window.
-_CONTROL = rb"([\x03\x13\x10\x12\x14\x16\x18\x1a\x1c\x1e])"
+_CONTROL = rb"[\x03\x13\x10\x12\x14\x16\x18\x1a\x1c\x1e]"
 # From the format to the header's check; a frame without information has its only check there.
 HEAD = rb"[\xa0-\xaf]." + _ADDRESS + _ADDRESS + _CONTROL + rb".."
 HEAD_BYTES_MAX = 13
-_ADDRESS_BYTES = {1, 2, 4}
 
 _new = tuple.__new__  # a NamedTuple's own constructor takes three times as long
+
+
+class Head(NamedTuple):
+    """What the beginning of a frame says: how many bytes there are up to the closing flag, and how
+    many of these the head has; its two addresses as they came."""
+
+    size: int
+    head_size: int
+    addresses: bytes
+    control: int
+    is_segmented: bool
 
 
 class Frame(NamedTuple):
@@ -43,56 +54,25 @@ class Frame(NamedTuple):
     information: bytes
 
 
-def length(data: bytes | bytearray, at: int) -> int:
-    """How many bytes there are from the format at `at` to the closing flag, this included.
-
-    0 when more bytes must come to know, -1 when no frame is here: the head or its check is wrong,
-    or no flag stands where the frame ends. The check of the whole is not looked at.
-    """
-    control = _control_at(data, at)
-    if control < 0 or control + 3 > len(data):
-        return 0 if len(data) - at < HEAD_BYTES_MAX else -1
-    return measure(data, at, control + 3)
-
-
-def _control_at(data: bytes | bytearray, at: int) -> int:
-    """Where the control byte of a frame is, after its addresses; -1 where these are none."""
-    at += 2
-    for _ in range(2):
-        begin = at
-        while at < len(data) and not data[at] & 1:
-            at += 1
-        at += 1
-        if at - begin not in _ADDRESS_BYTES:
-            return -1
-    return at
-
-
-def measure(data: bytes | bytearray, at: int, end: int) -> int:
-    """As `length`, of a frame whose head ends before `end`."""
-    size = (data[at] & 0x07) << 8 | data[at + 1]
-    closing = at + size
-    is_there = closing < len(data)
-    if (
-        closing < end
-        or (is_there and data[closing] != FLAG)
-        or crc.x25(bytes(data[at:end])) != _INTACT
-    ):
-        return -1
-    return size + 1 if is_there else 0
-
-
-def expected(data: bytes | bytearray, at: int) -> int:
-    """How many bytes the frame at `at` will have, its closing flag included; as `length` does,
-    but for a frame that is not all there. 0 while its length has not come."""
-    return ((data[at] & 0x07) << 8 | data[at + 1]) + 1 if len(data) >= at + 2 else 0
-
-
-def parse(frame: bytes) -> Frame | None:
-    """The frame from its format to its closing flag, as `length` measured it; None where the
-    check is wrong."""
-    if crc.x25(frame[:-1]) != _INTACT:
+@lru_cache(maxsize=64)
+def head(octets: bytes) -> Head | None:
+    """The head in bytes that `HEAD` matches; None where its check is wrong, or the frame would end
+    within. A meter has two or three."""
+    size = (octets[0] & 0x07) << 8 | octets[1]
+    if size < len(octets) or crc.x25(octets) != _INTACT:
         return None
-    at = _control_at(frame, 0)
-    information = frame[at + 1 + _CHECK_BYTES : -1 - _CHECK_BYTES]
-    return _new(Frame, (frame[2:at], frame[at], frame[0] & _SEGMENTED > 0, information))
+    return Head(size, len(octets), octets[2:-3], octets[-3], octets[0] & _SEGMENTED > 0)
+
+
+def is_intact(frame: bytes) -> bool:
+    """Whether the check at the end of a frame is right; neither of its flags is part of it."""
+    return crc.x25(frame) == _INTACT
+
+
+def parse(frame: bytes, told: Head) -> Frame | None:
+    """The frame from its format to what stands before the closing flag, with its head; None where
+    the check is wrong."""
+    if not is_intact(frame):
+        return None
+    _, begin, addresses, control, is_segmented = told
+    return _new(Frame, (addresses, control, is_segmented, frame[begin:-_CHECK_BYTES]))

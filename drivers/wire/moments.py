@@ -13,8 +13,11 @@ _SUMMER, _STATUS_UNKNOWN = 0x80, 0xFF
 _WILD = 0xFF
 # In the first year of the century no meter was that pushes: so starts a clock that was never set.
 _YEARS = range(2001, 2100)
+_TWO = [f"{number:02}" for number in range(60)]
 _HOUR_MS = 3_600_000
 _DAY_MS = 24 * _HOUR_MS
+
+_new = tuple.__new__  # a NamedTuple's own constructor takes three times as long
 
 
 class Moment(NamedTuple):
@@ -36,18 +39,18 @@ class Moment(NamedTuple):
         Without a deviation summer time is what the meter says; else the calendar of central
         Europe decides, unless the maker's clocks are known to show winter time all the year
         (`is_winter`). By the calendar it is None in the hour that comes twice, and in the one
-        that never comes.
+        that never comes. Those clocks say 0 for a deviation that they do not know.
         """
-        if self.deviation_min is not None:
+        if self.deviation_min is not None and (self.deviation_min or not is_winter):
             return self.local_ms + self.deviation_min * 60_000
         if self.is_summer or is_winter:
             return self.local_ms - (2 if self.is_summer else 1) * _HOUR_MS
         forward_ms, back_ms = _changes(int(self.written[:4]))
-        for change_ms in (forward_ms, back_ms):
-            if change_ms <= self.local_ms < change_ms + _HOUR_MS:
-                return None
-        ahead = 2 if forward_ms < self.local_ms < back_ms else 1
-        return self.local_ms - ahead * _HOUR_MS
+        if forward_ms + _HOUR_MS <= self.local_ms < back_ms:
+            return self.local_ms - 2 * _HOUR_MS
+        if forward_ms <= self.local_ms < back_ms + _HOUR_MS:
+            return None
+        return self.local_ms - _HOUR_MS
 
 
 @lru_cache(maxsize=64)
@@ -60,29 +63,35 @@ def moment(octets: bytes) -> Moment | None:
     """
     if len(octets) != OCTETS:
         return None
-    year = octets[0] << 8 | octets[1]
-    month, day, _, hour, minute, second, hundredths = octets[2:9]
+    day = _day(octets[:4])
+    hour, minute, second, hundredths = octets[5:9]
     if second == _WILD:
         second = 0
-    if (
-        year not in _YEARS
-        or not 1 <= month <= 12
-        or not 1 <= day <= _days_in(year, month)
-        or hour > 23
-        or minute > 59
-        or second > 59
-    ):
+    if day is None or hour > 23 or minute > 59 or second > 59:
         return None
-    local_ms = _days(year, month, day) * _DAY_MS + hour * _HOUR_MS + (minute * 60 + second) * 1000
+    written, local_ms = day
+    local_ms += hour * _HOUR_MS + (minute * 60 + second) * 1000
     local_ms += hundredths * 10 if hundredths < 100 else 0
     deviation = int.from_bytes(octets[9:11], "big", signed=True)
     status = octets[11]
-    return Moment(
-        f"{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}",
-        local_ms,
-        deviation if -_DEVIATION_MAX <= deviation <= _DEVIATION_MAX else None,
-        status != _STATUS_UNKNOWN and status & _SUMMER > 0,
+    return _new(
+        Moment,
+        (
+            f"{written}T{_TWO[hour]}:{_TWO[minute]}:{_TWO[second]}",
+            local_ms,
+            deviation if -_DEVIATION_MAX <= deviation <= _DEVIATION_MAX else None,
+            status != _STATUS_UNKNOWN and status & _SUMMER > 0,
+        ),
     )
+
+
+@lru_cache(maxsize=8)
+def _day(octets: bytes) -> tuple[str, int] | None:
+    """How the day in four octets is written, and its milliseconds since 1970."""
+    year, month, day = octets[0] << 8 | octets[1], octets[2], octets[3]
+    if year not in _YEARS or not 1 <= month <= 12 or not 1 <= day <= _days_in(year, month):
+        return None
+    return f"{year}-{_TWO[month]}-{_TWO[day]}", _days(year, month, day) * _DAY_MS
 
 
 def _days_in(year: int, month: int) -> int:

@@ -11,13 +11,14 @@ from drivers.wire import axdr, hdlc, mbus_push, push
 
 LLC = b"\xe6\xe7\x00"
 BLOCK = 0xE0
+_BLOCK = bytes((BLOCK,))
 TELEGRAM_BYTES_MAX = 8 * 1024  # the longest known, an Iskra with its push list, has 1.2 kB
 
 _BLOCK_LAST = 0x80
-# The empty group tells where the head of an HDLC frame ends. Looking ahead lets one frame begin
-# within the head of what is none.
-_BEGIN = re.compile(rb"\x7e(?=%b())|\x68(?=%b)" % (hdlc.HEAD, mbus_push.HEAD), re.DOTALL)
-_HEAD_END = 4
+# Looking ahead lets one frame begin within the head of what is none. The group has the head of an
+# HDLC frame.
+_BEGIN = re.compile(rb"\x7e(?=(%b))|\x68(?=%b)" % (hdlc.HEAD, mbus_push.HEAD), re.DOTALL)
+_AFTER_FLAG = re.compile(hdlc.HEAD, re.DOTALL)
 # Where a frame may begin whose head is not all there.
 _STARTS = re.compile(rb"[\x7e\x68]")
 _TAIL = hdlc.HEAD_BYTES_MAX  # after the first byte of a frame; M-Bus needs fewer
@@ -44,33 +45,51 @@ def find(data: bytes | bytearray, start: int, *, follows_flag: bool, final: bool
     """
     end = len(data)
     if follows_flag and start < end and data[start] >> 4 == hdlc.FORMAT_TYPE:
-        there = hdlc.length(data, start)
-        if there > 0:
-            return Found(start, there, hdlc.parse(bytes(data[start : start + there])), 0)
-        if there == 0 and not final:
-            is_whole = end - start >= hdlc.HEAD_BYTES_MAX
-            return Found(
-                start, 0, None, start + hdlc.expected(data, start) if is_whole else end + 1
-            )
+        begun = _AFTER_FLAG.match(data, start)
+        found = _hdlc(data, start, start, begun[0], final=final) if begun else None
+        if begun is None and end - start < hdlc.HEAD_BYTES_MAX and not final:
+            found = Found(start, 0, None, end + 1)
+        if found is not None:
+            return found
     for match in _BEGIN.finditer(data, start):
-        at = match.start()
-        is_hdlc = data[at] == hdlc.FLAG
-        if is_hdlc:
-            there = hdlc.measure(data, at + 1, match.end(_HEAD_END))
+        at, head = match.start(), match[1]
+        if head is None:
+            found = _mbus(data, at, final=final)
         else:
-            there = mbus_push.length(data, at)
-        if there > 0:
-            there += is_hdlc
-            raw = bytes(data[at : at + there])
-            parsed = hdlc.parse(raw[1:]) if is_hdlc else mbus_push.parse(raw)
-            return _new(Found, (at, there, parsed, 0))
-        if there == 0 and not final:
-            size = 1 + hdlc.expected(data, at + 1) if is_hdlc else mbus_push.expected(data, at)
-            return _new(Found, (at, 0, None, at + size))
+            found = _hdlc(data, at, at + 1, head, final=final)
+        if found is not None:
+            return found
     if final:
         return Found(end, 0, None, end)
     begun = _STARTS.search(data, max(start, end - _TAIL))
     return _new(Found, (begun.start() if begun else end, 0, None, end + 1))
+
+
+def _hdlc(
+    data: bytes | bytearray, at: int, begin: int, octets: bytes, *, final: bool
+) -> Found | None:
+    """The frame from `at` on, its format at `begin` and its head these octets; None where the
+    head is none or no flag stands where the frame ends."""
+    head = hdlc.head(octets)
+    if head is None:
+        return None
+    closing = begin + head.size
+    if closing >= len(data):
+        return None if final else _new(Found, (at, 0, None, closing + 1))
+    if data[closing] != hdlc.FLAG:
+        return None
+    frame = hdlc.parse(bytes(data[begin:closing]), head)
+    return _new(Found, (at, closing + 1 - at, frame, 0))
+
+
+def _mbus(data: bytes | bytearray, at: int, *, final: bool) -> Found | None:
+    """The M-Bus frame whose head is at `at`; None where its end is not as it must be."""
+    there = mbus_push.length(data, at)
+    if there > 0:
+        return _new(Found, (at, there, mbus_push.parse(bytes(data[at : at + there])), 0))
+    if there < 0 or final:
+        return None
+    return _new(Found, (at, 0, None, at + mbus_push.expected(data, at)))
 
 
 class Told(NamedTuple):
@@ -97,8 +116,9 @@ class Assembly:
 
     def forget(self) -> None:
         """Nothing is under way any more."""
-        self._addresses, self._gathered, self._ordinal = b"", bytearray(), 0
-        self._blocks, self._block = bytearray(), 0
+        if self._addresses or self._ordinal or self._block:
+            self._addresses, self._gathered, self._ordinal = b"", bytearray(), 0
+            self._blocks, self._block = bytearray(), 0
 
     def add(self, frame: hdlc.Frame | mbus_push.Segment) -> Told:
         told = self._segment(frame) if isinstance(frame, mbus_push.Segment) else self._hdlc(frame)
@@ -137,10 +157,11 @@ class Assembly:
             self._addresses = frame.addresses
             self._gathered = bytearray(information)
             return Told(is_first=is_first)
-        self._addresses, self._gathered = b"", bytearray()
-        if information[:1] == bytes((BLOCK,)):
+        if self._addresses:
+            self._addresses, self._gathered = b"", bytearray()
+        if information[:1] == _BLOCK:
             return self._add_block(information)
-        return Told(information, is_first)
+        return _new(Told, (information, is_first, ""))
 
     def _add_block(self, apdu: bytes) -> Told:
         """`E0 control number acknowledged length data`; control has the bit of the last block."""
@@ -162,7 +183,7 @@ class Assembly:
         self._block += 1
         if len(self._blocks) > TELEGRAM_BYTES_MAX:
             return Told(is_first=is_first, trouble="blocks without end")
-        return Told(bytes(self._blocks) if apdu[1] & _BLOCK_LAST else b"", is_first)
+        return _new(Told, (bytes(self._blocks) if apdu[1] & _BLOCK_LAST else b"", is_first, ""))
 
 
 _BLOCK_HEAD_BYTES = 6

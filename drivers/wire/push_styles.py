@@ -124,7 +124,7 @@ def _objects(heard: Heard, data: bytes, at: int, count: int) -> int:
             taken = 1 if inside else 2 if scale is None else 3
             is_one = code[5] == 0xFF and taken <= left
             if inside == (_PAIR if scale is None else _TRIPLE) or (is_one and not inside):
-                _number(heard, code, coded, scale)
+                _number(heard, code, coded, scale, one.end(3))
                 at = one.end()
                 left -= taken
                 continue
@@ -154,21 +154,18 @@ def _row(heard: Heard, data: bytes, at: int, left: int) -> tuple[int, int]:
         row = form.row.match(data, at)
         if row is None:
             continue
-        objects = form.one.findall(data, at, row.end())
+        objects = list(form.one.finditer(data, at, row.end()))
         taken = len(objects) * form.items
         if taken > left:
             raise Broken(f"{taken - left} values after the list")
-        say, from_bytes = heard.said.append, int.from_bytes
-        for code, long, short, scale in objects:
-            number = from_bytes(long or short)
+        for one in objects:
+            code, long, short, scale = one.groups()
+            number = int.from_bytes(long or short)
+            place = slice(*one.span(2 if long else 3))
             if scale:
-                own = field(code, scale)
-                if own.is_simple:
-                    say((own, number * own.multiplier // own.divisor))
-                else:
-                    scaled(heard, own, number)
+                scaled(heard, field(code, scale), number, place)
             else:
-                bare(heard, code, number)
+                bare(heard, code, number, place)
         return taken, row.end()
     return 0, at
 
@@ -182,19 +179,20 @@ def _named(heard: Heard, data: bytes, at: int) -> tuple[int, int]:
     end = begin + one[2][0]
     if end > len(data):
         raise Broken(f"a string of {one[2][0]} bytes is cut off")
-    take_octets(heard, one[1], data[begin:end])
+    take_octets(heard, one[1], data[begin:end], begin)
     return 1, end
 
 
-def _number(heard: Heard, code: bytes, coded: bytes, scale: bytes | None) -> None:
-    """Hears an object with a number; all bits set stand for no value."""
+def _number(heard: Heard, code: bytes, coded: bytes, scale: bytes | None, end: int) -> None:
+    """Hears an object with a number that ends at `end`; all bits set stand for no value."""
+    place = slice(end - len(coded) + 1, end)
     number = int.from_bytes(coded[1:], "big", signed=coded[0] in _SIGNED)
     if coded[0] in _UNSIGNED and not coded[1:].strip(b"\xff"):
         heard.troubles.append(("placeholder", f"{name(code)}: {coded[1:].hex()}"))
     elif scale is None:
-        bare(heard, code, number)
+        bare(heard, code, number, place)
     else:
-        scaled(heard, field(code, scale), number)
+        scaled(heard, field(code, scale), number, place)
 
 
 def _structure(heard: Heard, item: Value) -> int:

@@ -51,15 +51,45 @@ class Field(NamedTuple):
     is_simple: bool = False
 
 
+class Sized(NamedTuple):
+    """Numbers whose power of ten was found by their size: where they are in `Heard.said`, and what
+    the highest of them was below in whole units."""
+
+    places: list[int]
+    whole_below: int
+    power: int
+
+    def bounds(self) -> tuple[int, int]:
+        """From where to below where the highest number has the same power of ten."""
+        below = self.whole_below * 10**-self.power
+        return (below // 10 if self.power else 0), below
+
+
 class Heard:
     """What was heard of a push so far."""
 
-    __slots__ = ("bare", "clock", "said", "serials", "troubles", "types", "version")
+    __slots__ = (
+        "bare",
+        "clock",
+        "clocks",
+        "numbers",
+        "said",
+        "serials",
+        "sizes",
+        "troubles",
+        "types",
+        "version",
+    )
 
     def __init__(self) -> None:
         self.said: list[tuple[Field, int | str]] = []
         # Numbers whose units are found at the end, by the places where they go.
         self.bare: list[tuple[int, _Number]] = []
+        # Where in the telegram numbers and clocks stand, by the places in `said`; of numbers that
+        # are no whole ones None.
+        self.numbers: list[tuple[int, slice | None]] = []
+        self.clocks: list[tuple[int, int]] = []
+        self.sizes: list[Sized] = []
         self.troubles: list[_Trouble] = []
         self.clock: Moment | None = None
         self.serials: dict[int, tuple[int, str]] = {}
@@ -71,9 +101,9 @@ def take(heard: Heard, code: bytes, value: Value, scale: bytes | None) -> None:
     """Hears the value of a code; `scale` is its scaler and unit as `0F scaler 16 unit`."""
     if value.tag in axdr.NUMBERS:
         if scale is not None:
-            scaled(heard, field(code, scale), value.number, value.below)
+            scaled(heard, field(code, scale), value.number, axdr.place(value), value.below)
         elif value.below == 1:
-            bare(heard, code, value.number)
+            bare(heard, code, value.number, axdr.place(value))
         else:
             heard.troubles.append(("unit", f"{name(code)}: a fraction without a unit"))
     elif value.tag == axdr.NULL:
@@ -81,11 +111,12 @@ def take(heard: Heard, code: bytes, value: Value, scale: bytes | None) -> None:
     elif value.tag in axdr.LISTS:
         _text(heard, code, axdr.text(value))
     else:
-        take_octets(heard, code, value.octets)
+        take_octets(heard, code, value.octets, value.at)
 
 
-def take_octets(heard: Heard, code: bytes, octets: bytes) -> None:
-    """Hears the octets of a code: a moment if it is a clock's, else what they spell."""
+def take_octets(heard: Heard, code: bytes, octets: bytes, at: int) -> None:
+    """Hears the octets of a code, which stand at `at`: a moment if it is a clock's, else what
+    they spell."""
     if code not in _CLOCKS:
         _text(heard, code, axdr.spelled(octets))
         return
@@ -94,11 +125,13 @@ def take_octets(heard: Heard, code: bytes, octets: bytes) -> None:
         heard.troubles.append(("placeholder", f"{name(code)}: {octets[:20].hex()}"))
         return
     heard.clock = shown
+    heard.clocks.append((len(heard.said), at))
     heard.said.append((text_field(code), shown.written))
 
 
-def bare(heard: Heard, code: bytes, number: int) -> None:
-    """Hears a number without a unit."""
+def bare(heard: Heard, code: bytes, number: int, place: slice | None) -> None:
+    """Hears a number without a unit, which stands at `place`."""
+    heard.numbers.append((len(heard.said), place))
     heard.bare.append((len(heard.said), (code, number)))
     heard.said.append((_LATER, 0))
 
@@ -121,17 +154,19 @@ def _named(heard: Heard, code: bytes, channel: int, written: str) -> None:
         heard.serials[channel] = rank, written
 
 
-def scaled(heard: Heard, own: Field, number: int, below: int = 1) -> None:
-    """Hears a number with its unit, in whole milli-units, cut off downwards."""
-    value = _measured(own, number, below)
+def scaled(heard: Heard, own: Field, number: int, place: slice | None, below: int = 1) -> None:
+    """Hears a number with its unit, which stands at `place`, in whole milli-units, cut off
+    downwards."""
+    value = measured(own, number, below)
     if isinstance(value, tuple):
         heard.troubles.append(value)
     else:
+        heard.numbers.append((len(heard.said), place))
         heard.said.append((own, value))
 
 
-def _measured(own: Field, number: int, below: int = 1) -> int | str | _Trouble:
-    """The number, over `below`, as the field tells it."""
+def measured(own: Field, number: int, below: int = 1) -> int | str | _Trouble:
+    """The number, over `below`, as the field tells it; or why it cannot."""
     amount = number * own.multiplier // (own.divisor * below or 1)
     is_within = -_VALUE_MAX <= amount <= _VALUE_MAX
     if own.unit and is_within and (amount >= 0 or not own.is_counter):
@@ -206,15 +241,16 @@ def resolve(heard: Heard, energy_step_wh: int) -> None:
     units = [_usual(code) for _, (code, _) in heard.bare]
     for unit, whole_below in _WHOLE_BELOW.items():
         if unit in units:
-            powers[unit] = _power(heard, units, unit, whole_below)
+            of_unit = [one for one, own in zip(heard.bare, units, strict=True) if own == unit]
+            powers[unit] = power([number for _, (_, number) in of_unit], whole_below)
+            heard.sizes.append(Sized([at for at, _ in of_unit], whole_below, powers[unit]))
     said = heard.said
     is_all = True
     for (at, (code, number)), unit in zip(heard.bare, units, strict=True):
-        own = _usual_field(code, powers.get(unit, 0))
-        step = energy_step_wh if is_kamstrup and own.is_counter else 1
+        own = _usual_field(code, powers.get(unit, 0), energy_step_wh if is_kamstrup else 1)
         if own.unit == "" and own.divisor == 1:
             _named(heard, code, own.channel, str(number))
-        value = _measured(own, number * step)
+        value = measured(own, number)
         if isinstance(value, tuple):
             heard.troubles.append(value)
             is_all = False
@@ -231,17 +267,20 @@ def _usual(code: bytes) -> int:
 
 
 @lru_cache(maxsize=512)
-def _usual_field(code: bytes, power: int) -> Field:
-    """The field of a code that comes without a unit; `power` is that of ten, if it has one."""
+def _usual_field(code: bytes, power: int, step: int) -> Field:
+    """The field of a code that comes without a unit; `power` is that of ten, if it has one, and
+    `step` what a counter counts in."""
     unit = _usual(code)
     if unit:
-        return field(code, bytes((15, power & 0xFF, axdr.ENUM, unit)))
+        own = field(code, bytes((15, power & 0xFF, axdr.ENUM, unit)))
+        if step == 1 or not own.is_counter:
+            return own
+        return own._replace(multiplier=own.multiplier * step, is_simple=False)
     return text_field(code)._replace(unit="count" if tuple(code[2:4]) == _FAILURES else "")
 
 
-def _power(heard: Heard, units: list[int], unit: int, whole_below: int) -> int:
+def power(numbers: list[int], whole_below: int) -> int:
     """The power of ten of a quantity whose size is known: the highest number that was sent of it
     is below `whole_below` if it is in whole units, below ten times that in tenths, and so on."""
-    sent = zip(heard.bare, units, strict=True)
-    over = max(abs(number) for (_, (_, number)), one in sent if one == unit) // whole_below
+    over = max(map(abs, numbers)) // whole_below
     return -len(str(over)) if over else 0
