@@ -105,7 +105,7 @@ def learn(
     begin, end = found[0].start(), found[-1].end()
     if len(found) <= len(readings) or found[-1][5] in {None, sml.ABSENT}:
         return None
-    same, fixed = bytearray(found[0].string[begin:end]), bytearray(b"\xff") * (end - begin)
+    fixed = bytearray(b"\xff") * (end - begin)
     numbers: list[_Row] = []
 
     def vary(start: int, stop: int) -> None:
@@ -115,17 +115,21 @@ def learn(
     foot = found.pop()
     vary(*foot.span(5))
     for n, (entry, reading) in enumerate(zip(found, readings, strict=True)):
-        name, time, unit, value = entry.group(1, 2, 3, 4)
+        name, time, unit, value = entry.groups()[:4]
         if name is None or _INSTANT.match(time):
             return None
-        vary(entry.end(1), entry.start(2))  # the status word
-        vary(entry.end(2) - len(time.removeprefix(b"\x72\x62\x01")), entry.end(2))
+        time_begin, time_end = entry.span(2)
+        if entry.end(1) + 1 < time_begin:
+            vary(entry.end(1), time_begin)  # the status word
+        if time != sml.ABSENT:
+            vary(time_end - len(time.removeprefix(b"\x72\x62\x01")), time_end)
         if sml.SIGNED < value[0] < sml.LIST:
-            vary(*entry.span(4))
+            value_end = entry.end(4)
+            vary(value_end - len(value), value_end)
             ones = (1 << 8 * len(value) - 8) - 1
             is_signed = has_sign(value[0], reading.unit, is_faulty=is_faulty)
             top = ones // 2 + 1 if is_signed else ones + 1
-            numbers.append((n, 8 * (end - entry.end(4)), ones, top, *scale(name, unit)))
+            numbers.append((n, 8 * (end - value_end), ones, top, *scale(name, unit)))
     mask = int.from_bytes(fixed, "big")
-    kept = int.from_bytes(same, "big") & mask
+    kept = int.from_bytes(found[0].string[begin:end], "big") & mask
     return Shape(end - begin, foot.start(5) - begin, mask, kept, readings, numbers)

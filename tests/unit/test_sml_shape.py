@@ -91,10 +91,11 @@ def _list(
     *,
     entries: int = 1,
     unit: int = 30,
+    status: bytes = ABSENT,
     time: bytes = ABSENT,
 ) -> bytes:
     """The content of a file with the value in some entries."""
-    entry = sequence(octets(IMPORT), ABSENT, time, unsigned(unit), ABSENT, number, ABSENT)
+    entry = sequence(octets(IMPORT), status, time, unsigned(unit), ABSENT, number, ABSENT)
     told = sequence(*[entry] * entries)
     body = sequence(ABSENT, octets(server), ABSENT, ABSENT, told, ABSENT, ABSENT)
     return message(b"\x01", 0x0701, body, swapped)
@@ -114,8 +115,11 @@ def test_a_list_is_learned_when_another_like_it_has_come() -> None:
     assert shape is not None
     content = _list(unsigned(255))
     begin = content.index(b"\x77\x07\x01\x00")
-    assert [reading.value for reading in shape.readings(content, begin, NOON_MS)] == [255_000]
-    assert [reading.at_ms for reading in shape.readings(content, begin, NOON_MS)] == [NOON_MS]
+    told, later = (shape.readings(content, begin, at_ms) for at_ms in (None, NOON_MS))
+    assert [(reading.value, reading.at_ms) for reading in told] == [(255_000, None)]
+    assert [(reading.value, reading.at_ms) for reading in later] == [(255_000, NOON_MS)]
+    other = shape.readings(_list(unsigned(9)), begin, None)
+    assert [reading.value for reading in told + other] == [255_000, 9_000]
 
 
 @pytest.mark.parametrize("width", range(1, 9))
@@ -179,9 +183,11 @@ def test_entries_with_times_of_their_own_keep_them() -> None:
     assert told.at_ms == NOON_MS + 1000
 
 
-def test_a_time_from_somewhere_may_go_on() -> None:
-    (shape,) = _learned(*(_list(unsigned(1), time=since_start(n)) for n in (1, 2))).values()
-    content = _list(unsigned(3), time=since_start(77))
+def test_a_time_from_somewhere_may_go_on_and_a_status_change() -> None:
+    (shape,) = _learned(
+        *(_list(unsigned(1), status=unsigned(n), time=since_start(n)) for n in (1, 2))
+    ).values()
+    content = _list(unsigned(3), status=unsigned(88), time=since_start(77))
 
     assert shape is not None
     assert shape.readings(content, content.index(b"\x77\x07\x01\x00"), None)
