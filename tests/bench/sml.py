@@ -19,8 +19,8 @@ from drivers.reading import Message
 from drivers.wire import crc, sml_list
 from tests.bench import Ratio
 
-FILES = 40
-RUNS = 31
+FILES = 150  # a few minutes of a meter
+RUNS = 21
 CHUNK_BYTES = 64
 
 
