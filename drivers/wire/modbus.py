@@ -10,6 +10,7 @@ nor, to who has not heard the question, where it ends: so only what follows its 
 
 import re
 from collections.abc import Callable
+from struct import Struct
 from typing import NamedTuple
 
 from drivers.wire import crc
@@ -38,6 +39,7 @@ PASSING = {5, 6, 11}
 NOTHING, QUESTION, ANSWER, REFUSAL, DAMAGED = range(5)
 _REFUSED = 0x80  # added to the function
 _REFUSALS = {function: bytes((function | _REFUSED,)) for function in (HOLDING, INPUT)}
+_QUESTION = Struct(">BBHH").unpack_from  # address, function, start, size
 _TWICE = tuple(bytes((2 * size,)) for size in range(REGISTERS_MAX + 1))
 
 _new = tuple.__new__  # a NamedTuple's own constructor takes three times as long
@@ -54,8 +56,9 @@ class Question(NamedTuple):
 
 
 class Heads(NamedTuple):
-    """How the answer to a question begins, how its refusal does, and what they are long."""
+    """A question, how the answer to it begins, how its refusal does, and what they are long."""
 
+    question: Question
     answer: bytes
     answer_bytes: int
     refusal: bytes
@@ -65,17 +68,17 @@ class Heads(NamedTuple):
 class Framing(NamedTuple):
     """RTU or TCP. `shape` finds all that has the form of a question, as its only group.
 
-    `heads` makes of a question's frame how it is answered; an answer's registers begin at
-    `registers`.
+    `heads` makes of a question's frame how it is answered; `registers` are those of an answer,
+    and `code` is the place of a refusal's exception.
     """
 
     checks: bool
     question_bytes: int
     shape: re.Pattern[bytes]
     write: Callable[[Question], bytes]
-    parse: Callable[[bytes], Question]
     heads: Callable[[bytes], Heads]
-    registers: int
+    registers: slice
+    code: int
 
 
 class Found(NamedTuple):
@@ -120,17 +123,17 @@ def _answer_here(
     matter in which pieces they came.
     """
     length, least, there = heads.answer_bytes, framing.question_bytes, len(data) - at
-    is_question = there >= least and _is_question(framing, data, at)
-    if is_question and least <= length:
+    asks = there >= least and is_question(framing, data, at)
+    if asks and least <= length:
         return None
     if there >= length:
         frame = data[at : at + length]
         if not (framing.checks and crc.modbus(frame)):
             return _new(Found, (ANSWER, at, frame))
-        if is_question:
+        if asks:
             return None
         if final or there >= least:
-            return _new(Found, (DAMAGED, at, _until_question(frame)))
+            return _new(Found, (DAMAGED, at, until_question(frame)))
     return None if final else Found(NOTHING, at)
 
 
@@ -163,10 +166,10 @@ def _refusal_here(
     if len(frame) < heads.refusal_bytes:
         return None if final else Found(NOTHING, at)
     is_wrong = framing.checks and crc.modbus(frame)
-    return _new(Found, (DAMAGED, at, _until_question(frame)) if is_wrong else (REFUSAL, at, frame))
+    return _new(Found, (DAMAGED, at, until_question(frame)) if is_wrong else (REFUSAL, at, frame))
 
 
-def _is_question(framing: Framing, data: bytes, at: int) -> bool:
+def is_question(framing: Framing, data: bytes, at: int) -> bool:
     """Whether a question with a right check stands here."""
     match = framing.shape.match(data, at)
     return match is not None and not (framing.checks and crc.modbus(match[1]))
@@ -196,7 +199,7 @@ def _head(data: bytes, heads: Heads, start: int, stop: int) -> tuple[int, int]:
     return (answer, heads.answer_bytes) if answer >= 0 else (stop, 0)
 
 
-def _until_question(frame: bytes) -> bytes:
+def until_question(frame: bytes) -> bytes:
     """As much of a damaged answer as is surely no question, whole or begun at its end."""
     begun = _RTU_BEGUN.search(frame, 1)
     return frame[: begun.start()] if begun else frame
@@ -208,14 +211,11 @@ def _rtu_write(question: Question) -> bytes:
     return told + crc.modbus(told).to_bytes(2, "little")
 
 
-def _rtu_parse(frame: bytes) -> Question:
-    start, size = int.from_bytes(frame[2:4], "big"), int.from_bytes(frame[4:6], "big")
-    return _new(Question, (frame[0], frame[1], start, size, 0))
-
-
 def _rtu_heads(frame: bytes) -> Heads:
-    answer = frame[:2] + _TWICE[frame[5]]
-    return _new(Heads, (answer, 5 + answer[2], frame[:1] + _REFUSALS[frame[1]], 5))
+    address, function, start, size = _QUESTION(frame)
+    question = _new(Question, (address, function, start, size, 0))
+    answer = frame[:2] + _TWICE[size]
+    return _new(Heads, (question, answer, 5 + 2 * size, frame[:1] + _REFUSALS[function], 5))
 
 
 def _tcp_write(question: Question) -> bytes:
@@ -224,18 +224,14 @@ def _tcp_write(question: Question) -> bytes:
     return head + start.to_bytes(2, "big") + size.to_bytes(2, "big")
 
 
-def _tcp_parse(frame: bytes) -> Question:
-    start, size = int.from_bytes(frame[8:10], "big"), int.from_bytes(frame[10:12], "big")
-    transaction = int.from_bytes(frame[:2], "big")
-    return _new(Question, (frame[6], frame[7], start, size, transaction))
-
-
 def _tcp_heads(frame: bytes) -> Heads:
-    size = frame[11]
+    address, function, start, size = _QUESTION(frame, 6)
+    transaction = int.from_bytes(frame[:2], "big")
+    question = _new(Question, (address, function, start, size, transaction))
     head = frame[:2] + b"\0\0\0"
-    answer = head + bytes((3 + 2 * size, frame[6], frame[7], 2 * size))
-    refusal = head + bytes((3, frame[6], frame[7] | _REFUSED))
-    return _new(Heads, (answer, 9 + 2 * size, refusal, 9))
+    answer = head + bytes((3 + 2 * size, address, function, 2 * size))
+    refusal = head + bytes((3, address, function | _REFUSED))
+    return _new(Heads, (question, answer, 9 + 2 * size, refusal, 9))
 
 
 # Lookahead, so that a question which begins within what only looks like one is found as well.
@@ -244,18 +240,18 @@ RTU = Framing(
     question_bytes=8,
     shape=re.compile(rb"(?=([\x01-\xf7][\x03\x04]..\x00[\x01-\x7d]..))", re.DOTALL),
     write=_rtu_write,
-    parse=_rtu_parse,
     heads=_rtu_heads,
-    registers=3,
+    registers=slice(3, -2),
+    code=2,
 )
 TCP = Framing(
     checks=False,
     question_bytes=12,
     shape=re.compile(rb"(?=(..\x00\x00\x00\x06.[\x03\x04]..\x00[\x01-\x7d]))", re.DOTALL),
     write=_tcp_write,
-    parse=_tcp_parse,
     heads=_tcp_heads,
-    registers=9,
+    registers=slice(9, None),
+    code=8,
 )
 _RTU_BEGUN = re.compile(
     rb"[\x01-\xf7](?:\Z|[\x03\x04](?:\Z|.(?:\Z|.(?:\Z|\x00(?:\Z|[\x01-\x7d])))))", re.DOTALL

@@ -5,16 +5,18 @@ an answer means is a book's business; see drivers/wire/registermap.py.
 """
 
 from collections.abc import Iterator
+from functools import partial
 from typing import NamedTuple, Protocol
 
 from drivers.reading import Fault, Message, Reading
 from drivers.sdk import Rest, Send, Step, Wait
-from drivers.wire import modbus
+from drivers.wire import crc, modbus
 from drivers.wire.modbus import Framing, Heads, Question
 from drivers.wire.noise import Noise
 
 TRIES = 3  # of one question
 HEARD_BYTES_MAX = 1024  # that prolong the wait for one answer
+HEADS_MAX = 64  # questions that are remembered; masters ask the same again and again
 QUESTIONS_MAX = 64  # of one round: a device whose list never ends is left alone
 
 _new = tuple.__new__  # a NamedTuple's own constructor takes three times as long
@@ -33,11 +35,8 @@ class Block(NamedTuple):
         return f"function {self.function}, registers {self.start} to {last}"
 
 
-class Place(NamedTuple):
-    """Where a frame stands in the stream, and how many bytes it has."""
-
-    offset: int
-    length: int
+# Where a frame stands in the stream, and how many bytes it has.
+Place = tuple[int, int]
 
 
 class Told(NamedTuple):
@@ -99,6 +98,7 @@ class Session:
         self._heard = b""
         self._heads: Heads | None = None
         self._until = 0
+        self._known: dict[bytes, Heads] = {}  # questions with a right check
         # Our own part.
         self._polls = False
         self._blocks: Iterator[Block] | None = None  # of the round; None between two rounds
@@ -168,14 +168,22 @@ class Session:
         return [Send(self._sent), self._wait]
 
     def _expect(self, frame: bytes, end: int) -> None:
-        self._heard, self._heads = frame, self._framing.heads(frame)
+        self._heard, self._heads = frame, self._known.get(frame) or self._learn(frame)
         # Who only hears cannot know what was lost between, perhaps an answer and a question.
         self._until = end + (modbus.WITHIN_BYTES if self._polls else 1)
+
+    def _learn(self, question: bytes) -> Heads:
+        if len(self._known) >= HEADS_MAX:
+            self._known.clear()
+        heads = self._known[question] = self._framing.heads(question)
+        return heads
 
     def _follow(self, steps: list[Step], *, final: bool) -> None:
         """What the buffer holds, frame by frame."""
         data, at, noise = self._buffer, 0, self._noise
         while True:
+            if self._heads is None and not self._polls:
+                at = self._overhear(steps, data, at)
             kind, place, frame = modbus.find(
                 self._framing,
                 data,
@@ -196,46 +204,94 @@ class Session:
         self._buffer = data[at:]
         self._offset += at
 
+    def _overhear(self, steps: list[Step], data: bytes, at: int) -> int:
+        """Questions with their whole answers, and unanswered ones: nearly all that others say.
+
+        Returns where something else begins, or may begin once more of it is there.
+        """
+        framing, known, noise, address = self._framing, self._known, self._noise, self._address
+        size, registers, checks = framing.question_bytes, framing.registers, framing.checks
+        take, asks = self._book.take, partial(modbus.is_question, framing)
+        offset, place, last = self._offset, at, len(data) - size
+        while True:
+            heads = known.get(data[place : place + size])
+            if heads is None:
+                place, heads = self._question(data, place)
+                if heads is None:
+                    return at
+            begin = place + size
+            asked, head, length, refusal, _ = heads
+            frame = data[begin : begin + length]
+            is_answer = frame.startswith(head)
+            if is_answer:
+                # No answer has the form of a question but with a zero as its fifth byte.
+                if len(frame) < length or begin > last or (not frame[4] and asks(data, begin)):
+                    return at
+            elif len(frame) < len(head) or frame.startswith(refusal):
+                return at
+            if place > at or noise.length:
+                steps += noise.end(offset + at, place - at)
+            at = begin
+            if is_answer and checks and crc.modbus(frame):
+                frame = modbus.until_question(frame)
+                at += len(frame)
+                steps.append(_damaged(frame, offset + begin))
+            elif is_answer:
+                at += length
+                if address is None or address == asked.address:
+                    readings, faults = take(asked, frame[registers], (offset + begin, length))
+                    if readings or faults:
+                        raw = data[place:at]
+                        steps.append(_new(Message, (offset + place, raw, readings, faults)))
+            place = at
+
+    def _question(self, data: bytes, place: int) -> tuple[int, Heads | None]:
+        """Where the next question with a right check stands, and how it is answered."""
+        while match := self._framing.shape.search(data, place):
+            place, question = match.start(), match[1]
+            heads = self._known.get(question)
+            if heads is None and not (self._framing.checks and crc.modbus(question)):
+                heads = self._learn(question)
+            if heads is not None:
+                return place, heads
+            place += 1
+        return place, None
+
     def _take(self, kind: int, frame: bytes, offset: int) -> list[Step]:
         if kind == modbus.QUESTION:  # our own, as some converters echo it, or another master's
             self._expect(frame, offset + len(frame))
             return []
-        heard = self._heard
+        heard, heads = self._heard, self._heads
+        assert heads is not None
         self._heads = None
         if kind == modbus.DAMAGED:
-            fault = Fault("checksum", offset, len(frame), "an answer whose check is wrong")
-            return [_new(Message, (offset, frame, (), (fault,)))]
+            return [_damaged(frame, offset)]
         if self._polls:
-            return self._answered(kind, frame, offset) if heard == self._sent else []
-        question = self._framing.parse(heard)
-        if self._address not in {None, question.address}:
+            return self._answered(kind, heads, frame, offset) if heard == self._sent else []
+        if self._address not in {None, heads.question.address}:
             return []
-        told = self._told(kind, question, frame, offset)
+        told = self._told(kind, heads.question, frame, offset)
         if not told.readings and not told.faults:
             return []
         return [_new(Message, (offset - len(heard), heard + frame, *told))]
 
     def _told(self, kind: int, question: Question, frame: bytes, offset: int) -> Told:
         if kind == modbus.REFUSAL:
-            code = self._code(frame)
+            code = frame[self._framing.code]
             what = modbus.EXCEPTIONS.get(code, "for a reason of its maker's")
             detail = f"{what}: exception {code:02X} to {Block(*question[1:4])}"
             return Told((), (Fault("refused", offset, len(frame), detail),))
-        first = self._framing.registers
-        registers = frame[first : first + 2 * question.size]
-        return self._book.take(question, registers, _new(Place, (offset, len(frame))))
+        registers = frame[self._framing.registers]
+        return self._book.take(question, registers, (offset, len(frame)))
 
-    def _code(self, frame: bytes) -> int:
-        return frame[self._framing.registers - 1]
-
-    def _answered(self, kind: int, frame: bytes, offset: int) -> list[Step]:
+    def _answered(self, kind: int, heads: Heads, frame: bytes, offset: int) -> list[Step]:
         """The device has answered our own question, and the next one is due after a pause."""
         assert self._block is not None
         sent, block = self._sent, self._block
         self._sent = b""
-        told = self._told(kind, self._framing.parse(sent), frame, offset)
+        told = self._told(kind, heads.question, frame, offset)
         if kind == modbus.REFUSAL and not block.optional:
-            if self._code(frame) in modbus.PASSING and self._tries < TRIES:
+            if frame[self._framing.code] in modbus.PASSING and self._tries < TRIES:
                 return [self._wait]
             return self._give_up(*told.faults)
         if kind == modbus.REFUSAL:
@@ -263,6 +319,11 @@ class Session:
         self._blocks, self._block, self._is_over = None, None, True
         message = Message(self._offset, b"", (), earlier + faults)
         return [message, Wait(self._timing.pause_s)]
+
+
+def _damaged(frame: bytes, offset: int) -> Message:
+    fault = _new(Fault, ("checksum", offset, len(frame), "an answer whose check is wrong"))
+    return _new(Message, (offset, frame, (), (fault,)))
 
 
 def _waits(steps: list[Step]) -> bool:

@@ -113,7 +113,8 @@ class _Plan(NamedTuple):
     """How to read one answer. The `quick` values are read at a stroke, the others one by one.
 
     `low_first` is the order of the words of all quick values; `none` are the numbers that mean
-    that a quick value is lacking; `texts` are the places of those that are told as text.
+    that a quick value is lacking; `texts` are the places of those that are told as text. They are
+    `bounded` if they are integers of which none can be too large. `serial` stands in `serial_at`.
     """
 
     unpack: Callable[[bytes], tuple[int | float, ...]]
@@ -123,9 +124,11 @@ class _Plan(NamedTuple):
     registers: tuple[str, ...]
     units: tuple[str, ...]
     texts: tuple[int, ...]
+    bounded: bool
     quick: tuple[Value, ...]
     slow: tuple[Value, ...]
     serial: Value | None
+    serial_at: slice
 
 
 def scaled(numerator: int, denominator: int, tens: int) -> int:
@@ -190,6 +193,7 @@ class MapBook:
         """`doubt` of every reading, where the protocol has no check."""
         self._map = described
         self._doubt = doubt
+        self._doubts = repeat(doubt)
         self._serial: str | None = None
         self._plans: dict[tuple[int, int, int], _Plan] = {}
 
@@ -214,41 +218,36 @@ class MapBook:
             if len(self._plans) >= PLANS_MAX:
                 self._plans.clear()
             plan = self._plans[key] = _plan(self._map, *key)
-        told: list[Reading] = []
-        slow = plan.slow
-        if plan.serial:
-            told.append(self._learn(plan.serial, registers, question.start, place))
-        serial, doubt = self._serial or "", self._doubt
-        if plan.quick:
-            values = _at_a_stroke(plan, registers)
-            if values:
-                rest = (_NOTHING, repeat(serial), _NOTHING, repeat(doubt))
-                told += map(_reading, zip(plan.registers, values, plan.units, *rest))  # noqa: B905
-            else:
-                slow = plan.quick + slow
-        if not slow:
-            return _new(Told, (tuple(told), ()))
+        serial = self._learn(plan.serial, registers[plan.serial_at], place) if plan.serial else ()
+        values = _at_a_stroke(plan, registers) if plan.quick else ()
+        quick: tuple[Reading, ...] = ()
+        if values:
+            rest = (plan.units, _NOTHING, repeat(self._serial or ""), _NOTHING, self._doubts)
+            quick = tuple(map(_reading, zip(plan.registers, values, *rest)))  # noqa: B905
+        if not plan.slow and (values or not plan.quick):
+            return _new(Told, (serial + quick, ()))
+        told: list[Reading] = [*serial, *quick]
         faults: list[Fault] = []
-        for value in slow:
+        for value in plan.slow if values else plan.quick + plan.slow:
             at = 2 * (value.address - question.start)
-            one = read(value, registers[at : at + 2 * value.size], place, serial, doubt)
+            raw = registers[at : at + 2 * value.size]
+            one = read(value, raw, place, self._serial or "", self._doubt)
             if isinstance(one, Reading):
                 told.append(one)
             else:
                 faults.append(one)
         return Told(tuple(told), tuple(faults))
 
-    def _learn(self, value: Value, registers: bytes, start: int, place: Place) -> Reading:
+    def _learn(self, value: Value, raw: bytes, place: Place) -> tuple[Reading]:
         """The serial number. A meter that was never given one shows 0 or all ones."""
-        at = 2 * (value.address - start)
-        raw = registers[at : at + 2 * value.size]
         if value.type == TEXT:
             one = read(value, raw, place, "", "")
             self._serial = str(one.value) if isinstance(one, Reading) else ""
         else:
-            number = int.from_bytes(_high_first(value, raw), "big")
-            self._serial = str(number) if number and raw.strip(b"\xff") else ""
-        return _new(Reading, (SERIAL, self._serial, "", None, self._serial, None, self._doubt))
+            number = int.from_bytes(_high_first(value, raw) if value.low_first else raw)
+            is_set = number and raw != b"\xff" * len(raw)
+            self._serial = str(number) if is_set else ""
+        return (_new(Reading, (SERIAL, self._serial, "", None, self._serial, None, self._doubt)),)
 
 
 def _plan(described: Map, function: int, start: int, size: int) -> _Plan:
@@ -275,6 +274,7 @@ def _plan(described: Map, function: int, start: int, size: int) -> _Plan:
     ):
         serial = None
     low_first = bool(quick) and quick[0].low_first
+    serial_at = 2 * (serial.address - start) if serial else 0
     return _Plan(
         Struct(("<" if low_first else ">") + form).unpack_from,
         low_first,
@@ -283,9 +283,11 @@ def _plan(described: Map, function: int, start: int, size: int) -> _Plan:
         tuple(value.register for value in quick),
         tuple(UNITS[value.unit][0] for value in quick),
         tuple(place for place, value in enumerate(quick) if not UNITS[value.unit][0]),
+        all(_is_bounded(value) for value in quick),
         tuple(quick),
         tuple(slow),
         serial,
+        slice(serial_at, serial_at + 2 * serial.size if serial else 0),
     )
 
 
@@ -294,6 +296,11 @@ def _is_quick(value: Value) -> bool:
     if value.type in {TEXT, "f64"} or value.tens < 0:
         return False
     return value.type != "f32" or (value.tens <= _EXACT_TENS and not value.no_value)
+
+
+def _is_bounded(value: Value) -> bool:
+    """Whether its type cannot hold more than VALUE_MAX."""
+    return value.type[0] in "iu" and 10**value.tens << 16 * value.size <= VALUE_MAX
 
 
 def _none(value: Value) -> Iterator[int]:
@@ -317,12 +324,17 @@ def _at_a_stroke(plan: _Plan, registers: bytes) -> list[int | str]:
     numbers = plan.unpack(registers)
     if plan.none and not plan.none.isdisjoint(numbers):
         return []
-    try:
-        values = [*map(round, map(mul, numbers, plan.factors))]
-    except (ValueError, OverflowError):  # NaN, infinity
-        return []
-    if min(values) < -VALUE_MAX or max(values) > VALUE_MAX:
-        return []
+    if plan.bounded:
+        values = [*map(mul, numbers, plan.factors)]
+    else:
+        try:
+            values = [*map(round, map(mul, numbers, plan.factors))]
+        except (ValueError, OverflowError):  # NaN, infinity
+            return []
+        if min(values) < -VALUE_MAX or max(values) > VALUE_MAX:
+            return []
+    if not plan.texts:
+        return values
     told: list[int | str] = values
     for place in plan.texts:
         told[place] = decimal(values[place])

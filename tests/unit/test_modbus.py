@@ -1,6 +1,8 @@
 """The Modbus session as a master: what it asks, when, and what it makes of odd answers."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from drivers import modbus, sdm72, sdm120, sdm630
 from drivers.reading import Message, Reading
@@ -413,3 +415,32 @@ def test_the_time_of_a_round_is_that_of_its_answers_and_pauses():
     meter = Meter()
     Talk(sdm120.DEVICE.open({}), meter).go_on(10_250)
     assert meter.asked_ms == [0, 40, 80, 120, 10_160, 10_200, 10_240]
+
+
+ASK_ONE = _frame("01 04 0048 0001")
+# An answer, a refusal, an answer that has the form of a question, and one that is a question.
+SAID = [
+    (ASK_SUM, SUM),
+    (ASK_SUM, _frame("01 84 02")),
+    (ASK_SUM, _frame("01 04 04 00000100")),
+    (ASK_SUM, _frame("01 04 0400 0002")),
+    (ASK_ONE, _frame("01 04 02 0001")),
+    (ASK_ONE, _frame("01 04 0200 0002")),
+    (ASK_PHASE, PHASE),
+    (ASK_PHASE, b""),
+]
+
+
+@given(st.lists(st.tuples(st.sampled_from(SAID), st.integers(0, 9), st.booleans()), max_size=9))
+def test_what_others_say_is_told_alike_in_one_piece_in_many_and_byte_by_byte(parts):
+    """Answers are whole, lack bytes at their ends, or have one that is wrong."""
+    stream = b""
+    for (question, answer), lost, is_damaged in parts:
+        kept = answer[: len(answer) - max(lost - 5, 0)]
+        stream += question + (kept[:-1] + b"\x55" if kept and is_damaged else kept)
+    told = []
+    for size in (len(stream) + 1, 15, 1):  # 15 is a question and the shortest answer
+        session = sdm120.DEVICE.open({})
+        cuts = [stream[at : at + size] for at in range(0, len(stream), size)]
+        told.append([step for cut in cuts for step in session.feed(cut)] + session.timeout())
+    assert told[0] == told[1] == told[2]

@@ -13,12 +13,12 @@ from drivers.reading import Fault, Reading
 from drivers.sdk import Send, SettingError
 from drivers.wire import mapfile
 from drivers.wire.modbus import HOLDING, INPUT, Question
-from drivers.wire.modbus_master import Block, Place
+from drivers.wire.modbus_master import Block
 from drivers.wire.registermap import TYPES, VALUE_MAX, Map, MapBook, Value, blocks, read, scaled
 from tests.docs.test_pages import blocks as fenced
 
 PAGE = Path(__file__).parents[2] / "docs" / "modbus-map.md"
-PLACE = Place(7, 9)
+PLACE = (7, 9)
 
 
 def _read(value, raw):

@@ -8,14 +8,13 @@ from drivers import sunspec
 from drivers.reading import Message
 from drivers.sdk import Rest, SettingError
 from drivers.wire.modbus import HOLDING, Question
-from drivers.wire.modbus_master import Place
 from drivers.wire.sunspec import MODELS, read
 from firmware_sim.devices import sunspec as simulated
 from firmware_sim.modbus import Cell, Meter, Slave, house
 from tests.talk import Talk
 
 NOON_MS = 1_782_036_000_000
-PLACE = Place(3, 5)
+PLACE = (3, 5)
 NO_INT = b"\x80\x00"
 
 
