@@ -11,7 +11,8 @@ from typing import NamedTuple
 from drivers.reading import Fault, Reading
 from drivers.wire.iec62056 import UNITS, VALUE_MAX
 
-HEAT, COLD = "6", "5"  # value group A
+HEAT = "6"  # value group A
+_THERMAL = {HEAT, "5"}  # heat and cold
 REMEMBERED_MAX = 200  # characters of a line that may be remembered
 # Spelt otherwise by some makers. Never fold case: mWh and MWh are not the same.
 SPELLINGS = UNITS | {
@@ -47,7 +48,19 @@ _AVERAGES = {2, 4, 5, 6, 7}  # value group D: powers, voltages and currents of o
 _INTEGRALS = {8, 9, 29}  # and amounts
 
 
+_new = tuple.__new__  # a NamedTuple's own constructor takes three times as long
+
 _Told = tuple[str, int | str, str]  # register, value, unit
+
+
+class _Line(NamedTuple):
+    """What a data line says, its faults, their offsets counted from its beginning, and the serial
+    number that it tells with how much that counts."""
+
+    told: tuple[_Told, ...]
+    faults: tuple[Fault, ...]
+    rank: int = 0
+    serial: str = ""
 
 
 class _Code(NamedTuple):
@@ -64,7 +77,7 @@ class _Broken(NamedTuple):
 
 def is_heat(text: str) -> bool:
     """Whether a data block uses the short codes of heat meters, which are no OBIS codes."""
-    return _HEAT_LINE.search(text) is not None
+    return "6.8" in text and _HEAT_LINE.search(text) is not None
 
 
 @lru_cache(maxsize=512)
@@ -173,29 +186,32 @@ def read_sets(
     it out. Of a maximum with its time the maximum is kept; what else has several values stays one
     text. All readings carry the serial number that one of them tells.
     """
-    heat = medium in {HEAT, COLD} or is_heat(text)
-    if heat and medium not in {HEAT, COLD}:
-        medium = HEAT
+    heat = medium in _THERMAL
+    if not heat and is_heat(text):
+        medium, heat = HEAT, True
     told: list[_Told] = []
     faults: list[Fault] = []
+    best, serial = 0, ""
     place = offset
     for line in text.split("\n"):
         read = _line if len(line) <= REMEMBERED_MAX else _line.__wrapped__
-        said, broken = read(line.rstrip("\r"), medium, heat=heat)
+        said, broken, rank, named = read(line.rstrip("\r"), medium, heat=heat)
         told += said
-        faults += [fault._replace(offset=place + fault.offset) for fault in broken]
+        if rank > best:
+            best, serial = rank, named
+        if broken:
+            faults += [fault._replace(offset=place + fault.offset) for fault in broken]
         place += len(line) + 1
-    serial = _serial(told)
-    return [Reading(*said, None, serial, None, doubt) for said in told], faults
+    tail = (None, serial, None, doubt)
+    return [_new(Reading, said + tail) for said in told], faults
 
 
 # A meter repeats most of its lines from read-out to read-out: what a line says is remembered.
 @lru_cache(maxsize=256)
-def _line(body: str, medium: str, *, heat: bool) -> tuple[tuple[_Told, ...], tuple[Fault, ...]]:
-    """What a data line says, and its faults, their offsets counted from its beginning."""
+def _line(body: str, medium: str, *, heat: bool) -> _Line:
     sets = _sets(body)
     if sets is None:
-        return (), (Fault("object", 0, len(body), f"no data line: {body[:40]!r}"),)
+        return _Line((), (Fault("object", 0, len(body), f"no data line: {body[:40]!r}"),))
     told: list[_Told] = []
     faults: list[Fault] = []
     for at, name, values in sets:
@@ -205,7 +221,7 @@ def _line(body: str, medium: str, *, heat: bool) -> tuple[tuple[_Told, ...], tup
             faults.append(Fault(said.kind, at, length, said.detail))
         else:
             told.append(said)
-    return tuple(told), tuple(faults)
+    return _Line(tuple(told), tuple(faults), *_serial(told))
 
 
 def _said(name: str, values: list[str], medium: str, *, heat: bool) -> _Told | _Broken:
@@ -218,10 +234,11 @@ def _said(name: str, values: list[str], medium: str, *, heat: bool) -> _Told | _
     return value if isinstance(value, _Broken) else (code.register, *value)
 
 
-def _serial(told: list[_Told]) -> str:
+def _serial(told: list[_Told]) -> tuple[int, str]:
+    """The serial number that counts most, after how much it counts; 0 where there is none."""
     best, serial = 0, ""
     for register, value, unit in told:
         rank = _SERIALS.get(register.partition(":")[2], 0)
         if rank > best and not unit and value:
             best, serial = rank, str(value)
-    return serial
+    return best, serial

@@ -33,14 +33,17 @@ _BEGIN_MAX = 48  # bytes: none of the two is longer
 _SELECT = re.compile(rb"\x06[0-9][0-9A-Z][0-9A-Z]\r\n")
 _SELECT_BYTES = 6
 # What ends a data block without block check, or begins another telegram within any. Some makers
-# end the last line with `!`; within a value it does not occur.
-_END_OR_NEXT = re.compile(rb"(?<=[\n)])!\r\n|" + _IDENT.pattern)
+# end the last line with `!`; within a value it does not occur. Each way begins with a byte of its
+# own, by which `re` finds it much sooner.
+_END_OR_NEXT = re.compile(rb"!(?<=[\n)]!)\r\n|" + _IDENT.pattern)
 _ETX_OR_NEXT = re.compile(rb"\x03|" + _IDENT.pattern)
 _SILENT = b"\0\r\n"  # a wake-up that the head hears as well, and blank lines
 
 _SEVEN = bytes(byte & 0x7F for byte in range(256))
 _EVEN = bytes(byte for byte in range(256) if byte.bit_count() % 2 == 0)
 _PARITY = bytes(byte | (byte.bit_count() & 1) << 7 for byte in range(128)) + bytes(128)
+
+_new = tuple.__new__  # a NamedTuple's own constructor takes three times as long
 
 
 def with_parity(data: bytes) -> bytes:
@@ -125,7 +128,8 @@ class Stream:
                 return False
             # A match looks into the buffer, which is about to change.
             length, speed = begin.end() - begin.start(), begin[1]
-            self._skip(begin.start(), steps)
+            if begin.start():
+                self._skip(begin.start(), steps)
             if speed:
                 self._start(length, speed.decode())
                 return True
@@ -142,7 +146,7 @@ class Stream:
         """Whether a data block follows the identification; None when more must come to tell."""
         at = self._ident
         seen = self._seen
-        if seen[at : at + 1] == b"\x06":
+        if seen.startswith(b"\x06", at):
             if len(seen) < at + _SELECT_BYTES:
                 return None
             if _SELECT.match(seen, at):
@@ -181,7 +185,8 @@ class Stream:
         if stop > len(seen):
             self._scan = at
             return False
-        steps += self._tell()
+        if self._noisy:
+            steps += self._tell()
         steps.append(self._telegram(stop))
         self._advance(stop)
         self._start(0, "")
@@ -190,18 +195,19 @@ class Stream:
     def _telegram(self, stop: int) -> Message:
         raw = bytes(self._raw[:stop])
         offset = self._offset
-        readings, fault = self._believed(raw, bytes(self._seen[:stop]))
+        readings, fault = self._believed(raw)
         if isinstance(fault, list):
-            return Message(offset, raw, tuple(readings), tuple(fault))
+            return _new(Message, (offset, raw, tuple(readings), tuple(fault)))
         return Message(offset, raw, (), (Fault(fault[0], offset, stop, fault[1]),))
 
-    def _believed(
-        self, raw: bytes, seen: bytes
-    ) -> tuple[list[Reading], list[Fault] | tuple[str, str]]:
+    def _believed(self, raw: bytes) -> tuple[list[Reading], list[Fault] | tuple[str, str]]:
         """Readings and faults of a whole telegram, or the kind and detail that refuse it."""
-        begin = self._data - 1 if self._checked else self._data
-        if not _parity_holds(raw[: self._ident] + raw[begin:]):
-            return [], ("parity", "a byte of wrong parity")
+        seen = raw
+        if not raw.isascii():
+            begin = self._data - 1 if self._checked else self._data
+            if not _parity_holds(raw[: self._ident] + raw[begin:]):
+                return [], ("parity", "a byte of wrong parity")
+            seen = raw.translate(_SEVEN)
         end = len(seen) - 3  # of the `!` line
         if self._checked:
             end = len(seen) - 5

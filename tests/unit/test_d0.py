@@ -247,11 +247,18 @@ def test_a_cold_meter_counts_cold():
         ("0.0.0(123)", "123"),
         ("6.8(1*kWh)9.21(66400017)", "66400017"),
         ("1.8.0(1)", ""),
+        ("C.1.0(A)\r\n1.8.0(1)\r\nC.1.0(B)", "A"),
     ],
 )
 def test_the_meter_is_known_by_the_number_of_its_maker(lines, serial):
     readings, _ = read_sets(lines, offset=0, medium="1", doubt="")
     assert {reading.serial for reading in readings} == {serial}
+
+
+def test_an_end_mark_within_a_line_does_not_end_a_block_without_check():
+    values, kinds = _read(b"/MKS5METER\r\n\r\n0.2.0(1!\r\n1.8.0(2*kWh)\r\n!\r\n")
+    assert values == [(2_000_000, "unchecked")]
+    assert kinds == ["object"]
 
 
 @pytest.mark.parametrize(
