@@ -32,7 +32,8 @@ HEARD_MAX = 4 * mbus.FRAME_BYTES_MAX  # of bytes that prolong the wait for one a
 PRIMARY_MAX = 250
 CI_ERROR = 0x70
 
-_LONG = 0x68  # the first byte of a selection
+_LONG = b"\x68"  # the first byte of a selection
+_RESET = bytes((mbus.SND_NKE,))  # the second of a reset
 
 
 class Session:
@@ -105,18 +106,20 @@ class Session:
         buffer = self._buffer
         start = 0
         while True:
-            at, length = mbus.find(buffer, start, final=final)
+            # Amid noise a question is noise as well.
+            amid_noise = self._noise.length > 0
+            at, length = mbus.find(buffer, start, final=final, only_long=amid_noise)
             if at > start:
                 steps += self._between(start, at)
             start = at
             if not length:
                 return start
             if length == mbus.SHORT_BYTES:
-                last = mbus.last_of_row(buffer, at)
-                self._is_ack_due = buffer[last + 1] == mbus.SND_NKE
-                start = last + length
-                if self._noise.length:  # amid noise a question is noise as well
-                    steps += self._noise.skip(self._offset + at, start - at)
+                if not self._noise.length:
+                    is_ack_ours = _is_acknowledged(self._question)
+                    last = mbus.last_of_row(buffer, at, with_acks=not is_ack_ours)
+                    self._is_ack_due = buffer[last + 1] == mbus.SND_NKE
+                    start = last + length
                 continue
             if self._noise.length:
                 steps += self._noise.tell()
@@ -139,7 +142,7 @@ class Session:
         question = self._question
         if question == mbus.reset(self._address) and self._secondary:
             return self._ask(mbus.select(self._secondary))
-        if not question or not _is_acknowledged(question):
+        if not _is_acknowledged(question):
             return []  # another master's business
         self._count_bit = True
         return self._ask(mbus.request(self._address, count_bit=True))
@@ -173,8 +176,8 @@ class Session:
 
 
 def _is_acknowledged(question: bytes) -> bool:
-    """Whether a single E5 answers this question of ours, rather than data."""
-    return question[0] == _LONG or question[1] == mbus.SND_NKE
+    """Whether a single E5 answers this question of ours, if there is one, rather than data."""
+    return question[:1] == _LONG or question[1:2] == _RESET
 
 
 def _waits(steps: list[Step]) -> bool:

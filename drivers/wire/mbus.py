@@ -31,12 +31,18 @@ CI_SELECT = 0x52
 _START_SHORT, _START_LONG, _END = 0x10, 0x68, 0x16
 _CONTENT_MIN = 3  # a long frame has at least C, A and CI
 _NONE = -1
-# Where a frame may begin: the head of a long one, or a whole short one, which a master sent.
-# A long row of 68 is full of heads; there the end is looked for at once.
-_CANDIDATE = re.compile(
-    rb"\x68(?:\x68\x68\x68(?=.{105}\x16)|([^\x00-\x02\x68])\1\x68)|\x10(?=[\x40-\x7f]..\x16)",
-    re.DOTALL,
-)
+# The head of a long frame. A long row of 68 is full of them; there the end is looked for at once.
+# An answer too short for its own header, of 12 bytes after CI 72 and of 4 after 7A, says nothing.
+_LONG_HEAD = rb"""(?xs:
+    \x68 (?=
+        ([\x03-\x06]) \1 \x68 (?! [\x08\x18\x28\x38] . [\x72\x7a])
+        | ([\x07-\x0e]) \2 \x68 (?! [\x08\x18\x28\x38] . \x72)
+        | ([^\x00-\x0e\x68]) \3 \x68
+        | \x68 \x68 \x68 .{105} \x16
+    ))"""
+_LONG = re.compile(_LONG_HEAD)
+# Or a whole short frame, which a master sent.
+_LONG_OR_SHORT = re.compile(_LONG_HEAD + rb"|(?s:\x10(?=[\x40-\x7f]..\x16))")
 _ROW = b"\x68" * 4
 _ROW_BYTES = 0x68 + 6  # of the frame that begins with these four
 _SECONDARY = re.compile(r"[0-9F]{8}[0-9A-F]{8}")
@@ -101,45 +107,59 @@ class Found(NamedTuple):
     length: int
 
 
-def find(data: bytes | bytearray, start: int = 0, *, final: bool = False) -> Found:
+def find(
+    data: bytes | bytearray, start: int = 0, *, final: bool = False, only_long: bool = False
+) -> Found:
     """The first short or long frame at `start` or after; an acknowledgement is not looked for.
 
     Where there is none the place is where one may still begin, or else the end. With `final`
     nothing more will come, so that only whole frames count. A short frame has its sum right;
-    that of a long one is not looked at, and neither are short frames but a master's.
+    that of a long one is not looked at, and neither are short frames but a master's, nor answers
+    that are too short to say anything.
     """
     end = len(data)
-    match = _CANDIDATE.search(data, start)
-    while match:
+    candidates = _LONG if only_long else _LONG_OR_SHORT
+    for match in candidates.finditer(data, start):
         at = match.start()
         if data[at] == _START_SHORT:
-            there = SHORT_BYTES if data[at + 1] + data[at + 2] & 0xFF == data[at + 3] else -1
+            if data[at + 1] + data[at + 2] & 0xFF != data[at + 3]:
+                continue
+            there = SHORT_BYTES
         else:
-            there = _long_length(data, at, end - at)
-        if there > 0 or (there == 0 and not final):
-            row = end
-            if not final and at > end - _ROW_BYTES:
-                row = data.find(_ROW, max(start, end - _ROW_BYTES + 1), at + 3)
-            return _new(Found, (at, there)) if row < 0 or row >= at else Found(row, 0)
-        match = _CANDIDATE.search(data, at + 1)
+            there = data[at + 1] + 6
+            if at + there > end:
+                if final:
+                    continue
+                there = 0
+            elif data[at + there - 1] != _END:
+                continue
+        row = end
+        if not final and at > end - _ROW_BYTES:
+            row = data.find(_ROW, max(start, end - _ROW_BYTES + 1), at + 3)
+        return _new(Found, (at, there)) if row < 0 or row >= at else Found(row, 0)
     return Found(end if final else _unfinished(data, start), 0)
 
 
-def last_of_row(data: bytes | bytearray, at: int) -> int:
+def last_of_row(data: bytes | bytearray, at: int, *, with_acks: bool) -> int:
     """Where the last of those short frames begins that follow each other from `at`, itself one.
 
-    Only a master sends them, and nothing but the last one matters.
+    Only a master sends them, and nothing but the last one matters. `with_acks` takes a reset's
+    acknowledgement for a part of the row.
     """
-    end = len(data) - 2 * SHORT_BYTES
-    while (
-        at <= end
-        and data[at + 5] == _START_SHORT
-        and data[at + 9] == _END
-        and 0x40 <= data[at + 6] <= 0x7F
-        and data[at + 6] + data[at + 7] & 0xFF == data[at + 8]
-    ):
-        at += SHORT_BYTES
-    return at
+    end = len(data) - SHORT_BYTES
+    while True:
+        then = at + SHORT_BYTES
+        if with_acks and then < end and data[then] == ACK and data[at + 1] == SND_NKE:
+            then += 1
+        if (
+            then > end
+            or data[then] != _START_SHORT
+            or data[then + 4] != _END
+            or not 0x40 <= data[then + 1] <= 0x7F
+            or data[then + 1] + data[then + 2] & 0xFF != data[then + 3]
+        ):
+            return at
+        at = then
 
 
 def _unfinished(data: bytes | bytearray, start: int) -> int:

@@ -6,6 +6,7 @@ from drivers import mbus
 from drivers.reading import Message
 from drivers.sdk import Rest, Send, SettingError, Wait
 from drivers.wire.mbus import long
+from drivers.wire.noise import NOISE_TOLD
 
 RESET = bytes.fromhex("1040fe3e16")
 FIRST = bytes.fromhex("107bfe7916")
@@ -213,3 +214,48 @@ def test_a_row_of_68_before_a_telegram_gives_the_same_in_any_slicing(cut):
     expected = whole.feed(stream) + whole.timeout()
     pieces = [stream[at : at + cut] for at in range(0, len(stream), cut)]
     assert [step for piece in pieces for step in cuts.feed(piece)] + cuts.timeout() == expected
+
+
+@pytest.mark.parametrize("cut", [1, 4, 9, 13, 1000])
+def test_answers_too_short_for_their_header_are_noise_together(cut):
+    stream = b"".join(long(8, 1, 0x72, bytes(size)) for size in range(12)) + LAST
+    session = mbus.DEVICE.open({})
+    pieces = [stream[at : at + cut] for at in range(0, len(stream), cut)]
+    told = [step for piece in pieces for step in session.feed(piece)]
+    assert _plain(told) == [["noise"], ("7-0:3.0.0",)]
+    assert told[0].faults[0][1:3] == (0, 12 * 9 + 66)
+
+
+def test_a_meter_that_answers_nothing_is_asked_again():
+    session = _asking()
+    assert session.feed(long(8, 1, 0x72)) == [WAIT]
+    assert _plain(session.timeout()) == [["noise"], Send(FIRST), WAIT]
+
+
+@pytest.mark.parametrize("cut", [1, 5, 6, 7, 1000])
+def test_any_number_of_resets_and_their_acknowledgements_is_no_noise(cut):
+    stream = (RESET + ACK) * 50 + FIRST + LAST
+    session = mbus.DEVICE.open({})
+    pieces = [stream[at : at + cut] for at in range(0, len(stream), cut)]
+    assert _plain([step for piece in pieces for step in session.feed(piece)]) == [("7-0:3.0.0",)]
+
+
+def test_our_own_acknowledgement_is_seen_within_a_row_of_questions():
+    session = mbus.DEVICE.open({})
+    session.timeout()
+    assert session.feed(RESET + ACK + SECOND) == [Send(FIRST), WAIT]
+
+
+@pytest.mark.parametrize("first", [1, NOISE_TOLD - 1, NOISE_TOLD, NOISE_TOLD + 1])
+def test_a_question_amid_noise_is_noise_wherever_the_stream_is_cut(first):
+    stream = bytes(NOISE_TOLD) + RESET + FIRST + LAST
+    session = mbus.DEVICE.open({})
+    told = session.feed(stream[:first]) + session.feed(stream[first:])
+    assert _plain(told) == [["noise"], ["noise"], ("7-0:3.0.0",)]
+    assert [step.faults[0].length for step in told[:2]] == [NOISE_TOLD, 10]
+
+
+def test_only_a_reset_is_acknowledged_within_a_row_of_questions():
+    told = mbus.DEVICE.open({}).feed(FIRST + ACK + FIRST + LAST)
+    assert _plain(told) == [["noise"], ("7-0:3.0.0",)]
+    assert told[0].faults[0][1:3] == (5, 6)

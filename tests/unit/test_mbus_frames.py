@@ -80,6 +80,21 @@ def test_a_frame_found_within_a_stream_counts_from_where_it_begins():
     assert mbus.length(bytes.fromhex("0000680303680801727b16ff"), 2) == 9
 
 
+# What the header after CI 72 and 7A takes: EN 13757-3, 6.2 and 6.3.
+@pytest.mark.parametrize(("ci", "size"), [(0x72, 12), (0x7A, 4), (0x78, 0), (0x70, 0)])
+@pytest.mark.parametrize("control", [0x08, 0x18, 0x28, 0x38])
+def test_an_answer_is_found_from_the_size_of_its_header_on(control, ci, size):
+    assert mbus.find(mbus.long(control, 1, ci, bytes(size))) == (0, 9 + size)
+    for less in range(size):
+        frame = mbus.long(control, 1, ci, bytes(less))
+        assert mbus.find(frame) == (len(frame), 0)
+
+
+@pytest.mark.parametrize("ci", [0x72, 0x7A])
+def test_a_question_is_found_however_short_it_is(ci):
+    assert mbus.find(mbus.long(0x53, 1, ci)) == (0, 9)
+
+
 def test_only_data_of_a_meter_is_an_answer():
     assert mbus.Frame(0x08, 1, 0x72).answers
     assert mbus.Frame(0x38, 1, 0x72).answers
