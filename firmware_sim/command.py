@@ -6,6 +6,7 @@ import difflib
 import json
 import signal
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -35,6 +36,9 @@ def sim(
 ) -> None:
     """Run one simulated device on a pseudo-terminal, and print the path to open.
 
+    Its block for gateway.toml goes to standard error. What the block names as a file, such as a
+    map of registers, is written beside the port, and removed with it.
+
     Parameters
     ----------
     name
@@ -53,24 +57,46 @@ def sim(
     played = _known(variant or variants[0], variants, f"variant of {name}")
     known = [*faults.FAULTS, faults.UNPLUG]
     wrong = [_known(one, known, "fault of a line") for one in fault or ()]
-    if port and (port.exists() or port.is_symlink()):
-        raise UsageError(Problem("there is something there already", f"--port {port}", "another"))
+    needed = simulator.variants[played]
+    if port:
+        for path in (port, *(_file(port, key) for key, value in needed.items() if "\n" in value)):
+            if path.exists() or path.is_symlink():
+                problem = f"there is something there already: {path}"
+                raise UsageError(Problem(problem, f"--port {port}", "another"))
     simulated = faults.Line(
         simulator.begin(played, simulator.source(seed), seed, _utc_ms()),
         [one for one in wrong if one != faults.UNPLUG],
         seed,
     )
     terminal = Terminal(port.absolute() if port else None)
-    print(terminal.path, flush=True)
-    needed = simulator.variants[played]
-    for key, value in {"driver": name, "port": str(terminal.path), **needed}.items():
-        # JSON's strings are TOML's, also where a value has several lines.
-        print(f"{key} = {json.dumps(value)}", file=sys.stderr, flush=True)
-    try:
-        with contextlib.suppress(asyncio.CancelledError):
-            asyncio.run(_run(simulated, terminal, unplugs=faults.UNPLUG in wrong))
-    finally:
-        terminal.close()
+    with tempfile.TemporaryDirectory(prefix="meterkast-") as folder:
+        beside = terminal.path if port else Path(folder) / name
+        files = [_file(beside, key) for key, value in needed.items() if "\n" in value]
+        try:
+            told = {key: _put(beside, key, value) for key, value in needed.items()}
+            print(terminal.path, flush=True)
+            for key, value in {"driver": name, "port": str(terminal.path), **told}.items():
+                # JSON's strings are TOML's.
+                print(f"{key} = {json.dumps(value)}", file=sys.stderr, flush=True)
+            with contextlib.suppress(asyncio.CancelledError):
+                asyncio.run(_run(simulated, terminal, unplugs=faults.UNPLUG in wrong))
+        finally:
+            terminal.close()
+            for file in files:
+                file.unlink(missing_ok=True)
+
+
+def _file(port: Path, setting: str) -> Path:
+    return port.with_name(f"{port.name}.{setting}")
+
+
+def _put(port: Path, setting: str, value: str) -> str:
+    """The value as the block says it: a text of several lines is put into a file of that name."""
+    if "\n" not in value:
+        return value
+    file = _file(port, setting)
+    file.write_text(value, "utf-8")
+    return str(file)
 
 
 def _known(name: str, names: list[str], what: str) -> str:

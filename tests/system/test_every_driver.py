@@ -49,7 +49,6 @@ class Sim:
 
     def __init__(self, folder: Path, block: str, name: str, *args: str) -> None:
         self.block, self.driver = block, name
-        self._folder = folder
         self._port = folder / f"{block}.port"
         self._told = folder / f"{block}.sim"
         with self._told.open("wb") as told:
@@ -61,7 +60,7 @@ class Sim:
             )
 
     def settings(self) -> dict[str, str]:
-        """As the simulator told them once its port was there; texts of files are put into files.
+        """As the simulator told them once its port was there.
 
         Nothing where it never began: the gateway then lacks this device only.
         """
@@ -73,10 +72,6 @@ class Sim:
         for setting in sdk.load(self.driver).settings:
             if setting.name == "interval" and float(setting.default) > OFTEN_S:
                 settings.setdefault("interval", str(OFTEN_S))
-            if setting.is_file and setting.name in settings:
-                file = self._folder / f"{self.block}.{setting.name}"
-                file.write_text(settings[setting.name])
-                settings[setting.name] = str(file)
         return settings
 
     def _has_told(self) -> bool:

@@ -1,6 +1,8 @@
 """The scale and the card reader, against lines from their manuals; the port they hang on."""
 
 import os
+import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +11,7 @@ from firmware_sim.command import sim
 from firmware_sim.devices.mtsics import Plate, Scale, Terminal
 from firmware_sim.devices.rdm6300 import Reader, frame
 from firmware_sim.terminal import Terminal as Port
+from gateway.config import load
 from gateway.contract.errors import UsageError
 
 SCALE = Scale(capacity_mg=60_000_000, division_mg=5_000, serial="B427100311")
@@ -193,3 +196,30 @@ def test_a_port_is_not_put_over_something_that_is_there(tmp_path):
     with pytest.raises(UsageError, match="something there already"):
         sim("p1", port=tmp_path / "hall")
     assert (tmp_path / "hall").read_text() == "mine"
+
+
+@pytest.mark.parametrize("has_port", [True, False])
+def test_the_block_of_a_device_that_needs_a_file_is_one_that_a_gateway_can_use(
+    tmp_path, capfd, monkeypatch, has_port
+):
+    maps = []
+
+    async def look(*_args, **_plugs):
+        block = capfd.readouterr().err
+        config = tmp_path / "gateway.toml"
+        config.write_text(f'gateway = "home"\n[device.hall]\n{block}')
+        load(config)  # which reads the map and tries it
+        maps.append(Path(tomllib.loads(block)["map"]))
+        assert maps[0].exists()
+
+    monkeypatch.setattr("firmware_sim.command._run", look)
+    sim("modbus", port=tmp_path / "hall" if has_port else None)
+    assert [file.name for file in maps] == ["hall.map" if has_port else "modbus.map"]
+    assert not maps[0].exists()
+
+
+def test_the_file_of_a_block_is_not_put_over_something_that_is_there(tmp_path):
+    (tmp_path / "hall.map").write_text("mine")
+    with pytest.raises(UsageError, match="something there already"):
+        sim("modbus", port=tmp_path / "hall")
+    assert (tmp_path / "hall.map").read_text() == "mine"
