@@ -148,3 +148,23 @@ def test_a_reader_who_has_seen_enough_gets_no_complaint(tmp_path: Path) -> None:
 
     assert complained == b""
     assert program.returncode == 128 + signal.SIGPIPE
+
+
+def test_a_recorded_conversation_of_modbus_tcp_is_read_with_its_setting(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "tcp"
+    file.write_bytes(
+        bytes.fromhex(
+            "0007 0000 0006 01 04 0048 0004 0007 0000 000b 01 04 08 3f800000 40000000"
+            "0008 0000 0006 01 04 0156 0002 0008 0000 0007 01 04 04 40400000"
+        )
+    )
+    assert decode("sdm630", str(file), settings=("protocol=tcp",), as_json=True) == 0
+    *told, end = _lines(capsys)
+    assert [(one["register"], one["value"], one["doubt"]) for one in told] == [
+        ("1-0:1.8.0", 1_000_000, "unchecked"),
+        ("1-0:2.8.0", 2_000_000, "unchecked"),
+        ("1-0:15.8.0", 3_000_000, "unchecked"),
+    ]
+    assert end == {"messages": 2, "faults": 0}
