@@ -197,6 +197,9 @@ class Session:
             at = place
             if kind == modbus.NOTHING:
                 break
+            if kind == modbus.QUESTION and self._heads is not None and not self._polls:
+                self._heads = None  # the one before was left unanswered: overhear again
+                continue
             if noise.length:
                 steps += noise.tell()
             steps += self._take(kind, frame, self._offset + at)
