@@ -33,16 +33,18 @@ _CONTENT_MIN = 3  # a long frame has at least C, A and CI
 _NONE = -1
 # The head of a long frame. A long row of 68 is full of them; there the end is looked for at once.
 # An answer too short for its own header, of 12 bytes after CI 72 and of 4 after 7A, says nothing.
-_LONG_HEAD = rb"""(?xs:
+_LONG_HEAD = rb"""
     \x68 (?=
         ([\x03-\x06]) \1 \x68 (?! [\x08\x18\x28\x38] . [\x72\x7a])
         | ([\x07-\x0e]) \2 \x68 (?! [\x08\x18\x28\x38] . \x72)
         | ([^\x00-\x0e\x68]) \3 \x68
         | \x68 \x68 \x68 .{105} \x16
-    ))"""
-_LONG = re.compile(_LONG_HEAD)
+    )"""
+_LONG = re.compile(_LONG_HEAD, re.DOTALL | re.VERBOSE)
 # Or a whole short frame, which a master sent.
-_LONG_OR_SHORT = re.compile(_LONG_HEAD + rb"|(?s:\x10(?=[\x40-\x7f]..\x16))")
+_LONG_OR_SHORT = re.compile(
+    _LONG_HEAD + rb"| \x10 (?= [\x40-\x7f] . . \x16)", re.DOTALL | re.VERBOSE
+)
 _ROW = b"\x68" * 4
 _ROW_BYTES = 0x68 + 6  # of the frame that begins with these four
 _SECONDARY = re.compile(r"[0-9F]{8}[0-9A-F]{8}")
@@ -118,25 +120,24 @@ def find(
     that are too short to say anything.
     """
     end = len(data)
-    candidates = _LONG if only_long else _LONG_OR_SHORT
-    for match in candidates.finditer(data, start):
+    search = (_LONG if only_long else _LONG_OR_SHORT).search
+    match = search(data, start)
+    while match:
         at = match.start()
         if data[at] == _START_SHORT:
-            if data[at + 1] + data[at + 2] & 0xFF != data[at + 3]:
-                continue
-            there = SHORT_BYTES
+            there = SHORT_BYTES if data[at + 1] + data[at + 2] & 0xFF == data[at + 3] else -1
         else:
             there = data[at + 1] + 6
             if at + there > end:
-                if final:
-                    continue
-                there = 0
+                there = -1 if final else 0
             elif data[at + there - 1] != _END:
-                continue
-        row = end
-        if not final and at > end - _ROW_BYTES:
-            row = data.find(_ROW, max(start, end - _ROW_BYTES + 1), at + 3)
-        return _new(Found, (at, there)) if row < 0 or row >= at else Found(row, 0)
+                there = -1
+        if there >= 0:
+            row = -1  # before `at`, its end not there yet
+            if not final and at > start and at > end - _ROW_BYTES:
+                row = data.find(_ROW, max(start, end - _ROW_BYTES + 1), at + 3)
+            return _new(Found, (at, there)) if row < 0 else Found(row, 0)
+        match = search(data, at + 1)
     return Found(end if final else _unfinished(data, start), 0)
 
 

@@ -198,7 +198,8 @@ class Stream:
         readings, fault = self._believed(raw)
         if isinstance(fault, list):
             return _new(Message, (offset, raw, tuple(readings), tuple(fault)))
-        return Message(offset, raw, (), (Fault(fault[0], offset, stop, fault[1]),))
+        refused = _new(Fault, (fault[0], offset, stop, fault[1]))
+        return _new(Message, (offset, raw, (), (refused,)))
 
     def _believed(self, raw: bytes) -> tuple[list[Reading], list[Fault] | tuple[str, str]]:
         """Readings and faults of a whole telegram, or the kind and detail that refuse it."""
