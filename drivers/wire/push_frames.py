@@ -18,7 +18,6 @@ _BLOCK_LAST = 0x80
 # Looking ahead lets one frame begin within the head of what is none. The group has the head of an
 # HDLC frame.
 _BEGIN = re.compile(rb"\x7e(?=(%b))|\x68(?=%b)" % (hdlc.HEAD, mbus_push.HEAD), re.DOTALL)
-_AFTER_FLAG = re.compile(hdlc.HEAD, re.DOTALL)
 # Where a frame may begin whose head is not all there.
 _STARTS = re.compile(rb"[\x7e\x68]")
 _TAIL = hdlc.HEAD_BYTES_MAX  # after the first byte of a frame; M-Bus needs fewer
@@ -45,8 +44,8 @@ def find(data: bytes | bytearray, start: int, *, follows_flag: bool, final: bool
     """
     end = len(data)
     if follows_flag and start < end and data[start] >> 4 == hdlc.FORMAT_TYPE:
-        begun = _AFTER_FLAG.match(data, start)
-        found = _hdlc(data, start, start, begun[0], final=final) if begun else None
+        begun = _BEGIN.match(b"\x7e" + data[start : start + hdlc.HEAD_BYTES_MAX])
+        found = _hdlc(data, start, start, begun[1], final=final) if begun else None
         if begun is None and end - start < hdlc.HEAD_BYTES_MAX and not final:
             found = Found(start, 0, None, end + 1)
         if found is not None:
