@@ -19,9 +19,12 @@ from drivers.sdk import (
     SettingError,
     Step,
     Wait,
+    whole,
 )
 from drivers.wire.readout import BUFFER_MAX, SPEEDS, Stream, with_parity
 
+INTERVAL_S = 900
+TIMEOUT_MS = 2_500
 SIGN_ON = Line(300)  # every read-out begins at this speed
 PUSH_BAUD = 2400  # mode D
 TRIES = 2  # a meter that sleeps may be awake at the second request
@@ -158,13 +161,6 @@ def _in_full(raw: bytes) -> bool:
     return all(b":" in line.partition(b"(")[0] for line in lines if line.find(b"(") > 0)
 
 
-def _number(settings: Mapping[str, str], name: str, low: int, high: int) -> int:
-    text = settings.get(name, _DEFAULTS[name])
-    if not text.isdecimal() or not low <= int(text[:9]) <= high or len(text) > 9:
-        raise SettingError(name, f"{text!r} is no such number", f"allowed are {low} to {high}")
-    return int(text)
-
-
 def _choice(settings: Mapping[str, str], name: str, *allowed: str) -> str:
     text = settings.get(name, _DEFAULTS[name])
     if text not in allowed:
@@ -175,8 +171,7 @@ def _choice(settings: Mapping[str, str], name: str, *allowed: str) -> str:
 def _open(settings: Mapping[str, str]) -> Session:
     listens = _choice(settings, "mode", "poll", "d") == "d"
     baud = PUSH_BAUD if listens else FASTEST
-    if settings.get("speed"):
-        baud = _number(settings, "speed", SIGN_ON.baud, 115200)
+    baud = whole(settings, "speed", SIGN_ON.baud, 115200, baud)
     wake = _choice(settings, "wake", "no", "yes", "direct")
     if wake != "no" and not settings.get("interval"):
         what = "a meter that must be woken lives on a battery, which every read-out shortens"
@@ -189,8 +184,8 @@ def _open(settings: Mapping[str, str]) -> Session:
         _How(
             listens=listens,
             baud=baud,
-            interval_s=_number(settings, "interval", 1, 86400),
-            timeout_s=_number(settings, "timeout_ms", 500, 60000) / 1000,
+            interval_s=whole(settings, "interval", 1, 86400, INTERVAL_S),
+            timeout_s=whole(settings, "timeout_ms", 500, 60000, TIMEOUT_MS) / 1000,
             request=b"/?%b!\r\n" % address.encode("ascii"),
             wake=wake,
             medium=_choice(settings, "medium", "1", "5", "6", "7", "8", "9"),
@@ -201,8 +196,10 @@ def _open(settings: Mapping[str, str]) -> Session:
 
 SETTINGS = (
     Setting("mode", "poll", "poll asks for a read-out (modes A, B, C); d listens to a push"),
-    Setting("interval", "900", "seconds between two read-outs"),
-    Setting("timeout_ms", "2500", "how long the meter may be silent before it is asked again"),
+    Setting("interval", str(INTERVAL_S), "seconds between two read-outs"),
+    Setting(
+        "timeout_ms", str(TIMEOUT_MS), "how long the meter may be silent before it is asked again"
+    ),
     Setting("speed", "", "mode d: the speed (2400); else the highest that the head can do (19200)"),
     Setting("address", "", "device address, where several meters share a line"),
     Setting(

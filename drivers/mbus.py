@@ -18,6 +18,7 @@ from drivers.sdk import (
     SettingError,
     Step,
     Wait,
+    whole,
 )
 from drivers.wire import mbus, mbus_data
 from drivers.wire.noise import Noise
@@ -201,28 +202,15 @@ def _recognise(sample: bytes) -> bool:
 
 
 def _open(settings: Mapping[str, str]) -> Session:
-    address = _whole(settings, "address", 0, PRIMARY_MAX, mbus.BROADCAST_WITH_ANSWER)
+    address = whole(settings, "address", 0, PRIMARY_MAX, mbus.BROADCAST_WITH_ANSWER)
     text = settings.get("secondary", "").strip().upper()
     secondary = mbus.secondary_address(text) if text else b""
     if secondary is None:
         what = f"{text!r} is no secondary address"
         raise SettingError("secondary", what, "16 hex digits, of which F may stand for any digit")
-    interval_s = _whole(settings, "interval", 1, INTERVAL_S_MAX, INTERVAL_S)
-    timeout_ms = _whole(settings, "timeout_ms", 50, TIMEOUT_MS_MAX, TIMEOUT_MS)
+    interval_s = whole(settings, "interval", 1, INTERVAL_S_MAX, INTERVAL_S)
+    timeout_ms = whole(settings, "timeout_ms", 50, TIMEOUT_MS_MAX, TIMEOUT_MS)
     return Session(address, secondary, interval_s, timeout_ms / 1000)
-
-
-def _whole(settings: Mapping[str, str], name: str, low: int, high: int, usual: int) -> int:
-    """A whole number from `low` to `high`, or the usual one."""
-    text = settings.get(name, "").strip() or str(usual)
-    if text.isascii() and text.isdecimal() and len(text) < 10:
-        number = int(text)
-        if low <= number <= high or number == usual:
-            return number
-    allowed = f"a whole number from {low} to {high}"
-    if not low <= usual <= high:
-        allowed += f", or {usual}"
-    raise SettingError(name, f"{text!r} cannot be used", allowed)
 
 
 _Row = tuple[str, int | str, str]

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from drivers.reading import Fault, Message, Reading
-from drivers.sdk import Device, Example, Line, Register, Rest, Setting, SettingError, Step
+from drivers.sdk import Device, Example, Line, Register, Rest, Setting, SettingError, Step, whole
 from drivers.wire.noise import Noise
 
 # Nanoseconds since the machine started, kind of edge, pin, and the number of the event: within the
@@ -299,13 +299,10 @@ def _rated_ns(settings: Mapping[str, str], rated: str, per_unit: str, pulses: in
 
 def _whole(settings: Mapping[str, str], name: str, low: int, high: int) -> int:
     """A whole number from `low` to `high`; 0 where the setting is left out and has no default."""
-    text = settings.get(name, "").strip() or _DEFAULTS[name]
-    if not text:
+    usual = _DEFAULTS[name]
+    if not usual and not settings.get(name, "").strip():
         return 0
-    if not (text.isascii() and text.isdecimal() and len(text) < 20 and low <= int(text) <= high):
-        what = f"{text[:40]!r} cannot be used"
-        raise SettingError(name, what, f"a whole number from {low} to {high}")
-    return int(text)
+    return whole(settings, name, low, high, int(usual or low))
 
 
 def _edges(*moments_ms: int) -> bytes:

@@ -8,7 +8,7 @@ at most 60 of them a question. The first version has energy and power of the who
 from collections.abc import Mapping
 
 from drivers.reading import Reading
-from drivers.sdk import Device, Example, Line, Session, Setting
+from drivers.sdk import Device, Example, Line, Session, Setting, whole
 from drivers.wire import eastron, modbus_device
 from drivers.wire.modbus import INPUT
 from drivers.wire.modbus_master import Block
@@ -60,7 +60,7 @@ _VERSIONS = {2: _SECOND, 1: _FIRST}
 
 
 def _open(settings: Mapping[str, str]) -> Session:
-    version = modbus_device.whole(settings, "version", 1, 2, 2)
+    version = whole(settings, "version", 1, 2, 2)
     return eastron.opener(_VERSIONS[version])(settings)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from drivers.reading import Message
-from drivers.sdk import Register, Setting, SettingError
+from drivers.sdk import Register, Setting, SettingError, whole
 from drivers.wire.modbus import RTU, TCP, Framing
 from drivers.wire.modbus_master import Book, Session, Timing
 from drivers.wire.registermap import SERIAL, UNITS, Map
@@ -89,14 +89,6 @@ def _framing(settings: Mapping[str, str]) -> Framing:
 
 def _doubt(framing: Framing) -> str:
     return "" if framing.checks else "unchecked"
-
-
-def whole(settings: Mapping[str, str], name: str, low: int, high: int, usual: int) -> int:
-    """A whole number from `low` to `high`, the usual one where none is given."""
-    text = settings.get(name, "").strip() or str(usual)
-    if text.isascii() and text.isdecimal() and len(text) < 10 and low <= int(text) <= high:
-        return int(text)
-    raise SettingError(name, f"{text!r} cannot be used", f"a whole number from {low} to {high}")
 
 
 def recogniser(book: Callable[[str], Book]) -> Callable[[bytes], bool]:

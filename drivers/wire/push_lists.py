@@ -9,6 +9,19 @@ number or a name that all makers use.
 from functools import lru_cache
 from typing import NamedTuple
 
+from drivers.wire.units import (
+    AMPERE,
+    HERTZ,
+    NONE,
+    VAR,
+    VAR_HOUR,
+    VOLT,
+    VOLT_AMPERE,
+    VOLT_AMPERE_HOUR,
+    WATT,
+    WATT_HOUR,
+)
+
 VERSION, SERIAL, NAME = "1-1:0.2.129", "0-0:96.1.0", "0-0:42.0.0"
 CLOCK, TYPE = "0-0:1.0.0", "0-0:96.1.7"
 
@@ -102,39 +115,6 @@ def ordered(types: str, first: str) -> Ordered | None:
             return one
     return None
 
-
-# Units of DLMS (Blue Book, edition 15, §4.3.2, table 4): our milli-unit and the power of ten from
-# the one to the other; or, without one of ours, how it is written.
-UNITS = {
-    3: ("", 0, "wk"),
-    4: ("", 0, "d"),
-    5: ("", 0, "h"),
-    6: ("", 0, "min"),
-    7: ("ms", 3, "s"),
-    9: ("m°C", 3, "°C"),
-    13: ("mL", 6, "m3"),
-    14: ("mL", 6, "m3"),
-    15: ("", 0, "m3/h"),
-    16: ("", 0, "m3/h"),
-    19: ("mL", 3, "l"),
-    20: ("mg", 6, "kg"),
-    23: ("", 0, "Pa"),
-    24: ("", 0, "bar"),
-    25: ("mJ", 3, "J"),
-    27: ("mW", 3, "W"),
-    28: ("mVA", 3, "VA"),
-    29: ("mvar", 3, "var"),
-    30: ("mWh", 3, "Wh"),
-    31: ("mVAh", 3, "VAh"),
-    32: ("mvarh", 3, "varh"),
-    33: ("mA", 3, "A"),
-    35: ("mV", 3, "V"),
-    44: ("mHz", 3, "Hz"),
-    254: ("", 0, ""),
-    255: ("", 0, ""),
-}
-WATT, VAR, VOLT_AMPERE, WATT_HOUR, VAR_HOUR, VOLT_AMPERE_HOUR = 27, 29, 28, 30, 32, 31
-AMPERE, VOLT, HERTZ, NONE = 33, 35, 44, 255
 
 # Quantities by group C of a code, phases 2 and 3 told as phase 1, and their units by group D.
 _POWER, _ENERGY = range(4, 8), 8

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from drivers.wire import axdr, obis, push_lists
 from drivers.wire.axdr import Value
 from drivers.wire.moments import Moment, moment
+from drivers.wire.units import AMPERE, HERTZ, NONE, UNITS, VOLT
 
 SCALER_MAX = 12  # either way; nobody counts in units beyond
 _VALUE_MAX = 2**63 - 1  # what SQLite and every column after it can hold
@@ -27,7 +28,7 @@ _SERIALS = {(0, 96, 1, 0): 5, (0, 96, 1, 1): 4, (1, 0, 0, 5): 3, (1, 0, 0, 1): 2
 _AMPS = -2  # the power of ten of currents that come without a unit, at most makers
 _FAILURES = (96, 7)
 # What voltages and frequencies are below in whole units, and not in tenths.
-_WHOLE_BELOW = {push_lists.VOLT: 1_000, push_lists.HERTZ: 100}
+_WHOLE_BELOW = {VOLT: 1_000, HERTZ: 100}
 
 _Number = tuple[bytes, int]  # of a code, its unit yet to be found
 _Trouble = tuple[str, str]  # the kind of a fault, and what was seen
@@ -213,11 +214,11 @@ def field(code: bytes, scale: bytes) -> Field:
     """The field of a code with its scaler and unit, as `0F scaler 16 unit`."""
     scaler = scale[1] - (scale[1] & 0x80) * 2
     unit = scale[3]
-    if unit not in push_lists.UNITS or abs(scaler) > SCALER_MAX:
-        what = f"unit {unit} with scaler {scaler}, known units are {[*push_lists.UNITS]}"
+    if unit not in UNITS or abs(scaler) > SCALER_MAX:
+        what = f"unit {unit} with scaler {scaler}, known units are {[*UNITS]}"
         return Field(name(code), "", _channel(code), divisor=0, suffix=what)
-    ours, places, written = push_lists.UNITS[unit]
-    power = scaler + places
+    written, ours, tens = UNITS[unit]
+    power = scaler + tens
     return Field(
         name(code),
         ours,
@@ -235,8 +236,8 @@ def resolve(heard: Heard, energy_step_wh: int) -> None:
     is_kamstrup = heard.version.startswith("Kamstrup")
     in_milli = heard.types.startswith(_WITH_TRANSFORMERS) or heard.version.startswith(_KAIFA)
     powers = {
-        push_lists.AMPERE: -3 if in_milli else _AMPS,
-        push_lists.NONE: -2 if is_kamstrup else -3,
+        AMPERE: -3 if in_milli else _AMPS,
+        NONE: -2 if is_kamstrup else -3,
     }
     units = [_usual(code) for _, (code, _) in heard.bare]
     for unit, whole_below in _WHOLE_BELOW.items():

@@ -1,6 +1,6 @@
 """What register an entry of an SML list names, and how its numbers become milli-units.
 
-Spec: SML 1.04 (BSI TR-03109-1, annex IV b), 5.1.15 (SML_ListEntry); IEC 62056-6-2, table of units.
+Spec: SML 1.04 (BSI TR-03109-1, annex IV b), 5.1.15 (SML_ListEntry).
 """
 
 from functools import lru_cache
@@ -8,45 +8,8 @@ from typing import NamedTuple
 
 from drivers.wire import sml
 from drivers.wire.obis import Obis
+from drivers.wire.units import NONE, UNITS, Unit
 
-# Units that readings have: the milli-unit, and how many powers of ten it is smaller.
-UNITS = {
-    7: ("ms", 3),
-    9: ("m°C", 3),
-    13: ("mL", 6),
-    14: ("mL", 6),
-    19: ("mL", 3),
-    20: ("mg", 6),
-    25: ("mJ", 3),
-    27: ("mW", 3),
-    28: ("mVA", 3),
-    29: ("mvar", 3),
-    30: ("mWh", 3),
-    31: ("mVAh", 3),
-    32: ("mvarh", 3),
-    33: ("mA", 3),
-    35: ("mV", 3),
-    44: ("mHz", 3),
-    255: ("count", 0),
-}
-# Units that none has: the number is kept as text with its unit.
-SYMBOLS = {
-    3: "wk",
-    4: "d",
-    5: "h",
-    6: "min",
-    8: "°",
-    15: "m3/h",
-    16: "m3/h",
-    23: "Pa",
-    24: "bar",
-    26: "J/h",
-    45: "1/Wh",
-    52: "K",
-    56: "%",
-    57: "Ah",
-    70: "dBm",
-}
 SCALER_MAX = 12
 VALUE_MAX = 2**63 - 1  # what SQLite and every column after it can hold
 _OBIS_BYTES = 7
@@ -90,12 +53,13 @@ def _unit(elements: bytes) -> tuple[str, int, int, int, str]:
     power = 0 if scaler == sml.ABSENT else sml.integer(scaler)
     if code is None or power is None or abs(power) > SCALER_MAX:
         return "", 0, 1, 0, f"unit {unit[:_SHOWN].hex()}, scaler {scaler[:_SHOWN].hex()}"
-    known, milli = UNITS.get(code, ("", 0))
-    if not known or (known == "count" and power < 0):
-        symbol = f" {SYMBOLS.get(code, f'(unit {code})')}" if code not in {0, 255} else ""
-        return "", 1, 1, -power, symbol
-    power += milli
-    return known, 10 ** max(power, 0), 10 ** max(-power, 0), 0, ""
+    if code == NONE and power >= 0:
+        return "count", 10**power, 1, 0, ""
+    written, milli, tens = UNITS.get(code, Unit(f"(unit {code})" if code else ""))
+    if not milli:
+        return "", 1, 1, -power, f" {written}" if written else ""
+    power += tens
+    return milli, 10 ** max(power, 0), 10 ** max(-power, 0), 0, ""
 
 
 def decimal(number: int, places: int) -> str:
