@@ -225,20 +225,13 @@ def _recognise(sample: bytes) -> bool:
 
 
 def _open(settings: Mapping[str, str]) -> Session:
-    keys = {}
-    for name in ("key", "auth_key"):
-        written = settings.get(name, "").strip()
-        key = gcm.key_of(written) if written else b""
-        if key is None:
-            # Not the key itself: what is wrong may stand in a log.
-            raise SettingError(name, "is no key", "32 hex digits, as the grid operator gives them")
-        keys[name] = key
-    if keys["auth_key"] and not keys["key"]:
+    key, auth_key = gcm.keys_of(settings)
+    if auth_key and not key:
         raise SettingError("key", "is missing", "an authentication key alone opens nothing")
     step = settings.get("energy_step_wh", "").strip() or "1"
     if step not in {"1", "10"}:
         raise SettingError("energy_step_wh", f"{step!r} cannot be used", "1 or 10")
-    lock = gcm.Lock(keys["key"], keys["auth_key"]) if keys["key"] else None
+    lock = gcm.Lock(key, auth_key) if key else None
     return Session(push.Reader(lock, int(step), {}))
 
 

@@ -140,16 +140,7 @@ def _recognise(sample: bytes) -> bool:
 
 
 def _open(settings: Mapping[str, str]) -> Session:
-    keys = {}
-    for name in ("key", "auth_key"):
-        written = settings.get(name, "")
-        keys[name] = gcm.key_of(written) if written else b""
-        if keys[name] is None:
-            what = f"{len(written)} characters that are no key"
-            raise SettingError(name, what, "32 hex digits, as the grid operator gave them")
-    key, auth_key = keys["key"], keys["auth_key"]
-    assert key is not None
-    assert auth_key is not None
+    key, auth_key = gcm.keys_of(settings)
     if key:
         return Session(lock=gcm.Lock(key, auth_key))
     if auth_key:

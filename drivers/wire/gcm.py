@@ -9,7 +9,10 @@ is "unverified", so whoever reads it must rest on a check inside. (The key print
 specification does not fit the tags of its meters.)
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
+
+from drivers.sdk import SettingError
 
 START = 0xDB
 TITLE_BYTES = 8
@@ -154,3 +157,19 @@ def key_of(text: str) -> bytes | None:
     except ValueError:
         return None
     return key if len(key) == KEY_BYTES else None
+
+
+def keys_of(settings: Mapping[str, str]) -> tuple[bytes, bytes]:
+    """The settings `key` and `auth_key`; b"" for one that is left out.
+
+    Raises SettingError, which never tells the key: what is wrong may stand in a log.
+    """
+    keys = []
+    for name in ("key", "auth_key"):
+        written = settings.get(name, "").strip()
+        key = key_of(written) if written else b""
+        if key is None:
+            what = f"{len(written)} characters that are no key"
+            raise SettingError(name, what, "32 hex digits, as the grid operator gives them")
+        keys.append(key)
+    return keys[0], keys[1]

@@ -14,7 +14,6 @@ ACK = 0xE5
 FRAME_BYTES_MAX = 255 + 6
 SHORT_BYTES = 5  # of a whole short frame
 HEAD_BYTES = 7  # before the body of a long frame
-TAIL_BYTES = 2  # sum and end
 
 # Control fields. The frame count bit turns with every new request, so that a meter knows a
 # repeated one; a meter answers RSP_UD with or without the bits for access demand and flow control.
