@@ -10,9 +10,9 @@ from fractions import Fraction
 from random import Random
 from typing import NamedTuple
 
-from firmware_sim.devices.mtsics import Scale
 from firmware_sim.devices.p1 import Meter
 from firmware_sim.household import STEP_MS, House, local_midnight_ms
+from firmware_sim.scale import Scale
 
 COMMUNITY = "zonstraat"
 DAY = date(2026, 6, 21)

@@ -27,6 +27,7 @@ from firmware_sim.devices import mtsics
 from firmware_sim.devices.rdm6300 import Reader
 from firmware_sim.household import STEP_MS, Household, local_midnight_ms
 from firmware_sim.lines import Line
+from firmware_sim.scale import Plate
 from firmware_sim.terminal import Terminal
 from gateway.contract.notify import notify
 
@@ -75,7 +76,7 @@ class Point:
     def __init__(self, ports: Path, *, url: str) -> None:
         self._scale_port = Terminal(ports / "scale")
         self._reader_port = Terminal(ports / "reader")
-        self._plate = mtsics.Plate(street.SCALE)
+        self._plate = Plate(street.SCALE)
         self._scale = mtsics.Terminal(street.SCALE, self._plate)
         self._reader = Reader()
         self._url = url

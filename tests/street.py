@@ -4,12 +4,12 @@ import hashlib
 from pathlib import Path
 
 from drivers.reading import Reading
+from gateway.contract import policy as papers
 from gateway.contract import record as records
 from gateway.contract.cards import token
 from gateway.contract.keys import SigningKey, b64
 from gateway.contract.record import DEPOSIT, GENESIS, QUARTER, Element, Identity
 from gateway.contract.signed import digest
-from ledger_bridge.books import policy as policies
 from ledger_bridge.books import registry as registries
 from ledger_bridge.books import store
 from ledger_bridge.books.community import Community
@@ -169,7 +169,7 @@ class Street:
         )
         if policy:
             self.community.hand_in_policy(
-                policies.make(policy, community=ID, key=key("steward")), now_ms=self._now_ms
+                papers.make(policy, community=ID, key=key("steward")), now_ms=self._now_ms
             )
 
     def open(self) -> None:

@@ -1,69 +1,19 @@
-"""A scale that speaks MT-SICS, on a small physical model of a plate with something on it.
+"""A scale that speaks MT-SICS.
 
 Spec: METTLER TOLEDO MT-SICS reference manual, levels 0 and 1: ASCII lines ended by CR LF, a
 weight in ten columns, right-aligned, between the status and the unit.
 """
 
 from random import Random
-from typing import NamedTuple
 
 from firmware_sim.device import Shown, Simulator, Source
+from firmware_sim.scale import Indicator, Plate, Scale
 
-# The plate swings for so long after its load has changed.
-SETTLING_MS = 500
 # `S` waits so long for a stable weight, then the scale says that it cannot.
 STABLE_WAIT_MS_MAX = 3_000
 # `SIR` repeats at this pace.
 REPEAT_MS = 100
 LINE_BYTES_MAX = 64
-
-
-class Scale(NamedTuple):
-    """What stands on the type plate: range and division, in milligrams."""
-
-    capacity_mg: int = 60_000_000
-    division_mg: int = 5_000
-    serial: str = "B427100311"
-
-
-class Weight(NamedTuple):
-    """A weight as the plate feels it, rounded to the division."""
-
-    mg: int
-    stable: bool
-
-
-class Plate:
-    """What lies on the plate. It swings while it settles, and for as long as it is `moved`."""
-
-    def __init__(self, scale: Scale) -> None:
-        self._scale = scale
-        self._load_mg = 0
-        self._from_mg = 0
-        self._changed_ms = -SETTLING_MS
-        self._moved_until_ms = 0
-
-    def put(self, load_mg: int, *, now_ms: int, moved_ms: int = 0) -> None:
-        """From now on this is the load; it moves about for `moved_ms` before it settles."""
-        self._from_mg, self._load_mg = self._load_mg, load_mg
-        self._moved_until_ms = now_ms + moved_ms
-        self._changed_ms = self._moved_until_ms
-
-    def feels(self, now_ms: int) -> Weight:
-        """The weight now: a swing that dies away, with the load as it is once it is stable."""
-        left_ms = self._changed_ms + SETTLING_MS - now_ms
-        if left_ms <= 0:
-            return Weight(self._rounded(self._load_mg), stable=True)
-        part = min(left_ms, SETTLING_MS)
-        # Up and down every 80 ms, by at most a fifth of the change.
-        swing = (self._load_mg - self._from_mg) * part // SETTLING_MS // 5
-        sign = 1 if now_ms // 80 % 2 else -1
-        return Weight(self._rounded(self._load_mg + sign * swing), stable=False)
-
-    def _rounded(self, mg: int) -> int:
-        """To the nearest division, halves upward."""
-        division = self._scale.division_mg
-        return (mg + division // 2) // division * division
 
 
 COMMANDS = {
@@ -77,9 +27,7 @@ class Terminal:
 
     def __init__(self, scale: Scale, plate: Plate) -> None:
         self._scale = scale
-        self._plate = plate
-        self._zero_mg = 0
-        self._tare_mg = 0
+        self._indicator = Indicator(scale, plate)
         self._line = b""
         self._stable_by_ms: int | None = None
         self._repeat_ms: int | None = None
@@ -94,7 +42,7 @@ class Terminal:
     def ticks(self, now_ms: int) -> bytes:
         """What is due by itself: the answer to a waiting `S`, and the next of `SIR`."""
         if self._stable_by_ms is not None:
-            if self._plate.feels(now_ms).stable:
+            if self._indicator.shows(now_ms).stable:
                 self._stable_by_ms = None
                 return self._weight(now_ms)
             if now_ms >= self._stable_by_ms:
@@ -128,44 +76,38 @@ class Terminal:
                 self._repeat_ms = now_ms
                 return self.ticks(now_ms)
             case "TA":
-                return _line(f"TA A {self._columns(self._tare_mg)}")
+                return _line(f"TA A {self._columns(self._indicator.tare_mg)}")
             case _:
                 return self._identify(word)
 
     def _weight(self, now_ms: int) -> bytes:
-        felt = self._plate.feels(now_ms)
-        gross_mg = felt.mg - self._zero_mg
-        if gross_mg > self._scale.capacity_mg:
-            return _line("S +")
-        # A plate that was lifted off pulls the cell below what it can measure.
-        if gross_mg < -self._scale.capacity_mg // 50:
-            return _line("S -")
-        status = "S" if felt.stable else "D"
-        self.said_mg = gross_mg - self._tare_mg
-        return _line(f"S {status} {self._columns(gross_mg - self._tare_mg)}")
+        shown = self._indicator.shows(now_ms)
+        if shown.out:
+            return _line("S +" if shown.out == "over" else "S -")
+        status = "S" if shown.stable else "D"
+        self.said_mg = shown.net_mg
+        return _line(f"S {status} {self._columns(shown.net_mg)}")
 
     def _zero(self, word: str, now_ms: int) -> bytes:
-        felt = self._plate.feels(now_ms)
-        if word == "Z" and not felt.stable:
+        stable = self._indicator.shows(now_ms).stable
+        if word == "Z" and not stable:
             return _line("Z I")
-        if abs(felt.mg) > self._scale.capacity_mg // 50:
-            return _line(f"{word} +" if felt.mg > 0 else f"{word} -")
-        self._zero_mg, self._tare_mg = felt.mg, 0
-        return _line("Z A" if word == "Z" else f"ZI {'S' if felt.stable else 'D'}")
+        if out := self._indicator.zero(now_ms):
+            return _line(f"{word} +" if out == "over" else f"{word} -")
+        return _line("Z A" if word == "Z" else f"ZI {'S' if stable else 'D'}")
 
     def _tare(self, word: str, now_ms: int) -> bytes:
-        felt = self._plate.feels(now_ms)
-        gross_mg = felt.mg - self._zero_mg
-        if word == "T" and not felt.stable:
+        stable = self._indicator.shows(now_ms).stable
+        if word == "T" and not stable:
             return _line("T I")
-        if not 0 <= gross_mg <= self._scale.capacity_mg:
-            return _line(f"{word} +" if gross_mg > 0 else f"{word} -")
-        self._tare_mg = gross_mg
-        return _line(f"{word} {'S' if felt.stable else 'D'} {self._columns(gross_mg)}")
+        if out := self._indicator.tare(now_ms):
+            return _line(f"{word} +" if out == "over" else f"{word} -")
+        columns = self._columns(self._indicator.tare_mg)
+        return _line(f"{word} {'S' if stable else 'D'} {columns}")
 
     def _identify(self, word: str) -> bytes:
         if word in {"@", "TAC"}:
-            self._tare_mg = 0
+            self._indicator.tare_mg = 0
         if word == "I0":
             known = [(level, name) for level, names in COMMANDS.items() for name in names]
             more = "B" * (len(known) - 1) + "A"

@@ -10,12 +10,13 @@ import msgspec
 from gateway.contract import signed
 from gateway.contract.errors import PeopleError, Problem
 from gateway.contract.keys import SigningKey
+from gateway.contract.policy import STEWARD
 from gateway.contract.record import to_json
 from gateway.contract.signed import Malformed
 from ledger_bridge.books.book import Batch, Book, Posting, balance
 from ledger_bridge.books.calendar import day_of
 from ledger_bridge.books.policy import Policies, amount_text
-from ledger_bridge.books.registry import STEWARD, Registry
+from ledger_bridge.books.registry import Registry
 from ledger_bridge.books.store import commit
 
 ACT = "mk-act-v1"

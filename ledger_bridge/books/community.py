@@ -6,6 +6,7 @@ from gateway.contract import record as records
 from gateway.contract import signed
 from gateway.contract.errors import PeopleError, Problem
 from gateway.contract.keys import SigningKey
+from gateway.contract.policy import hash_of
 from ledger_bridge.books import policy as policies_
 from ledger_bridge.books import registry as registry_
 from ledger_bridge.books.book import Book
@@ -37,9 +38,7 @@ def load_policies(db: sqlite3.Connection, community: str, stewards: tuple[str, .
     rows = db.execute(
         "SELECT data FROM policy WHERE community = ? ORDER BY valid_from", (community,)
     )
-    return Policies(
-        [InForce(policies_.read(data, stewards), policies_.hash_of(data)) for (data,) in rows]
-    )
+    return Policies([InForce(policies_.read(data, stewards), hash_of(data)) for (data,) in rows])
 
 
 class Community:
@@ -107,7 +106,7 @@ class Community:
 
     def hand_in_policy(self, data: bytes, *, now_ms: int) -> InForce:
         """Put a signed policy in force from its day on. Raises Malformed or PeopleError."""
-        new = InForce(policies_.read(data, self.registry.stewards), policies_.hash_of(data))
+        new = InForce(policies_.read(data, self.registry.stewards), hash_of(data))
         self._check_start(new, now_ms)
         after = Policies([*self.policies.in_order, new])
         batch = self.book.batch(now_ms)

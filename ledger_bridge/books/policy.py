@@ -3,7 +3,6 @@
 Rates are exact fractions. What a rule means is a file in `rules/`, found by its name.
 """
 
-import hashlib
 import importlib
 import pkgutil
 from datetime import date
@@ -17,15 +16,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from gateway.contract import settings, signed
+from gateway.contract import policy as papers
+from gateway.contract import settings
 from gateway.contract.errors import PeopleError, Problem
-from gateway.contract.keys import SigningKey
-from gateway.contract.record import to_json
 from gateway.contract.signed import Malformed
 from ledger_bridge.books.quantity import exact, quantity, written
-from ledger_bridge.books.registry import STEWARD
-
-POLICY = "mk-policy-v1"
 
 
 def _not_negative(value: Fraction) -> Fraction:
@@ -162,35 +157,18 @@ class Policy(settings.Settings):
         return self.valid_from.isoformat()
 
 
-class _Document(msgspec.Struct):
-    community: str
-    toml: str
-
-
 def parse(toml: str, *, name: str) -> Policy:
     """The policy in a TOML text. Raises ConfigError with every mistake in it."""
     return settings.parse(toml, Policy, name=name)
 
 
-def make(toml: str, *, community: str, key: SigningKey) -> bytes:
-    """The two lines of a signed policy: its TOML text inside, as the steward wrote it."""
-    return signed.sign(to_json({"community": community, "toml": toml}), typ=POLICY, key=key)
-
-
 def read(data: bytes, stewards: tuple[str, ...]) -> Policy:
     """The policy in two lines. Raises Malformed where no steward signed it."""
-    document = signed.parse(data)
-    text = signed.read_as(document, _Document, typ=POLICY)
-    signed.demand(document, *stewards, whose=STEWARD)
-    policy = parse(text.toml, name="policy")
-    if policy.community != text.community:
-        raise Malformed(f"a policy of {policy.community!r} inside one of {text.community!r}")
+    document = papers.check(data, stewards)
+    policy = parse(document.toml, name="policy")
+    if policy.community != document.community:
+        raise Malformed(f"a policy of {policy.community!r} inside one of {document.community!r}")
     return policy
-
-
-def hash_of(data: bytes) -> str:
-    """What postings call this policy: SHA-256 of its first line, hex."""
-    return hashlib.sha256(signed.parse(data).payload).hexdigest()
 
 
 class InForce(msgspec.Struct, frozen=True):

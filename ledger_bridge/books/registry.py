@@ -12,14 +12,12 @@ import msgspec
 from gateway.contract import signed
 from gateway.contract.errors import PeopleError, Problem
 from gateway.contract.keys import PublicKey, SigningKey
+from gateway.contract.policy import STEWARD
 from gateway.contract.record import is_id, to_json
 from gateway.contract.signed import Malformed
 from ledger_bridge.books.quantity import worth
 
 REGISTRY = "mk-registry-v1"
-
-# Whose signature a paper needs, in the words of a refusal.
-STEWARD = "a steward of this community"
 
 # The largest connection of a small consumer in the Netherlands: 3 phases of 80 A at 230 V.
 RATED_W_DEFAULT = 55_200

@@ -13,13 +13,13 @@ import msgspec
 
 from gateway.contract import signed
 from gateway.contract.keys import PublicKey
+from gateway.contract.policy import hash_of
 from gateway.contract.signed import Malformed
 from ledger_bridge.books import log
 from ledger_bridge.books.acts import Close, Request, Transfer
 from ledger_bridge.books.acts import read as read_request
 from ledger_bridge.books.book import Claim
 from ledger_bridge.books.log import Checkpoint, Tree
-from ledger_bridge.books.policy import hash_of
 from ledger_bridge.books.registry import Registry
 
 Key = tuple[str, str, int]

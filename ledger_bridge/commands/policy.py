@@ -4,6 +4,7 @@ from pathlib import Path
 
 import cyclopts
 
+from gateway.contract import policy as papers
 from gateway.contract.errors import ConfigError, Problem
 from ledger_bridge.books import policy as policies
 from ledger_bridge.books.policy import Policy
@@ -37,7 +38,7 @@ def activate(file: Path, /, *, config: Config = CONFIG, json: Json = False) -> N
     """Sign a policy file and put it in force from its day on."""
     text, policy = _read(file)
     hub = Hub.load(config)
-    document = policies.make(text, community=hub.community, key=hub.key("steward"))
+    document = papers.make(text, community=hub.community, key=hub.key("steward"))
     hashed = hand_in(hub, Paper("policy", document.decode()))
     outcome = {"valid_from": policy.day, "hash": hashed}
     tell(f"in force from {policy.day} on: {hashed}", outcome, json=json)

@@ -14,9 +14,9 @@ from statistics import median
 from typing import Any
 
 from drivers.reading import Reading
+from gateway.contract import policy as papers
 from gateway.contract import record as records
 from gateway.contract.record import Element
-from ledger_bridge.books import policy as policies
 from ledger_bridge.books.registry import GatewayAdmitted, MemberAdded, MeterFitted
 from ledger_bridge.inbox import Inbox, spare_the_collector
 from tests.bench import Ratio
@@ -55,7 +55,7 @@ def _street(folder: Path) -> Street:
             MeterFitted(f"g{n}", "hall", "", f"m{n}", 0),
         ]
     street.edit(*edits)
-    document = policies.make(POLICY, community=ID, key=key("steward"))
+    document = papers.make(POLICY, community=ID, key=key("steward"))
     street.community.hand_in_policy(document, now_ms=0)
     street.inbox = Inbox(street.community)
     return street

@@ -12,6 +12,7 @@ from drivers.reading import Message
 from firmware_sim import device, street
 from firmware_sim.devices import mtsics, p1, rdm6300
 from firmware_sim.household import Household, local_midnight_ms
+from firmware_sim.scale import Plate
 from firmware_sim.truth import registers
 from tests.talk import Talk
 
@@ -85,7 +86,7 @@ def _weights(messages):
 
 
 def test_a_scale_is_read_as_what_lies_on_it():
-    plate = mtsics.Plate(street.SCALE)
+    plate = Plate(street.SCALE)
     talk = Talk(sdk.load("mtsics").open({}), mtsics.Terminal(street.SCALE, plate))
     talk.go_on(2_000)
     assert {value for _, value, _ in _weights(talk.go_on(2_000))} == {0}
@@ -102,7 +103,7 @@ def test_a_scale_is_read_as_what_lies_on_it():
 
 @pytest.mark.parametrize(("load_mg", "expected"), [(61_000_000, "over"), (-2_000_000, "under")])
 def test_a_scale_out_of_range_gives_a_fault_and_no_weight(load_mg, expected):
-    plate = mtsics.Plate(street.SCALE)
+    plate = Plate(street.SCALE)
     talk = Talk(sdk.load("mtsics").open({}), mtsics.Terminal(street.SCALE, plate))
     talk.go_on(2_000)
     plate.put(load_mg, now_ms=talk.now_ms)

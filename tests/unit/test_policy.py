@@ -4,6 +4,7 @@ from fractions import Fraction
 
 import pytest
 
+from gateway.contract import policy as papers
 from gateway.contract.errors import ConfigError, PeopleError
 from gateway.contract.signed import Malformed
 from ledger_bridge.books import policy as policies
@@ -64,7 +65,7 @@ def test_a_mistake_is_named(find, put, expected):
 
 
 def test_an_unsigned_policy_is_refused():
-    data = policies.make(POLICY, community=ID, key=key("burglar"))
+    data = papers.make(POLICY, community=ID, key=key("burglar"))
     with pytest.raises(Malformed, match="not signed by a steward"):
         policies.read(data, (key("steward").public.x,))
 
@@ -81,7 +82,7 @@ def test_an_unsigned_policy_is_refused():
 def test_rules_do_not_reach_back(tmp_path, day, hour_ms):
     street = Street(tmp_path)
     toml = POLICY.replace("valid_from = 2026-06-21", f"valid_from = {day}")
-    data = policies.make(toml, community=ID, key=key("steward"))
+    data = papers.make(toml, community=ID, key=key("steward"))
     before = list(street.community.db.iterdump())
     with pytest.raises(PeopleError, match="rules cannot reach back"):
         street.community.hand_in_policy(data, now_ms=hour_ms)

@@ -8,8 +8,9 @@ import pytest
 
 from firmware_sim import device
 from firmware_sim.command import sim
-from firmware_sim.devices.mtsics import Plate, Scale, Terminal
+from firmware_sim.devices.mtsics import Terminal
 from firmware_sim.devices.rdm6300 import Reader, frame
+from firmware_sim.scale import Plate, Scale
 from firmware_sim.terminal import Terminal as Port
 from gateway.config import load
 from gateway.contract.errors import UsageError
