@@ -10,14 +10,15 @@ class Reading(NamedTuple):
     """One register's value at one time.
 
     `register` is an OBIS code `A-B:C.D.E` (IEC 62056-6-1; `*F` only where F is not 255), or a
-    scale's or card reader's own word (`gross`, `net`, `tare`, `card`). `value` is an exact integer
+    scale's or card reader's own word (`gross`, `net`, `tare` in mg, `alibi` for the number under
+    which a verified scale keeps this weighing, `card`). `value` is an exact integer
     in `unit`, or text with `unit` "". `unit` is one of `UNITS`. `at_ms` is the device's own time,
     UTC milliseconds since 1970, None where it gave none that can be believed. `serial` is the
     serial number of the meter that counts (an M-Bus meter behind a P1 port has its own).
     `until_ms` closes the period of a value that sums up a period, such as a month's peak.
     `doubt` is "" or the reason to be careful: "unchecked" (the protocol has no checksum),
     "unverified" (decrypted, but nobody could check who encrypted it), "unstable" (the scale still
-    moves).
+    moves), "unjudged" (the scale never says whether it moves).
     """
 
     register: str

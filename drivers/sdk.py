@@ -73,6 +73,14 @@ class Session(Protocol):
     def timeout(self) -> list[Step]: ...
 
 
+class Commanded(Protocol):
+    """A session of a device that can be told to do something: `word` is one of its `commands`."""
+
+    def command(self, word: str) -> list[Step]:
+        """What to send for it, at once or once the answer under way has come. Never raises."""
+        ...
+
+
 class Register(NamedTuple):
     """One register that the device is known to have; unknown ones are kept as well."""
 
@@ -143,7 +151,8 @@ class Device(NamedTuple):
 
     A device that listens may be heard at any of `other_lines` as well: the gateway tries them in
     turn. A device that `counts` is not a meter of its own but a contact: its session begins at
-    the setting `count`, and the gateway hands back there the last count that it kept.
+    the setting `count`, and the gateway hands back there the last count that it kept. `commands`
+    are what a scale can be told: "zero", "tare"; its sessions are then Commanded.
     """
 
     name: str
@@ -160,6 +169,7 @@ class Device(NamedTuple):
     checksum_bits: int = 0
     buffer_max: int = 16 * 1024
     settings: tuple[Setting, ...] = ()
+    commands: tuple[str, ...] = ()
     quirks: tuple[str, ...] = ()
 
 

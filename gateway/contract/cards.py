@@ -14,6 +14,14 @@ def token(number: str, key: bytes) -> str:
     return hmac.digest(key, number.encode(), "sha256").hex()[:32]
 
 
+def claim(code: str, key: bytes) -> str:
+    """What stands for a deposit of no known card: the code on its slip, as people may write it.
+
+    Whoever brings the code is given it like a card, so that the deposit is theirs.
+    """
+    return token(f"claim:{code.upper().replace('-', '').replace(' ', '')}", key)
+
+
 def load_key(path: Path) -> bytes:
     """The community's card key: 64 hex digits in a file. Raises ConfigError."""
     try:

@@ -18,7 +18,11 @@ from gateway.contract.signed import Malformed, Signed
 # The kinds of record, as `typ` names them with a version. A receiver stores and receipts every
 # kind, known or not; what a kind means is settlement's business.
 QUARTER = "mk-quarter-v1"  # registers at a quarter-hour boundary, with their telegram
-DEPOSIT = "mk-deposit-v1"  # one weighing of one fraction by one member
+DEPOSIT = "mk-deposit-v1"  # one weighing, or count, of one fraction by one member
+CORRECTION = "mk-correction-v1"  # a deposit taken back, or of another fraction, and why
+REFUSAL = "mk-refusal-v1"  # what was not accepted at a recycling point, and why; of nobody
+CONTAINER = "mk-container-v1"  # a container emptied, or what the haulier weighed of it
+TEST_WEIGHT = "mk-test-weight-v1"  # what a scale showed for a weight that is known
 SAMPLES = "mk-samples-v1"  # denser readings for charts
 
 GENESIS = "0" * 64  # `prev` of the first record of a chain

@@ -8,6 +8,11 @@ def topic(community: str, gateway: str, leaf: str) -> str:
     return f"{ROOT}/{community}/{gateway}/{leaf}"
 
 
+def policy(community: str) -> str:
+    """Where the bridge keeps the policy in force, retained."""
+    return f"{ROOT}/{community}/policy"
+
+
 def split(name: str) -> tuple[str, str, str] | None:
     """(community, gateway, leaf) of a topic on the community link, None for any other topic."""
     parts = name.split("/")
