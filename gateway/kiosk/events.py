@@ -68,7 +68,7 @@ class Choose(NamedTuple):
 class Pieces(NamedTuple):
     """How many, of a fraction that is counted."""
 
-    count: int
+    number: int
 
 
 class UseCrate(NamedTuple):
