@@ -123,7 +123,8 @@ def _page(house: House) -> Coroutine[None, None, None] | None:
     if house.config.page is None:
         return None
     try:
-        from gateway.page import app  # noqa: PLC0415 - the page is an extra
+        from gateway import web  # noqa: PLC0415 - the page is an extra
+        from gateway.page import app  # noqa: PLC0415
     except ImportError as error:
         problem = Problem(
             f"the page needs a package that is not installed: {error.name}",
@@ -131,4 +132,4 @@ def _page(house: House) -> Coroutine[None, None, None] | None:
             "pip install 'meterkast[page]', or leave the key `page` out",
         )
         raise UsageError(problem) from error
-    return app.serve(house, app.listen(house.config.page))
+    return app.serve(house, web.listen(house.config.page, key="page"))

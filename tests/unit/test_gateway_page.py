@@ -8,9 +8,9 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.intake import Counters
 from gateway.page import chart, view
-from gateway.page.app import Guard, is_ours
 from gateway.page.view import amount
 from gateway.quarter import QUARTER_MS
+from gateway.web import Guard, is_ours
 
 DAY = 1_780_264_800_000  # 2026-06-01 in Amsterdam begins
 
@@ -34,19 +34,31 @@ def test_only_a_host_that_is_this_machine_is_answered(host: str, where: str, our
     assert is_ours(host, where) is ours
 
 
-def test_a_foreign_host_gets_nothing_and_others_get_the_headers() -> None:
-    async def inner(scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": b"secret"})
+async def inner(scope: Scope, receive: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"secret"})
 
-    async def ask(host: str) -> httpx.Response:
+
+def ask(host: str, **headers: str) -> httpx.Response:
+    async def answer() -> httpx.Response:
         transport = httpx.ASGITransport(Guard(inner, "127.0.0.1:7081"))
         async with httpx.AsyncClient(transport=transport) as client:
-            return await client.get(f"http://{host}/")
+            return await client.get(f"http://{host}/", headers=headers)
 
-    foreign = asyncio.run(ask("evil.example"))
-    assert (foreign.status_code, foreign.text) == (421, "not this host\n")
-    assert asyncio.run(ask("localhost:7081")).headers["x-content-type-options"] == "nosniff"
+    return asyncio.run(answer())
+
+
+def test_a_foreign_host_gets_nothing_and_others_get_the_headers() -> None:
+    foreign = ask("evil.example")
+    assert (421, "not this host\n") == (foreign.status_code, foreign.text)
+    assert "nosniff" == ask("localhost:7081").headers["x-content-type-options"]
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "http://localhost:9999", "null"])
+def test_a_page_of_another_site_gets_nothing(origin: str) -> None:
+    foreign = ask("localhost:7081", origin=origin)
+    assert (403, "not from another site\n") == (foreign.status_code, foreign.text)
+    assert "secret" == ask("localhost:7081", origin="http://localhost:7081").text
 
 
 def count(*pairs: tuple[int, int]) -> dict[int, Counters]:
