@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import cast
 
 import structlog
 
@@ -54,6 +56,7 @@ class _Seat:
         self.session = member.device.open(member.settings())
         self.line = line
         self.wake_s: float | None = 0.0  # at once: the line has been opened
+        self.commands: list[str] = []  # not yet carried out; none is in it twice
 
 
 class DeviceLine:
@@ -76,10 +79,28 @@ class DeviceLine:
         self._trial = 0  # which of them is in use; remembered over losses
         self._strange_s: float | None = None  # since when bytes come that nobody understands
         self._strange_bytes = 0
+        self._seats: list[_Seat] = []  # of the open line, empty while it is lost
+        self._nudge: Callable[[], None] | None = None  # ends the wait for bytes
 
     @property
     def name(self) -> str:
         return "+".join(member.name for member in self._members)
+
+    def command(self, member: str, word: str) -> bool:
+        """Have a device told one of its `commands`, as soon as the line is its own to use.
+
+        False where the line is lost: nothing is kept for when it comes back, for by then something
+        else may lie on the scale.
+        """
+        for seat in self._seats:
+            if seat.member.name == member:
+                assert word in seat.member.device.commands, word
+                if word not in seat.commands:
+                    seat.commands.append(word)
+                if self._nudge:
+                    self._nudge()
+                return True
+        return False
 
     async def run(self) -> None:
         """Serve the line, open it again when it is lost; ends only when cancelled."""
@@ -119,9 +140,10 @@ class DeviceLine:
             self._strange_s = None
             for member in self._members:
                 member.listener.opened()
-            seats = [_Seat(member, self._own_line(member)) for member in self._members]
-            await self._take_turns(port, seats)
+            self._seats = [_Seat(member, self._own_line(member)) for member in self._members]
+            await self._take_turns(port, self._seats)
         finally:
+            self._seats = []
             port.close()
 
     def _own_line(self, member: Member) -> sdk.Line:
@@ -137,11 +159,17 @@ class DeviceLine:
                 seat = min(
                     seats, key=lambda one: float("inf") if one.wake_s is None else one.wake_s
                 )
-            chunk = await _read(port, seat.wake_s)
-            if chunk is None:
+            told = [one for one in seats if one.commands and (one is seat or not has_line)]
+            if told:
+                seat, chunk = told[0], None
+            else:
+                chunk = await self._read(port, seat.wake_s)
+            if chunk is None and not has_line:
+                self._set_line(port, seat.line)
+            if told:
+                steps = _commanded(seat)
+            elif chunk is None:
                 seat.wake_s = None
-                if not has_line:
-                    self._set_line(port, seat.line)
                 steps = seat.session.timeout()
             else:
                 if chunk:
@@ -151,6 +179,26 @@ class DeviceLine:
                 has_line = self._take(port, seat, step, has_line=has_line)
             if chunk and len(self._lines) > 1:
                 self._search(port, seat, steps, len(chunk))
+
+    async def _read(self, port: Port, until_s: float | None) -> bytes | None:
+        """The next bytes; b"" when a command was given before any came, None when the time was up.
+
+        Raises LineLost.
+        """
+        loop = asyncio.get_running_loop()
+        readable: asyncio.Future[bool] = loop.create_future()
+        self._nudge = partial(_wake, readable, has_bytes=False)
+        descriptor = port.fileno()
+        loop.add_reader(descriptor, partial(_wake, readable, has_bytes=True))
+        try:
+            async with asyncio.timeout_at(until_s):
+                has_bytes = await readable
+        except TimeoutError:
+            return None
+        finally:
+            self._nudge = None
+            loop.remove_reader(descriptor)
+        return port.read() if has_bytes else b""
 
     def _take(self, port: Port, seat: _Seat, step: sdk.Step, *, has_line: bool) -> bool:
         """Do one step; gives whether the line belongs to this seat after it."""
@@ -194,22 +242,13 @@ class DeviceLine:
             self._set_line(port, seat.line)
 
 
-async def _read(port: Port, until_s: float | None) -> bytes | None:
-    """The next bytes, None when the time has come before any. Raises LineLost."""
-    loop = asyncio.get_running_loop()
-    readable = loop.create_future()
-    descriptor = port.fileno()
-    loop.add_reader(descriptor, _wake, readable)
-    try:
-        async with asyncio.timeout_at(until_s):
-            await readable
-    except TimeoutError:
-        return None
-    finally:
-        loop.remove_reader(descriptor)
-    return port.read()
+def _commanded(seat: _Seat) -> list[sdk.Step]:
+    """What the seat's session does about the first of its commands."""
+    session = seat.session
+    assert hasattr(session, "command"), f"{seat.member.device.name} has commands and obeys none"
+    return cast("sdk.Commanded", session).command(seat.commands.pop(0))
 
 
-def _wake(readable: asyncio.Future[None]) -> None:
+def _wake(readable: asyncio.Future[bool], *, has_bytes: bool) -> None:
     if not readable.done():
-        readable.set_result(None)
+        readable.set_result(has_bytes)

@@ -260,8 +260,9 @@ def test_the_program_that_holds_a_port_is_named(pty: Pty) -> None:
 class Turn:
     """Asks with its letter and owns the line until its answer has come, or was long due."""
 
-    def __init__(self, letter: bytes) -> None:
+    def __init__(self, letter: bytes, silent_s: float = 0.2) -> None:
         self._letter = letter
+        self._silent_s = silent_s
         self._asked = False
 
     def feed(self, chunk: bytes) -> list[Step]:
@@ -273,7 +274,7 @@ class Turn:
             self._asked = False
             return [Message(0, b"silent"), Rest(0.001)]
         self._asked = True
-        return [Send(self._letter), Wait(0.2)]
+        return [Send(self._letter), Wait(self._silent_s)]
 
 
 def _asking(letter: bytes) -> sdk.Device:
@@ -316,6 +317,98 @@ def test_a_device_that_does_not_answer_does_not_hold_up_the_other(pty: Pty) -> N
                     os.write(pty.ours, b"B")
         task.cancel()
         assert set(dead.messages) == {b"silent"}
+
+    asyncio.run(asyncio.wait_for(scenario(), 10))
+
+
+class Commanded(Turn):
+    """As Turn, and says a command at once, or after the answer that is due."""
+
+    def command(self, word: str) -> list[Step]:
+        self._asked = True
+        return [Send(word.encode()), Wait(5)]
+
+
+def _commanded(letter: bytes, silent_s: float = 0.2) -> sdk.Device:
+    return DEVICE._replace(
+        open=lambda _: Commanded(letter, silent_s), commands=("zero", "tare"), polled=True
+    )
+
+
+async def _says(pty: Pty) -> bytes:
+    """The next that is written to the line."""
+    while True:
+        with contextlib.suppress(BlockingIOError):
+            return os.read(pty.ours, 100)
+        await asyncio.sleep(0.002)
+
+
+def test_a_command_goes_out_at_once_while_the_line_only_waits_for_bytes(pty: Pty) -> None:
+    async def scenario() -> None:
+        heard = Heard()
+        line = DeviceLine(str(pty.link), [member("scale", _commanded(b"?", 60), heard)])
+        task = asyncio.create_task(line.run())
+        assert await _says(pty) == b"?"
+        await asyncio.sleep(0.02)
+        assert line.command("scale", "zero")
+        assert await _says(pty) == b"zero"
+        task.cancel()
+
+    asyncio.run(asyncio.wait_for(scenario(), 10))
+
+
+def test_a_command_waits_until_the_other_device_has_its_answer(pty: Pty) -> None:
+    async def scenario() -> None:
+        a, b = Heard(), Heard()
+        slow = DEVICE._replace(open=lambda _: Turn(b"a", silent_s=60))
+        members = [member("a", slow, a), member("b", _commanded(b"b"), b)]
+        line = DeviceLine(str(pty.link), members)
+        task = asyncio.create_task(line.run())
+        assert await _says(pty) == b"a"
+        assert line.command("b", "tare")
+        await asyncio.sleep(0.02)
+        with pytest.raises(BlockingIOError):
+            os.read(pty.ours, 100)
+        os.write(pty.ours, b"A")
+        assert await _says(pty) == b"tare"
+        os.write(pty.ours, b"done")
+        await b.until(["open"], [b"done"])
+        assert a.messages == [b"A"]
+        task.cancel()
+
+    asyncio.run(asyncio.wait_for(scenario(), 10))
+
+
+def test_a_command_that_already_waits_is_sent_once(pty: Pty) -> None:
+    async def scenario() -> None:
+        heard = Heard()
+        line = DeviceLine(str(pty.link), [member("scale", _commanded(b"?"), heard)])
+        task = asyncio.create_task(line.run())
+        assert await _says(pty) == b"?"
+        for _ in range(50):
+            assert line.command("scale", "zero")
+        assert line.command("scale", "tare")
+        await asyncio.sleep(0.02)
+        assert await _says(pty) == b"zerotare"
+        task.cancel()
+
+    asyncio.run(asyncio.wait_for(scenario(), 10))
+
+
+def test_a_command_to_a_lost_line_is_not_kept_for_later(pty: Pty) -> None:
+    async def scenario() -> None:
+        heard = Heard()
+        line = DeviceLine(str(pty.link), [member("scale", _commanded(b"?"), heard)])
+        assert not line.command("scale", "zero")
+        task = asyncio.create_task(line.run())
+        assert await _says(pty) == b"?"
+        assert not line.command("another", "zero")
+        pty.unplug()
+        while "lost" not in heard.states:
+            await asyncio.sleep(0.005)
+        assert not line.command("scale", "zero")
+        task.cancel()
+        pty.plug()
 
     asyncio.run(asyncio.wait_for(scenario(), 10))
 
