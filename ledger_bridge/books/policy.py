@@ -20,7 +20,7 @@ from gateway.contract import policy as papers
 from gateway.contract import settings
 from gateway.contract.errors import PeopleError, Problem
 from gateway.contract.signed import Malformed
-from ledger_bridge.books.quantity import exact, quantity, written
+from ledger_bridge.books.quantity import as_written, exact, is_of, quantity, written
 
 
 def _not_negative(value: Fraction) -> Fraction:
@@ -39,27 +39,32 @@ def _zone(name: str) -> str:
 
 Exact = Annotated[Fraction, BeforeValidator(exact), AfterValidator(_not_negative)]
 Quantity = Annotated[Fraction, BeforeValidator(quantity)]
+QuantityText = Annotated[str, AfterValidator(as_written)]
 
 
 class Rate(settings.Settings):
-    """So much credit per so much measured."""
+    """So much credit per so much of a fraction: `per` is such as "1 kg" or "1 piece"."""
 
     credit: Exact
-    per: Quantity
+    per: QuantityText
 
     @cached_property
     def per_milli(self) -> Fraction:
-        """Credit per thousandth of the base unit (per mWh, per mg)."""
-        return self.credit / self.per
+        """Credit per thousandth of the base unit (per mg, per thousandth of a piece)."""
+        return self.credit / quantity(self.per)
 
 
 class Asset(settings.Settings):
-    """Something that is counted in accounts: integers of 10**-scale units."""
+    """Something that is counted in accounts: integers of 10**-scale units.
+
+    What can be redeemed for goods or money is `redeemable`: it is earned on verified scales only.
+    """
 
     unit: str
     scale: int = 0
     kind: Literal["measured", "credit", "money", "counter"]
     transferable: bool = True
+    redeemable: bool = False
 
     @model_validator(mode="after")
     def _scale_fits(self) -> "Asset":
@@ -69,10 +74,34 @@ class Asset(settings.Settings):
 
 
 class WasteKind(settings.Settings):
-    """A kind of waste: its Euralcode, what it is counted in, and what people call it."""
+    """A kind of waste: its Euralcode, what it is counted in, and what people call it.
+
+    Of a hazardous one (`operator`) only what an operator accepted counts. `most` is the most that
+    one deposit may be, such as "20 kg".
+    """
 
     euralcode: str
     unit: Literal["kg", "piece"]
+    nl: str
+    en: str
+    operator: bool = False
+    most: QuantityText | None = None
+
+    @model_validator(mode="after")
+    def _is_counted_in_its_unit(self) -> "WasteKind":
+        if self.most is not None and not is_of(self.most, self.unit):
+            raise ValueError(f"at most {self.most!r} of what is counted per {self.unit}")
+        return self
+
+    @cached_property
+    def most_milli(self) -> Fraction | None:
+        """The most of one deposit in mg, or in thousandths of a piece."""
+        return None if self.most is None else quantity(self.most)
+
+
+class Club(settings.Settings):
+    """A club, by the id of a member, that deposits may be given to: what people call it."""
+
     nl: str
     en: str
 
@@ -97,7 +126,7 @@ class Rule(settings.Settings):
             rate = f"{written(self.credit)} {self.asset} per {written(self.per, 'kWh')}"
             return f"{rate} on {', '.join(self.registers)}{cap}"
         rates = (
-            f"{written(rate.credit)} {self.asset} per {written(rate.per, 'kg')} of {name}"
+            f"{written(rate.credit)} {self.asset} per {rate.per} of {name}"
             for name, rate in self.rates.items()
         )
         return f"{'; '.join(rates)}{cap}"
@@ -125,6 +154,10 @@ def _check_rule(rule: Rule, assets: dict[str, Asset], fractions: dict[str, Waste
     module = importlib.import_module(f"ledger_bridge.books.rules.{rule.rule}")
     if rule.version != module.VERSION:
         raise ValueError(f"rule {rule.id!r}: version {rule.version}; known: {module.VERSION}")
+    for name, rate in rule.rates.items():
+        if name in fractions and not is_of(rate.per, fractions[name].unit):
+            unit = fractions[name].unit
+            raise ValueError(f"rule {rule.id!r}: {name!r} is counted per {unit}, not {rate.per!r}")
     if complaint := module.complaint(rule, frozenset(fractions)):
         raise ValueError(f"rule {rule.id!r}: {complaint}")
 
@@ -137,6 +170,7 @@ class Policy(settings.Settings):
     time_zone: Annotated[str, AfterValidator(_zone)]
     assets: dict[str, Asset]
     fractions: dict[str, WasteKind] = Field(default_factory=dict)
+    clubs: dict[settings.Id, Club] = Field(default_factory=dict)
     rules: tuple[Rule, ...]
 
     @model_validator(mode="after")

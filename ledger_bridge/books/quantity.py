@@ -6,8 +6,8 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-# Thousandths of a base unit (mWh, mL, mJ, mg): whole where a meter counts in units, and exact
-# fractions where it counts in pulses.
+# Thousandths of a base unit (mWh, mL, mJ, mg, or of a piece): whole where a meter counts in units,
+# and exact fractions where it counts in pulses.
 Amount = int | Fraction
 
 # What one unit is in the thousandths that facts are counted in.
@@ -21,6 +21,7 @@ QUANTITIES = {
     "m3": 1_000_000,
     "MJ": 1_000_000_000,
     "GJ": 1_000_000_000_000,
+    "piece": 1_000,
 }
 
 # The base unit, by its SenML name, of what a meter with a contact may count.
@@ -52,6 +53,21 @@ def quantity(given: Any) -> Fraction:
     if size <= 0:
         raise ValueError(f"{given!r} is not above zero")
     return size
+
+
+def as_written(given: str) -> str:
+    """ "100 g" as it stands, where it is a quantity."""
+    quantity(given)
+    return given
+
+
+def is_of(given: str, unit: str) -> bool:
+    """Whether a quantity such as "100 g" measures what a fraction in `unit`, kg or piece, does.
+
+    >>> is_of("100 g", "kg"), is_of("1 piece", "kg")
+    (True, False)
+    """
+    return given.partition(" ")[2] in {"kg": ("g", "kg"), "piece": ("piece",)}[unit]
 
 
 def written(value: Amount, unit: str = "") -> str:
