@@ -93,7 +93,8 @@ class Example(NamedTuple):
     """Bytes in, readings out: the device's own words, used by the laws and by the docs.
 
     `settings` are those which the device's block needs to read it, beside the defaults.
-    `checksum_bits` is given where the check of this example is narrower than the device's.
+    `checksum_bits` is given where the check of this example is narrower than the device's, `polled`
+    where this one is asked, or talks by itself, and its family does not.
     """
 
     name: str
@@ -101,6 +102,7 @@ class Example(NamedTuple):
     readings: tuple[Reading, ...]
     settings: Mapping[str, str] = MappingProxyType({})
     checksum_bits: int | None = None
+    polled: bool | None = None
 
 
 class Setting(NamedTuple):
@@ -152,7 +154,8 @@ class Device(NamedTuple):
     A device that listens may be heard at any of `other_lines` as well: the gateway tries them in
     turn. A device that `counts` is not a meter of its own but a contact: its session begins at
     the setting `count`, and the gateway hands back there the last count that it kept. `commands`
-    are what a scale can be told: "zero", "tare"; its sessions are then Commanded.
+    are what a scale can be told: "zero", "tare"; its sessions are then Commanded. `ports` is what
+    the ports begin with that are made for this device alone, where it hangs on no line.
     """
 
     name: str
@@ -170,6 +173,7 @@ class Device(NamedTuple):
     buffer_max: int = 16 * 1024
     settings: tuple[Setting, ...] = ()
     commands: tuple[str, ...] = ()
+    ports: tuple[str, ...] = ()
     quirks: tuple[str, ...] = ()
 
 

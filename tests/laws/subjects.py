@@ -31,6 +31,12 @@ class Subject:
         own = [shown.checksum_bits for shown in self.examples if shown.checksum_bits is not None]
         return min([self.device.checksum_bits, *own])
 
+    @property
+    def polled(self) -> bool:
+        """Whether it is asked: its examples may do otherwise than its family."""
+        own = {shown.polled for shown in self.examples}
+        return self.device.polled if None in own else True in own
+
     def open(self) -> Session:
         return self.device.open(self.settings)
 

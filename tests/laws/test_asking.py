@@ -12,8 +12,8 @@ from drivers import sdk
 from drivers.reading import Message
 from tests.laws.subjects import SUBJECTS, Subject, noise
 
-ASKING = [subject for subject in SUBJECTS if subject.device.polled]
-LISTENING = [subject for subject in SUBJECTS if not subject.device.polled]
+ASKING = [subject for subject in SUBJECTS if subject.polled]
+LISTENING = [subject for subject in SUBJECTS if not subject.polled]
 each_asking = pytest.mark.parametrize("subject", ASKING, ids=lambda subject: subject.name)
 each_listening = pytest.mark.parametrize("subject", LISTENING, ids=lambda subject: subject.name)
 TURNS = 400
