@@ -66,14 +66,14 @@ asset = "ENERGY"
 registers = ["1-0:2.8.1", "1-0:2.8.2"]
 credit = "1/3"
 per = "1 kWh"
-cap_per_day = "20"
+cap = "20 per day"
 
 [[rules]]
 id = "waste"
 rule = "waste_deposited"
 version = 1
 asset = "WASTE"
-cap_per_day = "1"
+cap = "1 per day"
 rates.glass = { credit = "0.05", per = "1 kg" }
 rates.paper = { credit = "0", per = "1 kg" }
 """

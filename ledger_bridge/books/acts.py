@@ -14,7 +14,7 @@ from gateway.contract.policy import STEWARD
 from gateway.contract.record import to_json
 from gateway.contract.signed import Malformed
 from ledger_bridge.books.book import Batch, Book, Posting, balance
-from ledger_bridge.books.calendar import day_of
+from ledger_bridge.books.calendar import day_of, days_of
 from ledger_bridge.books.policy import Policies, amount_text
 from ledger_bridge.books.registry import Registry
 from ledger_bridge.books.store import commit
@@ -122,9 +122,14 @@ def _close(
         "SELECT 1 FROM closed WHERE community = ? AND period = ?", (book.community, period)
     ).fetchone():
         raise PeopleError(Problem("that day is closed already", where, "later evidence is linked"))
-    (waiting,) = book.db.execute(
-        "SELECT count(*) FROM dirty WHERE community = ? AND period = ?", (book.community, period)
-    ).fetchone()
+    waiting = sum(
+        claims
+        for marked, claims in book.db.execute(
+            "SELECT period, count(*) FROM dirty WHERE community = ? GROUP BY period",
+            (book.community,),
+        )
+        if days_of(marked)[0] <= period <= days_of(marked)[1]
+    )
     if waiting:
         raise PeopleError(Problem(f"{waiting} claims are not settled yet", where, "wait a moment"))
     listed = {**facts, "period": period, "heads": heads(book.db, book.community)}

@@ -1,10 +1,19 @@
-"""Local days of a community. A day has 92, 96 or 100 quarter-hours where the clock is changed."""
+"""Local days of a community, and the periods of whole weeks that claims may be about.
+
+A day has 92, 96 or 100 quarter-hours where the clock is changed. A period is written as its day,
+`2026-06-21`, or as its first day and its weeks, `2026-06-15/4w`.
+"""
 
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from math import lcm
 from zoneinfo import ZoneInfo
 
 QUARTER_MS = 900_000
+
+# Periods of weeks follow each other from this Monday on, and back, in every community alike.
+FIRST_MONDAY = date(2024, 1, 1)
+WEEKS_MAX = 26
 
 
 @lru_cache(maxsize=65_536)
@@ -37,6 +46,39 @@ def bounds_ms(day: str, zone: str) -> tuple[int, int]:
     )
     begin, end = (round(m.timestamp()) * 1000 for m in midnights)
     return begin, end
+
+
+def period_of(day: str, weeks: int) -> str:
+    """The period of so many weeks that holds this local day; of 0 weeks, the day itself.
+
+    >>> period_of("2026-06-21", 4)
+    '2026-06-15/4w'
+    """
+    if not weeks:
+        return day
+    since = (date.fromisoformat(day) - FIRST_MONDAY).days % (7 * weeks)
+    return f"{date.fromisoformat(day) - timedelta(days=since)}/{weeks}w"
+
+
+def days_of(period: str) -> tuple[str, str]:
+    """The first and the last local day of a period."""
+    first, _, weeks = period.partition("/")
+    if not weeks:
+        return first, first
+    last = date.fromisoformat(first) + timedelta(days=7 * int(weeks.removesuffix("w")) - 1)
+    return first, last.isoformat()
+
+
+def next_start(day: str, weeks: frozenset[int]) -> str | None:
+    """The first day from this one on at which periods of all these lengths begin.
+
+    None where that is more than a century away: lengths such as 25 and 26 weeks hardly ever meet.
+    """
+    cycle = 7 * lcm(*weeks) if weeks else 1
+    wait = -(date.fromisoformat(day) - FIRST_MONDAY).days % cycle
+    if wait > 36_525:
+        return None
+    return (date.fromisoformat(day) + timedelta(days=wait)).isoformat()
 
 
 def local_text(at_ms: int, zone: str) -> str:

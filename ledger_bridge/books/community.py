@@ -137,6 +137,7 @@ class Community:
         if new.policy.time_zone != last.time_zone:
             what = f"the time zone of a community stays {last.time_zone}"
             raise PeopleError(Problem(what, where, "change time_zone = …"))
+        policies_.check_start(new.policy, last.weeks | new.policy.weeks, where=where)
 
     def settle(self, now_ms: int) -> int:
         """Settle dirty claims; gives how many there were."""

@@ -212,13 +212,13 @@ class Derivation:
 
     def _touch_deposit(self, touched: set[Claim], row: DepositRow, policies: Policies) -> None:
         if row.member:
-            for rule in concerned(policies, "deposit", row.fact.fraction, row.day):
-                touched.add(Claim(rule, row.member, row.day))
+            for rule, period in concerned(policies, "deposit", row.fact.fraction, row.day):
+                touched.add(Claim(rule, row.member, period))
 
     def _touch(self, touched: set[Claim], row: CounterRow, policies: Policies) -> None:
         if row.delta and row.member:
-            for rule in concerned(policies, "counter", row.fact.register, row.day):
-                touched.add(Claim(rule, row.member, row.day))
+            for rule, period in concerned(policies, "counter", row.fact.register, row.day):
+                touched.add(Claim(rule, row.member, period))
 
     def _mark(self, touched: set[Claim]) -> None:
         self._db.executemany(

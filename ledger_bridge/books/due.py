@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 
 from ledger_bridge.books import rules
+from ledger_bridge.books.calendar import days_of, period_of
 from ledger_bridge.books.policy import Policies, Policy, Rule
 from ledger_bridge.books.quantity import Amount
 
@@ -12,10 +13,13 @@ DUE_MAX = 10**14
 
 
 def due(policy: Policy, rule: Rule, quantities: Mapping[str, Amount]) -> int:
-    """Smallest units of the rule's asset: min(cap, floor of the sum), one floor per period."""
+    """Smallest units of the rule's asset: min(cap, floor of the sum), one floor per period.
+
+    `quantities` are those of all days of the period.
+    """
     one = 10 ** policy.assets[rule.asset].scale
     whole = _floor(rules.load(rule.rule).earned(rule, quantities), one)
-    cap = DUE_MAX if rule.cap_per_day is None else _floor(rule.cap_per_day, one)
+    cap = DUE_MAX if rule.cap is None else _floor(rule.cap.most, one)
     return min(whole, cap, DUE_MAX)
 
 
@@ -24,15 +28,18 @@ def _floor(credit: Fraction, one: int) -> int:
     return credit.numerator * one // credit.denominator
 
 
-def find(policies: Policies, rule_id: str, day: str) -> tuple[str, Policy, Rule] | None:
-    """(policy hash, policy, rule) that this rule id means on this day."""
-    if (rule_id, day) not in policies.found:
-        policies.found[rule_id, day] = _find(policies, rule_id, day)
-    return policies.found[rule_id, day]
+def find(policies: Policies, rule_id: str, period: str) -> tuple[str, Policy, Rule] | None:
+    """(policy hash, policy, rule) that this rule id means in this period.
+
+    The policy of its first day is that of its last: policies begin where periods do.
+    """
+    if (rule_id, period) not in policies.found:
+        policies.found[rule_id, period] = _find(policies, rule_id, period)
+    return policies.found[rule_id, period]
 
 
-def _find(policies: Policies, rule_id: str, day: str) -> tuple[str, Policy, Rule] | None:
-    in_force = policies.on(day)
+def _find(policies: Policies, rule_id: str, period: str) -> tuple[str, Policy, Rule] | None:
+    in_force = policies.on(days_of(period)[0])
     if in_force is None:
         return None
     for rule in in_force.policy.rules:
@@ -41,17 +48,21 @@ def _find(policies: Policies, rule_id: str, day: str) -> tuple[str, Policy, Rule
     return None
 
 
-def concerned(policies: Policies, reads: str, key: str, day: str) -> tuple[str, ...]:
-    """The ids of the rules that a register ("counter") or a fraction ("deposit") concerns."""
+def concerned(policies: Policies, reads: str, key: str, day: str) -> tuple[tuple[str, str], ...]:
+    """(rule id, period) that a register ("counter") or a fraction ("deposit") counts for."""
     known = policies.concerned.get((reads, key, day))
     if known is None:
         known = policies.concerned[reads, key, day] = _concerned(policies, reads, key, day)
     return known
 
 
-def _concerned(policies: Policies, reads: str, key: str, day: str) -> tuple[str, ...]:
+def _concerned(policies: Policies, reads: str, key: str, day: str) -> tuple[tuple[str, str], ...]:
     in_force = policies.on(day)
     if in_force is None:
         return ()
     files = [(rule, rules.load(rule.rule)) for rule in in_force.policy.rules]
-    return tuple(rule.id for rule, file in files if reads == file.READS and file.touches(rule, key))
+    return tuple(
+        (rule.id, period_of(day, rule.weeks))
+        for rule, file in files
+        if reads == file.READS and file.touches(rule, key)
+    )

@@ -5,21 +5,23 @@ Rates are exact fractions. What a rule means is a file in `rules/`, found by its
 
 import importlib
 import pkgutil
+import re
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, model_validator
 
 from gateway.contract import policy as papers
 from gateway.contract import settings
-from gateway.contract.errors import PeopleError, Problem
+from gateway.contract.errors import ConfigError, PeopleError, Problem
 from gateway.contract.signed import Malformed
+from ledger_bridge.books.calendar import WEEKS_MAX, next_start
 from ledger_bridge.books.quantity import as_written, exact, is_of, quantity, written
 
 
@@ -40,6 +42,32 @@ def _zone(name: str) -> str:
 Exact = Annotated[Fraction, BeforeValidator(exact), AfterValidator(_not_negative)]
 Quantity = Annotated[Fraction, BeforeValidator(quantity)]
 QuantityText = Annotated[str, AfterValidator(as_written)]
+
+
+_CAP = re.compile(r"(\S+) per (?:(day)|(week)|([0-9]{1,3}) weeks)")
+
+
+class Cap(NamedTuple):
+    """The most that a claim may come to, and over how many weeks; 0 weeks: a local day."""
+
+    most: Fraction
+    weeks: int
+
+    def in_words(self) -> str:
+        span = {0: "a day", 1: "a week"}.get(self.weeks, f"in {self.weeks} weeks")
+        return f"at most {written(self.most)} {span}"
+
+
+def _cap(given: Any) -> Cap:
+    """ "10 per day", "5 per week" or "7 per 4 weeks"."""
+    match = _CAP.fullmatch(given) if isinstance(given, str) else None
+    if match is None:
+        raise ValueError(f'{given!r} is no cap such as "10 per day" or "7 per 4 weeks"')
+    most, day, week, weeks = match.groups()
+    over = 0 if day else 1 if week else int(weeks)
+    if not (day or 1 <= over <= WEEKS_MAX):
+        raise ValueError(f"{given!r}: a cap is per day, or per 1 to {WEEKS_MAX} weeks")
+    return Cap(_not_negative(exact(most)), over)
 
 
 class Rate(settings.Settings):
@@ -117,11 +145,25 @@ class Rule(settings.Settings):
     credit: Exact | None = None
     per: Quantity | None = None
     rates: dict[str, Rate] = Field(default_factory=dict)
-    cap_per_day: Exact | None = None
+    cap: Annotated[Cap, PlainValidator(_cap)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _signed_before(cls, given: Any) -> Any:
+        """Policies never change: those that were signed with `cap_per_day` are read as well."""
+        if not isinstance(given, dict) or "cap_per_day" not in given or "cap" in given:
+            return given
+        rest = {key: value for key, value in given.items() if key != "cap_per_day"}
+        return {**rest, "cap": f"{given['cap_per_day']} per day"}
+
+    @property
+    def weeks(self) -> int:
+        """How many weeks a claim is about; 0: a local day."""
+        return self.cap.weeks if self.cap else 0
 
     def in_words(self) -> str:
         """The rule in one line."""
-        cap = "" if self.cap_per_day is None else f", at most {written(self.cap_per_day)} a day"
+        cap = f", {self.cap.in_words()}" if self.cap else ""
         if self.credit is not None and self.per is not None:
             rate = f"{written(self.credit)} {self.asset} per {written(self.per, 'kWh')}"
             return f"{rate} on {', '.join(self.registers)}{cap}"
@@ -190,10 +232,31 @@ class Policy(settings.Settings):
     def day(self) -> str:
         return self.valid_from.isoformat()
 
+    @cached_property
+    def weeks(self) -> frozenset[int]:
+        """The lengths of the periods of weeks that its rules are about."""
+        return frozenset(rule.weeks for rule in self.rules if rule.weeks)
+
+
+def check_start(policy: Policy, weeks: frozenset[int], *, where: str) -> None:
+    """One policy governs a period from its first day to its last: it begins where periods do.
+
+    `weeks` are the lengths of all periods that it begins or ends. Raises ConfigError.
+    """
+    start = next_start(policy.day, weeks)
+    if start == policy.day:
+        return
+    lengths = " and ".join(str(n) for n in sorted(weeks))
+    what = f"{policy.day} is in the middle of a period of {lengths} weeks"
+    try_ = f"valid_from = {start}" if start else "rules over weeks that end together"
+    raise ConfigError(Problem(what, f"{where}: valid_from", try_))
+
 
 def parse(toml: str, *, name: str) -> Policy:
     """The policy in a TOML text. Raises ConfigError with every mistake in it."""
-    return settings.parse(toml, Policy, name=name)
+    policy = settings.parse(toml, Policy, name=name)
+    check_start(policy, policy.weeks, where=name)
+    return policy
 
 
 def read(data: bytes, stewards: tuple[str, ...]) -> Policy:
@@ -219,7 +282,7 @@ class Policies:
         assert in_order == sorted(in_order, key=lambda p: p.policy.day)
         self.in_order = in_order
         # Answers that `due` keeps here; they never change, for policies are only followed.
-        self.concerned: dict[tuple[str, str, str], tuple[str, ...]] = {}
+        self.concerned: dict[tuple[str, str, str], tuple[tuple[str, str], ...]] = {}
         self.found: dict[tuple[str, str], tuple[str, Policy, Rule] | None] = {}
 
     def on(self, day: str) -> InForce | None:

@@ -11,7 +11,7 @@ from gateway.contract.record import to_json
 from ledger_bridge.books import rules
 from ledger_bridge.books.believe import amount_of
 from ledger_bridge.books.book import Batch, Book, Claim, Posting
-from ledger_bridge.books.due import concerned, due, find
+from ledger_bridge.books.due import due, find
 from ledger_bridge.books.policy import Policies
 from ledger_bridge.books.quantity import Amount, in_json
 from ledger_bridge.books.registry import Registry
@@ -20,11 +20,21 @@ from ledger_bridge.books.store import commit
 # Claims in one commit: enough that the disk's flush is shared, few enough to answer meanwhile.
 CLAIMS_MAX = 5_000
 
+# A period is a day, or a day and its weeks: 2026-06-15/4w.
 _MARKED = """
     WITH marked AS MATERIALIZED (
-        SELECT rule, member, period FROM dirty WHERE community = :community LIMIT :limit
+        SELECT rule, member, period, substr(period, 1, 10) AS first, date(
+            substr(period, 1, 10), '+' || max(0, 7 * substr(period, 12) - 1) || ' days'
+        ) AS last
+        FROM dirty WHERE community = :community LIMIT :limit
     )
 """
+
+# How the days of a claim are found: most are about one, and an index leads to its registers.
+_DAYS = (
+    "counter.day = marked.period",
+    "marked.first != marked.last AND counter.day BETWEEN marked.first AND marked.last",
+)
 
 Quantities = dict[Claim, dict[str, Amount]]
 
@@ -43,25 +53,26 @@ def quantities_of(
     }
     # A claim as the database gives it equals its Claim: both are tuples.
     found: dict[tuple[str, ...], dict[str, Amount]] = {
-        row: {} for row in db.execute(f"{_MARKED} SELECT * FROM marked", which)
+        row: {} for row in db.execute(f"{_MARKED} SELECT rule, member, period FROM marked", which)
     }
-    for rule, member, period, register, per_pulse, total in db.execute(
-        f"""{_MARKED}
-        SELECT rule, marked.member, period, register, per_pulse, sum(delta)
-        FROM marked JOIN counter ON counter.community = :community
-            AND counter.member = marked.member AND counter.day = marked.period
-            AND counter.register IN (SELECT value FROM json_each(:registers))
-        GROUP BY rule, marked.member, period, register, per_pulse""",
-        which,
-    ):
-        measured = found[rule, member, period]
-        amount = amount_of(total, per_pulse) if per_pulse else total
-        measured[register] = measured.get(register, 0) + amount
+    for days in _DAYS:
+        for rule, member, period, register, per_pulse, total in db.execute(
+            f"""{_MARKED}
+            SELECT rule, marked.member, period, register, per_pulse, sum(delta)
+            FROM marked JOIN counter ON counter.community = :community
+                AND counter.member = marked.member AND {days}
+                AND counter.register IN (SELECT value FROM json_each(:registers))
+            GROUP BY rule, marked.member, period, register, per_pulse""",
+            which,
+        ):
+            measured = found[rule, member, period]
+            amount = amount_of(total, per_pulse) if per_pulse else total
+            measured[register] = measured.get(register, 0) + amount
     for rule, member, period, fraction, total in db.execute(
         f"""{_MARKED}
         SELECT rule, marked.member, period, fraction, sum(net_mg)
         FROM marked JOIN deposit ON deposit.community = :community
-            AND deposit.member = marked.member AND deposit.day = marked.period
+            AND deposit.member = marked.member AND deposit.day BETWEEN first AND last
         GROUP BY rule, marked.member, period, fraction""",
         which,
     ):
@@ -134,17 +145,13 @@ class Reckoned(NamedTuple):
 
 
 def reckon(claim: Claim, measured: Mapping[str, Amount], policies: Policies) -> Reckoned:
-    """A claim's due from all that was measured of its member on its day."""
+    """A claim's due from all that was measured of its member on the days of its period."""
     rule_id, _, period = claim
     found = find(policies, rule_id, period)
     assert found, f"no policy knows the rule of {claim}"
     policy_hash, policy, rule = found
-    reads = rules.load(rule.rule).READS
-    quantities = {
-        key: amount
-        for key, amount in measured.items()
-        if rule_id in concerned(policies, reads, key, period)
-    }
+    touches = rules.load(rule.rule).touches
+    quantities = {key: amount for key, amount in measured.items() if touches(rule, key)}
     return Reckoned(due(policy, rule, quantities), rule.asset, quantities, policy_hash)
 
 

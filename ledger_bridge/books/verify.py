@@ -7,6 +7,7 @@ policies, with the same pure functions that settled it; nothing that was derived
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from gateway.contract import record as records
@@ -20,7 +21,7 @@ from ledger_bridge.books.community import load_policies, load_registry
 from ledger_bridge.books.derive import CounterRow, Meter, deposit_rows, history
 from ledger_bridge.books.due import concerned
 from ledger_bridge.books.evidence import Counter, Deposit, facts
-from ledger_bridge.books.policy import Policies
+from ledger_bridge.books.policy import Policies, check_start
 from ledger_bridge.books.quantity import Amount
 from ledger_bridge.books.registry import Registry
 from ledger_bridge.books.settle import reckon
@@ -90,6 +91,11 @@ class _Books:
         for (said,), in_force in zip(days, self.policies.in_order, strict=True):
             if said != in_force.policy.day:
                 raise Differs(f"it is in force from {in_force.policy.day}", f"policy {said}")
+        for old, new in pairwise(one.policy for one in self.policies.in_order):
+            try:
+                check_start(new, old.weeks | new.weeks, where="policy")
+            except PeopleError as error:
+                raise Differs(error.problems[0].what, f"policy {new.day}") from error
 
     def check_records(self) -> None:
         """Every signature and every link; what the chains' heads have passed becomes facts."""
@@ -200,17 +206,9 @@ class _Books:
             Claim(*row)
             for row in self.rows("SELECT rule, member, period FROM dirty WHERE community = ?")
         }
-        for (member, day), quantities in self.measured.items():
-            touched = {
-                rule
-                for reads in ("counter", "deposit")
-                for key in quantities
-                for rule in concerned(self.policies, reads, key, day)
-            }
-            for rule in touched:
-                claim = Claim(rule, member, day)
-                reckoned = reckon(claim, quantities, self.policies)
-                self.dues[claim] = ClaimRow(reckoned.asset, reckoned.due)
+        for claim, quantities in self._by_claim().items():
+            reckoned = reckon(claim, quantities, self.policies)
+            self.dues[claim] = ClaimRow(reckoned.asset, reckoned.due)
         self.claims = {
             Claim(rule, member, period): ClaimRow(asset, due)
             for rule, member, period, asset, due in self.rows(
@@ -219,6 +217,17 @@ class _Books:
         }
         for claim in sorted({*self.claims, *self.dues}):
             self._check_due(claim)
+
+    def _by_claim(self) -> dict[Claim, dict[str, Amount]]:
+        """What was measured on all days of each claim's period."""
+        found: dict[Claim, dict[str, Amount]] = defaultdict(dict)
+        for (member, day), quantities in self.measured.items():
+            for key, amount in quantities.items():
+                for reads in ("counter", "deposit"):
+                    for rule, period in concerned(self.policies, reads, key, day):
+                        measured = found[Claim(rule, member, period)]
+                        measured[key] = measured.get(key, 0) + amount
+        return found
 
     def _check_due(self, claim: Claim) -> None:
         where = f"claim {claim.rule} {claim.member} {claim.period}"

@@ -72,7 +72,7 @@ asset = "ENERGY"
 registers = ["1-0:2.8.1", "1-0:2.8.2"]
 credit = "1"
 per = "1 kWh"
-cap_per_day = "20"
+cap = "20 per day"
 
 # Waste brought to the recycling point. A rate of "0" counts and does not pay.
 [[rules]]
@@ -80,7 +80,7 @@ id = "waste"
 rule = "waste_deposited"
 version = 1
 asset = "WASTE"
-cap_per_day = "10"
+cap = "10 per day"
 rates.glass = {{ credit = "0.05", per = "1 kg" }}
 rates.paper = {{ credit = "0.02", per = "1 kg" }}
 """

@@ -119,7 +119,7 @@ def test_a_dozen_enormous_weights_do_not_stop_settlement(street):
 
 
 def test_no_claim_is_due_more_than_the_books_can_hold():
-    policy = parse(POLICY.replace('cap_per_day = "20"', ""), name="policy")
+    policy = parse(POLICY.replace('cap = "20 per day"', ""), name="policy")
     assert DUE_MAX == due(policy, policy.rules[0], {"1-0:2.8.1": 10**30})
 
 
