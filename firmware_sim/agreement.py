@@ -19,7 +19,9 @@ from firmware_sim.truth import Bag, Day, Place
 
 Steps = Mapping[tuple[str, str, int], Mapping[str, int]]
 ENERGY, WASTE = "sun", "waste"
-RATES = {kind.id: kind.credit_per_kg for kind in street.FRACTIONS}
+# A kilogram and a piece in the thousandths of a gram and of a piece that books count.
+ONE = {"kg": 1_000_000, "piece": 1_000}
+RATES = {kind.id: kind.credit / ONE[kind.unit] for kind in street.FRACTIONS}
 
 
 class Books(NamedTuple):
@@ -44,22 +46,24 @@ def sun_credit(exported_wh: int) -> Decimal:
     return _floor(Fraction(exported_wh, 1000) * street.SUN_CREDIT_PER_KWH, street.SUN_CAP_PER_DAY)
 
 
-def waste_credit(mg_by_fraction: Mapping[str, int]) -> Decimal:
+def waste_credit(amounts: Mapping[str, int]) -> Decimal:
     """
     >>> waste_credit({"textile": 1_000_000})
     Decimal('0.083333')
     """
-    earned = (RATES[name] * Fraction(mg, 1_000_000) for name, mg in mg_by_fraction.items())
+    earned = (RATES[name] * amount for name, amount in amounts.items())
     return _floor(sum(earned, Fraction(0)), street.WASTE_CAP_PER_DAY)
 
 
 def brought(bags: list[Bag], member: str) -> dict[str, int]:
-    """Milligrams by fraction that the scale showed for this member's bags."""
-    mg: Counter[str] = Counter()
+    """What this member's bags come to by fraction: milligrams that the scale showed, or thousandths
+    of a piece.
+    """
+    amounts: Counter[str] = Counter()
     for bag in bags:
         if bag.member == member:
-            mg[bag.fraction] += bag.shown_mg
-    return dict(mg)
+            amounts[bag.fraction] += 1000 * bag.pieces or bag.shown_mg
+    return dict(amounts)
 
 
 class Account(NamedTuple):
@@ -76,15 +80,15 @@ class Account(NamedTuple):
 def account(member: street.Member, statement: Mapping[str, Any], day: Day) -> Account:
     lines = {line["rule"]: line for line in statement["lines"]}
     exported_wh = day.exported_wh.get(member.id, 0)
-    mg = brought(day.bags, member.id)
+    amounts = brought(day.bags, member.id)
     measured = {
         "exported_mWh": sum(lines[ENERGY]["quantity"].values()) if ENERGY in lines else 0,
-        "waste_mg": lines[WASTE]["quantity"] if WASTE in lines else {},
+        "waste": lines[WASTE]["quantity"] if WASTE in lines else {},
     }
     credited = {line["asset"]: line["credit"] for line in lines.values()}
-    true = {"ENERGY": str(sun_credit(exported_wh)), "WASTE": str(waste_credit(mg))}
+    true = {"ENERGY": str(sun_credit(exported_wh)), "WASTE": str(waste_credit(amounts))}
     agrees = (
-        measured == {"exported_mWh": exported_wh * 1000, "waste_mg": mg}
+        measured == {"exported_mWh": exported_wh * 1000, "waste": amounts}
         and {name: Decimal(credit) for name, credit in credited.items()}
         == {name: Decimal(credit) for name, credit in true.items()}
         and all(line["settled"] for line in lines.values())
@@ -148,7 +152,7 @@ def differences(day: Day, books: Books, steps: Steps) -> Iterator[str]:
             yield (
                 f"{member.id}: measured {found.measured}, credited {found.credited};"
                 f" the truth is {day.exported_wh.get(member.id, 0)} Wh exported,"
-                f" {brought(day.bags, member.id)} mg brought, credit {found.truth}"
+                f" {brought(day.bags, member.id)} brought, credit {found.truth}"
             )
     for member in street.MEMBERS:
         for reading in books.statements[member.id]["readings"]:
@@ -203,12 +207,21 @@ def _bags(day: Day, books: Books) -> Iterator[str]:
         if deposit is None or times[bag.deposit] != 1:
             yield f"deposit {bag.deposit} of {who} is {times[bag.deposit]} times in the books"
             continue
-        state = "credited" if bag.member else "held"
-        said = (deposit["net_mg"], deposit["fraction"], deposit["state"], utc_ms(deposit["at"]))
-        if said != (bag.shown_mg, bag.fraction, state, bag.at_ms) or bag.net_mg != bag.shown_mg:
+        said = _told(deposit)
+        true = (bag.pieces or bag.shown_mg, bag.fraction, bool(bag.member), bag.at_ms)
+        if said != true or bag.net_mg != bag.shown_mg:
             yield (
-                f"deposit {bag.deposit} of {who} is {said} in the books;"
-                f" the truth is {(bag.shown_mg, bag.fraction, state, bag.at_ms)}"
+                f"deposit {bag.deposit} of {who} is {said} in the books, {bag.net_mg} mg on the"
+                f" slip; the truth is {true}, {bag.shown_mg} mg"
             )
     for deposit_id in times.keys() - {bag.deposit for bag in day.bags}:
         yield f"deposit {deposit_id} is in the books and was never accepted on the screen"
+    for word in day.turned_away:
+        if not word:
+            yield "somebody's bag was accepted twice"
+
+
+def _told(deposit: Mapping[str, Any]) -> tuple[int, str, bool, int]:
+    """What the books say: how much, of what, whether it is somebody's, and when."""
+    amount = deposit.get("pieces") or deposit["net_mg"]
+    return amount, deposit["fraction"], deposit["state"] != "held", utc_ms(deposit["at"])

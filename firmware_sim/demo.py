@@ -18,7 +18,7 @@ import msgspec
 
 from firmware_sim import agreement, premises, street, telling, truth
 from firmware_sim.agreement import Account, Books
-from firmware_sim.premises import HUB_PORT, METERKAST, Premises, meterkast
+from firmware_sim.premises import HUB_PORT, METERKAST, SCREEN_PORT, Premises, meterkast
 from firmware_sim.services import Program, Services
 from firmware_sim.village import get_json
 from gateway.contract.errors import PeopleError, Problem, UsageError
@@ -103,14 +103,16 @@ class Show:
         self._seed = seed
         self._begin_s = time.monotonic()
         names = premises.gateways()
-        hub, mqtt, *others = premises.free_ports(2 + len(names))
+        hub, screen, mqtt, *others = premises.free_ports(3 + len(names))
         if premises.is_free(HUB_PORT):
             hub = HUB_PORT
+        if premises.is_free(SCREEN_PORT):
+            screen = SCREEN_PORT
         self._own_broker = None if broker else mqtt
         self._premises = Premises(
             folder,
             broker or f"mqtt://{premises.HOST}:{mqtt}",
-            {"bridge": hub, **dict(zip(names, others, strict=True))},
+            {"bridge": hub, premises.SCREEN: screen, **dict(zip(names, others, strict=True))},
         )
         self._environment = os.environ | {"METERKAST_CLOCK": str(folder / "clock")}
         self._services: Services | None = None
@@ -134,7 +136,7 @@ class Show:
         where = self._premises
         self.tell("A street is being set up; it takes some seconds.")
         pages = self._folder / "pages.json"
-        pages.write_text(json.dumps({n: where.page(n, "/api/now") for n in premises.gateways()}))
+        pages.write_text(json.dumps({name: where.page(name, "") for name in where.pages}))
         words = ["-m", "firmware_sim.village", "--dir", str(self._folder), "--pages", str(pages)]
         words += ["--seed", str(self._seed), *(["--once"] if self.once else [])]
         first = [Program("village", (sys.executable, *words), self._hear, comes_back=False)]
@@ -164,6 +166,7 @@ class Show:
         self.tell(f"The hub's page:             {where.page('bridge', '/')}")
         for name in premises.gateways():
             self.tell(f"The page of {name + ':':15} {where.page(name, '/')}")
+        self.tell(f"The recycling point's screen: {where.page(premises.SCREEN, '/')}")
         self._tell_all(telling.who_has_what())
         self.tell(f"The street stands after {time.monotonic() - self._begin_s:.1f} s.")
 
@@ -202,7 +205,7 @@ class Show:
             await self._until(_until_some(self._days))
             day = self._days.get_nowait()
             if await self._drained():
-                books = await self._ask_books(day.day)
+                books = await self._ask_books(day)
                 self._tell_all(telling.accounts(day.day, self._accounts(day, books)))
 
     async def _drained(self) -> bool:
@@ -225,9 +228,15 @@ class Show:
         status = get_json(where.page("bridge", "/api/status"), timeout_s=2)
         return bool(status) and status["dirty"] == 0
 
-    async def _ask_books(self, day: str) -> Books:
-        """Close the day and read what the books say, with the commands anybody has."""
-        await self._command("ledger", "close", day)
+    async def _ask_books(self, day: truth.Day) -> Books:
+        """See to what was kept under a code, close the day, and read what the books say: all of it
+        with the commands anybody has.
+        """
+        for bag in day.bags:
+            if bag.claims:
+                self.tell(telling.sentence("claimed", {"member": bag.member}))
+                await self._command("member", "claim", bag.member, bag.code)
+        await self._command("ledger", "close", day.day)
 
         async def ask(*words: str) -> Any:
             return json.loads(await self._command(*words))
@@ -235,7 +244,7 @@ class Show:
         members = [member.id for member in street.MEMBERS]
         *statements, held, verified = await asyncio.gather(
             *(
-                ask("ledger", "statement", "--member", member, "--day", day, "--json")
+                ask("ledger", "statement", "--member", member, "--day", day.day, "--json")
                 for member in members
             ),
             ask("ledger", "held", "--json"),
@@ -266,7 +275,7 @@ class Show:
         day = msgspec.json.decode((self._folder / "truth.json").read_bytes(), type=truth.Day)
         self.tell("\nThe day is over. Everything that is still on its way arrives now.")
         drained = await self._drained()
-        books = await self._ask_books(day.day)
+        books = await self._ask_books(day)
         steps = truth.read_steps(self._folder / "truth.jsonl")
         found = [] if drained else [f"not everything had arrived after {DRAIN_S_MAX:.0f} s"]
         found += agreement.differences(day, books, steps)

@@ -1,176 +1,246 @@
-"""A person at the recycling point: card, tag, bag, look, leave. Pure; eyes and clock are passed in.
+"""Honest people at the recycling point: they look at the screen, act, hesitate and leave. Pure.
 
-A person sees only the screen. What it calls accepted is kept, also when it says so after a
-restart; anything else is begun again, so no bag is weighed twice and none is given up.
+A person sees only the screen. What a slip says is kept; after anything else an honest one begins
+again, so no bag is weighed twice and none is given up. Eyes and clock are passed in.
 """
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from firmware_sim.street import Visit
-
-# How long a card is held, in real milliseconds, and how long somebody looks before trying again.
+# How long a card is held, in real milliseconds.
 HOLD_MS = 300
-TAP_PATIENCE_MS = 2_000
-BAG_PATIENCE_MS = 15_000
+# Nobody does two things faster than this, nor expects an answer sooner.
+ACT_MS = 800
+# Somebody who gets no further gives up and begins again.
+PATIENCE_MS = 25_000
 # Between two tries: longer than the second in which a reader takes two taps for one.
-PAUSE_MS = 1_300
-# After lifting a bag the screen may still say that it had been kept.
-LAST_LOOK_MS = 1_500
+PAUSE_MS = 1_500
 
 
-class Deposit(NamedTuple):
-    """The deposit on the screen."""
+class Slip(NamedTuple):
+    """A deposit as the slip on the screen tells it."""
 
-    id: str
-    net_mg: int
+    deposit: str
     fraction: str
-    at_ms: int
+    net_mg: int | None
+    pieces: int | None
+    code: str
 
 
 class Screen(NamedTuple):
     """What can be seen at the point."""
 
-    state: str
+    screen: str
+    word: str
     sentence: str
-    deposit: Deposit | None
+    fraction: str
+    pieces: int
+    crate: str
+    who: str
+    can_confirm: bool
+    slip: Slip | None
+
+
+def screen_of(now: Any) -> Screen | None:
+    """The screen in the kiosk's `/api/now`, None where there is none."""
+    view = now.get("view") if isinstance(now, dict) else None
+    if not view:
+        return None
+    slip = view["slip"]
+    return Screen(
+        view["screen"],
+        view["word"],
+        view["en"],
+        view["fraction"],
+        view["pieces"],
+        view["crate"],
+        view["who"],
+        view["can_confirm"],
+        Slip(*(slip[name] for name in Slip._fields)) if slip else None,
+    )
+
+
+class Load(NamedTuple):
+    """What somebody brings, of one fraction: a mass, or so many pieces.
+
+    `crate` is the point's own crate in which it lies, of `crate_mg`. `moved_ms` is how long it goes
+    on moving once it is down.
+    """
+
+    fraction: str
+    mass_mg: int = 0
+    pieces: int = 0
+    crate: str = ""
+    crate_mg: int = 0
+    moved_ms: int = 0
+
+
+class Depositor(NamedTuple):
+    """Who it is for: a card's number, a club, or with neither a code on the slip."""
+
+    card: str = ""
+    club: str = ""
 
 
 class Hold(NamedTuple):
-    """Hold a card or a tag at the reader."""
+    """Hold a card at the reader."""
 
     number: str
 
 
 class TakeAway(NamedTuple):
-    """Take card or tag away."""
+    """Take the card away."""
 
 
 class Put(NamedTuple):
-    """Put the bag down; it moves about for a while."""
+    """Put it down; it moves about for a while. `creep_mg_s`: somebody leans on it ever more."""
 
     mass_mg: int
-    moved_ms: int
+    moved_ms: int = 0
+    creep_mg_s: int = 0
 
 
 class Lift(NamedTuple):
-    """Take the bag off the scale."""
+    """Take everything off the scale."""
+
+
+class Touch(NamedTuple):
+    """Touch the screen: `act` is what is posted to `/api/act`."""
+
+    act: Mapping[str, str | int]
+
+
+class Press(NamedTuple):
+    """Press a key of the scale itself: "tare" or "untare"."""
+
+    key: str
 
 
 class Leave(NamedTuple):
-    """Go home: the deposit was kept."""
+    """Go home: with a slip, or turned away with the word of what was on the screen."""
 
-    deposit: Deposit
+    slip: Slip | None
+    refused: str = ""
 
 
 class Grumble(NamedTuple):
-    """It did not work; `why` is what was on the screen. The person begins again."""
+    """It did not work; `why` is the sentence on the screen. The person begins again."""
 
     why: str
+    word: str
 
 
-Act = Hold | TakeAway | Put | Lift | Leave | Grumble
+Act = Hold | TakeAway | Put | Lift | Touch | Press | Leave | Grumble
 
-
-def screen_of(now: Any) -> Screen | None:
-    """The screen in the gateway's `/api/now`, None where there is none."""
-    kiosk = now.get("kiosk") if isinstance(now, dict) else None
-    if not kiosk:
-        return None
-    shown = kiosk["deposit"]
-    deposit = (
-        Deposit(shown["id"], shown["net_mg"], shown["fraction"], shown["at_ms"]) if shown else None
-    )
-    return Screen(kiosk["state"], kiosk["sentence"], deposit)
+# The three things that a deposit needs, in the order in which somebody may give them.
+ORDERS = (
+    ("put", "what", "whose"),
+    ("whose", "what", "put"),
+    ("what", "put", "whose"),
+    ("whose", "put", "what"),
+)
 
 
 class Person:
-    """One visit, from the first look to leaving.
+    """One honest visit, from the first look to leaving with a slip.
 
-    `tag` is the number of the fraction's tag; `seen` are the deposits of everybody before.
+    `seen` are the deposits of everybody before. `hesitates_ms` is how long somebody stands there
+    before each step.
     """
 
-    def __init__(self, visit: Visit, *, tag: str, seen: set[str]) -> None:
-        self.visit = visit
+    def __init__(
+        self,
+        load: Load,
+        depositor: Depositor,
+        *,
+        seen: set[str],
+        order: tuple[str, ...] = ORDERS[0],
+        hesitates_ms: int = 0,
+    ) -> None:
         self.is_gone = False
-        self._tag = tag
+        self._load = load
+        self._depositor = depositor
         self._seen = set(seen)
-        self._phase = "waiting"
+        self._order = order
+        self._hesitates_ms = hesitates_ms
+        self._begun = False
+        self._lies = False
+        self._held_ms: int | None = None
         self._since_ms = 0
+        self._acted_ms = -ACT_MS
         self._not_before_ms = 0
-        self._held = False
 
     def looks(self, screen: Screen | None, *, now_ms: int) -> list[Act]:
         """What the person does on seeing this screen, None being a dark one; real ms."""
-        if screen is None:
-            return self._in_the_dark(now_ms)
-        if screen.deposit and screen.deposit.id not in self._seen and self._phase != "waiting":
-            return self._done(screen.deposit)
         acts: list[Act] = []
-        if self._held and now_ms - self._since_ms >= HOLD_MS:
-            self._held = False
+        if self._held_ms is not None and now_ms - self._held_ms >= HOLD_MS:
+            self._held_ms = None
             acts.append(TakeAway())
-        match self._phase:
-            case "waiting":
-                acts += self._waiting(screen, now_ms)
-            case "card":
-                acts += self._tapped("card", screen, now_ms)
-            case "tag":
-                acts += self._tapped("weighing", screen, now_ms)
-            case "bag":
-                acts += self._weighing(screen, now_ms)
-            case "lifted" if now_ms - self._since_ms >= LAST_LOOK_MS:
-                self._to("waiting", now_ms)
+        if screen is None:
+            # What lies there stays until the screen says whether it was kept.
+            self._since_ms = now_ms
+            return acts
+        if screen.slip and screen.slip.deposit not in self._seen:
+            if self._begun:
+                return [*acts, *self._done(screen.slip)]
+            self._seen.add(screen.slip.deposit)
+        return acts + self._goes_on(screen, now_ms)
+
+    def _goes_on(self, screen: Screen, now_ms: int) -> list[Act]:
+        if screen.screen in {"refused", "closed", "clear"}:
+            if self._begun or self._lies:
+                return self._again(screen, now_ms)
+            return []
+        if now_ms < self._not_before_ms or now_ms - self._acted_ms < ACT_MS + self._hesitates_ms:
+            return []
+        if not self._begun:
+            if screen.screen == "slip" or screen.fraction or screen.who:
+                return []  # somebody else is not done yet
+            self._begun, self._since_ms = True, now_ms
+        if now_ms - self._since_ms > PATIENCE_MS + 4 * self._hesitates_ms:
+            return [Touch({"act": "cancel"}), *self._again(screen, now_ms)]
+        acts = self._next(screen, now_ms)
+        if acts:
+            self._acted_ms = now_ms
         return acts
 
-    def _to(self, phase: str, now_ms: int) -> None:
-        self._phase, self._since_ms = phase, now_ms
+    def _next(self, screen: Screen, now_ms: int) -> list[Act]:
+        """The next step: the first of mine that the screen does not know yet."""
+        for step in self._order:
+            match step:
+                case "put" if self._load.mass_mg and not self._lies:
+                    self._lies = True
+                    return [Put(self._load.mass_mg + self._load.crate_mg, self._load.moved_ms)]
+                case "what" if acts := self._says_what(screen):
+                    return acts
+                case "whose" if not screen.who:
+                    return self._says_whose(now_ms)
+        return [Touch({"act": "confirm"})] if screen.can_confirm else []
 
-    def _done(self, deposit: Deposit) -> list[Act]:
+    def _says_what(self, screen: Screen) -> list[Act]:
+        load = self._load
+        if screen.fraction != load.fraction:
+            return [Touch({"act": "choose", "fraction": load.fraction})]
+        if load.pieces and screen.pieces != load.pieces:
+            return [Touch({"act": "pieces", "number": load.pieces})]
+        if screen.crate != load.crate:
+            return [Touch({"act": "crate", "crate": load.crate})]
+        return []
+
+    def _says_whose(self, now_ms: int) -> list[Act]:
+        if self._depositor.club:
+            return [Touch({"act": "club", "club": self._depositor.club})]
+        if not self._depositor.card:
+            return [Touch({"act": "no_card"})]
+        self._held_ms = now_ms
+        return [Hold(self._depositor.card)]
+
+    def _done(self, slip: Slip) -> list[Act]:
         self.is_gone = True
-        return [TakeAway(), Lift(), Leave(deposit)]
-
-    def _in_the_dark(self, now_ms: int) -> list[Act]:
-        """The bag stays where it is until the screen says whether it was kept."""
-        if self._phase in {"bag", "lifted"}:
-            self._since_ms = now_ms
-        elif self._phase != "waiting":
-            self._to("waiting", now_ms)
-            self._not_before_ms = now_ms + PAUSE_MS
-        self._held = False
-        return [TakeAway()]
-
-    def _waiting(self, screen: Screen, now_ms: int) -> list[Act]:
-        if now_ms < self._not_before_ms or screen.state not in {"idle", "accepted", "refused"}:
-            return []
-        if screen.deposit:
-            self._seen.add(screen.deposit.id)
-        self._to("card", now_ms)
-        self._held = True
-        return [Hold(self.visit.card)]
-
-    def _tapped(self, expected: str, screen: Screen, now_ms: int) -> list[Act]:
-        """Wait for the screen to answer a tap, then go on with the tag or the bag."""
-        if screen.state == expected:
-            if expected == "card":
-                self._to("tag", now_ms)
-                self._held = True
-                return [Hold(self._tag)]
-            self._to("bag", now_ms)
-            self._held = False
-            return [TakeAway(), Put(self.visit.mass_mg, self.visit.moved_ms)]
-        if now_ms - self._since_ms < TAP_PATIENCE_MS:
-            return []
-        return self._again(screen, now_ms)
-
-    def _weighing(self, screen: Screen, now_ms: int) -> list[Act]:
-        if screen.state == "weighing" and now_ms - self._since_ms < BAG_PATIENCE_MS:
-            return []
-        acts = self._again(screen, now_ms)
-        self._phase = "lifted"
-        return [Lift(), *acts]
+        return [TakeAway(), Lift(), Leave(slip)]
 
     def _again(self, screen: Screen, now_ms: int) -> list[Act]:
-        self._to("waiting", now_ms)
+        self._begun = self._lies = False
+        self._held_ms = None
         self._not_before_ms = now_ms + PAUSE_MS
-        self._held = False
-        return [TakeAway(), Grumble(screen.sentence)]
+        return [TakeAway(), Lift(), Grumble(screen.sentence, screen.word)]

@@ -15,6 +15,13 @@ from gateway.contract.keys import SigningKey
 METERKAST = Path(sysconfig.get_path("scripts")) / "meterkast"
 HOST = "127.0.0.1"
 HUB_PORT = 7080
+SCREEN_PORT = 7090
+# The kiosk among the pages: the point's screen has an address of its own.
+SCREEN = "kiosk"
+# When a container at the point is full.
+FULL_KG = 400
+# What the operator of the demonstration types.
+PIN = "2468"
 
 
 class Premises(NamedTuple):
@@ -98,13 +105,16 @@ async def found(premises: Premises, *, environment: dict[str, str]) -> dict[str,
         "hub", "init", str(premises.hub), *arguments, "--json", environment=environment
     )
     bridge_key: str = json.loads(said)["bridge_key"]
+    steward = SigningKey.load(premises.hub / "keys" / "steward.key").public.x
     (premises.hub / "policy.toml").write_text(policy_toml(), "utf-8")
     write_members(premises.folder / "members.csv")
     keys = {}
     for name in gateways():
         path = premises.gateway(name)
         path.parent.mkdir(parents=True)
-        path.write_text(gateway_toml(premises, name, bridge_key=bridge_key), "utf-8")
+        path.write_text(
+            gateway_toml(premises, name, bridge_key=bridge_key, steward=steward), "utf-8"
+        )
         # What `meterkast enrol` does, without starting a program for each.
         keys[name] = SigningKey.create(path.parent / "gateway.key").public.x
     card_key = premises.folder / street.POINT / "card.key"
@@ -131,7 +141,7 @@ def _toml(value: Any) -> str:
     return json.dumps(str(value), ensure_ascii=False)
 
 
-def gateway_toml(premises: Premises, name: str, *, bridge_key: str) -> str:
+def gateway_toml(premises: Premises, name: str, *, bridge_key: str, steward: str) -> str:
     ports = premises.folder / "ports"
     lines = [
         f"community = {_toml(street.COMMUNITY)}",
@@ -155,11 +165,21 @@ def gateway_toml(premises: Premises, name: str, *, bridge_key: str) -> str:
             "",
             "[kiosk]",
             'scale = "scale"',
-            'reader = "reader"',
+            'readers = ["reader"]',
             'card_key = "card.key"',
+            f"stewards = [{_toml(steward)}]",
+            f'screen = "{HOST}:{premises.pages[SCREEN]}"',
+            'pin = "operator.pin"',
+            f'division = "{street.SCALE.division_mg // 1000} g"',
+            'language = "en"',
             "",
-            "[kiosk.fractions]",
-            *(f'"{kind.tag}" = "{kind.id}"' for kind in street.FRACTIONS),
+            f"[kiosk.crates.{street.CRATE}]",
+            f'tare = "{street.CRATE_MG // 1000} g"',
+            'nl = "blauwe krat"',
+            'en = "blue crate"',
+            "",
+            "[kiosk.containers]",
+            *(f'{kind.id} = "{FULL_KG} kg"' for kind in street.FRACTIONS if kind.unit == "kg"),
         ]
     else:
         home = next(home for home in street.HOMES if home.gateway == name)
@@ -178,12 +198,12 @@ def policy_toml() -> str:
     """The street's rules, from its data."""
     credit = f'unit = "credit"\nscale = {street.SCALE_OF_CREDIT}\nkind = "credit"\n'
     kinds = "".join(
-        f'[fractions.{kind.id}]\neuralcode = "{kind.euralcode}"\nunit = "kg"\n'
+        f'[fractions.{kind.id}]\neuralcode = "{kind.euralcode}"\nunit = "{kind.unit}"\n'
         f"nl = {_toml(kind.nl)}\nen = {_toml(kind.en)}\n\n"
         for kind in street.FRACTIONS
     )
     rates = "".join(
-        f'{kind.id} = {{ credit = "{kind.credit_per_kg}", per = "1 kg" }}\n'
+        f'{kind.id} = {{ credit = "{kind.credit}", per = "1 {kind.unit}" }}\n'
         for kind in street.FRACTIONS
     )
     return (
@@ -191,12 +211,13 @@ def policy_toml() -> str:
         f"valid_from = {street.DAY}\n"
         'time_zone = "Europe/Amsterdam"\n\n'
         f"[assets.ENERGY]\n{credit}\n[assets.WASTE]\n{credit}\n{kinds}"
+        f'[clubs.{street.CLUB}]\nnl = "voetbalclub"\nen = "football club"\n\n'
         '[[rules]]\nid = "sun"\nrule = "energy_exported"\nversion = 1\nasset = "ENERGY"\n'
         'registers = ["1-0:2.8.0", "1-0:2.8.1", "1-0:2.8.2"]\n'
         f'credit = "{street.SUN_CREDIT_PER_KWH}"\nper = "1 kWh"\n'
-        f'cap_per_day = "{street.SUN_CAP_PER_DAY}"\n\n'
+        f'cap = "{street.SUN_CAP_PER_DAY} per day"\n\n'
         '[[rules]]\nid = "waste"\nrule = "waste_deposited"\nversion = 1\nasset = "WASTE"\n'
-        f'cap_per_day = "{street.WASTE_CAP_PER_DAY}"\n[rules.rates]\n{rates}'
+        f'cap = "{street.WASTE_CAP_PER_DAY} per day"\n[rules.rates]\n{rates}'
     )
 
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from firmware_sim.devices.p1 import Meter
 from firmware_sim.household import STEP_MS, House, local_midnight_ms
+from firmware_sim.people import ORDERS, Depositor, Load
 from firmware_sim.scale import Scale
 
 COMMUNITY = "zonstraat"
@@ -91,14 +92,14 @@ def fits(home: Home) -> list[Fit]:
 
 
 class Kind(NamedTuple):
-    """A fraction: the tag at the bin, what it is called, and its credit per kilogram."""
+    """A fraction: what it is called, and its credit per `unit`, a kilogram or a piece."""
 
     id: str
-    tag: str
     euralcode: str
     nl: str
     en: str
-    credit_per_kg: Fraction
+    credit: Fraction
+    unit: str = "kg"
 
 
 MEMBERS = (
@@ -106,6 +107,7 @@ MEMBERS = (
     Member("bram", "Bram Jansen", "0A00BEEF01"),
     Member("sanne", "Sanne Bakker", "0A00541213"),
     Member("yusuf", "Yusuf Demir", "0A00704621"),
+    Member("vv-zon", "VV Zonstraat", ""),  # the football club, which is given bags
 )
 
 _DUTCH = Device("hall", "smart meter", "P1, Dutch", "p1", "5.0.2", "E0047000012345626", "second")
@@ -196,12 +198,16 @@ HOMES = (
 DEVICES = {(home.gateway, device.name): device for home in HOMES for device in home.devices}
 
 FRACTIONS = (
-    Kind("glass", "0A00F00001", "15 01 07", "glas", "glass", Fraction("0.05")),
-    Kind("paper", "0A00F00002", "15 01 01", "papier", "paper", Fraction("0.02")),
-    Kind("plastic", "0A00F00003", "15 01 02", "plastic", "plastic", Fraction("0.125")),
+    Kind("glass", "15 01 07", "glas", "glass", Fraction("0.05")),
+    Kind("paper", "15 01 01", "papier", "paper", Fraction("0.02")),
+    Kind("plastic", "15 01 02", "plastic", "plastic", Fraction("0.125")),
     # A rate that has no end in decimals: the floor must come once, at the end.
-    Kind("textile", "0A00F00004", "20 01 10", "textiel", "textile", Fraction(1, 12)),
+    Kind("textile", "20 01 10", "textiel", "textile", Fraction(1, 12)),
+    Kind("lamps", "20 01 36", "ledlampen", "LED lamps", Fraction("0.1"), "piece"),
+    Kind("rest", "20 03 01", "restafval", "residual waste", Fraction(0)),  # counted, not paid
 )
+CLUB = "vv-zon"
+CRATE, CRATE_MG = "blue", 1_500_000
 
 SUN_CREDIT_PER_KWH = Fraction(1)
 SUN_CAP_PER_DAY = Fraction(20)
@@ -210,46 +216,59 @@ SCALE_OF_CREDIT = 6  # decimal places of both assets
 
 
 class Visit(NamedTuple):
-    """Somebody who comes with a bag: `member` is "" for a card that nobody knows.
+    """Somebody who comes with something. `member` is who the credit is for, "" for nobody known.
 
-    `moved_ms` is how long the bag goes on moving, in real milliseconds.
+    `claims`: they have no card with them, and bring the code on the slip to a steward. `again`: the
+    card with which somebody tries the same bag a second time, "" for nobody.
     """
 
     at_ms: int
     member: str
-    card: str
-    fraction: str
-    mass_mg: int
-    moved_ms: int = 0
+    depositor: Depositor
+    load: Load
+    order: tuple[str, ...] = ORDERS[0]
+    claims: bool = False
+    again: str = ""
 
 
 STRANGER = "0A00D00D99"
 
 
 def visits(seed: int, day: date) -> tuple[Visit, ...]:
-    """Who comes on this local day, in order; at least three quarters of an hour apart."""
+    """Who comes on this local day, in order; at least half an hour apart."""
     draw = Random(f"{seed}/visits/{day}")  # noqa: S311 - a play, no secret
+    cards = {member.id: member.card for member in MEMBERS} | {"": STRANGER}
+
+    def mass_mg() -> int:
+        return draw.randint(400_000, 9_000_000)
+
     guests = [
-        ("noor", "glass", 0),
-        ("bram", "paper", 0),
-        ("sanne", "plastic", 1_200),
-        ("yusuf", "textile", 0),
-        ("", "glass", 0),
-        ("sanne", "paper", 0),
+        ("noor", Depositor(cards["noor"]), Load("glass", mass_mg())),
+        (
+            "bram",
+            Depositor(cards["bram"]),
+            Load("paper", mass_mg(), crate=CRATE, crate_mg=CRATE_MG),
+        ),
+        ("sanne", Depositor(cards["sanne"]), Load("plastic", mass_mg(), moved_ms=1_200)),
+        ("yusuf", Depositor(), Load("textile", mass_mg())),
+        ("", Depositor(STRANGER), Load("glass", mass_mg())),
+        (CLUB, Depositor(club=CLUB), Load("paper", mass_mg())),
+        ("noor", Depositor(cards["noor"]), Load("lamps", pieces=draw.randint(2, 9))),
+        ("sanne", Depositor(cards["sanne"]), Load("rest", mass_mg())),
     ]
     draw.shuffle(guests)
-    cards = {member.id: member.card for member in MEMBERS} | {"": STRANGER}
     midnight_ms = local_midnight_ms(day)
     return tuple(
         Visit(
-            at_ms=midnight_ms + (540 + 75 * n + draw.randrange(30)) * MINUTE_MS,
+            at_ms=midnight_ms + (540 + 60 * n + draw.randrange(30)) * MINUTE_MS,
             member=member,
-            card=cards[member],
-            fraction=fraction,
-            mass_mg=draw.randint(400_000, 9_000_000),
-            moved_ms=moved_ms,
+            depositor=depositor,
+            load=load,
+            order=draw.choice(ORDERS),
+            claims=not depositor.card and not depositor.club,
+            again=cards["bram"] if load.fraction == "plastic" else "",
         )
-        for n, (member, fraction, moved_ms) in enumerate(guests)
+        for n, (member, depositor, load) in enumerate(guests)
     )
 
 

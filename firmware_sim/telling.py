@@ -10,6 +10,7 @@ from firmware_sim.devices.p1 import ZONE
 
 NAMES = {member.id: member.name.split()[0] for member in street.MEMBERS}
 FRACTIONS = {kind.id: kind.en for kind in street.FRACTIONS}
+WEIGHED = [kind.id for kind in street.FRACTIONS if kind.unit == "kg"]
 # What registers are told of: the beginning of their names, and what they count.
 COUNTED = {
     "1-0:1.8.": "taken",
@@ -43,7 +44,8 @@ def sentence(event: str, said: dict[str, Any]) -> str:
     clock = f"{at.astimezone(ZONE):%H:%M}  " if at else "       "
     who = NAMES.get(said.get("member", ""), "Somebody with an unknown card")
     what = FRACTIONS.get(said.get("fraction", ""), "")
-    said = {"day": "", "amount": 0, "net_mg": 0, "why": "", "meters": [], **said}
+    said = {"day": "", "amount": 0, "net_mg": 0, "pieces": 0, "why": "", "meters": [], **said}
+    much = f"{said['pieces']}" if said["pieces"] else f"{Decimal(said['net_mg']) / 10**6:.3f} kg of"
     amount = said["amount"]
     sentences = {
         "day_begins": f"\n{clock}{said['day']} begins",
@@ -53,9 +55,11 @@ def sentence(event: str, said: dict[str, Any]) -> str:
         "heats": f"{clock}{who}'s heat pump starts: {amount} W",
         "showers": f"{clock}{who}'s shower runs: {amount * 60 // 1000} l/min",
         "unheard": f"{clock}Not heard at midnight: {', '.join(said['meters'])}",
-        "visit": f"{clock}{who} brings a bag of {what}",
-        "accepted": f"{clock}Kept: {Decimal(said['net_mg']) / 1_000_000:.3f} kg of {what}",
+        "visit": f"{clock}{who} brings {what}",
+        "accepted": f"{clock}Kept: {much} {what}",
         "bag_again": f"{clock}{who} begins again; the screen said: {said['why']}",
+        "turned_away": f"{clock}The same bag once more: {said['why']}",
+        "claimed": f"       {who} brings the code on the slip to the steward",
     }
     return sentences.get(event, "")
 
@@ -65,7 +69,7 @@ def accounts(day: str, found: list[Account]) -> list[str]:
     lines = [f"\n{day:12}{'measured':>21}  {'credited':>33}  {'true':>33}"]
     for one in found:
         kwh = Decimal(one.measured["exported_mWh"]) / 1_000_000
-        kg = Decimal(sum(one.measured["waste_mg"].values())) / 1_000_000
+        kg = Decimal(sum(one.measured["waste"].get(name, 0) for name in WEIGHED)) / 1_000_000
         credited, true = (
             " + ".join(f"{amount} {asset}" for asset, amount in side.items())
             for side in (one.credited, one.truth)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TextIO
 import msgspec
 
 from firmware_sim.devices.p1 import Shown
-from firmware_sim.people import Deposit
+from firmware_sim.people import Slip
 from firmware_sim.street import Visit, shown_mg
 
 # A gateway and one of its devices.
@@ -32,35 +32,48 @@ def registers(shown: Shown, dialect: str = "5.0.2") -> dict[str, int]:
 
 
 class Bag(msgspec.Struct, frozen=True):
-    """A bag that the screen accepted: what the person put down, and what the screen said."""
+    """What the screen accepted: what the person brought, and what the slip said.
+
+    `member` is who has it in the end, "" for nobody known. `code` is what the slip says to whoever
+    has no card here.
+    """
 
     member: str
     fraction: str
     mass_mg: int
     shown_mg: int
+    pieces: int
     deposit: str
     net_mg: int
+    code: str
+    claims: bool
     at_ms: int
 
 
 class Day(msgspec.Struct):
-    """A local day, from midnight to midnight: watt-hours by member, and every accepted bag."""
+    """A local day, from midnight to midnight: watt-hours by member, every accepted bag, and the
+    word with which each dishonest try was turned away ("" where it was not).
+    """
 
     day: str
     exported_wh: dict[str, int]
     imported_wh: dict[str, int]
     bags: list[Bag]
+    turned_away: list[str] = []
 
 
-def bag(visit: Visit, deposit: Deposit) -> Bag:
+def bag(visit: Visit, slip: Slip, *, at_ms: int) -> Bag:
     return Bag(
         member=visit.member,
-        fraction=visit.fraction,
-        mass_mg=visit.mass_mg,
-        shown_mg=shown_mg(visit.mass_mg),
-        deposit=deposit.id,
-        net_mg=deposit.net_mg,
-        at_ms=deposit.at_ms,
+        fraction=visit.load.fraction,
+        mass_mg=visit.load.mass_mg,
+        shown_mg=shown_mg(visit.load.mass_mg),
+        pieces=visit.load.pieces,
+        deposit=slip.deposit,
+        net_mg=slip.net_mg or 0,
+        code=slip.code,
+        claims=visit.claims,
+        at_ms=at_ms,
     )
 
 
@@ -72,12 +85,18 @@ class Energy(NamedTuple):
 
 
 def day_of(
-    day: str, begin: Mapping[str, Energy], end: Mapping[str, Energy], bags: list[Bag]
+    day: str,
+    begin: Mapping[str, Energy],
+    end: Mapping[str, Energy],
+    bags: list[Bag],
+    turned_away: list[str],
 ) -> Day:
     """The day between what was counted (by member) at its two midnights."""
     exported = {name: end[name].exported_wh - begin[name].exported_wh for name in begin}
     imported = {name: end[name].imported_wh - begin[name].imported_wh for name in begin}
-    return Day(day=day, exported_wh=exported, imported_wh=imported, bags=bags)
+    return Day(
+        day=day, exported_wh=exported, imported_wh=imported, bags=bags, turned_away=turned_away
+    )
 
 
 class Steps:

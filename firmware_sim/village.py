@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from firmware_sim import meters, people, street, truth
+from firmware_sim import cheats, meters, people, street, truth
 from firmware_sim.clock import Clock
 from firmware_sim.devices import mtsics
 from firmware_sim.devices.rdm6300 import Reader
@@ -70,8 +70,24 @@ def get_json(url: str, *, timeout_s: float) -> Any:
         connection.close()
 
 
+def post_json(url: str, body: Any, *, timeout_s: float) -> None:
+    """What a finger on the kiosk's screen sends; a screen that is dark hears nothing."""
+    parts = urlsplit(url)
+    assert parts.hostname
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout_s)
+    origin = f"http://{parts.hostname}:{parts.port}"
+    headers = {"content-type": "application/json", "origin": origin}
+    try:
+        connection.request("POST", parts.path, json.dumps(body), headers)
+        connection.getresponse().read()
+    except (OSError, http.client.HTTPException):
+        return
+    finally:
+        connection.close()
+
+
 class Point:
-    """The recycling point's devices, and the person who stands there."""
+    """The recycling point's devices, and the person who stands there. `url` is its screen's."""
 
     def __init__(self, ports: Path, *, url: str) -> None:
         self._scale_port = Terminal(ports / "scale")
@@ -95,34 +111,48 @@ class Point:
     def _hear_scale(self) -> None:
         self._scale_port.write(self._scale.hears(self._scale_port.read(), now_ms=real_ms()))
 
-    async def receive(self, visit: street.Visit) -> truth.Bag:
-        """See a visitor through until the bag was accepted."""
-        tag = next(kind.tag for kind in street.FRACTIONS if kind.id == visit.fraction)
-        person = people.Person(visit, tag=tag, seen=self._seen)
+    async def receive(self, visit: street.Visit) -> people.Slip:
+        """See a visitor through until a slip says that it was kept."""
+        person = people.Person(visit.load, visit.depositor, seen=self._seen, order=visit.order)
+        leave = await self._see_through(person, visit)
+        assert leave.slip
+        self._seen.add(leave.slip.deposit)
+        return leave.slip
+
+    async def receive_again(self, visit: street.Visit) -> people.Leave:
+        """Somebody tries the bag that was just kept with another card."""
+        script = cheats.same_bag_again(visit.load, visit.again)
+        return await self._see_through(cheats.Cheat(script, seen=self._seen), visit)
+
+    async def _see_through(
+        self, person: people.Person | cheats.Cheat, visit: street.Visit
+    ) -> people.Leave:
         while True:
-            now = await asyncio.to_thread(get_json, self._url, timeout_s=2)
+            now = await asyncio.to_thread(get_json, f"{self._url}/api/now", timeout_s=2)
             for act in person.looks(people.screen_of(now), now_ms=real_ms()):
-                self._do(act, visit)
                 if isinstance(act, people.Leave):
-                    self._seen.add(act.deposit.id)
-                    return truth.bag(visit, act.deposit)
+                    return act
+                await self._do(act, visit)
             await asyncio.sleep(LOOK_S)
 
-    def _do(self, act: people.Act, visit: street.Visit) -> None:
+    async def _do(self, act: people.Act, visit: street.Visit) -> None:
         match act:
             case people.Hold(number):
                 self._reader.hold(number)
             case people.TakeAway():
                 self._reader.take_away()
                 self._reader_port.forget()
-            case people.Put(mass_mg, moved_ms):
-                self._plate.put(mass_mg, now_ms=real_ms(), moved_ms=moved_ms)
+            case people.Put(mass_mg, moved_ms, creep_mg_s):
+                self._plate.put(mass_mg, now_ms=real_ms(), moved_ms=moved_ms, creep_mg_s=creep_mg_s)
             case people.Lift():
                 self._plate.put(0, now_ms=real_ms())
+            case people.Touch(body):
+                await asyncio.to_thread(post_json, f"{self._url}/api/act", body, timeout_s=2)
             case people.Grumble(why):
-                say("bag_again", member=visit.member, fraction=visit.fraction, why=why)
-            case people.Leave():
-                pass
+                facts = {"member": visit.member, "fraction": visit.load.fraction}
+                say("bag_again", **facts, why=why)
+            case people.Press() | people.Leave():
+                pass  # nobody in this street touches the scale's own keys
 
     def close(self) -> None:
         asyncio.get_running_loop().remove_reader(self._scale_port.device_end)
@@ -141,7 +171,7 @@ class Living(NamedTuple):
 class Village:
     """Moves everything on, step by step; `go` is set while time may pass.
 
-    `pages` is the address of each gateway's `/api/now`.
+    `pages` is the address of each gateway's page and of the kiosk's screen.
     """
 
     def __init__(self, folder: Path, *, seed: int, once: bool, pages: dict[str, str]) -> None:
@@ -154,13 +184,14 @@ class Village:
         self._at_ms = local_midnight_ms(street.DAY) - EVENING_MS - STEP_MS
         # A village without end would fill the disk with its steps.
         self._steps = truth.Steps(folder / "truth.jsonl") if once else None
-        self.point = Point(folder / "ports", url=pages[street.POINT])
+        self.point = Point(folder / "ports", url=pages["kiosk"])
         self._living = [self._move_in(home) for home in street.HOMES]
         self._clock = Clock(folder / "clock")
         self._clock.show(self._at_ms)
         self._day = street.DAY
         self._begin = self._energy()
         self._bags: list[truth.Bag] = []
+        self._turned_away: list[str] = []
         self._visits = [*street.visits(seed, street.DAY)]
         self._going_on: set[tuple[str, str]] = set()
         self.days: list[truth.Day] = []
@@ -252,7 +283,7 @@ class Village:
         """Those that their gateway has not heard at this time, by its clock or theirs."""
         gateways = {line.place[0] for line in lines}
         now = {
-            name: await asyncio.to_thread(get_json, self._pages[name], timeout_s=2)
+            name: await asyncio.to_thread(get_json, f"{self._pages[name]}/api/now", timeout_s=2)
             for name in gateways
         }
         heard = {
@@ -264,11 +295,15 @@ class Village:
         return [line for line in lines if line.place not in heard]
 
     async def _receive(self, visit: street.Visit) -> None:
-        facts = {"member": visit.member, "fraction": visit.fraction, "at_ms": self._at_ms}
-        say("visit", **facts, mass_mg=visit.mass_mg)
-        bag = await self.point.receive(visit)
-        self._bags.append(bag)
-        say("accepted", **facts, deposit=bag.deposit, net_mg=bag.net_mg)
+        facts = {"member": visit.member, "fraction": visit.load.fraction, "at_ms": self._at_ms}
+        say("visit", **facts)
+        slip = await self.point.receive(visit)
+        self._bags.append(truth.bag(visit, slip, at_ms=self._at_ms))
+        say("accepted", **facts, net_mg=slip.net_mg or 0, pieces=slip.pieces or 0)
+        if visit.again:
+            leave = await self.point.receive_again(visit)
+            self._turned_away.append(leave.refused)
+            say("turned_away", at_ms=self._at_ms, why=leave.refused)
 
     def _tell(self) -> None:
         """What there is to say of this moment, and the day's sums when one is over."""
@@ -309,9 +344,11 @@ class Village:
 
     def _end_day(self, tomorrow: date) -> None:
         end = self._energy()
-        day = truth.day_of(self._day.isoformat(), self._begin, end, self._bags)
+        kept, turned_away = self._bags, self._turned_away
+        day = truth.day_of(self._day.isoformat(), self._begin, end, kept, turned_away)
         self.days = [*self.days[-30:], day]
-        self._day, self._begin, self._bags = tomorrow, end, []
+        self._day, self._begin = tomorrow, end
+        self._bags, self._turned_away = [], []
         self._visits = [] if self._once else [*street.visits(self._seed, tomorrow)]
         (self._folder / "truth.json").write_bytes(msgspec.json.format(msgspec.json.encode(day)))
         say("day_begins", day=tomorrow.isoformat(), at_ms=self._at_ms)

@@ -10,16 +10,18 @@ from firmware_sim.agreement import Books
 from firmware_sim.street import DEVICES, HOMES
 from firmware_sim.truth import Bag, Day
 
-GLASS, UNKNOWN = "aa" * 16, "bb" * 16
+GLASS, UNKNOWN, LAMPS = "aa" * 16, "bb" * 16, "dd" * 16
 AT, AT_MS = "2026-06-21T10:00:00Z", 1_782_036_000_000
 DAY = Day(
     day="2026-06-21",
     exported_wh={"noor": 15_718, "bram": 21_000},
     imported_wh={"noor": 3_000, "bram": 4_000},
     bags=[
-        Bag("noor", "glass", 3_217_400, 3_215_000, GLASS, 3_215_000, AT_MS),
-        Bag("", "paper", 1_000_000, 1_000_000, UNKNOWN, 1_000_000, AT_MS),
+        Bag("noor", "glass", 3_217_400, 3_215_000, 0, GLASS, 3_215_000, "", False, AT_MS),
+        Bag("", "paper", 1_000_000, 1_000_000, 0, UNKNOWN, 1_000_000, "", False, AT_MS),
+        Bag("sanne", "lamps", 0, 0, 3, LAMPS, 0, "", False, AT_MS),
     ],
+    turned_away=["same_bag"],
 )
 BEGIN, END = "2026-06-20T22:00:00Z", "2026-06-21T22:00:00Z"
 BEGIN_MS, END_MS = 1_781_992_800_000, 1_782_079_200_000
@@ -57,8 +59,9 @@ def _midnights(member):
     ]
 
 
-def _deposit(deposit, fraction, net_mg, state):
-    return {"id": deposit, "fraction": fraction, "net_mg": net_mg, "at": AT, "state": state}
+def _deposit(deposit, fraction, net_mg, state, pieces=None):
+    told = {"id": deposit, "fraction": fraction, "net_mg": net_mg, "at": AT, "state": state}
+    return told | {"pieces": pieces}
 
 
 @pytest.fixture
@@ -79,7 +82,15 @@ def books():
             "bram": _statement(
                 {"1-0:2.8.1": 21_000_000}, "20.000000", {}, "0.000000", readings=_midnights("bram")
             ),
-            "sanne": copy.deepcopy(nobody) | {"readings": _midnights("sanne")},
+            "sanne": _statement(
+                {},
+                "0.000000",
+                {"lamps": 3_000},
+                "0.300000",
+                readings=_midnights("sanne"),
+                deposits=[_deposit(LAMPS, "lamps", None, "credited", 3)],
+            ),
+            "vv-zon": copy.deepcopy(nobody),
             "yusuf": copy.deepcopy(nobody) | {"readings": _midnights("yusuf")},
         },
         [_deposit(UNKNOWN, "paper", 1_000_000, "held")],
@@ -183,6 +194,16 @@ def test_the_floor_comes_once_after_the_sum():
     # 2/3 and 1/2 of a unit: floored apart they would be nothing.
     expected = Decimal("0.000001")
     assert agreement.waste_credit({"textile": 8, "glass": 10}) == expected
+
+
+def test_a_bag_that_was_accepted_twice_is_seen(books, monkeypatch):
+    monkeypatch.setattr(DAY, "turned_away", ["same_bag", ""])
+    assert _found(books) == ["somebody's bag was accepted twice"]
+
+
+def test_a_piece_too_many_is_seen(books):
+    books.statements["sanne"]["deposits"][0]["pieces"] = 4
+    assert len(_found(books)) == 1
 
 
 def test_caps_hold():

@@ -16,8 +16,10 @@ NINE_MS = 1_782_025_200_000  # 21 June 2026, 9 o'clock in Amsterdam
         ("showers", {"member": "bram", "amount": 140}, "Bram's shower runs: 8 l/min"),
         ("unheard", {"meters": ["home-bram/water"]}, "Not heard at midnight: home-bram/water"),
         ("visit", {"member": "", "fraction": "glass"},
-         "Somebody with an unknown card brings a bag of glass"),
+         "Somebody with an unknown card brings glass"),
         ("accepted", {"fraction": "paper", "net_mg": 7_030_000}, "Kept: 7.030 kg of paper"),
+        ("accepted", {"fraction": "lamps", "pieces": 3}, "Kept: 3 LED lamps"),
+        ("turned_away", {"why": "same_bag"}, "The same bag once more: same_bag"),
     ],
 )  # fmt: skip
 def test_an_event_is_told_with_its_time(event, said, expected):
