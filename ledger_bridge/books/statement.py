@@ -5,7 +5,7 @@ from typing import Any
 
 from gateway.contract.record import to_json
 from ledger_bridge.books.believe import amount_of
-from ledger_bridge.books.calendar import bounds_ms, local_text, utc_text
+from ledger_bridge.books.calendar import bounds_ms, days_of, local_text, period_of, utc_text
 from ledger_bridge.books.policy import Policies, amount_text
 from ledger_bridge.books.quantity import Amount, in_json
 from ledger_bridge.books.registry import Registry
@@ -48,18 +48,26 @@ def balances(
 def statement(
     db: sqlite3.Connection, community: str, member: str, day: str, *, policies: Policies
 ) -> Json:
-    """A member's day: what was counted, what was brought, and what was credited for it."""
+    """A member's day: what was counted, what was brought, and what was credited for it.
+
+    A rule over weeks has the line of its whole period, so far.
+    """
     return {
         "member": member,
         "day": day,
         "lines": _lines(db, community, member, day, policies),
         "readings": _readings(db, community, member, day, policies),
         "deposits": _deposits(db, community, member, day),
-        "closed": db.execute(
-            "SELECT 1 FROM closed WHERE community = ? AND period = ?", (community, day)
-        ).fetchone()
-        is not None,
+        "closed": _is_closed(db, community, day),
     }
+
+
+def _is_closed(db: sqlite3.Connection, community: str, period: str) -> bool:
+    """A period is closed when its last day is."""
+    row = db.execute(
+        "SELECT 1 FROM closed WHERE community = ? AND period = ?", (community, days_of(period)[1])
+    ).fetchone()
+    return row is not None
 
 
 def _lines(
@@ -70,7 +78,8 @@ def _lines(
         return []
     lines = []
     for rule in in_force.policy.rules:
-        key = (community, rule.id, member, day)
+        period = period_of(day, rule.weeks)
+        key = (community, rule.id, member, period)
         row = db.execute(
             "SELECT due FROM claim WHERE community = ? AND rule = ? AND member = ? AND period = ?",
             key,
@@ -83,11 +92,13 @@ def _lines(
         lines.append(
             {
                 "rule": rule.id,
-                "quantity": _quantity(db, community, member, day, rule.registers),
-                "pulses": _pulses(db, community, member, day, rule.registers),
+                "period": period,
+                "quantity": _quantity(db, community, member, period, rule.registers),
+                "pulses": _pulses(db, community, member, period, rule.registers),
                 "credit": amount_text(row[0] if row else 0, asset.scale),
                 "asset": rule.asset,
                 "settled": dirty is None,
+                "closed": _is_closed(db, community, period),
                 "bookings": [
                     seq
                     for (seq,) in db.execute(
@@ -102,15 +113,15 @@ def _lines(
 
 
 def _quantity(
-    db: sqlite3.Connection, community: str, member: str, day: str, registers: tuple[str, ...]
+    db: sqlite3.Connection, community: str, member: str, period: str, registers: tuple[str, ...]
 ) -> Json:
     """Thousandths by register (mWh) or by fraction (mg): exact, see `in_json`."""
     if registers:
         rows = db.execute(
             "SELECT register, per_pulse, sum(delta) FROM counter WHERE community = ?"
-            " AND member = ? AND day = ? AND register IN (SELECT value FROM json_each(?))"
-            " GROUP BY register, per_pulse",
-            (community, member, day, to_json(registers).decode()),
+            " AND member = ? AND day BETWEEN ? AND ?"
+            " AND register IN (SELECT value FROM json_each(?)) GROUP BY register, per_pulse",
+            (community, member, *days_of(period), to_json(registers).decode()),
         )
         found: dict[str, Amount] = {}
         for register, per_pulse, total in rows:
@@ -118,21 +129,22 @@ def _quantity(
         return {register: in_json(amount) for register, amount in found.items()}
     rows = db.execute(
         "SELECT fraction, sum(net_mg) FROM deposit"
-        " WHERE community = ? AND member = ? AND day = ? GROUP BY fraction",
-        (community, member, day),
+        " WHERE community = ? AND member = ? AND day BETWEEN ? AND ? GROUP BY fraction",
+        (community, member, *days_of(period)),
     )
     return dict(rows)
 
 
 def _pulses(
-    db: sqlite3.Connection, community: str, member: str, day: str, registers: tuple[str, ...]
+    db: sqlite3.Connection, community: str, member: str, period: str, registers: tuple[str, ...]
 ) -> list[Json]:
     """What of the quantity was counted in pulses, and what each of them was worth."""
     rows = db.execute(
         "SELECT register, per_pulse, sum(delta) FROM counter WHERE community = ?"
-        " AND member = ? AND day = ? AND register IN (SELECT value FROM json_each(?))"
+        " AND member = ? AND day BETWEEN ? AND ?"
+        " AND register IN (SELECT value FROM json_each(?))"
         " AND per_pulse != '' GROUP BY register, per_pulse ORDER BY register, per_pulse",
-        (community, member, day, to_json(registers).decode()),
+        (community, member, *days_of(period), to_json(registers).decode()),
     )
     return [
         {"register": register, "pulses": total, "per_pulse": per_pulse}

@@ -12,7 +12,8 @@ from gateway.contract.errors import PeopleError, Problem
 from gateway.contract.keys import unb64
 from gateway.contract.record import QUARTER, Record
 from ledger_bridge.books.believe import amount_of, base_of
-from ledger_bridge.books.calendar import utc_text
+from ledger_bridge.books.calendar import days_of, utc_text
+from ledger_bridge.books.due import find
 from ledger_bridge.books.policy import Policies, Rule, amount_text
 from ledger_bridge.books.quantity import in_json, written
 from ledger_bridge.books.sentences import of_counter
@@ -43,10 +44,10 @@ def why(db: sqlite3.Connection, community: str, booking: int, *, policies: Polic
     }
     if rule_id is None:
         return {**found, "request": said.get("request", "")}
-    in_force = policies.on(period)
-    assert in_force, f"booking {booking} without a policy"
-    rule = next(r for r in in_force.policy.rules if r.id == rule_id)
-    scale = in_force.policy.assets[rule.asset].scale
+    ruling = find(policies, rule_id, period)
+    assert ruling, f"booking {booking} without a policy"
+    _, policy, rule = ruling
+    scale = policy.assets[rule.asset].scale
     evidence = [
         *_counters(db, community, member, period, rule),
         *_deposits(db, community, member, period, rule),
@@ -62,7 +63,7 @@ def why(db: sqlite3.Connection, community: str, booking: int, *, policies: Polic
         "quantities": said["quantities"],
         "policy": {
             "hash": said["policy"],
-            "valid_from": in_force.policy.day,
+            "valid_from": policy.day,
             "rule": rule.in_words(),
         },
         "evidence": evidence,
@@ -82,13 +83,13 @@ def _found(db: sqlite3.Connection, community: str, booking: int) -> tuple[Any, .
 
 
 def _counters(
-    db: sqlite3.Connection, community: str, member: str, day: str, rule: Rule
+    db: sqlite3.Connection, community: str, member: str, period: str, rule: Rule
 ) -> list[Json]:
     rows = db.execute(
         "SELECT gateway, device, register, serial, at_ms, value, unit, delta, per_pulse, verdict,"
         " doubt, chain, seq FROM counter"
-        " WHERE community = ? AND member = ? AND day = ? ORDER BY at_ms, register",
-        (community, member, day),
+        " WHERE community = ? AND member = ? AND day BETWEEN ? AND ? ORDER BY at_ms, register",
+        (community, member, *days_of(period)),
     )
     found = []
     for gateway, device, register, serial, at_ms, value, unit, delta, per_pulse, *told in rows:
@@ -123,12 +124,12 @@ def _measured(delta: int, unit: str, per_pulse: str) -> Json:
 
 
 def _deposits(
-    db: sqlite3.Connection, community: str, member: str, day: str, rule: Rule
+    db: sqlite3.Connection, community: str, member: str, period: str, rule: Rule
 ) -> list[Json]:
     rows = db.execute(
         "SELECT id, fraction, net_mg, at_ms, verdict, gateway, chain, seq FROM deposit"
-        " WHERE community = ? AND member = ? AND day = ? ORDER BY at_ms, seq",
-        (community, member, day),
+        " WHERE community = ? AND member = ? AND day BETWEEN ? AND ? ORDER BY at_ms, seq",
+        (community, member, *days_of(period)),
     )
     return [
         {

@@ -11,6 +11,7 @@ import cyclopts
 from ledger_bridge.books import statement as statements
 from ledger_bridge.books import why as reasons
 from ledger_bridge.books.acts import Act, Close, Request, Transfer, make
+from ledger_bridge.books.calendar import days_of
 from ledger_bridge.books.policy import amount_of
 from ledger_bridge.books.quantity import written
 from ledger_bridge.commands.common import (
@@ -67,7 +68,9 @@ def statement(*, member: str, day: date, config: Config = CONFIG, json: Json = F
         amounts = {key: written(Fraction(n) / 1000) for key, n in line["quantity"].items()}
         measured = ", ".join(f"{key} {n}" for key, n in amounts.items()) or "nothing"
         waits = "" if line["settled"] else " (being settled)"
-        print(f"  {line['rule']}: {measured} -> {line['credit']} {line['asset']}{waits}")
+        first, last = days_of(line["period"])
+        span = "" if first == last else f" ({first} to {last})"
+        print(f"  {line['rule']}{span}: {measured} -> {line['credit']} {line['asset']}{waits}")
         for one in line["pulses"]:
             print(f"    {one['register']}: pulses {one['pulses']}, each {one['per_pulse']}")
         if line["bookings"]:
