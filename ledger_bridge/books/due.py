@@ -1,6 +1,6 @@
 """What a claim should have got: a pure function of quantities and the rule, and nothing else."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 
 from ledger_bridge.books import rules
@@ -21,6 +21,22 @@ def due(policy: Policy, rule: Rule, quantities: Mapping[str, Amount]) -> int:
     whole = _floor(rules.load(rule.rule).earned(rule, quantities), one)
     cap = DUE_MAX if rule.cap is None else _floor(rule.cap.most, one)
     return min(whole, cap, DUE_MAX)
+
+
+def shares(policy: Policy, rule: Rule, brought: Iterable[tuple[str, Amount]]) -> list[int]:
+    """What each deposit of a claim, as (fraction, amount), added to what is due for it.
+
+    They come in the order of time, gateway, chain and number. For looking at only: the books know
+    the claim as a whole. Together the shares are its due, exactly.
+    """
+    sums: dict[str, Amount] = {}
+    found, before = [], 0
+    for fraction, amount in brought:
+        sums[fraction] = sums.get(fraction, 0) + amount
+        after = due(policy, rule, sums)
+        found.append(after - before)
+        before = after
+    return found
 
 
 def _floor(credit: Fraction, one: int) -> int:
