@@ -1,236 +1,336 @@
-"""The deposit session: card, fraction, a stable weight, accepted. Pure; the clock is passed in.
+"""The deposit session: a fraction, a weight that settled, and whose it is, make one deposit.
 
-A load is what lies on the scale between two stable zeros: one load is at most one deposit.
-Mass is fact: unstable, over, under and stale weights are never accepted.
+Pure; the clock is passed in. One load, from one empty plate to the next, is at most one deposit.
+Mass is fact: unstable, over, under, unreadable and stale weights are never accepted, and what is
+kept is the weight that stood on the screen when somebody confirmed it.
 """
 
-from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from dataclasses import replace
 
-# Equal stable weights, and the real time that they span: a scale may say "stable" too early.
-STABLE_COUNT = 3
-STABLE_SPAN_MS = 400
-# A scale that was silent for so long may have been unplugged: what it said before is stale.
-STALE_MS = 2_000
-# An empty plate in the rain, and the least that is worth a deposit.
-ZERO_MG_MAX = 10_000
-DEPOSIT_MG_MIN = 50_000
-# A bag that drops is over the range for a moment; one that stays so is too heavy.
-OUT_OF_RANGE_MS = 1_000
-# Somebody walked away.
-FRACTION_MS_MAX = 30_000
-WEIGHT_MS_MAX = 60_000
-# How long the outcome stays on the screen once the scale is empty.
-SHOWN_MS = 5_000
-
-CLEAR, IDLE, CARD, WEIGHING, ACCEPTED, REFUSED = (
-    "clear",
-    "idle",
-    "card",
-    "weighing",
-    "accepted",
-    "refused",
+from gateway.kiosk.drafting import TURNS_AWAY, Said, draft_after
+from gateway.kiosk.events import (
+    REASONS,
+    Cancel,
+    Card,
+    Choose,
+    Confirm,
+    Deposit,
+    Event,
+    ForClub,
+    Kept,
+    NoCard,
+    NotAccepted,
+    Operator,
+    Outcome,
+    OutOfRange,
+    Pieces,
+    Refused,
+    ScaleGone,
+    Terms,
+    Tick,
+    Undo,
+    Undone,
+    Unreadable,
+    UseCrate,
+    Weight,
 )
+from gateway.kiosk.settling import deposit_mg_min
+from gateway.kiosk.standing import (
+    DONE,
+    IDLE_MS,
+    NOTHING_SAID,
+    OPEN,
+    OPERATOR_MS,
+    TURNED_AWAY,
+    UNSEEN_MS,
+    Draft,
+    Past,
+    Session,
+    crate_mg,
+    is_counted,
+    is_seen,
+    is_under_way,
+    missing,
+    objection,
+    pruned,
+    undo_ms,
+    undoable,
+)
+from gateway.kiosk.view import PUT, WHAT, WHOSE
 
-SENTENCES = {
-    "clear": "Take everything off the scale.",
-    "idle": "Tap your card.",
-    "card_first": "Tap your card first, then the tag of the fraction.",
-    "card": "Tap the tag of what you bring.",
-    "weighing": "Put it on the scale and let go.",
-    "accepted": "Kept. Thank you. Take it off the scale.",
-    "last": "Your last deposit was kept. Take everything off the scale.",
-    "off_first": "Take it off the scale first, then tap the next card.",
-    "two_cards": "Two cards were tapped. Nothing was kept; start again with one.",
-    "no_fraction": "No fraction was chosen in time. Nothing was kept.",
-    "no_weight": "The scale found no steady weight in time. Nothing was kept.",
-    "too_light": "That is too light to weigh. Nothing was kept.",
-    "over": "That is too heavy for this scale. Nothing was kept.",
-    "under": "The scale says less than nothing. Nothing was kept; clear it and start again.",
-}
+# How long a slip stays once the scale is empty: a glance, or a code that is written down.
+SLIP_MS = 20_000
+CODE_MS = 60_000
+# How long a refusal and a short word stay.
+REFUSED_MS = 10_000
+WORD_MS = 5_000
 
+# What nobody came for, by the screen that was waiting.
+_NEVER_CAME = {PUT: "no_weight", WHAT: "no_fraction", WHOSE: "nobody", "": "not_confirmed"}
 
-class Card(NamedTuple):
-    token: str
-
-
-class Fraction(NamedTuple):
-    name: str
-
-
-class Weight(NamedTuple):
-    """`gross_mg` and `tare_mg` are what the scale says beside `net_mg`; `raw` is its line."""
-
-    net_mg: int
-    stable: bool
-    gross_mg: int = 0
-    tare_mg: int = 0
-    raw: bytes = b""
-
-
-class OutOfRange(NamedTuple):
-    """The scale is over or under its range; `which` is "over" or "under"."""
-
-    which: str
+After = tuple[Session, Outcome | None]
 
 
-class Tick(NamedTuple):
-    """Only time has passed."""
+def advance(session: Session, event: Event, *, terms: Terms, now_ms: int) -> After:
+    """The session after `event` at real monotonic `now_ms`, and what the journal is to keep.
 
-
-class Kept(NamedTuple):
-    """The journal has committed the deposit that was handed out."""
-
-
-Event = Card | Fraction | Weight | OutOfRange | Tick | Kept
-
-
-class Deposit(NamedTuple):
-    """What is to be committed: who, what, and the weight that was seen `times` in a row."""
-
-    card: str
-    fraction: str
-    weight: Weight
-    times: int
-
-
-@dataclass(frozen=True, slots=True)
-class Settling:
-    """Equal stable weights in a row."""
-
-    weight: Weight
-    times: int
-    since_ms: int
-    last_ms: int
-
-    def is_settled(self) -> bool:
-        return self.times >= STABLE_COUNT and self.last_ms - self.since_ms >= STABLE_SPAN_MS
-
-    def goes_on_with(self, weight: Weight, now_ms: int) -> bool:
-        is_equal = weight._replace(raw=b"") == self.weight._replace(raw=b"")
-        return is_equal and now_ms - self.last_ms <= STALE_MS
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """Where the session stands. `emptied` says that this load's zero before has been seen.
-
-    `phase` is one of clear, idle, card, weighing, accepted, refused; `handed_out` is true between
-    a deposit and its `Kept`.
+    While a deposit, or one taken back, is handed out only its `Kept` goes on with the session:
+    nothing is accepted before the commit.
     """
-
-    phase: str = CLEAR
-    sentence: str = SENTENCES["clear"]
-    card: str = ""
-    fraction: str = ""
-    since_ms: int = 0
-    emptied: bool = False
-    settling: Settling | None = None
-    out_since_ms: int | None = None
-    handed_out: Deposit | None = field(default=None)
-
-
-Outcome = tuple[Session, Deposit | None]
-
-
-def advance(session: Session, event: Event, *, now_ms: int) -> Outcome:
-    """The session after `event` at real monotonic `now_ms`, and the deposit to commit, if any.
-
-    While a deposit is handed out only `Kept` is heard: nothing is accepted before the commit.
-    """
+    session = _heard(session, event, terms, now_ms)
     if session.handed_out:
         if isinstance(event, Kept):
-            return _to(session, ACCEPTED, "accepted", now_ms=now_ms), None
+            session = _kept(session, event.deposit, terms, now_ms)
         return session, None
-    if isinstance(event, Weight):
-        return _weight(session, event, now_ms)
+    session, outcome = _waited(session, terms, now_ms)
+    # Whoever acts at the very moment of a refusal has not seen it.
+    return (session, outcome) if outcome else _answered(session, event, terms, now_ms)
+
+
+def _answered(session: Session, event: Event, terms: Terms, now_ms: int) -> After:
     match event:
-        case Card(token):
-            after = _card(session, token, now_ms)
-        case Fraction(name):
-            after = _fraction(session, name, now_ms)
-        case OutOfRange(which):
-            after = _out_of_range(session, which, now_ms)
+        case Weight():
+            return _weighed(session, terms, now_ms)
+        case NotAccepted(reason):
+            return _not_accepted(session, reason, terms, now_ms)
+        case Undo():
+            return _undo(session, now_ms)
+        case Cancel():
+            session = _cancel(session, now_ms)
+        case Card() | Choose() | Pieces() | UseCrate() | NoCard() | ForClub() | Confirm():
+            return _said(session, event, terms, now_ms)
+        case OutOfRange() | Unreadable() | ScaleGone() | Operator() | Tick() | Kept():
+            pass
+    return session, None
+
+
+def _heard(session: Session, event: Event, terms: Terms, now_ms: int) -> Session:
+    """What is true whatever is under way: what the scale says, and whether an operator is here."""
+    plate, load, since_ms = session.plate.at(now_ms), session.load, session.since_ms
+    operator_ms = session.operator_ms
+    if operator_ms is not None and now_ms - operator_ms >= OPERATOR_MS:
+        operator_ms = None
+    match event:
+        case Weight() | OutOfRange() | Unreadable() | ScaleGone():
+            plate = plate.hears(event, terms=terms, now_ms=now_ms)
+            load = load.after(plate, terms=terms) if load else plate.zero(terms)
+            is_new = load is not None and load.gross_mg is not None
+            had_none = session.load is None or session.load.gross_mg is None
+            if (is_new and had_none) or (load and session.load is None):
+                since_ms = now_ms
+        case Operator(is_here):
+            operator_ms = now_ms if is_here else None
         case Tick() | Kept():
-            after = _tick(session, now_ms)
-    return after, None
+            pass
+        case _ if operator_ms is not None:
+            operator_ms = now_ms
+    return replace(session, plate=plate, load=load, since_ms=since_ms, operator_ms=operator_ms)
 
 
-def _to(session: Session, phase: str, sentence: str, *, now_ms: int) -> Session:
-    """A new phase. Accepted and refused wait for a zero of their own; cards are forgotten."""
-    if phase in {ACCEPTED, REFUSED}:
-        return Session(phase=phase, sentence=SENTENCES[sentence], since_ms=now_ms)
-    return replace(
-        session, phase=phase, sentence=SENTENCES[sentence], since_ms=now_ms, settling=None
+def _waited(session: Session, terms: Terms, now_ms: int) -> After:
+    """What time alone brings about, and rules that have changed meanwhile."""
+    session = replace(session, recent=pruned(session.recent, now_ms))
+    closed = session.plate.closed(now_ms)
+    # What is over the range is there, though nobody can say how heavy it is.
+    is_try = session.load and (is_under_way(session) or closed == "over")
+    if closed and session.phase == OPEN and is_try:
+        return _refuse(session, closed, terms, now_ms)
+    if closed:
+        session = replace(session, load=None)
+    waited_ms = now_ms - session.since_ms
+    if session.phase == OPEN:
+        return _waited_for(session, waited_ms, terms, now_ms)
+    is_seen_empty = session.load is not None or session.phase == TURNED_AWAY
+    shown_ms = REFUSED_MS if session.phase == TURNED_AWAY else _slip_ms(session)
+    is_over = is_seen_empty and waited_ms >= shown_ms
+    return (_opened(session, now_ms) if is_over else session), None
+
+
+def _waited_for(session: Session, waited_ms: int, terms: Terms, now_ms: int) -> After:
+    draft = session.draft
+    is_offered = not draft.fraction or draft.fraction in terms.fractions
+    if not is_offered or (draft.club and draft.club not in terms.clubs):
+        return _refuse(session, "not_offered", terms, now_ms)
+    if is_under_way(session) and waited_ms >= IDLE_MS:
+        return _nobody_came(session, terms, now_ms)
+    return (replace(session, word="") if waited_ms >= WORD_MS else session), None
+
+
+def _slip_ms(session: Session) -> int:
+    slip = session.slip
+    return SLIP_MS if slip is None or slip.card or slip.club else CODE_MS
+
+
+def _nobody_came(session: Session, terms: Terms, now_ms: int) -> After:
+    if not _is_real_try(session, terms):
+        return replace(_opened(session, now_ms), load=session.plate.zero(terms)), None
+    screen = missing(session, terms)
+    word = _NEVER_CAME[screen]
+    if not terms.fractions:
+        word = "no_rules"
+    elif not screen:
+        word = objection(session, terms, now_ms) or word
+    return _refuse(session, word, terms, now_ms)
+
+
+def _is_real_try(session: Session, terms: Terms) -> bool:
+    """Somebody came with a card, or with something: no puddle, and no child at the screen."""
+    gross_mg = session.load.gross_mg if session.load else None
+    if session.draft.card or gross_mg is None:
+        return bool(session.draft.card)
+    return session.draft != NOTHING_SAID or gross_mg >= deposit_mg_min(terms)
+
+
+def _opened(session: Session, now_ms: int) -> Session:
+    """Ready for whoever is next, as soon as the scale is empty."""
+    return replace(session, phase=OPEN, word="", draft=NOTHING_SAID, since_ms=now_ms, slip=None)
+
+
+def _refuse(session: Session, word: str, terms: Terms, now_ms: int) -> After:
+    """Turn it away: the load counts for nothing any more, and what was said is forgotten."""
+    is_real = _is_real_try(session, terms) or word == "over"
+    gross_mg = session.load.gross_mg if session.load else None
+    refused = Refused(word, session.draft.fraction, gross_mg) if is_real else None
+    session = replace(
+        _opened(session, now_ms),
+        phase=TURNED_AWAY,
+        word=word,
+        load=session.plate.zero(terms),
+        act_ms=now_ms,
     )
+    return session, refused
 
 
-def _card(session: Session, token: str, now_ms: int) -> Session:
-    match session.phase:
-        case "clear" | "accepted" | "refused" if not session.emptied:
-            return replace(session, sentence=SENTENCES["off_first"])
-        case "card" | "weighing":
-            if token == session.card:
-                return session
-            return _to(session, REFUSED, "two_cards", now_ms=now_ms)
-        case _:
-            return _to(replace(session, card=token), CARD, "card", now_ms=now_ms)
+def _weighed(session: Session, terms: Terms, now_ms: int) -> After:
+    plate, load = session.plate, session.load
+    if load is None or plate.weight is None or not plate.is_loaded(terms):
+        return session, None
+    if session.phase != OPEN:
+        if plate.weight.gross_mg < deposit_mg_min(terms):
+            # A hand on the plate does not take the slip away from who is reading it.
+            return session, None
+        session = _opened(session, now_ms)
+    if plate.weight.tare_mg != load.tare_mg:
+        return _refuse(session, "tare_changed", terms, now_ms)
+    if load.has_crept():
+        return _refuse(session, "creeps", terms, now_ms)
+    row = plate.settled(terms)
+    if row and row.settled_ms == now_ms:
+        session = replace(session, since_ms=now_ms)
+    if not missing(session, terms) and objection(session, terms, now_ms) == "same_bag":
+        return _refuse(session, "same_bag", terms, now_ms)
+    return session, None
 
 
-def _fraction(session: Session, name: str, now_ms: int) -> Session:
-    if session.phase in {CARD, WEIGHING}:
-        if name == session.fraction:
-            return session
-        return _to(replace(session, fraction=name), WEIGHING, "weighing", now_ms=now_ms)
-    if session.phase == IDLE:
-        return replace(session, sentence=SENTENCES["card_first"])
-    return session
+def _said(session: Session, said: Said, terms: Terms, now_ms: int) -> After:
+    is_closed = not terms.fractions or session.plate.closed(now_ms)
+    if session.load is None:
+        return (session if is_closed else _off_first(session, said, now_ms)), None
+    if session.phase != OPEN:
+        if not _has_seen(session, now_ms) or isinstance(said, Confirm):
+            return session, None
+        session = _opened(session, now_ms)
+    if is_closed:
+        return session, None
+    draft, word = draft_after(session, said, terms)
+    if word in TURNS_AWAY:
+        return _refuse(session, word, terms, now_ms)
+    is_confirming = not word and _is_confirming(session, said, draft, terms, now_ms)
+    act_ms = now_ms if draft != session.draft else session.act_ms
+    session = replace(session, draft=draft, word=word, since_ms=now_ms, act_ms=act_ms)
+    return _confirm(session, terms, now_ms) if is_confirming else (session, None)
 
 
-def _weight(session: Session, weight: Weight, now_ms: int) -> Outcome:
-    session = replace(session, out_since_ms=None)
-    if weight.stable and abs(weight.net_mg) <= ZERO_MG_MAX:
-        return _tick(_emptied(session, now_ms), now_ms), None
-    if not weight.stable or weight.net_mg < 0:
-        return _tick(replace(session, settling=None), now_ms), None
-    so_far = session.settling
-    if so_far and so_far.goes_on_with(weight, now_ms):
-        settling = Settling(weight, so_far.times + 1, so_far.since_ms, now_ms)
-    else:
-        settling = Settling(weight, 1, now_ms, now_ms)
-    session = replace(session, settling=settling)
-    if session.phase != WEIGHING or not settling.is_settled():
-        return _tick(session, now_ms), None
-    if weight.net_mg < DEPOSIT_MG_MIN:
-        return _to(session, REFUSED, "too_light", now_ms=now_ms), None
-    assert session.emptied
-    assert session.card
-    assert session.fraction
-    deposit = Deposit(session.card, session.fraction, weight, settling.times)
+def _is_confirming(session: Session, said: Said, draft: Draft, terms: Terms, now_ms: int) -> bool:
+    """Whether this completes what people have seen, or says again what was complete.
+
+    A change is looked at first. A number is counted up to, and a crate is an afterthought.
+    """
+    is_new = draft != session.draft
+    if isinstance(said, Pieces | UseCrate) or (is_new and not missing(session, terms)):
+        return False
+    is_complete = not missing(replace(session, draft=draft), terms)
+    return is_complete and is_seen(session, terms, now_ms)
+
+
+def _off_first(session: Session, said: Said, now_ms: int) -> Session:
+    """The next card comes too soon; the one that was just heard has nothing to be told."""
+    is_next = isinstance(said, Card) and not (session.slip and session.slip.card == said.token)
+    return replace(session, word="off_first", since_ms=now_ms) if is_next else session
+
+
+def _has_seen(session: Session, now_ms: int) -> bool:
+    return session.act_ms is None or now_ms - session.act_ms >= UNSEEN_MS
+
+
+def _confirm(session: Session, terms: Terms, now_ms: int) -> After:
+    word = objection(session, terms, now_ms)
+    if word:
+        return _refuse(session, word, terms, now_ms)
+    draft = session.draft
+    row = None if is_counted(session, terms) else session.plate.settled(terms)
+    assert session.load
+    assert draft.who()
+    assert (row is not None) != (draft.pieces > 0)
+    deposit = Deposit(
+        draft.fraction,
+        draft.card,
+        draft.club,
+        net_mg=row.first.net_mg - crate_mg(session, terms) if row else None,
+        pieces=draft.pieces or None,
+        weight=row.first if row else None,
+        times=row.times if row else 0,
+        crate=draft.crate,
+        crate_mg=crate_mg(session, terms),
+        by_operator=session.operator_ms is not None,
+    )
     return replace(session, handed_out=deposit), deposit
 
 
-def _emptied(session: Session, now_ms: int) -> Session:
-    session = replace(session, settling=None)
-    if session.phase == CLEAR:
-        return _to(replace(session, emptied=True), IDLE, "idle", now_ms=now_ms)
-    return replace(session, emptied=True)
+def _kept(session: Session, id_: str, terms: Terms, now_ms: int) -> Session:
+    out = session.handed_out
+    session = replace(session, handed_out=None)
+    if isinstance(out, Undone):
+        past = next((past for past in session.recent if past.deposit == out.deposit), None)
+        recent = tuple(past for past in session.recent if past.deposit != out.deposit)
+        load = session.load
+        word = "undone"
+    else:
+        assert out
+        past = Past(id_, out.fraction, out.card, out.club, out.net_mg, out.pieces, now_ms)
+        recent = pruned((*session.recent, past), now_ms)
+        load = session.plate.zero(terms)
+        word = "kept"
+    return replace(
+        _opened(session, now_ms),
+        phase=DONE,
+        word=word,
+        load=load,
+        act_ms=now_ms,
+        slip=past,
+        recent=recent,
+    )
 
 
-def _out_of_range(session: Session, which: str, now_ms: int) -> Session:
-    since_ms = session.out_since_ms if session.out_since_ms is not None else now_ms
-    session = replace(session, settling=None, out_since_ms=since_ms)
-    if session.phase in {CARD, WEIGHING} and now_ms - since_ms >= OUT_OF_RANGE_MS:
-        return _to(session, REFUSED, which, now_ms=now_ms)
-    return _tick(session, now_ms)
+def _undo(session: Session, now_ms: int) -> After:
+    past = undoable(session)
+    if past is None or not _has_seen(session, now_ms):
+        return session, None
+    if not undo_ms(past, now_ms):
+        return replace(session, word="undo_late", since_ms=now_ms), None
+    undone = Undone(past.deposit)
+    return replace(session, handed_out=undone), undone
 
 
-def _tick(session: Session, now_ms: int) -> Session:
-    waited_ms = now_ms - session.since_ms
-    if session.phase == CARD and waited_ms >= FRACTION_MS_MAX:
-        return _to(session, REFUSED, "no_fraction", now_ms=now_ms)
-    if session.phase == WEIGHING and waited_ms >= WEIGHT_MS_MAX:
-        return _to(session, REFUSED, "no_weight", now_ms=now_ms)
-    if session.phase in {ACCEPTED, REFUSED} and session.emptied and waited_ms >= SHOWN_MS:
-        return _to(replace(session, card="", fraction=""), IDLE, "idle", now_ms=now_ms)
-    return session
+def _cancel(session: Session, now_ms: int) -> Session:
+    """What was said is forgotten; what lies on the scale remains the same load."""
+    if session.phase != OPEN and not _has_seen(session, now_ms):
+        return session
+    return replace(_opened(session, now_ms), act_ms=now_ms)
+
+
+def _not_accepted(session: Session, reason: str, terms: Terms, now_ms: int) -> After:
+    is_operator = session.operator_ms is not None and reason in REASONS
+    if not is_operator or session.phase != OPEN or not is_under_way(session):
+        return session, None
+    return _refuse(session, reason, terms, now_ms)

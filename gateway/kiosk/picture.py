@@ -1,0 +1,119 @@
+"""The picture of a deposit session at a moment, as far as the session itself knows it."""
+
+from gateway.kiosk.events import Terms
+from gateway.kiosk.sentences import SENTENCES, UNREADABLE
+from gateway.kiosk.standing import (
+    DONE,
+    IDLE_MS,
+    OPEN,
+    Past,
+    Session,
+    is_counted,
+    is_seen,
+    is_under_way,
+    missing,
+    objection,
+    shown_mg,
+    undo_ms,
+    undoable,
+)
+from gateway.kiosk.view import (
+    CLEAR,
+    CLOSED,
+    KEPT,
+    PUT,
+    REFUSED,
+    SLIP,
+    WHAT,
+    WHOSE,
+    WITHDRAWN,
+    Slip,
+    View,
+)
+
+
+def view_of(session: Session, *, terms: Terms, now_ms: int) -> View:
+    """All of the view but what only the point knows: what a deposit earns, its code, the link."""
+    screen, word = _screen(session, terms, now_ms)
+    word = word if word in SENTENCES else UNREADABLE
+    nl, en = SENTENCES[word]
+    draft, row = session.draft, session.plate.row
+    is_open = screen in {PUT, WHAT, WHOSE}
+    past = session.slip if session.phase == DONE else undoable(session)
+    left_ms = session.since_ms + IDLE_MS - now_ms
+    return View(
+        screen=screen,
+        word=word,
+        nl=nl,
+        en=en,
+        net_mg=shown_mg(session, terms),
+        steady_pct=row.steady_pct() if row and session.plate.is_loaded(terms) else 0,
+        fraction=draft.fraction,
+        pieces=draft.pieces,
+        crate=draft.crate,
+        who=draft.who(),
+        club=draft.club,
+        can_confirm=is_open and _can_confirm(session, terms, now_ms),
+        can_undo=undoable(session) is not None and past is not None and undo_ms(past, now_ms) > 0,
+        left_s=max(0, -(-left_ms // 1000)) if is_open and is_under_way(session) else None,
+        operator=session.operator_ms is not None,
+        slip=_slip(session, past, now_ms) if past else None,
+    )
+
+
+def _screen(session: Session, terms: Terms, now_ms: int) -> tuple[str, str]:
+    """The screen and its word."""
+    closed = session.plate.closed(now_ms) or ("" if terms.fractions else "no_rules")
+    if session.phase == DONE:
+        is_just_kept = session.word == "kept" and session.load is None
+        return SLIP, "take_off" if is_just_kept else session.word
+    if session.phase != OPEN:
+        return REFUSED, session.word
+    if closed:
+        return CLOSED, closed
+    if session.load is None:
+        return CLEAR, session.word or "clear"
+    screen, word = _asked(session, terms, now_ms)
+    return screen, session.word or word
+
+
+def _asked(session: Session, terms: Terms, now_ms: int) -> tuple[str, str]:
+    screen = missing(session, terms)
+    if session.handed_out:
+        return screen or PUT, "keeping"
+    if screen == PUT and session.plate.is_loaded(terms):
+        return screen, "settling"
+    if screen == PUT and undoable(session):
+        return screen, "can_undo"
+    if screen == WHAT and session.draft.fraction:
+        return screen, "how_many"
+    if screen:
+        return screen, screen
+    screen = WHAT if is_counted(session, terms) else PUT
+    return screen, objection(session, terms, now_ms) or "confirm"
+
+
+def _can_confirm(session: Session, terms: Terms, now_ms: int) -> bool:
+    return (
+        session.handed_out is None
+        and not missing(session, terms)
+        and not objection(session, terms, now_ms)
+        and is_seen(session, terms, now_ms)
+    )
+
+
+def _slip(session: Session, past: Past, now_ms: int) -> Slip:
+    is_kept = past in session.recent
+    return Slip(
+        deposit=past.deposit,
+        fraction=past.fraction,
+        net_mg=past.net_mg,
+        pieces=past.pieces,
+        code="",
+        state=KEPT if is_kept else WITHDRAWN,
+        amount="",
+        asset="",
+        nl="",
+        en="",
+        undo_s=-(-undo_ms(past, now_ms) // 1000) if is_kept else 0,
+    )

@@ -1,0 +1,216 @@
+"""What the scale says, put together: whether a weight has settled, and whether the plate is empty.
+
+Pure; the clock is passed in. Times are real milliseconds of one monotonic clock.
+"""
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Self
+
+from gateway.kiosk.events import OutOfRange, ScaleGone, Terms, Unreadable, Weight
+
+# Equal weights in a row that the scale calls stable, and the real time that they span: some
+# scales say "stable" in the middle of a swing.
+STABLE_COUNT = 3
+STABLE_SPAN_MS = 400
+# Without the scale's own word a weight has settled once it stood still for so long.
+CLOCK_MS = 3_000
+# A scale that was silent for so long may have been unplugged: what it said before is stale.
+STALE_MS = 2_000
+# A scale that nobody has heard for so long cannot be gone by.
+SILENT_MS = 10_000
+# A bag that drops is over the range for a moment, and a plate that rebounds is under it; what
+# stays so is no accident.
+OUT_MS = 1_000
+
+# Rain and crumbs on an empty plate, and what rounding may make of nothing.
+ZERO_MG_MAX = 10_000
+ZERO_DIVISIONS_MAX = 2
+# The least worth a deposit, and the least of which rounding is no great part.
+# Spec: EN 45501:2015, table 3: Min of class III is 20 divisions.
+DEPOSIT_MG_MIN = 50_000
+DEPOSIT_DIVISIONS_MIN = 20
+
+# Weights of one load that settle anew. A little more or less so many times is no bag that was put
+# down: water runs in, somebody leans on it. Larger steps are bags that are added one by one.
+LITTLE_DIVISIONS = 10
+CREPT_MAX = 2
+RESETTLED_MAX = 6
+
+
+def zero_mg_max(terms: Terms) -> int:
+    """The plate is empty within this, to both sides."""
+    return max(ZERO_MG_MAX, ZERO_DIVISIONS_MAX * terms.division_mg)
+
+
+def deposit_mg_min(terms: Terms) -> int:
+    return max(DEPOSIT_MG_MIN, DEPOSIT_DIVISIONS_MIN * terms.division_mg)
+
+
+class Row(NamedTuple):
+    """Weights in a row within one division of the first, none of them older than `STALE_MS`.
+
+    `yes_times` and `yes_since_ms` count the latest of them that the scale itself called stable.
+    `settled_ms` is when the row had become long enough, None while it is not.
+    """
+
+    first: Weight
+    times: int
+    since_ms: int
+    last_ms: int
+    yes_times: int
+    yes_since_ms: int
+    settled_ms: int | None = None
+
+    def goes_on_with(self, weight: Weight, *, terms: Terms, now_ms: int) -> bool:
+        return (
+            now_ms - self.last_ms <= STALE_MS
+            and abs(weight.net_mg - self.first.net_mg) <= terms.division_mg
+            and abs(weight.gross_mg - self.first.gross_mg) <= terms.division_mg
+            and weight.tare_mg == self.first.tare_mg
+            and weight.serial == self.first.serial
+        )
+
+    def and_then(self, weight: Weight, now_ms: int) -> Self:
+        is_yes = weight.steady == "yes"
+        row = self._replace(
+            times=self.times + 1,
+            last_ms=now_ms,
+            yes_times=self.yes_times + 1 if is_yes else 0,
+            yes_since_ms=self.yes_since_ms if is_yes and self.yes_times else now_ms,
+        )
+        is_long = row.steady_pct() == 100
+        return row._replace(settled_ms=now_ms) if is_long and row.settled_ms is None else row
+
+    def steady_pct(self) -> int:
+        """From 0 to 100, which is settled; rounded down."""
+        if self.settled_ms is not None:
+            return 100
+        by_count = min(
+            100 * self.yes_times // STABLE_COUNT,
+            100 * (self.last_ms - self.yes_since_ms) // STABLE_SPAN_MS,
+        )
+        by_clock = min(
+            100 * self.times // STABLE_COUNT,
+            100 * (self.last_ms - self.since_ms) // CLOCK_MS,
+        )
+        return max(0, min(100, max(by_count, by_clock)))
+
+
+class Out(NamedTuple):
+    """The scale says no weight: "over", "under", or the kind of its fault; and since when."""
+
+    kind: str
+    since_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plate:
+    """The scale as it was last heard. `weight` is None where its last word was no weight."""
+
+    weight: Weight | None = None
+    row: Row | None = None
+    heard_ms: int | None = None
+    out: Out | None = None
+    is_gone: bool = False
+
+    def hears(
+        self, event: Weight | OutOfRange | Unreadable | ScaleGone, *, terms: Terms, now_ms: int
+    ) -> "Plate":
+        match event:
+            case Weight():
+                if event.gross_mg < -zero_mg_max(terms):
+                    # Something was zeroed away that has been lifted off since.
+                    return self._says("under", now_ms)
+                return Plate(event, self._row(event, terms=terms, now_ms=now_ms), now_ms)
+            case OutOfRange(which):
+                return self._says(which, now_ms)
+            case Unreadable(kind):
+                return self._says(kind, now_ms)
+            case ScaleGone():
+                return Plate(heard_ms=self.heard_ms, is_gone=True)
+
+    def _says(self, kind: str, now_ms: int) -> "Plate":
+        since_ms = self.out.since_ms if self.out else now_ms
+        return Plate(heard_ms=now_ms, out=Out(kind, since_ms))
+
+    def _row(self, weight: Weight, *, terms: Terms, now_ms: int) -> Row | None:
+        is_yes = weight.steady == "yes"
+        is_by_clock = weight.steady == "unjudged" or terms.steady_by_clock
+        if not is_yes and not is_by_clock:
+            return None
+        if self.row and self.row.goes_on_with(weight, terms=terms, now_ms=now_ms):
+            return self.row.and_then(weight, now_ms)
+        return Row(weight, 1, now_ms, now_ms, int(is_yes), now_ms)
+
+    def at(self, now_ms: int) -> "Plate":
+        """The same later: an old weight is none."""
+        if self.weight is None or self.heard_ms is None or now_ms - self.heard_ms <= STALE_MS:
+            return self
+        return replace(self, weight=None, row=None)
+
+    def closed(self, now_ms: int) -> str:
+        """Why nothing can be weighed for now, "" where it can."""
+        if self.is_gone:
+            return "scale_gone"
+        if self.heard_ms is None or now_ms - self.heard_ms > SILENT_MS:
+            return "scale_silent"
+        if self.out and now_ms - self.out.since_ms >= OUT_MS:
+            return self.out.kind
+        return ""
+
+    def is_loaded(self, terms: Terms) -> bool:
+        return self.weight is not None and self.weight.gross_mg > zero_mg_max(terms)
+
+    def settled(self, terms: Terms) -> Row | None:
+        """The row of the load that has settled, if one has."""
+        is_load = self.row and self.row.first.gross_mg > zero_mg_max(terms)
+        return self.row if is_load and self.row and self.row.settled_ms is not None else None
+
+    def zero(self, terms: Terms) -> "Load | None":
+        """A fresh load, where the plate is empty and that has settled."""
+        row = self.row
+        if row is None or row.settled_ms is None or row.first.gross_mg > zero_mg_max(terms):
+            return None
+        return Load(row.first.tare_mg)
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What lies, or may be put, on the scale since it was last empty.
+
+    `tare_mg` was the scale's own then. `gross_mg` is the latest, None while nothing was put down.
+    `shown_mg` is the net weight that settled last; `crept` and `resettled` count how often it
+    settled anew, by a little and at all.
+    """
+
+    tare_mg: int
+    gross_mg: int | None = None
+    shown_mg: int | None = None
+    crept: int = 0
+    resettled: int = 0
+
+    def after(self, plate: Plate, *, terms: Terms) -> "Load":
+        """The load once the plate has been heard again."""
+        fresh = plate.zero(terms)
+        if fresh:
+            return fresh
+        if not plate.is_loaded(terms) or plate.weight is None:
+            return self
+        load = replace(self, gross_mg=plate.weight.gross_mg)
+        row = plate.settled(terms)
+        if row is None:
+            return load
+        net_mg = row.first.net_mg
+        change_mg = abs(net_mg - self.shown_mg) if self.shown_mg is not None else 0
+        if change_mg <= terms.division_mg:
+            return replace(load, shown_mg=net_mg)
+        is_little = change_mg <= LITTLE_DIVISIONS * terms.division_mg
+        return replace(
+            load,
+            shown_mg=net_mg,
+            crept=load.crept + is_little,
+            resettled=load.resettled + 1,
+        )
+
+    def has_crept(self) -> bool:
+        return self.crept > CREPT_MAX or self.resettled > RESETTLED_MAX

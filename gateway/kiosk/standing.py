@@ -1,0 +1,188 @@
+"""Where a deposit session stands: a value, and the questions that can be asked of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from gateway.kiosk.events import Deposit, Fraction, Terms, Undone
+from gateway.kiosk.settling import Load, Plate, Row, deposit_mg_min
+from gateway.kiosk.view import PUT, WHAT, WHOSE
+
+# A second tap of the same finger is no answer to what the first one made appear.
+UNSEEN_MS = 700
+# Somebody walked away. Long enough to fetch a card out of a wet pocket.
+IDLE_MS = 45_000
+# A depositor may take a deposit back for so long; after that a steward decides.
+UNDO_MS = 300_000
+# The same weight of the same fraction within this long is taken for the same bag.
+RECENT_MS = 600_000
+# One deposit takes ten seconds.
+RECENT_COUNT_MAX = 64
+# A bag that was taken off and put down again may have lost or gained so much of its rounding.
+SAME_DIVISIONS = 2
+# An operator who says nothing for so long has left.
+OPERATOR_MS = 120_000
+
+# What a session is about: the load under way, one that was kept or taken back, one turned away.
+OPEN, DONE, TURNED_AWAY = "open", "done", "turned away"
+
+
+class Past(NamedTuple):
+    """A deposit that was kept here at `at_ms` of the session's clock, and not taken back."""
+
+    deposit: str
+    fraction: str
+    card: str
+    club: str
+    net_mg: int | None
+    pieces: int | None
+    at_ms: int
+
+
+class Draft(NamedTuple):
+    """What was said of a deposit so far. `has_no_card`: it is to be kept under a code."""
+
+    fraction: str = ""
+    pieces: int = 0
+    crate: str = ""
+    card: str = ""
+    club: str = ""
+    has_no_card: bool = False
+
+    def who(self) -> str:
+        if self.club:
+            return "club"
+        return "card" if self.card else "code" if self.has_no_card else ""
+
+
+NOTHING_SAID = Draft()
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """`load` is None until the scale has been seen empty; a draft needs one.
+
+    `word` is the sentence to show instead of the usual one. `since_ms` is when the phase began,
+    or went on; `act_ms` when somebody last said something new. `handed_out` waits for its `Kept`.
+    """
+
+    phase: str = OPEN
+    word: str = ""
+    plate: Plate = field(default_factory=Plate)
+    load: Load | None = None
+    draft: Draft = NOTHING_SAID
+    since_ms: int = 0
+    act_ms: int | None = None
+    operator_ms: int | None = None
+    handed_out: Deposit | Undone | None = None
+    slip: Past | None = None
+    recent: tuple[Past, ...] = ()
+
+
+def resume(pasts: Sequence[Past], *, now_ms: int) -> Session:
+    """A session after a restart: with the deposits of before, the oldest first.
+
+    The last one is shown until the scale is empty, so that nobody weighs twice.
+    """
+    recent = pruned(tuple(pasts), now_ms)
+    if not recent:
+        return Session(since_ms=now_ms)
+    return Session(DONE, "last", since_ms=now_ms, slip=recent[-1], recent=recent)
+
+
+def pruned(pasts: tuple[Past, ...], now_ms: int) -> tuple[Past, ...]:
+    return tuple(past for past in pasts if now_ms - past.at_ms <= RECENT_MS)[-RECENT_COUNT_MAX:]
+
+
+def fraction_of(session: Session, terms: Terms) -> Fraction | None:
+    return terms.fractions.get(session.draft.fraction)
+
+
+def is_counted(session: Session, terms: Terms) -> bool:
+    """Whether what is under way goes by the piece."""
+    fraction = fraction_of(session, terms)
+    return fraction is not None and fraction.unit == "piece"
+
+
+def is_under_way(session: Session) -> bool:
+    load = session.load
+    return session.draft != NOTHING_SAID or (load is not None and load.gross_mg is not None)
+
+
+def missing(session: Session, terms: Terms) -> str:
+    """The screen that asks for what is missing first, "" where all is there."""
+    is_piecewise = is_counted(session, terms)
+    if not is_piecewise and session.plate.settled(terms) is None:
+        return PUT
+    if not session.draft.fraction or (is_piecewise and not session.draft.pieces):
+        return WHAT
+    return "" if session.draft.who() else WHOSE
+
+
+def crate_mg(session: Session, terms: Terms) -> int:
+    crate = terms.crates.get(session.draft.crate)
+    return crate.tare_mg if crate else 0
+
+
+def shown_mg(session: Session, terms: Terms) -> int | None:
+    """The net weight on the screen, without the crate; once it has settled it stands still."""
+    row = session.plate.settled(terms)
+    weight = row.first if row else session.plate.weight
+    if weight is None:
+        return None
+    return weight.net_mg - (crate_mg(session, terms) if session.plate.is_loaded(terms) else 0)
+
+
+def objection(session: Session, terms: Terms, now_ms: int) -> str:
+    """Why what is all there cannot be kept as it is, "" where it can."""
+    fraction = fraction_of(session, terms)
+    assert fraction
+    if fraction.by_operator and session.operator_ms is None:
+        return "operator_needed"
+    if fraction.unit == "piece":
+        return ""
+    row = session.plate.settled(terms)
+    assert row
+    net_mg = row.first.net_mg - crate_mg(session, terms)
+    most_mg = net_mg if fraction.most_mg is None else fraction.most_mg
+    is_again = session.operator_ms is None and _is_again(session, net_mg, terms, now_ms)
+    objections = {
+        "tared_twice": session.draft.crate and row.first.tare_mg,
+        "crate": session.draft.crate and net_mg <= 0,
+        "too_light": net_mg < deposit_mg_min(terms),
+        "too_much": net_mg > most_mg,
+        "same_bag": is_again,
+    }
+    return next((word for word, stands in objections.items() if stands), "")
+
+
+def _is_again(session: Session, net_mg: int, terms: Terms, now_ms: int) -> bool:
+    return any(
+        past.fraction == session.draft.fraction
+        and past.net_mg is not None
+        and abs(past.net_mg - net_mg) <= SAME_DIVISIONS * terms.division_mg
+        for past in pruned(session.recent, now_ms)
+    )
+
+
+def is_seen(session: Session, terms: Terms, now_ms: int) -> bool:
+    """Whether people have had the time to see what an act would confirm."""
+    row: Row | None = None if is_counted(session, terms) else session.plate.settled(terms)
+    times = (session.act_ms, row.settled_ms if row else None)
+    return all(at_ms is None or now_ms - at_ms >= UNSEEN_MS for at_ms in times)
+
+
+def undoable(session: Session) -> Past | None:
+    """The deposit that its depositor is looking at: on the slip, or of the card just tapped."""
+    if session.phase == DONE:
+        return session.slip if session.slip in session.recent else None
+    load, card = session.load, session.draft.card
+    is_only_card = card and session.draft == Draft(card=card)
+    if session.phase != OPEN or not is_only_card or load is None or load.gross_mg is not None:
+        return None
+    return next((past for past in reversed(session.recent) if past.card == card), None)
+
+
+def undo_ms(past: Past, now_ms: int) -> int:
+    """How long it can still be taken back."""
+    return max(0, past.at_ms + UNDO_MS - now_ms)
