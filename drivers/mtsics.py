@@ -1,137 +1,243 @@
-"""Scales that speak MT-SICS level 0: Mettler Toledo, and KERN and others that follow it.
+"""Scales that speak MT-SICS levels 0 and 1: Mettler Toledo, KERN (KCP), and others that follow it.
 
-Spec: METTLER TOLEDO, MT-SICS Interface Commands, level 0 (S, SI, I4, ES, ET, EL); KERN KCP 1.1.
+Spec: METTLER TOLEDO, MT-SICS Interface Commands, level 0 (S, SI, SIR, Z, ZI, I4, ES, ET, EL) and
+level 1 (T, TI, TA); KERN Communications Protocol 1.1.2, which answers alike.
 """
 
 import re
 from collections.abc import Mapping
 
 from drivers.reading import Fault, Message, Reading
-from drivers.sdk import Device, Example, Line, Register, Send, Step, Wait
-from drivers.wire.noise import Noise
+from drivers.sdk import Device, Example, Line, Register, Rest, Send, Step, Wait
+from drivers.wire.scale_lines import PLACES, Found, Lines, milligrams
 
 INTERVAL_S = 0.2  # KERN asks for at least 0.1 s between two questions
 TIMEOUT_S = 1.0  # a scale answers SI within a few hundred milliseconds
-LINE_MAX = 128  # the longest answers of level 0 are texts of at most 60 characters
+ACT_S = 5.0  # Z and T wait until the scale is at rest, for some seconds
+TRIES = 2  # of a question that may be none of the scale's
+LINE_MAX = 128  # the longest answers are texts of at most 60 characters
 
-ASK = b"SI\r\n"  # the weight now, stable or not
+WEIGH, SERIAL, TARE = b"SI", b"I4", b"TA"
+# What a command sends, and what it sends where the scale does not know that.
+COMMANDS = {"zero": b"Z", "tare": b"T"}
+INSTEAD = {b"Z": b"ZI", b"T": b"TI"}
 
-_WEIGHT = rb"S ([SD]) {1,10}(-?)(\d{1,9})(?:\.(\d{1,9}))? (\S{1,8})"
-# A line of its own, which is shorter than LINE_MAX; between two of them everything is noise.
-_ANSWER = re.compile(
-    rb"^(?:" + _WEIGHT + rb'|(S [I+-]|E[STL])|I4 A "([^"\n]{0,60})")[\r ]{0,16}\n', re.MULTILINE
+_NUMBER = (
+    r" {1,10}(?P<%s>-?)(?P<%s>\d{1,9})(?:\.(?P<%s>\d{1,9}))?(?P<%s>:[\d.]{1,12})? (?P<%s>\S{1,8})"
 )
-_PAUSE = Wait(INTERVAL_S)
-_BLANK = b"\r\n "
-_PLACES = {"mg": 0, "g": 3, "kg": 6, "t": 9}  # powers of ten down to milligrams
-_FAULTS = {
+_NET = tuple(f"net_{part}" for part in ("sign", "whole", "fraction", "rest", "unit"))
+_TARE = tuple(f"tare_{part}" for part in ("sign", "whole", "fraction", "rest", "unit"))
+# Which of the outer groups matched is the kind of the answer.
+_ANSWER = re.compile(
+    (
+        rf"^(?:(?P<weight>S (?P<state>[SD]){_NUMBER % _NET})"
+        r"|(?P<none>S [I+-])"
+        r"|(?P<error>E[STL])"
+        r'|(?P<serial>I4 A "(?P<number>[^"\n]{0,60})")'
+        rf"|(?P<tare>TA A{_NUMBER % _TARE})"
+        r"|(?P<unable>(?P<what>I4|TA) [IL])"
+        r"|(?P<acted>(?P<command>ZI|TI|Z|T) (?P<how>[ADSIL+-])(?: {1,10}-?[\d.:]{1,22} \S{1,8})?)"
+        r")[\r ]{0,16}\n"
+    ).encode(),
+    re.MULTILINE,
+)
+_QUESTIONS = {"weight": WEIGH, "none": WEIGH, "serial": SERIAL, "tare": TARE}
+_NONE = {
     b"S I": ("busy", "the scale weighs, tares or shows a menu"),
     b"S +": ("over", "more than the scale's maximum"),
     b"S -": ("under", "less than the scale's minimum: is the pan in its place?"),
+}
+_ERRORS = {
     b"ES": ("syntax", "the scale does not know the question"),
     b"ET": ("transmission", "the question arrived damaged"),
     b"EL": ("logic", "the scale cannot do this now"),
 }
+_NOT_ACTED = {
+    b"I": ("busy", "the scale did not come to rest, or does something else"),
+    b"+": ("refused", "more lies there than may be made zero or tare"),
+    b"-": ("refused", "the scale is below its zero"),
+    b"L": ("refused", "the scale cannot do this"),
+}
 
 
 class Session:
-    """Asks for the weight, again and again; one question is under way at any time."""
+    """Asks for the weight, again and again; one question is under way at any time.
+
+    A scale of level 1 tells its tare apart from the weight. Between the two somebody may press a
+    key, so gross and tare are told of a weight at rest only where the same net weight was there
+    before the tare was asked for and after.
+    """
 
     def __init__(self) -> None:
-        self._buffer = bytearray()  # a line that has not ended
-        self._offset = 0
-        self._torn = False  # whether the beginning of that line was too much to be kept
-        self._serial = ""
-        self._noise = Noise()
-        self._noisy = False
+        self._lines = Lines(_ANSWER, LINE_MAX)
+        self._asked = b""  # the question under way
+        self._commands: list[bytes] = []
+        self._forget()
 
     def feed(self, chunk: bytes) -> list[Step]:
-        buffer = self._buffer
-        buffer += chunk
-        steps: list[Step] = []
-        start = buffer.find(b"\n") + 1 if self._torn else 0
-        if start:
-            self._torn = False
-            steps += self._gap(0, start)
-        while not self._torn and (answer := _ANSWER.search(buffer, start)):
-            at, end = answer.span()
-            if at > start:
-                steps += self._gap(start, at)
-            steps += self._answer(answer, bytes(answer[0]), self._offset + at)
-            start = end
-        stop = buffer.rfind(b"\n", start) + 1 or start
-        if self._torn or len(buffer) - stop >= LINE_MAX:
-            self._torn = True
-            stop = len(buffer)
-        steps += self._gap(start, stop)
-        del buffer[:stop]
-        self._offset += stop
-        return steps
+        return self._take(self._lines.feed(chunk))
 
     def timeout(self) -> list[Step]:
-        """The pause is over, or the scale was silent, which ends a line: ask (again)."""
-        raw = bytes(self._buffer)
+        """The pause is over: ask. Or no answer has come; the silence may end a line."""
+        asked = self._asked
+        steps = self._take(self._lines.silence())
+        if not asked:
+            return steps + self._ask()
+        if self._asked:
+            self._miss()
+            steps.append(Rest(INTERVAL_S))
+        return steps
+
+    def command(self, word: str) -> list[Step]:
+        """Said instead of the next question, which is at most an answer and a pause away."""
+        if COMMANDS[word] not in self._commands:
+            self._commands.append(COMMANDS[word])
+        return []
+
+    def _forget(self) -> None:
+        """The scale is silent: another one may be there next time."""
+        self._serial = ""
+        self._is_there = False
+        self._tries = {SERIAL: TRIES, TARE: TRIES}  # 0 of a question that need not be asked again
+        self._tare_mg: int | None = None
+        self._moved()
+
+    def _moved(self) -> None:
+        """Whatever lay there at rest, what comes next is something else."""
+        self._rests_mg: int | None = None  # the net weight that was last at rest
+        self._sure_mg: int | None = None  # the one at rest while the tare was told
+
+    def _ask(self) -> list[Step]:
+        self._asked = WEIGH
+        if self._commands:
+            self._asked = self._commands.pop(0)
+            return [Send(self._asked + b"\r\n"), Wait(ACT_S)]
+        if self._is_there and self._tries[SERIAL]:
+            self._asked = SERIAL
+        elif self._rests_mg is not None and self._sure_mg is None and self._tries[TARE]:
+            self._asked = TARE
+        return [Send(self._asked + b"\r\n"), Wait(TIMEOUT_S)]
+
+    def _miss(self) -> None:
+        """What was asked is not answered."""
+        if self._asked in self._tries:
+            self._tries[self._asked] -= 1
+        else:
+            self._forget()
+        self._asked = b""
+
+    def _take(self, lines: list[Message | Found]) -> list[Step]:
         steps: list[Step] = []
-        answer = None if self._torn else _ANSWER.fullmatch(raw + b"\n")
-        if answer:
-            steps += self._answer(answer, raw, self._offset)
+        for line in lines:
+            if isinstance(line, Message):
+                steps.append(line)
+                continue
+            told, question = self._answer(line)
+            steps += told
+            if question and question == self._asked:
+                self._asked = b""
+                steps.append(Rest(INTERVAL_S))
+        return steps
+
+    def _answer(self, line: Found) -> tuple[list[Message], bytes]:
+        """What an answer tells, and the question that it answers."""
+        parts = line.parts
+        kind = parts.lastgroup
+        question = _QUESTIONS.get(kind or "") or parts["what"] or parts["command"] or self._asked
+        self._is_there = self._is_there or question == WEIGH
+        if kind == "weight":
+            return [self._weighed(line)], question
+        if kind == "tare":
+            return self._tared(line), question
+        if kind == "serial":
+            self._serial = parts["number"].decode("latin-1")
+            self._tries[SERIAL] = 0
+        elif kind == "unable":
+            self._tries[question] = max(0, self._tries[question] - 1)
+        elif kind == "error":
+            return self._error(line), question
         else:
-            steps += self._gap(0, len(raw))
-        self._buffer.clear()
-        self._offset += len(raw)
-        self._torn = self._noisy = False
-        return [*steps, *self._noise.tell(), Send(ASK), Wait(TIMEOUT_S)]
+            self._moved()
+            why = _NONE.get(parts["none"]) or _NOT_ACTED.get(parts["how"])
+            return [_fault(line, *why)] if why else [], question
+        return [], question
 
-    def _gap(self, start: int, stop: int) -> list[Step]:
-        """Bytes of the buffer that are no answer: noise, blank ones only after others."""
-        if not self._noisy:
-            start = stop - len(self._buffer[start:stop].lstrip(_BLANK))
-        if stop <= start:
+    def _error(self, line: Found) -> list[Message]:
+        """The scale does not know what was asked, or did not understand it this time."""
+        kind, detail = _ERRORS[line.parts["error"]]
+        if self._asked in self._tries:
+            left = self._tries[self._asked] - 1 if kind == "transmission" else 0
+            self._tries[self._asked] = left
             return []
-        self._noisy = True
-        return self._noise.skip(self._offset + start, stop - start)
-
-    def _answer(self, answer: re.Match[bytes], raw: bytes, offset: int) -> list[Step]:
-        word, serial = answer[6], answer[7]
-        if serial is not None:
-            self._serial = serial.decode("latin-1")
+        if self._asked in INSTEAD and kind == "syntax":
+            self._commands.insert(0, INSTEAD[self._asked])
             return []
-        readings: tuple[Reading, ...] = ()
-        faults: tuple[Fault, ...] = ()
-        if word:
-            kind, detail = _FAULTS[word]
-            faults = (Fault(kind, offset, len(raw), detail),)
-        else:
-            readings, faults = self._weighed(answer, offset, len(raw))
-        told: list[Step] = [Message(offset, raw, readings, faults), _PAUSE]
-        if not self._noisy:
-            return told
-        self._noisy = False
-        return self._noise.tell() + told
+        return [_fault(line, kind, detail)]
 
-    def _weighed(
-        self, weight: re.Match[bytes], offset: int, length: int
-    ) -> tuple[tuple[Reading, ...], tuple[Fault, ...]]:
-        """Milligrams; a balance that shows less than one has the rest cut off downwards."""
-        state, sign, whole, fraction, written = weight.groups(b"")[:5]
-        unit = written.decode("latin-1")
-        if unit not in _PLACES:
-            what = f"unit {unit!r}, known are {', '.join(_PLACES)}"
-            return (), (Fault("unit", offset, length, what),)
-        value = int(sign + whole + fraction) * 10 ** _PLACES[unit] // 10 ** len(fraction)
-        doubt = "unchecked" if state == b"S" else "unstable"
-        return (Reading("net", value, "mg", None, self._serial, None, doubt),), ()
+    def _weighed(self, line: Found) -> Message:
+        parts = line.parts
+        unit = parts["net_unit"].decode("latin-1")
+        if parts["net_rest"] or unit not in PLACES:
+            self._moved()
+            return _fault(line, "unit", _unknown(unit))
+        net_mg = milligrams(
+            parts["net_sign"], parts["net_whole"], parts["net_fraction"] or b"", unit
+        )
+        if parts["state"] == b"D":
+            self._moved()
+            return self._told(line, net_mg, self._tare_mg, "unstable")
+        if net_mg != self._rests_mg:
+            self._moved()
+            self._rests_mg = net_mg
+        return self._told(
+            line, net_mg, self._tare_mg if self._sure_mg == net_mg else None, "unchecked"
+        )
+
+    def _told(self, line: Found, net_mg: int, tare_mg: int | None, doubt: str) -> Message:
+        weights = [("net", net_mg)]
+        if tare_mg is not None:
+            weights = [("gross", net_mg + tare_mg), ("tare", tare_mg), *weights]
+        readings = [
+            Reading(name, mg, "mg", None, self._serial, None, doubt) for name, mg in weights
+        ]
+        return Message(line.offset, line.raw, tuple(readings))
+
+    def _tared(self, line: Found) -> list[Message]:
+        parts = line.parts
+        unit = parts["tare_unit"].decode("latin-1")
+        if parts["tare_rest"] or unit not in PLACES:
+            self._tries[TARE] = 0
+            return [_fault(line, "unit", _unknown(unit))]
+        fraction = parts["tare_fraction"] or b""
+        self._tare_mg = milligrams(parts["tare_sign"], parts["tare_whole"], fraction, unit)
+        self._sure_mg = self._rests_mg
+        tare = Reading("tare", self._tare_mg, "mg", None, self._serial, None, "unchecked")
+        return [Message(line.offset, line.raw, (tare,))]
+
+
+def _fault(line: Found, kind: str, detail: str) -> Message:
+    return Message(line.offset, line.raw, (), (Fault(kind, line.offset, len(line.raw), detail),))
+
+
+def _unknown(unit: str) -> str:
+    return f"unit {unit!r}, known are {', '.join(PLACES)}"
 
 
 def _recognise(sample: bytes) -> bool:
     """Whether a line of the sample is an answer to SI."""
     answers = _ANSWER.finditer(sample + b"\n")
-    return any(answer[7] is None for answer in answers)
+    return any(answer.lastgroup in {"weight", "none"} for answer in answers)
 
 
 def _open(settings: Mapping[str, str]) -> Session:
     del settings  # every scale of this family answers alike
     return Session()
+
+
+def _weights(doubt: str, serial: str = "", **weights_mg: int) -> tuple[Reading, ...]:
+    return tuple(
+        Reading(name, mg, "mg", None, serial, None, doubt) for name, mg in weights_mg.items()
+    )
 
 
 DEVICE = Device(
@@ -142,30 +248,46 @@ DEVICE = Device(
         "RS-232, 9-pin: 2 data to the Pi, 3 data to the scale, 5 ground, through a USB adapter. "
         "Set the scale's interface to host mode, 9600 8N1, no handshake."
     ),
-    registers=(Register("net", "mg", "the weight shown, less the tare that the scale holds"),),
+    registers=(
+        Register("net", "mg", "the weight shown, less the tare that the scale holds"),
+        Register("gross", "mg", "net and tare together, where the scale tells its tare"),
+        Register("tare", "mg", "the tare that the scale holds (level 1)"),
+    ),
     examples=(
         Example(
             "a bag comes to rest",
             b"S D     3.412 kg\r\nS S     3.425 kg\r\n",
             (
-                Reading("net", 3412000, "mg", None, "", None, "unstable"),
-                Reading("net", 3425000, "mg", None, "", None, "unchecked"),
+                *_weights("unstable", net=3412000),
+                *_weights("unchecked", net=3425000),
             ),
         ),
         Example(
             "switched on with its serial number, tared, empty",
             b'I4 A "B021002593"\r\nS S     -0.50 g\r\n',
-            (Reading("net", -500, "mg", None, "B021002593", None, "unchecked"),),
+            _weights("unchecked", "B021002593", net=-500),
+        ),
+        Example(
+            "a crate's tare is told between two equal weights",
+            b"S S      2.605 kg\r\nTA A      1.500 kg\r\nS S      2.605 kg\r\n",
+            (
+                *_weights("unchecked", net=2605000),
+                *_weights("unchecked", tare=1500000),
+                *_weights("unchecked", gross=4105000, tare=1500000, net=2605000),
+            ),
         ),
     ),
     recognise=_recognise,
     open=_open,
     polled=True,
     buffer_max=LINE_MAX,
+    commands=tuple(COMMANDS),
     quirks=(
         "No checksum: a stable weight carries the doubt 'unchecked', a moving one 'unstable'.",
-        "Only the net weight is told; gross and tare stay within the scale.",
-        "The unit can be changed at the scale; all but mg, g, kg and t are refused.",
-        "Some scales leave the factory with 2400 7E1.",
+        "A scale of level 0 tells the net weight only, and is not asked for its tare again.",
+        "The tare is asked for once a weight rests; until then the net weight stands alone.",
+        "The unit can be changed at the scale; all but mg, g, kg and t are refused, lb:oz too.",
+        "Some scales leave the factory with 2400 7E1, and are not searched for: set the line.",
+        "A scale that was told to repeat (SIR) or to print is understood without being asked.",
     ),
 )
