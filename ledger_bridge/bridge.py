@@ -1,7 +1,8 @@
 """The program `bridge`: takes records from the broker, stores, receipts, settles, and shows.
 
 One task takes batches from the link's queue; the inbox commit comes before the receipts, and
-settlement after both. Everything that writes runs in this one event loop, so there is one writer.
+settlement after both. Another tells the gateways which policy is in force.
+Everything that writes runs in this one event loop, so there is one writer.
 """
 
 import asyncio
@@ -26,11 +27,15 @@ from ledger_bridge.desk import Answer, Paper, serve, take
 from ledger_bridge.hub import Hub
 from ledger_bridge.inbox import FORKED, HELD, Delivery, Inbox, spare_the_collector
 from ledger_bridge.page.app import serve_page
+from ledger_bridge.told import policy_in_force
 
 log = structlog.get_logger()
 
 # Deliveries in one commit: the disk's flush is shared, and a reader waits a tenth of a second.
 BATCH_MAX = 1_000
+
+# How often the bridge looks whether midnight, or a steward, has put another policy in force.
+POLICY_LOOK_S = 1.0
 
 
 class Bridge:
@@ -45,16 +50,14 @@ class Bridge:
         self._queue: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue()
         self._bridge_key = hub.key("bridge")
         self._alarmed: set[tuple[str, str]] = set()
+        self._policy_told = ""
         self.link = Link(
             Broker.parse(hub.settings.broker, where=f"{hub.config}: broker"),
             client_id=f"bridge-{hub.community}",
             subscriptions=[topics.topic(hub.community, "+", "record")],
             on_message=self._arrived,
-            on_up=self._nothing_to_repeat,
+            on_up=self._tell_policy,
         )
-
-    async def _nothing_to_repeat(self) -> None:
-        """Receipts are asked for by sending again; there is nothing retained to say."""
 
     def _arrived(self, topic: str, payload: bytes) -> None:
         place = topics.split(topic)
@@ -78,6 +81,22 @@ class Bridge:
         while self.community.settle(self._clock.utc_ms()):
             pass
         self.version += 1
+
+    async def tell(self) -> None:
+        """Say which policy is in force whenever it is another one, for ever."""
+        while True:
+            await asyncio.sleep(POLICY_LOOK_S)
+            paper = policy_in_force(self.community, self._clock.utc_ms())
+            if paper and paper.hash != self._policy_told:
+                with contextlib.suppress(LinkDown):
+                    await self._tell_policy()
+
+    async def _tell_policy(self) -> None:
+        """Publish the policy in force, retained; also when the link is up again."""
+        paper = policy_in_force(self.community, self._clock.utc_ms())
+        if paper:
+            await self.link.publish(topics.policy(self.hub.community), paper.data, retain=True)
+            self._policy_told = paper.hash
 
     def answer(self, paper: Paper) -> Answer:
         """What the desk does with a paper."""
@@ -111,6 +130,7 @@ async def _run(hub: Hub, community: Community, clock: Clock) -> None:
         running = [
             tasks.create_task(bridge.link.run()),
             tasks.create_task(bridge.work()),
+            tasks.create_task(bridge.tell()),
             tasks.create_task(serve(hub, bridge.answer)),
             tasks.create_task(serve_page(hub, lambda: bridge.version)),
         ]

@@ -19,8 +19,14 @@ def due(policy: Policy, rule: Rule, quantities: Mapping[str, Amount]) -> int:
     """
     one = 10 ** policy.assets[rule.asset].scale
     whole = _floor(rules.load(rule.rule).earned(rule, quantities), one)
-    cap = DUE_MAX if rule.cap is None else _floor(rule.cap.most, one)
-    return min(whole, cap, DUE_MAX)
+    return min(whole, due_most(policy, rule))
+
+
+def due_most(policy: Policy, rule: Rule) -> int:
+    """The most that a claim may be due by this rule."""
+    if rule.cap is None:
+        return DUE_MAX
+    return min(_floor(rule.cap.most, 10 ** policy.assets[rule.asset].scale), DUE_MAX)
 
 
 def shares(policy: Policy, rule: Rule, brought: Iterable[tuple[str, Amount]]) -> list[int]:

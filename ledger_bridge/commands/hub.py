@@ -139,11 +139,19 @@ def init(
     )
     edit(Hub.load(config), founded)
     if json:
-        show({"config": str(config), "bridge_key": bridge.public.x, "log_key": log.public.x})
+        show(
+            {
+                "config": str(config),
+                "bridge_key": bridge.public.x,
+                "log_key": log.public.x,
+                "stewards": [steward.public.x],
+            }
+        )
         return
     print(f"founded {community} in {folder}")
     print(f'every gateway.toml of this community needs:\n  bridge_key = "{bridge.public.x}"')
-    print(f"kiosks need a copy of {folder / 'card.key'}")
+    print(f"kiosks need a copy of {folder / 'card.key'}, and under [kiosk]:")
+    print(f'  stewards = ["{steward.public.x}"]')
     print(f"auditors need the log's key: {log.public.x}")
 
 

@@ -1,0 +1,166 @@
+"""What the bridge tells gateways, through a real broker."""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+
+import aiomqtt
+import pytest
+
+from gateway.contract import policy as papers
+from gateway.contract.signed import Malformed
+from ledger_bridge import bridge as bridges
+from ledger_bridge.books.policy import parse
+from ledger_bridge.bridge import Bridge
+from ledger_bridge.commands.hub import init
+from ledger_bridge.desk import Paper
+from ledger_bridge.hub import Hub
+from tests.street import ID, MIDNIGHT_MS, POLICY
+from tests.system.programs import Program, free_port, running
+
+DAY_MS = 86_400_000
+NEXT = POLICY.replace("2026-06-21", "2026-06-22").replace("1 per day", "2 per day")
+
+
+class Hands:
+    """A clock that stands where it is put."""
+
+    boot = "test"
+
+    def __init__(self, now_ms: int) -> None:
+        self.now_ms = now_ms
+
+    def utc_ms(self) -> int:
+        return self.now_ms
+
+    def mono_ms(self) -> int:
+        return self.now_ms
+
+    def quality(self) -> str:
+        return "synced"
+
+
+class Running:
+    """A bridge with its link to a real broker, in this process."""
+
+    def __init__(self, folder: Path, port: int, *policies: str) -> None:
+        self.port = port
+        init(folder, community=ID, broker=f"mqtt://127.0.0.1:{port}")
+        self.hub = Hub.load(folder / "bridge.toml")
+        self.clock = Hands(MIDNIGHT_MS - 3_600_000)
+        self.bridge = Bridge(self.hub, self.hub.open_to_write(), self.clock)
+        for toml in policies:
+            self.activate(toml)
+
+    def activate(self, toml: str) -> None:
+        data = papers.make(toml, community=ID, key=self.hub.key("steward"))
+        assert [] == self.bridge.answer(Paper("policy", data.decode())).problems
+
+    def day_told(self, data: bytes) -> str:
+        """From which day the policy is that a steward of this hub signed."""
+        paper = papers.check(data, (self.hub.key("steward").public.x,))
+        return parse(paper.toml, name="policy").day
+
+    def listening(self, what: Callable[[aiomqtt.Client], Awaitable[None]]) -> None:
+        """Run the bridge while a client of the broker does `what`."""
+
+        async def run() -> None:
+            tasks = [
+                asyncio.create_task(self.bridge.link.run()),
+                asyncio.create_task(self.bridge.tell()),
+            ]
+            try:
+                async with asyncio.timeout(30):
+                    await self.bridge.link.up.wait()
+                    async with aiomqtt.Client("127.0.0.1", self.port) as client:
+                        await what(client)
+            finally:
+                for task in tasks:
+                    task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await asyncio.gather(*tasks)
+
+        asyncio.run(run())
+
+
+@pytest.fixture(scope="module")
+def port(tmp_path_factory):
+    folder, number = tmp_path_factory.mktemp("broker"), free_port()
+    broker = Program("broker", folder, "broker", "--dir", folder / "store", "--port", number)
+    with running(broker):
+        yield number
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch):
+    monkeypatch.setattr(bridges, "POLICY_LOOK_S", 0.05)
+
+
+async def heard(client: aiomqtt.Client) -> aiomqtt.Message:
+    return await anext(aiter(client.messages))
+
+
+def test_the_policy_in_force_is_retained_and_the_next_one_follows_it_at_midnight(tmp_path, port):
+    street = Running(tmp_path, port, POLICY, NEXT)
+    street.clock.now_ms = MIDNIGHT_MS + DAY_MS - 1
+
+    async def look(client: aiomqtt.Client) -> None:
+        await client.subscribe("mk/v1/straat/policy", qos=1)
+        told = await heard(client)
+        assert "2026-06-21" == street.day_told(told.payload)
+        street.clock.now_ms += 1
+        told = await heard(client)
+        assert "2026-06-22" == street.day_told(told.payload)
+        async with aiomqtt.Client("127.0.0.1", port) as later:
+            await later.subscribe("mk/v1/straat/policy", qos=1)
+            told = await heard(later)
+            assert told.retain
+            assert "2026-06-22" == street.day_told(told.payload)
+
+    street.listening(look)
+
+
+def test_the_policy_is_said_again_whenever_the_link_is_up(tmp_path, port, monkeypatch):
+    monkeypatch.setattr(bridges, "POLICY_LOOK_S", 3600)
+    street = Running(tmp_path, port, POLICY)
+    street.clock.now_ms = MIDNIGHT_MS
+
+    async def look(client: aiomqtt.Client) -> None:
+        await client.subscribe("mk/v1/straat/policy", qos=1)
+        assert "2026-06-21" == street.day_told((await heard(client)).payload)
+        await client.publish("mk/v1/straat/policy", b"", retain=True)
+
+    street.listening(look)
+    street.listening(look)
+
+
+def test_a_policy_that_is_activated_for_today_is_told_at_once(tmp_path, port):
+    street = Running(tmp_path, port)
+    street.clock.now_ms = MIDNIGHT_MS
+
+    async def look(client: aiomqtt.Client) -> None:
+        await client.publish("mk/v1/straat/policy", b"", retain=True)
+        await client.subscribe("mk/v1/straat/policy", qos=1)
+        street.activate(POLICY)
+        told = await heard(client)
+        assert "2026-06-21" == street.day_told(told.payload)
+        with pytest.raises(Malformed, match="not signed by a steward"):
+            papers.check(told.payload, (street.hub.key("bridge").public.x,))
+
+    street.listening(look)
+
+
+def test_hub_init_prints_what_a_kiosk_needs(tmp_path):
+    said = subprocess.run(
+        [sys.executable, "-m", "gateway", "hub", "init", "hub", "--community", "straat"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    steward = Hub.load(tmp_path / "hub" / "bridge.toml").key("steward").public.x
+    assert "kiosks need a copy of hub/card.key, and under [kiosk]:" == said[3]
+    assert f'  stewards = ["{steward}"]' == said[4]
