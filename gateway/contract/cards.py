@@ -8,6 +8,8 @@ from pathlib import Path
 
 from gateway.contract.errors import ConfigError, Problem
 
+_AS_MEANT = str.maketrans("ILO", "110", "- ")
+
 
 def token(number: str, key: bytes) -> str:
     """32 hex digits that stand for the card with this number (as its reader gives it)."""
@@ -17,9 +19,10 @@ def token(number: str, key: bytes) -> str:
 def claim(code: str, key: bytes) -> str:
     """What stands for a deposit of no known card: the code on its slip, as people may write it.
 
-    Whoever brings the code is given it like a card, so that the deposit is theirs.
+    Whoever brings the code is given it like a card, so that the deposit is theirs. Codes are of
+    Crockford's base 32, which has no I, L and O: they are taken for what they look like.
     """
-    return token(f"claim:{code.upper().replace('-', '').replace(' ', '')}", key)
+    return token(f"claim:{code.upper().translate(_AS_MEANT)}", key)
 
 
 def load_key(path: Path) -> bytes:

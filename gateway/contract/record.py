@@ -42,6 +42,10 @@ def _is_id(text: str) -> bool:
     return _ID.match(text) is not None
 
 
+# A number that is left out: msgspec leaves out what is this very object.
+NO_NUMBER = msgspec.Raw(b"")
+
+
 class Element(msgspec.Struct, omit_defaults=True):
     """One SenML record (RFC 8428 section 4), with the members that ours carry on top.
 
@@ -49,13 +53,13 @@ class Element(msgspec.Struct, omit_defaults=True):
     """
 
     bn: str = ""
-    bt: msgspec.Raw = msgspec.Raw(b"")
+    bt: msgspec.Raw = NO_NUMBER
     n: str = ""
     u: str = ""
-    v: msgspec.Raw = msgspec.Raw(b"")
+    v: msgspec.Raw = NO_NUMBER
     vs: str = ""
     vd: str = ""
-    t: msgspec.Raw = msgspec.Raw(b"")
+    t: msgspec.Raw = NO_NUMBER
     serial: str = ""
     doubt: str = ""
     community: str = ""
@@ -64,7 +68,7 @@ class Element(msgspec.Struct, omit_defaults=True):
     seq: int = 0
     prev: str = ""
     boot: str = ""
-    mono: msgspec.Raw = msgspec.Raw(b"")
+    mono: msgspec.Raw = NO_NUMBER
     clock: str = ""
 
 
@@ -117,7 +121,7 @@ def milli(raw: msgspec.Raw) -> int:
 def element(device: str, reading: Reading, *, base_ms: int) -> Element:
     """One reading of `device`; its time is given relative to the pack's base time."""
     name = f"{device}/{reading.register.replace('*', '_')}"
-    t = decimal(reading.at_ms - base_ms) if reading.at_ms is not None else msgspec.Raw(b"")
+    t = decimal(reading.at_ms - base_ms) if reading.at_ms is not None else NO_NUMBER
     if isinstance(reading.value, str):
         return Element(n=name, vs=reading.value, t=t, serial=reading.serial, doubt=reading.doubt)
     unit = UNITS.get(reading.unit)
@@ -131,7 +135,7 @@ def make(identity: Identity, elements: list[Element], *, typ: str, key: SigningK
     """The two lines of a new record. `bt` of the pack is `made_ms`; element times count from it."""
     head = Element(
         bn=f"mk:{identity.community}:{identity.gateway}:",
-        bt=decimal(identity.made_ms) if identity.made_ms is not None else msgspec.Raw(b""),
+        bt=decimal(identity.made_ms) if identity.made_ms is not None else NO_NUMBER,
         n="record",
         vs=typ,
         community=identity.community,

@@ -46,6 +46,14 @@ def test_a_record_is_two_lines_that_read_as_they_are_meant():
     assert expected == line.decode()
 
 
+def test_a_record_of_a_gateway_without_a_clock_has_no_times():
+    timeless = record.element("hall", Reading("1-0:2.8.1", 4_426_500, "mWh"), base_ms=0)
+    identity = IDENTITY._replace(made_ms=None, clock="unset")
+    _, read = record.parse(record.make(identity, [timeless], typ=QUARTER, key=key("home")))
+    assert identity == read.identity
+    assert [timeless] == read.elements
+
+
 def jose_accepts(data: bytes, x: str) -> bool:
     """Ask a library that is not ours."""
     line, _, detached = data.partition(b"\n")
@@ -159,6 +167,16 @@ def test_a_spoilt_key_file_is_told_in_three_lines(tmp_path, text):
 def test_a_card_leaves_as_a_keyed_hash():
     # HMAC-SHA-256 of "0A00123456" under 32 bytes 6b, the first 16 bytes; worked out with openssl.
     assert "5f6edd9723a8214c1935ba6c3a5df3b1" == cards.token("0A00123456", b"k" * 32)
+
+
+@pytest.mark.parametrize("written", ["k7qm 3rxa", "K7QM-3RXA", "K7QM3RXA"])
+def test_a_code_is_the_same_however_people_write_it(written):
+    assert cards.claim("K7QM-3RXA", bytes(32)) == cards.claim(written, bytes(32))
+
+
+@pytest.mark.parametrize("written", ["O1IL-0000", "o111-oo0o", "0111-OOOO"])
+def test_letters_that_no_code_has_are_read_as_what_they_look_like(written):
+    assert cards.claim("0111-0000", bytes(32)) == cards.claim(written, bytes(32))
 
 
 @pytest.mark.parametrize(
