@@ -18,6 +18,8 @@ from gateway.contract.errors import ConfigError
 from gateway.contract.keys import PublicKey
 from gateway.contract.link import Broker
 from gateway.contract.settings import Id, Mistake, Settings
+from gateway.kiosk import settings as kiosk
+from gateway.kiosk.settings import KioskSettings
 
 BY_ID = Path("/dev/serial/by-id")
 # The kernel gives these out in the order of plugging in: after a restart another meter answers.
@@ -47,15 +49,6 @@ class DeviceSettings(Settings):
         return line_of(self.line) if self.line else None
 
 
-class KioskSettings(Settings):
-    """The recycling point: which devices, and the number of each fraction's tag."""
-
-    scale: Id
-    reader: Id
-    card_key: Path
-    fractions: dict[str, Id]
-
-
 class Config(Settings):
     """All of gateway.toml; paths are absolute once `load` has given it."""
 
@@ -76,8 +69,11 @@ def load(path: Path) -> Config:
     """The settings in `path`. Raises ConfigError with every mistake."""
     base = path.resolve().parent
     config = settings.load(path, Config, check=partial(mistakes, base=base))
-    kiosk = config.kiosk and config.kiosk.model_copy(
-        update={"card_key": base / config.kiosk.card_key}
+    point = config.kiosk and config.kiosk.model_copy(
+        update={
+            "card_key": base / config.kiosk.card_key,
+            "pin": config.kiosk.pin and base / config.kiosk.pin,
+        }
     )
     devices = {
         name: device.model_copy(update=_texts(device.driver, device.own(), base=base))
@@ -87,7 +83,7 @@ def load(path: Path) -> Config:
         update={
             "data": base / config.data,
             "key": base / config.key,
-            "kiosk": kiosk,
+            "kiosk": point,
             "device": devices,
         }
     )
@@ -149,9 +145,8 @@ def mistakes(tables: dict[str, Any], *, base: Path) -> Iterator[Mistake]:
         if isinstance(device, dict):
             yield from _device(name, device, base=base)
     yield from _shared_ports(devices)
-    kiosk = tables.get("kiosk")
-    if isinstance(kiosk, dict):
-        yield from _kiosk(kiosk, devices)
+    if isinstance(tables.get("kiosk"), dict):
+        yield from kiosk.mistakes(tables, devices)
 
 
 def _community(tables: dict[str, Any]) -> Iterator[Mistake]:
@@ -289,15 +284,3 @@ def _stable_name(port: str) -> str:
         if os.path.realpath(link) == os.path.realpath(port):
             return f'port = "{link}"'
     return f"the device's name under {BY_ID} or /dev/serial/by-path"
-
-
-def _kiosk(kiosk: dict[str, Any], devices: dict[str, Any]) -> Iterator[Mistake]:
-    if kiosk.get("fractions") == {}:
-        what = "no fraction has a tag, so nothing can be chosen"
-        yield Mistake(("kiosk", "fractions"), what, '"0A00F00001" = "glass"')
-    for key in ("scale", "reader"):
-        named = kiosk.get(key)
-        if isinstance(named, str) and named not in devices:
-            what = f"no device is called {named!r}"
-            try_ = f"devices here: {', '.join(devices) or 'none'}"
-            yield Mistake(("kiosk", key), what, try_)

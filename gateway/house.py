@@ -10,7 +10,7 @@ from drivers import sdk
 from drivers.reading import Message
 from gateway.channels import behind
 from gateway.config import Config, DeviceSettings
-from gateway.contract import cards
+from gateway.contract import cards, topics
 from gateway.contract.clock import Clock
 from gateway.contract.keys import PublicKey, SigningKey
 from gateway.contract.link import Broker
@@ -18,6 +18,7 @@ from gateway.devices import DeviceNow
 from gateway.home import HomeLink
 from gateway.intake import Intake, moment_of
 from gateway.journal import Journal
+from gateway.kiosk import point as kiosk
 from gateway.kiosk.point import Point
 from gateway.lines import DeviceLine, Listener, Member
 from gateway.publish import Publisher
@@ -72,7 +73,7 @@ def build(config: Config, journal: Journal, *, clock: Clock, key: SigningKey) ->
         devices,
         clock=clock,
         samples_shared_since=config.samples_shared_since,
-        point=_point(config, journal, clock=clock),
+        point=_point(config, journal, clock=clock, key=key),
         real_s=asyncio.get_running_loop().time,
         contacts={name for name, driver in drivers.items() if driver.counts},
     )
@@ -87,6 +88,8 @@ def build(config: Config, journal: Journal, *, clock: Clock, key: SigningKey) ->
     if config.community:
         house.publisher = _publisher(house)
         journal.on_commit = house.publisher.wake
+    if intake.point:
+        _connect(intake.point, house)
     if config.home_broker:
         broker = Broker.parse(config.home_broker, where="home_broker")
         house.home = HomeLink(devices, gateway=config.gateway, broker=broker)
@@ -111,18 +114,38 @@ def _settings(
     return settings
 
 
-def _point(config: Config, journal: Journal, *, clock: Clock) -> Point | None:
+def _point(config: Config, journal: Journal, *, clock: Clock, key: SigningKey) -> Point | None:
     if config.kiosk is None:
         return None
+    assert config.community
+    assert config.bridge_key
     return Point(
         journal,
-        scale=config.kiosk.scale,
-        reader=config.kiosk.reader,
-        card_key=cards.load_key(config.kiosk.card_key),
-        fractions=config.kiosk.fractions,
+        config.kiosk,
+        kiosk.Owner(
+            community=config.community,
+            gateway=config.gateway,
+            key=key,
+            bridge_key=PublicKey(config.bridge_key),
+            card_key=cards.load_key(config.kiosk.card_key),
+        ),
+        folder=config.data,
         moment=lambda: moment_of(clock),
         real_ms=real_ms,
     )
+
+
+def _connect(point: Point, house: House) -> None:
+    """What the point needs of the other parts: its scale, and whether the hub can be reached."""
+    scale, publisher = point.settings.scale, house.publisher
+    assert publisher
+    commands = sdk.load(house.config.device[scale].driver).commands
+
+    def tell_scale(word: str) -> bool:
+        return word in commands and any(line.command(scale, word) for line in house.lines)
+
+    point.tell_scale = tell_scale
+    point.is_linked = publisher.link.up.is_set
 
 
 def _listener(name: str, devices: dict[str, DeviceNow], intake: Intake) -> Listener:
@@ -134,6 +157,7 @@ def _listener(name: str, devices: dict[str, DeviceNow], intake: Intake) -> Liste
 
     def lost() -> None:
         devices[name].open = False
+        intake.lost(name)
 
     return Listener(message, opened, lost)
 
@@ -143,6 +167,11 @@ def _publisher(house: House) -> Publisher:
     assert config.community
     assert config.broker
     assert config.bridge_key
+    point = house.intake.point
+    hears: dict[str, Callable[[bytes], None]] = {}
+    if point:
+        hears[topics.policy(config.community)] = point.new_policy
+        hears[topics.topic(config.community, config.gateway, "credit")] = point.new_credit
     return Publisher(
         house.journal,
         community=config.community,
@@ -152,6 +181,7 @@ def _publisher(house: House) -> Publisher:
         samples_shared=config.samples_shared_since is not None,
         birth=lambda: birth(house),
         health=lambda: health(house),
+        hears=hears,
         real_s=asyncio.get_running_loop().time,
     )
 
@@ -184,24 +214,28 @@ def _states(house: House, tell: Callable[[DeviceNow], dict[str, object]]) -> dic
 
 def birth(house: House) -> dict[str, object]:
     """What the hub should know once we are there."""
+    point = house.config.kiosk
+    devices = {"scale": point.scale, "readers": list(point.readers)} if point else None
     return {
         "version": version("meterkast"),
         "boot": house.clock.boot,
         "key": house.key.public.x,
         "chains": _chains(house),
         "devices": {name: device.driver for name, device in house.devices.items()},
+        **({"kiosk": devices} if devices else {}),
     }
 
 
 def health(house: House) -> dict[str, object]:
     """How we fare; no live values."""
-    publisher = house.publisher
+    publisher, point = house.publisher, house.intake.point
     return {
         "clock": house.clock.quality(),
         "journal": _journal(house),
         "devices": _states(house, lambda _: {}),
         "receipts_forged": publisher.forged if publisher else 0,
         "receipts_refused": publisher.refused if publisher else 0,
+        **({"kiosk": point.health()} if point else {}),
     }
 
 
@@ -217,14 +251,18 @@ def now(house: House) -> dict[str, object]:
         "devices": _states(house, _readings),
         "journal": _journal(house),
     }
-    point = house.intake.point
-    if point:
-        said["kiosk"] = {
-            "state": point.session.phase,
-            "sentence": point.session.sentence,
-            "deposit": point.shown._asdict() if point.shown else None,
-        }
+    if house.intake.point:
+        said["kiosk"] = _kiosk(house.intake.point)
     return said
+
+
+def _kiosk(point: Point) -> dict[str, object]:
+    """The point as the local page tells it: no live weight, and no code, which is the member's."""
+    view = point.view()
+    slip = view.slip and {
+        name: value for name, value in view.slip._asdict().items() if name not in {"code", "undo_s"}
+    }
+    return {"screen": view.screen, "word": view.word, "sentence": view.en, "slip": slip}
 
 
 def _readings(device: DeviceNow) -> dict[str, object]:

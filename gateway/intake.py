@@ -135,6 +135,11 @@ class Intake:
         if self._journal.is_due(moment.mono_ms):
             self._journal.commit(moment)
 
+    def lost(self, device: str) -> None:
+        """The line of a device is gone."""
+        if self.point:
+            self.point.lost(device)
+
     def _keep_pulses(self, device: str, message: Message, moment: Moment) -> None:
         for reading in message.readings:
             if reading.unit == "pulse" and isinstance(reading.value, int):

@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gateway.contract import record
 from gateway.contract.errors import ConfigError, Problem, UsageError
@@ -19,7 +19,7 @@ from gateway.contract.record import Element, Identity
 from gateway.contract.signed import digest
 from gateway.quarter import Moment
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 SCHEMA = Path(__file__).with_name("journal.sql")
 
 EVIDENCE = "evidence"
@@ -35,6 +35,8 @@ PULSES_WAIT_MS = 9_000
 # A hub restored from a backup of last week can ask again.
 KEPT_MS = 14 * 24 * 3_600_000
 PRUNE_EVERY_MS = 3_600_000
+# What a table beside the records holds.
+Beside = str | int | None
 # The name of the community in the records of a house that has none; they never leave.
 NO_COMMUNITY = "house"
 
@@ -95,6 +97,7 @@ class Journal:
         self._group: list[_Row] = []
         self._group_boundaries: dict[str, int] = {}
         self._group_pulses: dict[str, int] = {}
+        self._group_beside: list[tuple[str, dict[str, Beside]]] = []
         self._due_mono_ms: int | None = None
         self._pruned_mono_ms: int | None = None
         self._chains: dict[str, Chain] = {}
@@ -175,8 +178,8 @@ class Journal:
         *,
         moment: Moment,
         boundary: tuple[str, int] | None = None,
-    ) -> None:
-        """Sign and chain a record into the group; `commit` writes it.
+    ) -> int:
+        """Sign and chain a record into the group; `commit` writes it. Gives its number.
 
         `boundary` (device, boundary in UTC ms) is remembered in the same commit.
         """
@@ -199,6 +202,17 @@ class Journal:
         if boundary:
             self._group_boundaries[boundary[0]] = boundary[1]
         self._wait(moment, EVIDENCE_WAIT_MS if kind == EVIDENCE else SAMPLES_WAIT_MS)
+        return identity.seq
+
+    def beside(self, statement: str, **values: Beside) -> None:
+        """Change a table beside the records in the same commit as what is appended now.
+
+        `statement` names `:community` and `:gateway`, which are ours, and its own values.
+        """
+        self._group_beside.append((statement, self._owned(values)))
+
+    def _owned(self, values: dict[str, Beside]) -> dict[str, Beside]:
+        return {"community": self._owner[0], "gateway": self._owner[1], **values}
 
     def _wait(self, moment: Moment, at_most_ms: int) -> None:
         due = moment.mono_ms + at_most_ms
@@ -235,7 +249,7 @@ class Journal:
 
         Any error of the database ends the process: what is in memory no longer fits the disk.
         """
-        if self._group or self._group_pulses:
+        if self._group or self._group_pulses or self._group_beside:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.executemany(
                 "INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -256,12 +270,15 @@ class Journal:
                 " ON CONFLICT DO UPDATE SET pulses = excluded.pulses",
                 [(*self._owner, *kept) for kept in self._group_pulses.items()],
             )
+            for statement, values in self._group_beside:
+                self._db.execute(statement, values)
             self._db.execute("COMMIT")
             for chain in self._chains.values():
                 chain.last = chain.appended
             self._group.clear()
             self._group_pulses.clear()
             self._group_boundaries.clear()
+            self._group_beside.clear()
             self.on_commit()
         self._due_mono_ms = None
         self._prune(moment)
@@ -333,6 +350,19 @@ class Journal:
             (*self._owner, typ, made_ms),
         )
         return [data for (data,) in rows]
+
+    def newest(self, typ: str, limit: int) -> list[bytes]:
+        """The last committed records of a kind, in the order in which they were written."""
+        rows = self._db.execute(
+            "SELECT data FROM record WHERE community = ? AND gateway = ? AND typ = ?"
+            " ORDER BY rowid DESC LIMIT ?",
+            (*self._owner, typ, limit),
+        ).fetchall()
+        return [data for (data,) in reversed(rows)]
+
+    def ask(self, question: str, **values: Beside) -> list[tuple[Any, ...]]:
+        """What a table beside the records holds; values as in `beside`."""
+        return self._db.execute(question, self._owned(values)).fetchall()
 
     def boundaries(self) -> dict[str, int]:
         """The last boundary recorded per device, UTC ms."""

@@ -1,4 +1,4 @@
--- The gateway's journal, schema version 2. `community` comes first in every key: a gateway that
+-- The gateway's journal, schema version 3. `community` comes first in every key: a gateway that
 -- joins another community starts new chains and keeps the old ones.
 
 CREATE TABLE IF NOT EXISTS chain (
@@ -44,6 +44,22 @@ CREATE TABLE IF NOT EXISTS contact (
     device    TEXT    NOT NULL,
     pulses    INTEGER NOT NULL CHECK (pulses >= 0),
     PRIMARY KEY (community, gateway, device)
+) STRICT;
+
+-- What was put into each container between two emptyings; `emptying` is '' while it fills. `up_to`
+-- is the number of the record that says it was emptied. Outlives the records that it sums up.
+CREATE TABLE IF NOT EXISTS container (
+    community    TEXT    NOT NULL,
+    gateway      TEXT    NOT NULL,
+    fraction     TEXT    NOT NULL,
+    emptying     TEXT    NOT NULL,
+    up_to        INTEGER,
+    emptied_ms   INTEGER,
+    delivered_mg INTEGER NOT NULL,
+    pieces       INTEGER NOT NULL,
+    hauled_mg    INTEGER CHECK (hauled_mg >= 0),
+    PRIMARY KEY (community, gateway, fraction, emptying),
+    CHECK ((emptying = '') = (up_to IS NULL))
 ) STRICT;
 
 -- Each record that is to leave is delivered, pending or expired; the three are counted apart.

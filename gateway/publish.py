@@ -1,11 +1,12 @@
-"""The community link: records out in a bounded window, receipts in.
+"""The community link: records out in a bounded window, receipts and what else the hub says in.
 
 A broker's acknowledgement is only a hint; what has no receipt after a while is sent again. So a
 record may arrive twice and out of order, and is lost only with the journal.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 import structlog
 
@@ -42,10 +43,12 @@ class Publisher:
         birth: Callable[[], dict[str, object]],
         health: Callable[[], dict[str, object]],
         real_s: Callable[[], float],
+        hears: Mapping[str, Callable[[bytes], None]] = MappingProxyType({}),
     ) -> None:
         """`birth` and `health` give what these topics say at the moment.
 
-        `real_s` is the real monotonic clock.
+        `real_s` is the real monotonic clock. `hears` says who is told what comes on which topic,
+        beside the receipts.
         """
         self.forged = 0
         self.refused = 0
@@ -57,13 +60,14 @@ class Publisher:
         self._birth = birth
         self._health = health
         self._real_s = real_s
+        self._hears = hears
         self._wake = asyncio.Event()
         self._sent: dict[str, int] = {}
         self._progress_s: dict[str, float] = {}
         self.link = Link(
             broker,
             client_id=f"mk-{community}-{gateway}",
-            subscriptions=[self._topic("receipt")],
+            subscriptions=[self._topic("receipt"), *hears],
             on_message=self._on_message,
             on_up=self._on_up,
             will=Will(self._topic("state"), b"offline"),
@@ -117,7 +121,13 @@ class Publisher:
         where = self._topic("record")
         await asyncio.gather(*(self.link.publish(where, data) for data in records))
 
-    def _on_message(self, _: str, payload: bytes) -> None:
+    def _on_message(self, where: str, payload: bytes) -> None:
+        if where in self._hears:
+            self._hears[where](payload)
+        else:
+            self._on_receipt(payload)
+
+    def _on_receipt(self, payload: bytes) -> None:
         """A receipt; one that is not the bridge's own is counted and ignored."""
         try:
             got = receipt.check(payload, key=self._bridge_key)

@@ -1,181 +1,410 @@
-"""The recycling point: what scale and reader say becomes events, a deposit becomes a record."""
+"""The recycling point: what devices, screen and buttons do goes into the session, and what comes
+of it into the journal; the operator's book, and what the hub says, come back out.
+"""
 
 import os
+from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, date, datetime, tzinfo
+from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
 import structlog
 
-from drivers.reading import Message, Reading
-from gateway.contract import cards, record, signed
-from gateway.contract.keys import b64
-from gateway.contract.record import DEPOSIT, Element, element
-from gateway.devices import CARD
-from gateway.journal import EVIDENCE, Journal
-from gateway.kiosk import session
-from gateway.kiosk.session import Deposit, Fraction, OutOfRange, Session, Tick, Weight
+from drivers.reading import Message
+from gateway.contract import cards
+from gateway.contract.errors import PeopleError, Problem
+from gateway.contract.keys import PublicKey, SigningKey
+from gateway.journal import Journal
+from gateway.kiosk import offer, records, session, slips
+from gateway.kiosk.book import Book, Booked, Done, TestWeight
+from gateway.kiosk.containers import Container
+from gateway.kiosk.events import (
+    Card,
+    Deposit,
+    Event,
+    Kept,
+    Operator,
+    Outcome,
+    Refused,
+    ScaleGone,
+    Tick,
+    Undone,
+    Weight,
+)
+from gateway.kiosk.heard import Taps, weight_of
+from gateway.kiosk.offer import Offer
+from gateway.kiosk.paper import Paper
+from gateway.kiosk.picture import view_of
+from gateway.kiosk.pin import Door
+from gateway.kiosk.settings import MASS_MG_MAX, KioskSettings, mass_mg
+from gateway.kiosk.slips import Credits
+from gateway.kiosk.standing import UNDO_MS, Past, Session, resume
+from gateway.kiosk.view import WITHDRAWN, Slip, View
 from gateway.quarter import Moment
 
 log = structlog.get_logger()
 
-# A card held at the reader is read again and again; a gap this long is a new tap.
-TAP_MS = 1_000
-# After a restart somebody may still stand at the scale, wondering.
-LAST_SHOWN_MS = 600_000
+# What was seen longer ago may not be what lies there now.
+SEEN_MS = 2_000
+# A scale that never says whether it is steady: as long as this the same.
+SAME_MS = 3_000
+# The member's own reason, in the record of a deposit taken back on the spot.
+UNDONE = "undone"
+WHERE = "the recycling point"
 
 
-class Shown(NamedTuple):
-    """The deposit on the screen. `card` is the token, never the number."""
+class Owner(NamedTuple):
+    """Whose point it is, and the keys that it needs."""
 
-    id: str
-    net_mg: int
-    fraction: str
-    card: str
-    at_ms: int | None
+    community: str
+    gateway: str
+    key: SigningKey
+    bridge_key: PublicKey
+    card_key: bytes
 
 
 class Point:
-    """Owns the session; `real_ms` is a monotonic clock in real milliseconds."""
+    """Owns the session; `real_ms` is a monotonic clock in real milliseconds.
+
+    `tell_scale` has the scale told a word, and says whether it can be; `is_linked` says whether the
+    hub can be reached. Whoever puts the gateway together sets both.
+    """
 
     def __init__(
         self,
         journal: Journal,
+        settings: KioskSettings,
+        owner: Owner,
         *,
-        scale: str,
-        reader: str,
-        card_key: bytes,
-        fractions: dict[str, str],
+        folder: Path,
         moment: Callable[[], Moment],
         real_ms: Callable[[], int],
     ) -> None:
-        self.session = Session()
-        self.shown: Shown | None = None
-        self._journal = journal
-        self._scale = scale
-        self._reader = reader
-        self._card_key = card_key
-        self._fractions = {number.upper(): name for number, name in fractions.items()}
+        """`folder` is where the policy is kept. Raises ConfigError where a PIN file holds none."""
+        self.settings = settings
+        self.tell_scale: Callable[[str], bool] = lambda _: False
+        self.is_linked: Callable[[], bool] = lambda: False
+        self.refusals: Counter[str] = Counter()
+        self._owner = owner
         self._moment = moment
         self._real_ms = real_ms
-        self._tapped = ""
-        self._tapped_ms = 0
-        self._show_last()
+        self._taps = Taps()
+        self._door = Door(settings.pin, real_ms=real_ms) if settings.pin else None
+        self._paper = Paper(folder, community=owner.community, stewards=settings.stewards)
+        self._credits = Credits(
+            community=owner.community, gateway=owner.gateway, bridge_key=owner.bridge_key
+        )
+        self._book = Book(journal, scale=settings.scale, moment=moment)
+        self._terms = offer.terms(self._paper.rules, settings)
+        self._seen: Weight | None = None
+        self._seen_ms = self._same_since_ms = 0
+        self.session = self._resumed()
 
-    def _show_last(self) -> None:
-        """After a restart: the last deposit is shown, so that nobody weighs twice."""
-        now_ms = self._moment().utc_ms
-        if now_ms is None:
-            return
-        recent = self._journal.since(DEPOSIT, now_ms - LAST_SHOWN_MS)
-        if recent:
-            self.shown = _shown(record.read(signed.parse(recent[-1])), self._scale)
-            self.session = Session(sentence=session.SENTENCES["last"])
+    def _resumed(self) -> Session:
+        """After a restart the last deposits are known, so that nobody weighs twice."""
+        utc_ms, now_ms = self._moment().utc_ms, self._real_ms()
+        pasts: list[Past] = []
+        for booked in self._book.newest():
+            if utc_ms is not None and booked.at_ms is not None:
+                ago_ms = max(0, utc_ms - booked.at_ms)
+            elif not pasts:
+                # Who does not know the time shows the last one, and gives none to take it back.
+                ago_ms = UNDO_MS
+            else:
+                continue
+            if booked.now:
+                pasts.insert(0, _past(booked, at_ms=now_ms - ago_ms))
+        return resume(pasts, now_ms=now_ms)
+
+    # What happens
 
     def hear(self, device: str, message: Message) -> None:
         """A message of any device of the gateway."""
-        if device == self._reader:
-            for reading in message.readings:
-                if reading.register == CARD:
-                    self._tap(str(reading.value).upper())
-        elif device == self._scale:
+        if device in self.settings.readers:
+            for number in self._taps.hear(message, now_ms=self._real_ms()):
+                self.take(Card(cards.token(number, self._owner.card_key)))
+        elif device == self.settings.scale:
             event = weight_of(message)
+            self._look(event if isinstance(event, Weight) else None)
             if event:
-                self._advance(event)
+                self.take(event)
+
+    def lost(self, device: str) -> None:
+        """The line of a device is gone."""
+        if device == self.settings.scale:
+            self._seen = None
+            self.take(ScaleGone())
 
     def tick(self) -> None:
-        self._advance(Tick())
+        """Time has passed."""
+        if self._paper.tick(utc_ms=self._moment().utc_ms):
+            self._terms = offer.terms(self._paper.rules, self.settings)
+        self.take(Tick())
 
-    def _tap(self, number: str) -> None:
-        now_ms = self._real_ms()
-        is_held = number == self._tapped and now_ms - self._tapped_ms < TAP_MS
-        self._tapped, self._tapped_ms = number, now_ms
-        if is_held:
-            return
-        name = self._fractions.get(number)
-        if name:
-            self._advance(Fraction(name))
-        else:
-            self._advance(session.Card(cards.token(number, self._card_key)))
-
-    def _advance(self, event: session.Event) -> None:
-        before = self.session
-        self.session, deposit = session.advance(before, event, now_ms=self._real_ms())
-        if deposit:
-            self._keep(deposit)
-            self.session, _ = session.advance(self.session, session.Kept(), now_ms=self._real_ms())
-        if self.session.phase != before.phase:
-            log.info(
-                "kiosk_phase_changed", phase=self.session.phase, sentence=self.session.sentence
-            )
-            if self.session.phase in {session.IDLE, session.CARD, session.REFUSED}:
-                self.shown = None
-
-    def _keep(self, deposit: Deposit) -> None:
-        """Commit the deposit; it is accepted when this returns."""
-        moment = self._moment()
-        deposit_id = os.urandom(16).hex()
-        elements = deposit_elements(
-            deposit, scale=self._scale, deposit_id=deposit_id, at_ms=moment.utc_ms
+    def take(self, event: Event) -> None:
+        """Something happened at the point. What comes of it is committed when this returns."""
+        self.session, outcome = session.advance(
+            self.session, event, terms=self._terms, now_ms=self._real_ms()
         )
-        self._journal.append(EVIDENCE, DEPOSIT, elements, moment=moment)
-        self._journal.commit(moment)
-        self.shown = Shown(
-            id=deposit_id,
-            net_mg=deposit.weight.net_mg,
-            fraction=deposit.fraction,
-            card=deposit.card,
-            at_ms=moment.utc_ms,
+        kept = self._keep(outcome) if outcome else ""
+        if kept:
+            self.take(Kept(kept))
+
+    def _look(self, weight: Weight | None) -> None:
+        """How long the scale has shown the same, for the operator's test weight."""
+        now_ms, before = self._real_ms(), self._seen
+        is_same = (
+            weight is not None
+            and before is not None
+            and now_ms - self._seen_ms <= SEEN_MS
+            and abs(weight.gross_mg - before.gross_mg) <= self._terms.division_mg
         )
-        log.info("deposit_kept", deposit=deposit_id, net_mg=deposit.weight.net_mg)
+        if not is_same:
+            self._same_since_ms = now_ms
+        self._seen, self._seen_ms = weight, now_ms
+
+    # What comes of it
+
+    def _keep(self, outcome: Outcome) -> str:
+        """Write down what came of it; the id of the deposit that was kept or taken back, or ""."""
+        match outcome:
+            case Deposit():
+                return self._deposit(outcome)
+            case Undone(deposit):
+                booked = self._book.find(deposit)
+                if booked and booked.now:
+                    self._book.correct(booked, fraction="", by=records.MEMBER, reason=UNDONE)
+                    log.info("deposit_undone", deposit=deposit)
+                return deposit
+            case Refused(reason, fraction):
+                self.refusals[reason] += 1
+                self._book.refuse(outcome)
+                log.info("deposit_refused", reason=reason, fraction=fraction)
+        return ""
+
+    def _deposit(self, given: Deposit) -> str:
+        deposit = os.urandom(16).hex()
+        claim = cards.claim(slips.code(deposit, self._owner.key), self._owner.card_key)
+        self._book.keep(given, deposit=deposit, claim=claim, division_mg=self._terms.division_mg)
+        log.info("deposit_kept", deposit=deposit, fraction=given.fraction, net_mg=given.net_mg)
+        return deposit
+
+    # What is shown
+
+    def view(self) -> View:
+        """What the screen shows now."""
+        view = view_of(self.session, terms=self._terms, now_ms=self._real_ms())
+        slip = self._slip(view.slip) if view.slip else None
+        about, asset = self._about(view, slip)
+        link = "up" if self.is_linked() else "down"
+        return view._replace(about=about, asset=asset, link=link, slip=slip)
+
+    def _about(self, view: View, slip: Slip | None) -> tuple[str, str]:
+        """What the deposit under way may come to, or that of the slip."""
+        rules, shown = self._paper.rules, view if view.fraction else slip or view
+        fraction = self._terms.fractions.get(shown.fraction)
+        if rules is None or fraction is None:
+            return "", ""
+        if fraction.unit == "kg":
+            return rules.about(fraction.id, net_mg=shown.net_mg, pieces=None)
+        return rules.about(fraction.id, net_mg=None, pieces=shown.pieces)
+
+    def _slip(self, shown: Slip) -> Slip:
+        """The session knows which deposit it is; the rest is in the book."""
+        booked = self._book.find(shown.deposit)
+        if booked is None:
+            return shown
+        done = self._done(booked)
+        said = self._credits.of(booked.deposit, is_sent=False)
+        return Slip(
+            deposit=booked.deposit,
+            fraction=booked.now or booked.fraction,
+            net_mg=booked.net_mg,
+            pieces=booked.pieces,
+            code=done.code,
+            state=done.state,
+            amount=done.amount,
+            asset=done.asset,
+            nl=said.nl,
+            en=said.en,
+            undo_s=shown.undo_s,
+        )
+
+    def _done(self, booked: Booked) -> Done:
+        said = self._credits.of(booked.deposit, is_sent=self._book.is_sent(booked))
+        return Done(
+            deposit=booked.deposit,
+            at_ms=booked.at_ms,
+            fraction=booked.fraction,
+            net_mg=booked.net_mg,
+            pieces=booked.pieces,
+            code=slips.code(booked.deposit, self._owner.key),
+            by_operator=booked.by_operator,
+            now=booked.now,
+            by=booked.by,
+            reason=booked.reason,
+            state=said.state if booked.now else WITHDRAWN,
+            amount=said.amount if booked.now else "",
+            asset=said.asset if booked.now else "",
+        )
+
+    def offer(self) -> Offer:
+        """What can be chosen here."""
+        full = frozenset(one.fraction for one in self.containers() if one.is_full)
+        return offer.offer(self._paper.rules, self.settings, full=full)
+
+    def deposits(self) -> tuple[Done, ...]:
+        """Today's deposits with what became of them, the newest first."""
+        today = self._day(self._moment().utc_ms)
+        return tuple(
+            self._done(booked)
+            for booked in self._book.newest()
+            if booked.at_ms is None or self._day(booked.at_ms) == today
+        )
+
+    def _day(self, utc_ms: int | None) -> date | None:
+        zone: tzinfo = self._paper.rules.zone if self._paper.rules else UTC
+        return None if utc_ms is None else datetime.fromtimestamp(utc_ms / 1000, zone).date()
+
+    def containers(self) -> tuple[Container, ...]:
+        """Each fraction's container; also one with something in it that is taken in no more."""
+        units = dict.fromkeys(self._book.containers.fractions(), "kg")
+        units |= {one.id: one.unit for one in self._terms.fractions.values()}
+        full = {id_: mass_mg(mass) for id_, mass in self.settings.containers.items()}
+        return self._book.containers.all(units, full)
+
+    def test_weights(self) -> tuple[TestWeight, ...]:
+        return self._book.test_weights()
+
+    def health(self) -> dict[str, object]:
+        """How the point fares, for the hub: nothing of anybody."""
+        rules = self._paper.rules
+        return {
+            "policy": rules.valid_from.isoformat() if rules else "",
+            "policies_refused": self._paper.refused,
+            "credits_forged": self._credits.forged,
+            "refusals": dict(self.refusals),
+        }
+
+    # What the hub says
+
+    def new_policy(self, data: bytes) -> None:
+        """A paper on the policy's topic; one that no steward signed is counted and ignored."""
+        if self._paper.take(data, utc_ms=self._moment().utc_ms):
+            self._terms = offer.terms(self._paper.rules, self.settings)
+
+    def new_credit(self, data: bytes) -> None:
+        """What became of a deposit; a word that is not the bridge's is counted and ignored."""
+        if reason := self._credits.take(data):
+            log.warning("credit_forged", reason=reason, count=self._credits.forged)
+
+    # What the operator does; each raises PeopleError
+
+    def sign_in(self, pin: str) -> bool:
+        """Whether it is the operator's PIN, who is here from now on."""
+        if self._door is None:
+            problem = Problem("this point has no PIN", WHERE, "meterkast kiosk pin")
+            raise PeopleError(problem)
+        is_right = self._door.knock(pin)
+        if is_right:
+            self.take(Operator(is_here=True))
+        log.info("operator_came" if is_right else "pin_was_wrong")
+        return is_right
+
+    def sign_out(self) -> None:
+        self.take(Operator(is_here=False))
+
+    def _demand_operator(self) -> None:
+        """The operator is here and busy, which keeps them signed in."""
+        if self.session.operator_ms is None:
+            raise PeopleError(Problem("nobody is signed in", WHERE, "sign in with the PIN"))
+        self.take(Operator(is_here=True))
+
+    def correct(self, deposit_id: str, *, fraction: str, reason: str) -> None:
+        """Make a deposit one of another fraction, or take it back with fraction ""."""
+        self._demand_operator()
+        booked, reason = self._book.find(deposit_id), reason.strip()
+        fractions = self._terms.fractions
+        if booked is None:
+            raise _problem(f"no deposit {deposit_id!r} is known here", "one of the day sheet")
+        if fraction and fraction not in fractions:
+            raise _problem(f"no fraction is called {fraction!r}", f"one of: {', '.join(fractions)}")
+        unit = "kg" if booked.net_mg is not None else "piece"
+        if fraction and fractions[fraction].unit != unit:
+            what = f"{fraction!r} is counted by the {fractions[fraction].unit}, this by the {unit}"
+            raise _problem(what, "take it back, and have it deposited again")
+        if fraction == booked.now:
+            raise _problem("it is so already", "another fraction")
+        if not 0 < len(reason) <= records.REASON_CHARS_MAX:
+            what = f"a reason of {len(reason)} characters"
+            raise _problem(what, f"1 to {records.REASON_CHARS_MAX}")
+        self._book.correct(booked, fraction=fraction, by=records.OPERATOR, reason=reason)
+        log.info("deposit_corrected", deposit=deposit_id, fraction=fraction)
+
+    def test_weight(self, nominal_mg: int) -> TestWeight:
+        """Write down what the scale shows for the weight that lies on it now."""
+        self._demand_operator()
+        _demand_mass(nominal_mg)
+        weight, now_ms = self._seen, self._real_ms()
+        if weight is None or now_ms - self._seen_ms > SEEN_MS:
+            raise _problem("the scale shows no weight", "look at the scale and its cable")
+        is_judged = weight.steady == "yes" or now_ms - self._same_since_ms >= SAME_MS
+        if not is_judged:
+            raise _problem("the weight is not steady yet", "let go of it and wait")
+        test = self._book.test(nominal_mg, weight, division_mg=self._terms.division_mg)
+        log.info("test_weight", nominal_mg=nominal_mg, shown_mg=weight.gross_mg)
+        return test
+
+    def emptied(self, fraction: str, hauled_mg: int | None = None) -> str:
+        """A container was emptied just now; gives the id of the emptying."""
+        self._demand_operator()
+        known = [one.fraction for one in self.containers()]
+        if fraction not in known:
+            raise _problem(f"no container is for {fraction!r}", f"one of: {', '.join(known)}")
+        if hauled_mg is not None:
+            _demand_mass(hauled_mg)
+        emptying = os.urandom(16).hex()
+        self._book.empty(fraction, emptying=emptying, hauled_mg=hauled_mg)
+        log.info("container_emptied", fraction=fraction, emptying=emptying, hauled_mg=hauled_mg)
+        return emptying
+
+    def hauled(self, emptying: str, hauled_mg: int) -> None:
+        """What the haulier weighed of an emptying; said again, the last one counts."""
+        self._demand_operator()
+        _demand_mass(hauled_mg)
+        fraction = self._book.containers.fraction_of(emptying)
+        if not fraction:
+            raise _problem(f"no emptying {emptying!r} is known here", "one of the list")
+        self._book.haul(fraction, emptying=emptying, hauled_mg=hauled_mg)
+        log.info("container_hauled", fraction=fraction, emptying=emptying, hauled_mg=hauled_mg)
+
+    def zero(self) -> None:
+        """Have the scale take what it feels now for nothing."""
+        self._demand_operator()
+        if not self.tell_scale("zero"):
+            what = "the scale takes no commands, or its line is lost"
+            raise _problem(what, "the zero key of the scale itself")
+        log.info("scale_zeroed")
 
 
-def weight_of(message: Message) -> Weight | OutOfRange | None:
-    """What a scale's message means for the session, None where it says nothing about weight.
-
-    Of gross, tare and net the scale may leave out any: what is missing follows from the others,
-    and a lone weight is both gross and net.
-    """
-    words = {"gross", "net", "tare"}
-    shown = {r.register: r for r in message.readings if r.register in words and r.unit == "mg"}
-    mass = {register: int(reading.value) for register, reading in shown.items()}
-    if "net" not in mass and "gross" not in mass:
-        which = {fault.kind for fault in message.faults} & {"over", "under"}
-        return OutOfRange(which.pop()) if which else None
-    if "tare" in mass:
-        tare_mg = mass["tare"]
-    else:
-        tare_mg = mass["gross"] - mass["net"] if len(mass) == 2 else 0
-    net_mg = mass["net"] if "net" in mass else mass["gross"] - tare_mg
-    is_stable = all(reading.doubt != "unstable" for reading in shown.values())
-    return Weight(net_mg, is_stable, mass.get("gross", net_mg + tare_mg), tare_mg, message.raw)
-
-
-def deposit_elements(
-    deposit: Deposit, *, scale: str, deposit_id: str, at_ms: int | None
-) -> list[Element]:
-    """The elements of a deposit's record, as the table of kinds in `docs/wire.md` lists them."""
-    weight = deposit.weight
-    masses = {"gross": weight.gross_mg, "tare": weight.tare_mg, "net": weight.net_mg}
-    return [
-        *(
-            element(scale, Reading(register, mass, "mg", at_ms), base_ms=at_ms or 0)
-            for register, mass in masses.items()
-        ),
-        Element(n="kiosk/fraction", vs=deposit.fraction),
-        Element(n="kiosk/card", vs=deposit.card),
-        Element(n="kiosk/deposit", vs=deposit_id),
-        Element(n="kiosk/stable", u="count", v=msgspec.Raw(str(deposit.times).encode())),
-        Element(n=f"{scale}/telegram", vd=b64(weight.raw)),
-    ]
-
-
-def _shown(kept: record.Record, scale: str) -> Shown:
-    by_name = {one.n: one for one in kept.elements}
-    return Shown(
-        id=by_name["kiosk/deposit"].vs,
-        net_mg=record.milli(by_name[f"{scale}/net"].v),
-        fraction=by_name["kiosk/fraction"].vs,
-        card=by_name["kiosk/card"].vs,
-        at_ms=kept.identity.made_ms,
+def _past(booked: Booked, *, at_ms: int) -> Past:
+    """A deposit as the session remembers it, at a time of its own clock."""
+    return Past(
+        deposit=booked.deposit,
+        fraction=booked.now,
+        card=booked.card,
+        club=booked.club,
+        net_mg=booked.net_mg,
+        pieces=booked.pieces,
+        at_ms=at_ms,
     )
+
+
+def _problem(what: str, try_: str) -> PeopleError:
+    return PeopleError(Problem(what, WHERE, try_))
+
+
+def _demand_mass(mass: int) -> None:
+    if not 0 < mass <= MASS_MG_MAX:
+        raise _problem(f"a mass of {mass} mg", f"more than nothing, at most {MASS_MG_MAX} mg")

@@ -88,13 +88,7 @@ def context(house: House) -> dict[str, Any]:
         "today": _today(house, utc_ms),
         "meters": [_meter(name, device) for name, device in said["devices"].items()],
         "kiosk": said.get("kiosk"),
-        "deposit_time": clock_text(_deposit_ms(said)),
     }
-
-
-def _deposit_ms(said: dict[str, Any]) -> int | None:
-    kiosk = said.get("kiosk")
-    return kiosk["deposit"]["at_ms"] if kiosk and kiosk["deposit"] else None
 
 
 def _power(devices: dict[str, Any]) -> dict[str, Any] | None:

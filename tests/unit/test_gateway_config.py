@@ -7,6 +7,7 @@ import pytest
 from drivers.sdk import Line
 from gateway import config
 from gateway.contract.errors import ConfigError
+from gateway.kiosk.settings import mass_mg
 
 KEY = "A" * 43
 
@@ -55,9 +56,11 @@ bauds = 9600
 
 [kiosk]
 scale = "scale"
-reader = "hall"
+readers = ["hall"]
 card_key = "card.key"
-fractions = {}
+stewards = ["mine"]
+division = "5 pounds"
+langage = "nl"
 """
     with pytest.raises(ConfigError) as caught:
         config.load(write(tmp_path, text))
@@ -68,7 +71,13 @@ fractions = {}
     assert told == {
         (" line 1: community", "'Zonstraat!' is no id: 1 to 40 of a-z, 0-9 and -"),
         (" line 13: kiosk.scale", "no device is called 'scale'"),
-        (" line 16: kiosk.fractions", "no fraction has a tag, so nothing can be chosen"),
+        (" line 12: kiosk", "no screen and no buttons, so nothing can be chosen"),
+        (" line 16: kiosk.stewards.0", "'mine' is not 32 bytes in base64url"),
+        (
+            " line 17: kiosk.division",
+            '\'5 pounds\' is no mass such as "1.5 kg" or "20 g"',
+        ),
+        (" line 18: kiosk.langage", "unknown key 'langage'"),
         (" line 2: gatway", "unknown key 'gatway'"),
         (" line 3: bridge_key", "'short' is not 32 bytes in base64url"),
         (" line 4: broker", "'http://x' is not the address of an MQTT broker"),
@@ -193,3 +202,130 @@ def test_a_driver_that_is_no_text_is_a_mistake_like_others(tmp_path: Path, drive
         "device.a.driver",
         "device.b.driver",
     }
+
+
+POINT = f"""\
+{GOOD.replace('"home-noor"', '"point"')}
+[device.scale]
+driver = "mtsics"
+port = "/dev/pts/5"
+
+[device.reader]
+driver = "rdm6300"
+port = "/dev/pts/6"
+
+[device.roof]
+driver = "s0"
+port = "gpio:17"
+"""
+KIOSK = {
+    "scale": '"scale"',
+    "readers": '["reader"]',
+    "card_key": '"card.key"',
+    "stewards": f'["{KEY}"]',
+    "screen": '"127.0.0.1:7090"',
+    "pin": '"operator.pin"',
+    "division": '"5 g"',
+    "language": '"en"',
+    "steady": '"clock"',
+    "crates": '{ blue = { tare = "1.5 kg", nl = "blauwe krat", en = "blue crate" } }',
+    "containers": '{ glass = "800 kg" }',
+    "panel": "{ buttons = { glass = 27 }, green = 5, buzzer = 19 }",
+}
+
+
+def point_toml(changes: dict[str, str | None]) -> str:
+    keys = KIOSK | changes
+    lines = [f"{key} = {value}" for key, value in keys.items() if value is not None]
+    return "\n".join([POINT, "[kiosk]", *lines, ""])
+
+
+def test_a_recycling_point_has_all_its_keys(tmp_path: Path) -> None:
+    kiosk = config.load(write(tmp_path, point_toml({}))).kiosk
+    assert kiosk is not None
+    assert kiosk.readers == ("reader",)
+    assert (kiosk.card_key, kiosk.pin) == (tmp_path / "card.key", tmp_path / "operator.pin")
+    assert mass_mg(kiosk.crates["blue"].tare) == 1_500_000
+    assert kiosk.panel is not None
+    assert (kiosk.panel.buttons, kiosk.panel.red) == ({"glass": 27}, None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "where", "what"),
+    [
+        ({"scale": '"hall"'}, "scale", "'hall', a p1, weighs nothing"),
+        ({"scale": '"roof"'}, "scale", "'roof', a s0, weighs nothing"),
+        ({"readers": '["reader", "qr"]'}, "readers.1", "no device is called 'qr'"),
+        ({"readers": '["scale"]'}, "readers.0", "'scale', a mtsics, reads no cards"),
+        ({"screen": '"0.0.0.0:7090"'}, "screen", "'0.0.0.0:7090' can be reached from other"),
+        ({"screen": '"10.0.0.5:7090"'}, "screen", "'10.0.0.5:7090' can be reached from other"),
+        ({"screen": '"kiosk"'}, "screen", "'kiosk' is not an address and a port"),
+        ({"screen": '"localhost:70000"'}, "screen", "'70000' is no port"),
+        ({"screen": '"127.0.0.1:7081"'}, "screen", "'127.0.0.1:7081' is the address of the page"),
+        ({"screen": None, "panel": None}, "", "no screen and no buttons"),
+        ({"screen": None, "panel": "{ green = 5 }"}, "", "no screen and no buttons"),
+        ({"screen": None, "readers": "[]"}, "", "no screen and no reader"),
+        ({"stewards": '["short"]'}, "stewards.0", "'short' is not 32 bytes in base64url"),
+        ({"stewards": "[]"}, "stewards", "tuple should have at least 1 item"),
+        ({"stewards": None}, "stewards", "the key 'stewards' is missing"),
+        ({"division": '"5 lb"'}, "division", "'5 lb' is no mass"),
+        ({"division": '"0 g"'}, "division", "'0 g' is no mass"),
+        ({"crates": '{ a = { tare = "1,5 kg", nl = "", en = "" } }'}, "crates.a.tare", "'1,5 kg'"),
+        ({"crates": '{ a = { tare = "1 kg", nl = "" } }'}, "crates.a.en", "the key 'en' is"),
+        ({"containers": '{ glass = "full" }'}, "containers.glass", "'full' is no mass"),
+        ({"language": '"fy"'}, "language", "input should be 'nl' or 'en', not 'fy'"),
+        ({"steady": '"never"'}, "steady", "input should be 'scale' or 'clock', not 'never'"),
+        ({"panel": "{ green = 28 }"}, "panel.green", "input should be less than or equal to 27"),
+        ({"panel": "{ green = 5, red = 5 }"}, "panel.red", "pin 5 has 'green' already"),
+        (
+            {"panel": "{ buttons = { glass = 6, paper = 6 } }"},
+            "panel.buttons.paper",
+            "pin 6 has 'glass' already",
+        ),
+        ({"panel": "{ cancel = 17 }"}, "panel.cancel", "pin 17 has the device 'roof' already"),
+        ({"panel": '{ green = "5" }'}, "panel.green", "input should be a valid integer"),
+        ({"fractions": "{}"}, "fractions", "unknown key 'fractions'"),
+    ],
+)
+def test_a_mistake_in_a_recycling_point_stands_with_its_line(
+    tmp_path: Path, changes: dict[str, str | None], where: str, what: str
+) -> None:
+    text = point_toml(changes)
+    with pytest.raises(ConfigError) as caught:
+        config.load(write(tmp_path, text))
+    (problem,) = caught.value.problems
+    place, _, key = problem.where.partition(": ")
+    assert key == f"kiosk.{where}".removesuffix(".")
+    assert problem.what.startswith(what)
+    number = int(place.rpartition(" ")[2])
+    assert text.splitlines()[number - 1].partition(" ")[0] in {where.partition(".")[0], "[kiosk]"}
+    assert problem.try_
+
+
+def test_a_point_without_a_reader_needs_a_screen(tmp_path: Path) -> None:
+    kiosk = config.load(write(tmp_path, point_toml({"readers": "[]"}))).kiosk
+    assert kiosk is not None
+    assert kiosk.readers == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "mass"),
+    [
+        ("1.5 kg", 1_500_000),
+        ("5 g", 5_000),
+        ("0.1 g", 100),
+        ("0.001 g", 1),
+        ("100 t", 100_000_000_000),
+        ("20 mg", 20),
+    ],
+)
+def test_a_mass_is_exact(text: str, mass: int) -> None:
+    assert mass_mg(text) == mass
+
+
+@pytest.mark.parametrize(
+    "text", ["0.0001 g", "101 t", "-1 kg", "1kg", "1e3 g", "", "1 kg ", "\u0661 g"]
+)
+def test_what_is_no_mass_above_zero_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is no mass such as"):
+        mass_mg(text)

@@ -157,20 +157,78 @@ def test_a_house_that_joins_a_community_counts_on(tmp_path: Path) -> None:
     member.close()
 
 
-def test_a_journal_from_before_contacts_keeps_its_records_and_counts_from_now_on(
-    tmp_path: Path,
+@pytest.mark.parametrize(
+    "before",
+    [
+        pytest.param(
+            "DROP TABLE contact; DROP TABLE container; PRAGMA user_version = 1", id="contacts"
+        ),
+        pytest.param("DROP TABLE container; PRAGMA user_version = 2", id="containers"),
+    ],
+)
+def test_a_journal_from_before_keeps_its_records_and_counts_from_now_on(
+    tmp_path: Path, before: str
 ) -> None:
     old = reopen(tmp_path)
     chain = put(old, 3)
-    old._db.executescript("DROP TABLE contact; PRAGMA user_version = 1")
+    old._db.executescript(before)
     old.close()
     new = reopen(tmp_path)
-    assert new._db.execute("PRAGMA user_version").fetchone() == (2,)
+    assert new._db.execute("PRAGMA user_version").fetchone() == (3,)
     assert check_chain(new.records(chain, start=1, limit=9)) == [1, 2, 3]
     new.keep_pulses("roof", 7, moment=at(0))
+    new.beside(FILL, mass_mg=5)
     assert put(new) == chain
-    assert new.pulses("roof") == 7
+    assert (new.pulses("roof"), filled(new)) == (7, 5)
     new.close()
+
+
+FILL = """
+INSERT INTO container (community, gateway, fraction, emptying, delivered_mg, pieces)
+VALUES (:community, :gateway, 'glass', '', :mass_mg, 0)
+ON CONFLICT DO UPDATE SET delivered_mg = delivered_mg + excluded.delivered_mg
+"""
+
+
+def filled(journal: Journal) -> int | None:
+    rows = journal.ask("SELECT delivered_mg FROM container WHERE community = :community")
+    return rows[0][0] if rows else None
+
+
+def test_what_stands_beside_the_records_is_in_the_commit_of_its_record(tmp_path: Path) -> None:
+    first = reopen(tmp_path)
+    first.append(EVIDENCE, QUARTER, [], moment=at(0))
+    first.beside(FILL, mass_mg=5)
+    assert filled(first) is None
+    first.close()
+    second = reopen(tmp_path)
+    assert (filled(second), second.tally()) == (None, Tally(0, 0, 0, 0))
+    for _ in range(2):
+        second.beside(FILL, mass_mg=5)
+        put(second)
+    second.commit(at(0))
+    second.close()
+    third = reopen(tmp_path)
+    assert (filled(third), third.tally()) == (10, Tally(2, 0, 2, 0))
+    third.close()
+
+
+def test_the_newest_of_a_kind_come_in_their_own_order_whatever_the_clock_says(
+    journal: Journal,
+) -> None:
+    for number, utc_ms in enumerate((NOON, None, NOON - 5_000, NOON + 1)):
+        moment = Moment(utc_ms, 0, "synced")
+        journal.append(EVIDENCE, QUARTER, [Element(n=f"hall/{number}")], moment=moment)
+        journal.append(EVIDENCE, "mk-other-v1", [], moment=moment)
+    journal.commit(at(0))
+    told = [record.parse(data)[1].elements[0].n for data in journal.newest(QUARTER, 3)]
+    assert told == ["hall/1", "hall/2", "hall/3"]
+
+
+def test_appending_gives_the_number_of_the_record(journal: Journal) -> None:
+    numbers = [journal.append(EVIDENCE, QUARTER, [], moment=at(0)) for _ in range(2)]
+    journal.commit(at(0))
+    assert [*numbers, journal.append(EVIDENCE, QUARTER, [], moment=at(0))] == [1, 2, 3]
 
 
 def test_a_clock_that_was_set_back_makes_the_group_due(journal: Journal) -> None:
@@ -259,9 +317,9 @@ def test_a_second_writer_is_refused_and_told_who_writes(journal: Journal, tmp_pa
 
 def test_a_journal_of_a_newer_program_is_refused(tmp_path: Path) -> None:
     opened = reopen(tmp_path)
-    opened._db.execute("PRAGMA user_version = 3")
+    opened._db.execute("PRAGMA user_version = 4")
     opened.close()
-    with pytest.raises(ConfigError, match="schema 3, this program knows 2"):
+    with pytest.raises(ConfigError, match="schema 4, this program knows 3"):
         reopen(tmp_path)
 
 
