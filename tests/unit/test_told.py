@@ -65,9 +65,11 @@ class Running:
         return parse(paper.toml, name="policy").day
 
     def listening(self, what: Callable[[aiomqtt.Client], Awaitable[None]]) -> None:
-        """Run the bridge while a client of the broker does `what`."""
+        """Run the bridge while a client of the broker does `what`; nothing is retained before."""
 
         async def run() -> None:
+            async with aiomqtt.Client("127.0.0.1", self.port) as client:
+                await client.publish("mk/v1/straat/policy", b"", retain=True)
             tasks = [
                 asyncio.create_task(self.bridge.link.run()),
                 asyncio.create_task(self.bridge.tell()),
@@ -131,7 +133,6 @@ def test_the_policy_is_said_again_whenever_the_link_is_up(tmp_path, port, monkey
     async def look(client: aiomqtt.Client) -> None:
         await client.subscribe("mk/v1/straat/policy", qos=1)
         assert "2026-06-21" == street.day_told((await heard(client)).payload)
-        await client.publish("mk/v1/straat/policy", b"", retain=True)
 
     street.listening(look)
     street.listening(look)
@@ -142,7 +143,6 @@ def test_a_policy_that_is_activated_for_today_is_told_at_once(tmp_path, port):
     street.clock.now_ms = MIDNIGHT_MS
 
     async def look(client: aiomqtt.Client) -> None:
-        await client.publish("mk/v1/straat/policy", b"", retain=True)
         await client.subscribe("mk/v1/straat/policy", qos=1)
         street.activate(POLICY)
         told = await heard(client)
