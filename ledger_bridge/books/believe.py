@@ -16,15 +16,10 @@ AHEAD_MS_MAX = 15 * 60_000
 
 FIRST = "first"  # nothing before it to compare with
 NOBODY = "nobody"  # no meter fit covers it
-AGAIN = "again"  # told before under the same id
-WEIGHT = "weight"  # no bag weighs that
 LOWER = "lower"  # below what this meter counted before
 RATING = "rating"  # more than the connection can carry
 AHEAD = "ahead"  # stamped in the future
 PULSES = "pulses"  # nobody said what a pulse of this meter is worth
-
-# What the largest scale of a recycling point carries: 3 t.
-NET_MG_MAX = 3_000_000_000
 
 # After these the next reading is measured from this one.
 MOVES_ON = ("", FIRST, NOBODY, PULSES)

@@ -18,7 +18,7 @@ from ledger_bridge.books.registry import Registry
 from ledger_bridge.books.settle import settle
 from ledger_bridge.books.store import commit
 
-# So many records are read at a time when counters are taken out of them anew.
+# So many records are read at a time when facts are taken out of them anew.
 RECORDS_READ = 1_000
 
 
@@ -51,10 +51,10 @@ class Community:
         self.policies = load_policies(db, community, self.registry.stewards)
         self.book = Book(db, community, log_key=log_key)
         self.derivation = Derivation(db, community)
-        self._read_counters()
+        self._read_facts()
 
-    def _read_counters(self) -> None:
-        """Take the counters out of the records once more where an older program did it before."""
+    def _read_facts(self) -> None:
+        """Take the facts out of the records once more where an older program did it before."""
         unread = "SELECT 1 FROM unread WHERE community = ?"
         if self.db.execute(unread, (self.id,)).fetchone() is None:
             return
@@ -66,7 +66,7 @@ class Community:
             )
             while some := rows.fetchmany(RECORDS_READ):
                 self.derivation.add(
-                    [(facts(records.parse(data)[1])[0], []) for (data,) in some],
+                    [facts(records.parse(data)[1]) for (data,) in some],
                     registry=self.registry,
                     policies=self.policies,
                 )

@@ -26,7 +26,7 @@ CREATE INDEX counter_of_member ON counter (community, member, day, register, per
 CREATE INDEX counter_waiting ON counter (community, gateway, device, serial, verdict)
     WHERE verdict NOT IN ('', 'first');
 
--- Communities whose counters are still to be taken out of their records.
+-- Communities whose facts are still to be taken out of their records.
 CREATE TABLE unread (
     community TEXT PRIMARY KEY
 ) STRICT, WITHOUT ROWID;

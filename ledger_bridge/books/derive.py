@@ -8,25 +8,22 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from gateway.contract.record import to_json
 from ledger_bridge.books.believe import (
-    AGAIN,
     MOVES_ON,
-    NET_MG_MAX,
-    NOBODY,
-    WEIGHT,
     Tail,
     amount_of,
     believe,
     per_pulse_of,
 )
 from ledger_bridge.books.book import Claim
-from ledger_bridge.books.calendar import day_counted, day_of
+from ledger_bridge.books.calendar import day_counted
+from ledger_bridge.books.derive_waste import WasteDerivation
 from ledger_bridge.books.due import concerned
-from ledger_bridge.books.evidence import Counter, Deposit, Facts
+from ledger_bridge.books.evidence import Counter, Facts
 from ledger_bridge.books.policy import Policies
 from ledger_bridge.books.quantity import Amount
 from ledger_bridge.books.registry import Fit, Registry
+from ledger_bridge.books.waste import Fact
 
 _new = tuple.__new__  # a NamedTuple's own constructor takes three times as long
 
@@ -98,45 +95,13 @@ def history(facts: Iterable[Counter], *, registry: Registry, zone: str) -> list[
     return rows
 
 
-class DepositRow(NamedTuple):
-    """A deposit with what is derived of it; in the order of the table's columns."""
-
-    fact: Deposit
-    day: str
-    member: str | None
-    verdict: str
-
-    def columns(self, community: str) -> tuple[Any, ...]:
-        return (community, *self.fact, self.day, self.member, self.verdict)
-
-
-def deposit_rows(facts: Iterable[Deposit], *, registry: Registry, zone: str) -> list[DepositRow]:
-    """Deposits derived, whatever order they came in: held, without a member, where it is nobody's,
-    cannot be true, or was told under the same id before.
-    """
-    rows: list[DepositRow] = []
-    told: set[tuple[str, str]] = set()
-    for fact in sorted(facts, key=lambda f: (f.at_ms, f.chain, f.seq)):
-        name = (fact.gateway, fact.id)
-        member = registry.cards.get(fact.card)
-        verdict = "" if member else NOBODY
-        if not 0 < fact.net_mg <= NET_MG_MAX:
-            verdict = WEIGHT
-        elif name in told:
-            verdict = AGAIN
-        told.add(name)
-        rows.append(
-            DepositRow(fact, day_of(fact.at_ms, zone), None if verdict else member, verdict)
-        )
-    return rows
-
-
 class Derivation:
     """Writes facts into the tables and marks the claims they touch, inside the caller's commit."""
 
     def __init__(self, db: sqlite3.Connection, community: str) -> None:
         self._db = db
         self._community = community
+        self._waste = WasteDerivation(db, community)
         self._places: dict[Meter, _Place] = {}
 
     def forget(self) -> None:
@@ -158,9 +123,9 @@ class Derivation:
         rows: list[tuple[Any, ...]] = []
         late: set[Meter] = set()
         touched: set[Claim] = set()
-        deposits: list[Deposit] = []
-        for counters, some_deposits in found:
-            deposits += some_deposits
+        waste: list[Fact] = []
+        for counters, some_waste in found:
+            waste += some_waste
             where = None  # the registers of one telegram share their meter and their time
             for fact in counters:
                 if (here := (fact.device, fact.serial, fact.at_ms)) != where:
@@ -183,37 +148,8 @@ class Derivation:
         )
         for meter in late:
             self._again(meter, touched, registry=registry, policies=policies)
-        self._add_deposits(deposits, touched, registry=registry, policies=policies)
+        self._waste.add(waste, touched, registry=registry, policies=policies)
         self._mark(touched)
-
-    def _add_deposits(
-        self,
-        deposits: list[Deposit],
-        touched: set[Claim],
-        *,
-        registry: Registry,
-        policies: Policies,
-    ) -> None:
-        rows = deposit_rows(deposits, registry=registry, zone=policies.zone)
-        self._db.executemany(
-            "INSERT INTO deposit VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [row.columns(self._community) for row in rows],
-        )
-        for row in rows:
-            self._touch_deposit(touched, row, policies)
-        twice = self._db.execute(
-            "SELECT new.id FROM json_each(?) AS ids JOIN deposit AS new"
-            " ON new.community = ? AND new.id = ids.value GROUP BY gateway, new.id"
-            " HAVING count(*) > 1",
-            (to_json([fact.id for fact in deposits]).decode(), self._community),
-        ).fetchall()
-        if twice:
-            self._deposits_again(touched, registry=registry, policies=policies)
-
-    def _touch_deposit(self, touched: set[Claim], row: DepositRow, policies: Policies) -> None:
-        if row.member:
-            for rule, period in concerned(policies, "deposit", row.fact.fraction, row.day):
-                touched.add(Claim(rule, row.member, period))
 
     def _touch(self, touched: set[Claim], row: CounterRow, policies: Policies) -> None:
         if row.delta and row.member:
@@ -284,28 +220,5 @@ class Derivation:
         ).fetchall()
         for meter in meters:
             self._again(meter, touched, registry=registry, policies=policies)
-        self._deposits_again(touched, registry=registry, policies=policies)
+        self._waste.again(touched, registry=registry, policies=policies)
         self._mark(touched)
-
-    def _deposits_again(
-        self, touched: set[Claim], *, registry: Registry, policies: Policies
-    ) -> None:
-        before = [
-            DepositRow(Deposit(*row[:8]), *row[8:])
-            for row in self._db.execute(
-                "SELECT gateway, chain, seq, id, at_ms, card, fraction, net_mg, day, member,"
-                " verdict FROM deposit WHERE community = ?",
-                (self._community,),
-            )
-        ]
-        after = deposit_rows((row.fact for row in before), registry=registry, zone=policies.zone)
-        for row in (*before, *after):
-            self._touch_deposit(touched, row, policies)
-        self._db.executemany(
-            "UPDATE deposit SET day = ?, member = ?, verdict = ?"
-            " WHERE community = ? AND gateway = ? AND chain = ? AND seq = ?",
-            [
-                (row.day, row.member, row.verdict, self._community, *row.fact[:3])
-                for row in set(after).difference(before)
-            ],
-        )

@@ -1,18 +1,12 @@
-"""What records say, as facts: counters at a time, and deposits. Pure, and the same for verify."""
+"""What records say, as facts: counters at a time, and `waste`. Pure, and the same for verify."""
 
 import re
 from typing import NamedTuple
 
-import msgspec
-
-from gateway.contract.record import DEPOSIT, QUARTER, Element, Record, milli
+from gateway.contract.record import QUARTER, Record, milli
 from gateway.contract.signed import Malformed
-
-# SenML times below 2**28 seconds are relative (RFC 8428 section 4.5.3).
-_ABSOLUTE_MS = 2**28 * 1000
-
-# Later than anything that is measured: 2100-01-01T00:00:00Z.
-_LAST_MS = 4_102_444_800_000
+from ledger_bridge.books.waste import Fact, waste_fact
+from ledger_bridge.books.when import measured_ms
 
 # More than any counter has digits for, in thousandths: a thousand GWh, ten thousand million m3.
 _COUNT_MAX = 10**16
@@ -54,27 +48,14 @@ class Counter(NamedTuple):
     doubt: str
 
 
-class Deposit(NamedTuple):
-    """A weighing of one fraction by whoever holds `card` (a keyed hash, "" for no card)."""
+class Facts(NamedTuple):
+    """What a record says: counters, or what happened at a recycling point."""
 
-    gateway: str
-    chain: str
-    seq: int
-    id: str
-    at_ms: int
-    card: str
-    fraction: str
-    net_mg: int
+    counters: list[Counter]
+    waste: list[Fact]
 
 
-Facts = tuple[list[Counter], list[Deposit]]
-NOTHING: Facts = ([], [])
-
-
-def _time_ms(base: int | None, raw: msgspec.Raw) -> int | None:
-    """When it was measured, None where that cannot be known or be true."""
-    at = (base or 0) + (milli(raw) if raw else 0)
-    return at if _ABSOLUTE_MS <= at < _LAST_MS else None
+NOTHING = Facts([], [])
 
 
 def _freshness(count: Counter) -> tuple[bool, int, int]:
@@ -96,7 +77,7 @@ def _counters(record: Record) -> list[Counter]:
         if e.u not in _COUNTER_UNITS or not e.v:
             continue
         if bytes(e.t) != last[0]:  # most elements of a telegram share their time
-            last = (bytes(e.t), _time_ms(made, e.t))
+            last = (bytes(e.t), measured_ms(made, e.t))
         at_ms = last[1]
         device, slash, register = e.n.partition("/")
         if not slash or at_ms is None:
@@ -135,41 +116,16 @@ def _counters(record: Record) -> list[Counter]:
     return [*found.values(), *behind.values()]
 
 
-def _deposits(record: Record) -> list[Deposit]:
-    who = record.identity
-    words: dict[str, Element] = {e.n.partition("/")[2]: e for e in record.elements}
-    try:
-        net = words["net"]
-        at_ms = _time_ms(who.made_ms, net.t)
-        if at_ms is None or net.u != "g" or not words["deposit"].vs:
-            return []
-        return [
-            Deposit(
-                gateway=who.gateway,
-                chain=who.chain,
-                seq=who.seq,
-                id=words["deposit"].vs,
-                at_ms=at_ms,
-                card=words["card"].vs,
-                fraction=words["fraction"].vs,
-                net_mg=milli(net.v),
-            )
-        ]
-    except KeyError:
-        return []
-
-
 def facts(record: Record) -> Facts:
-    """Counters and deposits in a record; nothing for kinds that are not evidence of either.
+    """What a record says; nothing for kinds that are not evidence of anything.
 
     A record that is validly signed but says something we cannot read gives no facts: it stays
     stored, and a newer program may understand it.
     """
     try:
         if record.typ == QUARTER:
-            return _counters(record), []
-        if record.typ == DEPOSIT:
-            return [], _deposits(record)
+            return Facts(_counters(record), [])
+        fact = waste_fact(record)
     except Malformed:
         return NOTHING
-    return NOTHING
+    return Facts([], [fact]) if fact else NOTHING

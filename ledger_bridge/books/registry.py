@@ -24,6 +24,12 @@ RATED_W_DEFAULT = 55_200
 # Far above what a distribution grid connects.
 RATED_W_MAX = 1_000_000_000
 
+# Classes of scales for trade, with the least load of each in divisions: OIML R 76-1:2006, table 3.
+# Below it a weighing is not verified. Class I weighs jewels.
+LEAST_DIVISIONS = {"II": 50, "III": 20, "IIII": 10}
+# What the largest scale of a recycling point carries: 3 t.
+SCALE_MG_MAX = 3_000_000_000
+
 
 class Founded(msgspec.Struct, frozen=True, tag="founded", tag_field="kind"):
     """The first edit: whose word counts from now on. Keys are JWK members `x`."""
@@ -69,7 +75,50 @@ class CardGiven(msgspec.Struct, frozen=True, tag="card", tag_field="kind"):
     member: str
 
 
-Edit = Founded | MemberAdded | GatewayAdmitted | MeterFitted | CardGiven
+class ScaleVerified(msgspec.Struct, frozen=True, tag="scale", tag_field="kind"):
+    """A verification of the scale on this device: its class, and until when its mark holds.
+
+    `accuracy` is its class by OIML R 76, `division_mg` its verification scale interval e. From
+    its beginning on it goes before every earlier one, so that a mark can also be taken away.
+    """
+
+    gateway: str
+    device: str
+    serial: str
+    accuracy: str
+    division_mg: int
+    max_mg: int
+    from_ms: int
+    until_ms: int
+
+
+class DepositDecided(msgspec.Struct, frozen=True, tag="deposit", tag_field="kind"):
+    """A steward has looked at a deposit: it counts, or it does not. The last word is the one."""
+
+    gateway: str
+    deposit: str
+    is_accepted: bool
+    reason: str
+
+
+class EmptyingExplained(msgspec.Struct, frozen=True, tag="emptying", tag_field="kind"):
+    """Why a container had less in it than was brought, as a steward found out."""
+
+    gateway: str
+    emptying: str
+    reason: str
+
+
+Edit = (
+    Founded
+    | MemberAdded
+    | GatewayAdmitted
+    | MeterFitted
+    | CardGiven
+    | ScaleVerified
+    | DepositDecided
+    | EmptyingExplained
+)
 
 
 class Edits(msgspec.Struct, frozen=True):
@@ -98,7 +147,9 @@ def _refuse(what: str, where: str, try_: str) -> PeopleError:
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """The community as of some edit: `keys` by gateway, `cards` (keyed hash) to member."""
+    """The community as of some edit: `keys` by gateway, `cards` (keyed hash) to member, `scales` by
+    gateway and device, `decisions` and `explained` by gateway and deposit or emptying.
+    """
 
     community: str
     founded: Founded | None = None
@@ -106,6 +157,9 @@ class Registry:
     keys: dict[str, PublicKey] = field(default_factory=dict)
     fits: dict[tuple[str, str], tuple[Fit, ...]] = field(default_factory=dict)
     cards: dict[str, str] = field(default_factory=dict)
+    scales: dict[tuple[str, str], tuple[ScaleVerified, ...]] = field(default_factory=dict)
+    decisions: dict[tuple[str, str], DepositDecided] = field(default_factory=dict)
+    explained: dict[tuple[str, str], str] = field(default_factory=dict)
 
     @property
     def stewards(self) -> tuple[str, ...]:
@@ -128,6 +182,25 @@ class Registry:
             case CardGiven(card, member):
                 self._must_know(member, f"card {card[:8]}…")
                 return replace(self, cards={**self.cards, card: member})
+            case ScaleVerified() | DepositDecided() | EmptyingExplained():
+                return self._with_waste_edit(edit)
+
+    def _with_waste_edit(
+        self, edit: ScaleVerified | DepositDecided | EmptyingExplained
+    ) -> "Registry":
+        match edit:
+            case ScaleVerified():
+                return self._with_scale(edit)
+            case DepositDecided(gateway, deposit):
+                self._must_give_a_reason(edit.reason, f"deposit {deposit}")
+                return replace(self, decisions={**self.decisions, (gateway, deposit): edit})
+            case EmptyingExplained(gateway, emptying, reason):
+                self._must_give_a_reason(reason, f"emptying {emptying}")
+                return replace(self, explained={**self.explained, (gateway, emptying): reason})
+
+    def _must_give_a_reason(self, reason: str, where: str) -> None:
+        if not reason.strip():
+            raise _refuse("no reason is given", where, '--reason "what you found out"')
 
     def _must_know(self, member: str, where: str) -> None:
         if member not in self.accounts:
@@ -182,6 +255,33 @@ class Registry:
             for f in earlier
         )
         return replace(self, fits={**self.fits, (edit.gateway, edit.device): (*ended, new)})
+
+    def _with_scale(self, edit: ScaleVerified) -> "Registry":
+        where = f"{edit.gateway}/{edit.device}"
+        if edit.gateway not in self.keys:
+            raise _refuse(f"no gateway {edit.gateway!r}", where, "meterkast hub admit")
+        if edit.accuracy not in LEAST_DIVISIONS:
+            classes = ", ".join(LEAST_DIVISIONS)
+            raise _refuse(f"{edit.accuracy!r} is no class of scale", where, f"classes: {classes}")
+        if not 0 < edit.division_mg < edit.max_mg <= SCALE_MG_MAX:
+            what = f"a scale of {edit.max_mg} mg in steps of {edit.division_mg} mg"
+            raise _refuse(what, where, '--max "60 kg" --division "20 g", as on its plate')
+        if not 0 <= edit.from_ms < edit.until_ms:
+            raise _refuse("a mark that ends before it begins", where, "--from DATE --until DATE")
+        if not edit.serial:
+            raise _refuse("a scale without its number", where, "--serial, as on its plate")
+        key = (edit.gateway, edit.device)
+        return replace(self, scales={**self.scales, key: (*self.scales.get(key, ()), edit)})
+
+    def verified(self, gateway: str, device: str, serial: str, at_ms: int) -> ScaleVerified | None:
+        """The verification of a scale that holds at a time, by the newest edit that begins before.
+
+        Many scales do not tell their number (""): then whichever is there is meant.
+        """
+        for edit in reversed(self.scales.get((gateway, device), ())):
+            if serial in {"", edit.serial} and edit.from_ms <= at_ms:
+                return edit if at_ms < edit.until_ms else None
+        return None
 
     def fit(self, gateway: str, device: str, serial: str, at_ms: int) -> Fit | None:
         """The fit that serves a reading; one that names the serial goes before one for any."""

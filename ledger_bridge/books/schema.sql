@@ -73,26 +73,8 @@ CREATE TABLE person (
     PRIMARY KEY (community, member)
 ) STRICT;
 
--- Facts, taken out of records. `verify` takes them out again and compares. Counters: counter.sql.
-
-CREATE TABLE deposit (
-    community TEXT NOT NULL,
-    gateway   TEXT NOT NULL,
-    chain     TEXT NOT NULL,
-    seq       INTEGER NOT NULL,
-    id        TEXT NOT NULL,
-    at_ms     INTEGER NOT NULL,
-    card      TEXT NOT NULL,              -- keyed hash; '' for none
-    fraction  TEXT NOT NULL,
-    net_mg    INTEGER NOT NULL,
-    day       TEXT NOT NULL,
-    member    TEXT,                       -- by the card; NULL: held, as verdict says
-    verdict   TEXT NOT NULL,
-    PRIMARY KEY (community, gateway, chain, seq)
-) STRICT;
-
-CREATE INDEX deposit_of_member ON deposit (community, member, day);
-CREATE INDEX deposit_by_id ON deposit (community, id);
+-- Facts, taken out of records, are in counter.sql and waste.sql. `verify` takes them out again and
+-- compares.
 
 -- Settlement: what each claim should have got, and has got.
 

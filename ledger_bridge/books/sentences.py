@@ -1,6 +1,6 @@
 """Why something was not credited, or counts otherwise, as a sentence a member can read."""
 
-from ledger_bridge.books import believe, evidence
+from ledger_bridge.books import believe, deposits, evidence
 
 # By verdict, in English and in Dutch.
 COUNTER = {
@@ -39,19 +39,92 @@ DOUBT = {
 }
 
 DEPOSIT = {
-    believe.NOBODY: (
-        "The card is not known yet; the deposit is kept under it until somebody claims it.",
-        "Deze kaart is nog niet bekend; de inworp blijft bewaard tot iemand hem opeist.",
+    deposits.NOBODY: (
+        "It is nobody's yet: kept until somebody claims it, by card or by the code on the slip.",
+        "Nog van niemand: bewaard tot iemand hem opeist, met de pas of de code op het bonnetje.",
     ),
-    believe.AGAIN: (
+    deposits.TWICE_WEIGHED: (
+        "The scale kept an earlier deposit under this same number; a steward must look at it.",
+        "De weegschaal bewaarde een eerdere inworp onder dit nummer; een beheerder moet kijken.",
+    ),
+    deposits.UNIT: (
+        "This kind is counted in another unit; an operator can correct the kind.",
+        "Deze soort wordt in een andere eenheid geteld; iemand van het punt kan dat verbeteren.",
+    ),
+    deposits.MOST: (
+        "More than one deposit of this kind may be; a steward must look at it.",
+        "Meer dan één inworp van deze soort mag zijn; een beheerder moet ernaar kijken.",
+    ),
+    deposits.NO_OPERATOR: (
+        "An operator takes in this kind, and none was there; a steward must look at it.",
+        "Deze soort neemt iemand van het punt aan, en er was niemand; een beheerder moet kijken.",
+    ),
+    deposits.OVER: (
+        "More than this scale carries; a steward must look at it.",
+        "Meer dan deze weegschaal aankan; een beheerder moet ernaar kijken.",
+    ),
+    deposits.WEIGHT: (
+        "No bag weighs that, and nobody counts so many; a steward must look at it.",
+        "Dat weegt geen zak, en zoveel telt niemand; een beheerder moet ernaar kijken.",
+    ),
+    deposits.AGAIN: (
         "This deposit was told before under the same number; it counts once.",
         "Deze inworp is al eerder onder hetzelfde nummer gemeld; hij telt één keer.",
     ),
-    believe.WEIGHT: (
-        "No bag weighs that; a steward must look at it.",
-        "Dat weegt geen zak; een beheerder moet ernaar kijken.",
+    deposits.WITHDRAWN: (
+        "Taken back at the recycling point.",
+        "Teruggenomen bij de milieustraat.",
+    ),
+    deposits.VOID: (
+        "A steward decided that this does not count.",
+        "De beheerder heeft besloten dat dit niet telt.",
     ),
 }
+
+# What there is to say of a deposit that counts.
+UNKNOWN_KIND, EARNS_NOTHING, UNVERIFIED = "unknown-kind", "earns-nothing", "unverified"
+REMARK = {
+    UNKNOWN_KIND: (
+        "No rule knows this kind of waste; it is counted and earns nothing.",
+        "Deze afvalsoort staat niet in de spelregels; hij telt mee en levert niets op.",
+    ),
+    EARNS_NOTHING: (
+        "This kind is counted and earns nothing.",
+        "Deze soort telt mee en levert niets op.",
+    ),
+    UNVERIFIED: (
+        "Not weighed on a verified scale: it earns nothing that can be redeemed.",
+        "Niet op een geijkte weegschaal gewogen: het levert niets op dat in te wisselen is.",
+    ),
+}
+
+# Of a correction that does nothing, and of an emptying.
+CORRECTION = {
+    deposits.LATE: (
+        "Taken back more than five minutes later; a steward decides.",
+        "Meer dan vijf minuten later teruggenomen; de beheerder beslist.",
+    ),
+    deposits.NOT_THEIRS: (
+        "Only an operator can say that it was another kind; a steward decides.",
+        "Alleen iemand van het punt kan zeggen dat het een andere soort was; de beheerder beslist.",
+    ),
+    deposits.UNKNOWN: (
+        "The deposit that this is about has not come.",
+        "De inworp waar dit over gaat is niet aangekomen.",
+    ),
+    deposits.DECIDED: (
+        "A steward has decided on this deposit.",
+        "De beheerder heeft over deze inworp beslist.",
+    ),
+}
+LESS_HAULED = (
+    "The haulier weighed less than was brought; the emptying waits for a steward.",
+    "De ophaler woog minder dan er is gebracht; de lediging wacht op de beheerder.",
+)
+OFF = (
+    "The scale was further off at the test weight than its class allows; have it looked at.",
+    "De weegschaal zat er bij het testgewicht verder naast dan haar klasse toelaat; laat kijken.",
+)
 
 # In which of the two languages.
 ENGLISH, DUTCH = 0, 1

@@ -11,6 +11,7 @@ from gateway.contract.record import to_json
 from ledger_bridge.books import rules
 from ledger_bridge.books.believe import amount_of
 from ledger_bridge.books.book import Batch, Book, Claim, Posting
+from ledger_bridge.books.deposits import Brought
 from ledger_bridge.books.due import due, find
 from ledger_bridge.books.policy import Policies
 from ledger_bridge.books.quantity import Amount, in_json
@@ -36,7 +37,9 @@ _DAYS = (
     "marked.first != marked.last AND counter.day BETWEEN marked.first AND marked.last",
 )
 
-Quantities = dict[Claim, dict[str, Amount]]
+# By register of meters, or by fraction.
+Measured = Mapping[str | Brought, Amount]
+Quantities = dict[Claim, dict[str | Brought, Amount]]
 
 
 def quantities_of(
@@ -52,7 +55,7 @@ def quantities_of(
         "registers": to_json(sorted(registers)).decode(),
     }
     # A claim as the database gives it equals its Claim: both are tuples.
-    found: dict[tuple[str, ...], dict[str, Amount]] = {
+    found: dict[tuple[str, ...], dict[str | Brought, Amount]] = {
         row: {} for row in db.execute(f"{_MARKED} SELECT rule, member, period FROM marked", which)
     }
     for days in _DAYS:
@@ -68,15 +71,16 @@ def quantities_of(
             measured = found[rule, member, period]
             amount = amount_of(total, per_pulse) if per_pulse else total
             measured[register] = measured.get(register, 0) + amount
-    for rule, member, period, fraction, total in db.execute(
+    for rule, member, period, fraction, is_verified, total in db.execute(
         f"""{_MARKED}
-        SELECT rule, marked.member, period, fraction, sum(net_mg)
+        SELECT rule, marked.member, period, counts_as, is_verified, sum(counted)
         FROM marked JOIN deposit ON deposit.community = :community
             AND deposit.member = marked.member AND deposit.day BETWEEN first AND last
-        GROUP BY rule, marked.member, period, fraction""",
+            AND counted != 0
+        GROUP BY rule, marked.member, period, counts_as, is_verified""",
         which,
     ):
-        found[rule, member, period][fraction] = total
+        found[rule, member, period][Brought(fraction, bool(is_verified))] = total
     return {Claim(*claim): measured for claim, measured in found.items()}
 
 
@@ -144,15 +148,30 @@ class Reckoned(NamedTuple):
     policy: str
 
 
-def reckon(claim: Claim, measured: Mapping[str, Amount], policies: Policies) -> Reckoned:
+def reckon(claim: Claim, measured: Measured, policies: Policies) -> Reckoned:
     """A claim's due from all that was measured of its member on the days of its period."""
     rule_id, _, period = claim
     found = find(policies, rule_id, period)
     assert found, f"no policy knows the rule of {claim}"
     policy_hash, policy, rule = found
-    touches = rules.load(rule.rule).touches
-    quantities = {key: amount for key, amount in measured.items() if touches(rule, key)}
+    file = rules.load(rule.rule)
+    if file.READS == "deposit":
+        measured = _earning(measured, is_redeemable=policy.assets[rule.asset].redeemable)
+    quantities = {
+        key: amount
+        for key, amount in measured.items()
+        if isinstance(key, str) and file.touches(rule, key)
+    }
     return Reckoned(due(policy, rule, quantities), rule.asset, quantities, policy_hash)
+
+
+def _earning(measured: Measured, *, is_redeemable: bool) -> dict[str | Brought, Amount]:
+    """What was brought, by fraction: what can be redeemed is earned on verified scales only."""
+    found: dict[str | Brought, Amount] = {}
+    for key, amount in measured.items():
+        if isinstance(key, Brought) and (key.is_verified or not is_redeemable):
+            found[key.fraction] = found.get(key.fraction, 0) + amount
+    return found
 
 
 def _book(

@@ -1,17 +1,15 @@
 """What a member measured and was credited on a day, and what everybody holds. Read-only."""
 
 import sqlite3
-from typing import Any
 
 from gateway.contract.record import to_json
 from ledger_bridge.books.believe import amount_of
 from ledger_bridge.books.calendar import bounds_ms, days_of, local_text, period_of, utc_text
 from ledger_bridge.books.policy import Policies, amount_text
 from ledger_bridge.books.quantity import Amount, in_json
+from ledger_bridge.books.recycling import Json, deposits_of
 from ledger_bridge.books.registry import Registry
-from ledger_bridge.books.sentences import DEPOSIT, DUTCH, of_counter
-
-Json = dict[str, Any]
+from ledger_bridge.books.sentences import DUTCH, of_counter
 
 
 def names(db: sqlite3.Connection, community: str) -> dict[str, str]:
@@ -57,7 +55,7 @@ def statement(
         "day": day,
         "lines": _lines(db, community, member, day, policies),
         "readings": _readings(db, community, member, day, policies),
-        "deposits": _deposits(db, community, member, day),
+        "deposits": deposits_of(db, community, member, (day, day), policies=policies),
         "closed": _is_closed(db, community, day),
     }
 
@@ -93,7 +91,9 @@ def _lines(
             {
                 "rule": rule.id,
                 "period": period,
-                "quantity": _quantity(db, community, member, period, rule.registers),
+                "quantity": _quantity(
+                    db, community, member, period, rule.registers, is_redeemable=asset.redeemable
+                ),
                 "pulses": _pulses(db, community, member, period, rule.registers),
                 "credit": amount_text(row[0] if row else 0, asset.scale),
                 "asset": rule.asset,
@@ -113,9 +113,18 @@ def _lines(
 
 
 def _quantity(
-    db: sqlite3.Connection, community: str, member: str, period: str, registers: tuple[str, ...]
+    db: sqlite3.Connection,
+    community: str,
+    member: str,
+    period: str,
+    registers: tuple[str, ...],
+    *,
+    is_redeemable: bool,
 ) -> Json:
-    """Thousandths by register (mWh) or by fraction (mg): exact, see `in_json`."""
+    """Thousandths by register (mWh) or by fraction (mg, or of a piece): exact, see `in_json`.
+
+    For what can be redeemed only deposits on verified scales are counted.
+    """
     if registers:
         rows = db.execute(
             "SELECT register, per_pulse, sum(delta) FROM counter WHERE community = ?"
@@ -128,9 +137,9 @@ def _quantity(
             found[register] = found.get(register, 0) + amount_of(total, per_pulse)
         return {register: in_json(amount) for register, amount in found.items()}
     rows = db.execute(
-        "SELECT fraction, sum(net_mg) FROM deposit"
-        " WHERE community = ? AND member = ? AND day BETWEEN ? AND ? GROUP BY fraction",
-        (community, member, *days_of(period)),
+        "SELECT counts_as, sum(counted) FROM deposit WHERE community = ? AND member = ?"
+        " AND day BETWEEN ? AND ? AND counted != 0 AND is_verified >= ? GROUP BY counts_as",
+        (community, member, *days_of(period), is_redeemable),
     )
     return dict(rows)
 
@@ -185,25 +194,6 @@ def _readings(
     return found
 
 
-def _deposits(db: sqlite3.Connection, community: str, member: str, day: str) -> list[Json]:
-    rows = db.execute(
-        "SELECT id, fraction, net_mg, at_ms, verdict, gateway, chain, seq FROM deposit"
-        " WHERE community = ? AND member = ? AND day = ? ORDER BY at_ms, seq",
-        (community, member, day),
-    )
-    return [deposit_json(row) for row in rows]
-
-
-def held_deposits(db: sqlite3.Connection, community: str) -> list[Json]:
-    """Deposits that nobody's card made: kept until somebody claims them."""
-    rows = db.execute(
-        "SELECT id, fraction, net_mg, at_ms, verdict, gateway, chain, seq FROM deposit"
-        " WHERE community = ? AND member IS NULL ORDER BY at_ms, seq",
-        (community,),
-    )
-    return [deposit_json(row) for row in rows]
-
-
 def held_meters(db: sqlite3.Connection, community: str) -> list[Json]:
     """Meters whose newest count waits, or is nobody's: one entry per meter and reason."""
     rows = db.execute(
@@ -228,6 +218,7 @@ def held_meters(db: sqlite3.Connection, community: str) -> list[Json]:
     )
     return [
         {
+            "kind": "meter",
             "meter": f"{gateway}/{device}",
             "serial": serial,
             "registers": sorted(registers.split()),
@@ -239,21 +230,6 @@ def held_meters(db: sqlite3.Connection, community: str) -> list[Json]:
         }
         for gateway, device, serial, verdict, registers, first_ms, last_ms in rows
     ]
-
-
-def deposit_json(row: tuple[Any, ...]) -> Json:
-    """One deposit as people and programs read it."""
-    deposit, fraction, net_mg, at_ms, verdict, gateway, chain, seq = row
-    return {
-        "id": deposit,
-        "fraction": fraction,
-        "net_mg": net_mg,
-        "at": utc_text(at_ms),
-        "state": "held" if verdict else "credited",
-        "sentence": DEPOSIT[verdict][0] if verdict else "",
-        "zin": DEPOSIT[verdict][DUTCH] if verdict else "",
-        "record": f"{gateway}/{chain}/{seq}",
-    }
 
 
 def latest(

@@ -10,13 +10,16 @@ from pathlib import Path
 
 from gateway.contract.errors import PeopleError, Problem
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
-# Books of schema 1 knew no doubts, no worth of pulses and no meter that changes its channel.
-# Counters follow from the records, so they are taken out of them anew.
-_FROM_1 = """
+# Books of schema 1 knew no doubts, no worth of pulses and no meter that changes its channel; those
+# of schema 2 knew of deposits no more than a card, a fraction and a weight. Facts follow from the
+# records, so they are taken out of them anew.
+_FROM_OLDER = """
     DROP TABLE counter;
-    {counter}
+    DROP TABLE deposit;
+    DROP TABLE IF EXISTS unread;
+    {facts}
     INSERT INTO unread SELECT DISTINCT community FROM chain;
 """
 
@@ -99,8 +102,8 @@ def open_to_write(path: Path) -> sqlite3.Connection:
     db.execute("PRAGMA foreign_keys = ON")
     db.execute("PRAGMA cache_size = -65536")
     if version < SCHEMA_VERSION:
-        counter = _sql("counter.sql")
-        script = _FROM_1.format(counter=counter) if version else _sql("schema.sql") + counter
+        facts = _sql("counter.sql") + _sql("waste.sql")
+        script = _FROM_OLDER.format(facts=facts) if version else _sql("schema.sql") + facts
         db.executescript(f"BEGIN; {script} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
     return db
 

@@ -18,14 +18,17 @@ from gateway.contract.record import GENESIS, Record
 from gateway.contract.signed import Malformed
 from ledger_bridge.books.book import Claim
 from ledger_bridge.books.community import load_policies, load_registry
-from ledger_bridge.books.derive import CounterRow, Meter, deposit_rows, history
+from ledger_bridge.books.deposits import Brought, judge
+from ledger_bridge.books.derive import CounterRow, Meter, history
+from ledger_bridge.books.derive_waste import TABLES
 from ledger_bridge.books.due import concerned
-from ledger_bridge.books.evidence import Counter, Deposit, facts
+from ledger_bridge.books.evidence import Counter, facts
 from ledger_bridge.books.policy import Policies, check_start
 from ledger_bridge.books.quantity import Amount
 from ledger_bridge.books.registry import Registry
 from ledger_bridge.books.settle import reckon
 from ledger_bridge.books.verify_book import BookCheck, ClaimRow, Differs
+from ledger_bridge.books.waste import Correction, Deposit, Fact
 
 __all__ = ["Differs", "Verified", "verify"]
 
@@ -54,8 +57,8 @@ class _Books:
         self.policies: Policies
         self.digests: dict[tuple[str, str, int], str] = {}
         self.counters: dict[Meter, list[Counter]] = defaultdict(list)
-        self.deposits: list[Deposit] = []
-        self.measured: dict[tuple[str, str], dict[str, Amount]] = {}
+        self.waste: list[Fact] = []
+        self.measured: dict[tuple[str, str], dict[str | Brought, Amount]] = {}
         self.dues: dict[Claim, ClaimRow] = {}
         self.waiting: set[Claim] = set()
         self.claims: dict[Claim, ClaimRow] = {}
@@ -122,10 +125,10 @@ class _Books:
                     held.add((gateway, chain))
                 continue
             at[gateway, chain] = (seq, digest)
-            some_counters, some_deposits = facts(record)
+            some_counters, some_waste = facts(record)
             for fact in some_counters:
                 self.counters[fact[:4]].append(fact)
-            self.deposits += some_deposits
+            self.waste += some_waste
         for key in sorted({*heads, *at, *held}):
             where = f"chain {key[0]}/{key[1]}"
             up_to, digest = at.get(key, (0, GENESIS))
@@ -175,12 +178,26 @@ class _Books:
         self._compare("counter", [row.columns(self.community) for row in rows])
         for row in rows:
             self._measure(row)
-        deposits = deposit_rows(self.deposits, registry=self.registry, zone=zone)
-        self._compare("deposit", [row.columns(self.community) for row in deposits])
-        for fact, day, member, _ in deposits:
-            if member:
-                day_of_member = self.measured.setdefault((member, day), {})
-                day_of_member[fact.fraction] = day_of_member.get(fact.fraction, 0) + fact.net_mg
+        self._check_waste()
+
+    def _check_waste(self) -> None:
+        judged = judge(
+            (fact for fact in self.waste if isinstance(fact, Deposit)),
+            (fact for fact in self.waste if isinstance(fact, Correction)),
+            registry=self.registry,
+            policies=self.policies,
+        )
+        self._compare("deposit", [row.columns(self.community) for row in judged.deposits])
+        self._compare("correction", [row.columns(self.community) for row in judged.corrections])
+        for kind, table in TABLES.items():
+            if kind not in {Deposit, Correction}:
+                told = [fact for fact in self.waste if isinstance(fact, kind)]
+                self._compare(table, [(self.community, *fact) for fact in told])
+        for row in judged.deposits:
+            if row.member and row.counted:
+                key = Brought(row.counts_as, row.is_verified)
+                day_of_member = self.measured.setdefault((row.member, row.day), {})
+                day_of_member[key] = day_of_member.get(key, 0) + row.counted
 
     def _measure(self, row: CounterRow) -> None:
         if row.member:
@@ -218,15 +235,17 @@ class _Books:
         for claim in sorted({*self.claims, *self.dues}):
             self._check_due(claim)
 
-    def _by_claim(self) -> dict[Claim, dict[str, Amount]]:
+    def _by_claim(self) -> dict[Claim, dict[str | Brought, Amount]]:
         """What was measured on all days of each claim's period."""
-        found: dict[Claim, dict[str, Amount]] = defaultdict(dict)
+        found: dict[Claim, dict[str | Brought, Amount]] = defaultdict(dict)
         for (member, day), quantities in self.measured.items():
             for key, amount in quantities.items():
-                for reads in ("counter", "deposit"):
-                    for rule, period in concerned(self.policies, reads, key, day):
-                        measured = found[Claim(rule, member, period)]
-                        measured[key] = measured.get(key, 0) + amount
+                reads, name = (
+                    ("deposit", key.fraction) if isinstance(key, Brought) else ("counter", key)
+                )
+                for rule, period in concerned(self.policies, reads, name, day):
+                    measured = found[Claim(rule, member, period)]
+                    measured[key] = measured.get(key, 0) + amount
         return found
 
     def _check_due(self, claim: Claim) -> None:

@@ -8,16 +8,17 @@ from typing import Any
 import msgspec
 
 from gateway.contract import record as records
+from gateway.contract.credit import COUNTED, CREDITED
 from gateway.contract.errors import PeopleError, Problem
 from gateway.contract.keys import unb64
 from gateway.contract.record import QUARTER, Record
 from ledger_bridge.books.believe import amount_of, base_of
 from ledger_bridge.books.calendar import days_of, utc_text
 from ledger_bridge.books.due import find
-from ledger_bridge.books.policy import Policies, Rule, amount_text
+from ledger_bridge.books.policy import Policies, Policy, Rule, amount_text
 from ledger_bridge.books.quantity import in_json, written
+from ledger_bridge.books.recycling import Json, brought, deposits_of
 from ledger_bridge.books.sentences import of_counter
-from ledger_bridge.books.statement import Json, deposit_json
 
 # What gateways sign today: nobody vouches for the meter but its owner's gateway.
 GRADE = "self-reported"
@@ -50,7 +51,7 @@ def why(db: sqlite3.Connection, community: str, booking: int, *, policies: Polic
     scale = policy.assets[rule.asset].scale
     evidence = [
         *_counters(db, community, member, period, rule),
-        *_deposits(db, community, member, period, rule),
+        *_deposits(db, community, member, period, ruling, policies=policies),
     ]
     last = next((e["record"] for e in reversed(evidence) if e["counts"]), None)
     return {
@@ -124,23 +125,42 @@ def _measured(delta: int, unit: str, per_pulse: str) -> Json:
 
 
 def _deposits(
-    db: sqlite3.Connection, community: str, member: str, period: str, rule: Rule
+    db: sqlite3.Connection,
+    community: str,
+    member: str,
+    period: str,
+    ruling: tuple[str, Policy, Rule],
+    *,
+    policies: Policies,
 ) -> list[Json]:
-    rows = db.execute(
-        "SELECT id, fraction, net_mg, at_ms, verdict, gateway, chain, seq FROM deposit"
-        " WHERE community = ? AND member = ? AND day BETWEEN ? AND ? ORDER BY at_ms, seq",
-        (community, member, *days_of(period)),
-    )
+    """The member's deposits of what the rule rewards, with how much of each counts."""
+    _, policy, rule = ruling
+    is_redeemable = policy.assets[rule.asset].redeemable
     return [
         {
-            **deposit_json(row),
-            "counts": row[2],
-            "measured": f"{written(Fraction(row[2], 1000))} g",
+            **one,
+            "counts": _counts(one, is_redeemable=is_redeemable),
+            "measured": _brought(one),
             "grade": GRADE,
         }
-        for row in rows
-        if row[1] in rule.rates
+        for one in deposits_of(db, community, member, days_of(period), policies=policies)
+        if one["fraction"] in rule.rates
     ]
+
+
+def _brought(deposit: Json) -> str:
+    """A mass exactly, or how many pieces."""
+    if deposit["net_mg"] is None:
+        return brought(deposit)
+    return f"{written(Fraction(deposit['net_mg'], 1000))} g"
+
+
+def _counts(deposit: Json, *, is_redeemable: bool) -> int:
+    """mg, or thousandths of a piece."""
+    if deposit["state"] not in {CREDITED, COUNTED} or (is_redeemable and not deposit["verified"]):
+        return 0
+    amount: int = 1000 * deposit["pieces"] if deposit["net_mg"] is None else deposit["net_mg"]
+    return amount
 
 
 def _record(db: sqlite3.Connection, community: str, name: str) -> Json:

@@ -2,6 +2,7 @@
 
 import secrets
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import date
 from fractions import Fraction
 from typing import Any
@@ -12,8 +13,10 @@ from ledger_bridge.books import statement as statements
 from ledger_bridge.books import why as reasons
 from ledger_bridge.books.acts import Act, Close, Request, Transfer, make
 from ledger_bridge.books.calendar import days_of
+from ledger_bridge.books.containers import held_emptyings
 from ledger_bridge.books.policy import amount_of
 from ledger_bridge.books.quantity import written
+from ledger_bridge.books.recycling import brought, held_corrections, held_deposits, kg
 from ledger_bridge.commands.common import (
     CONFIG,
     Config,
@@ -76,9 +79,17 @@ def statement(*, member: str, day: date, config: Config = CONFIG, json: Json = F
         if line["bookings"]:
             print(f"    bookings {', '.join(str(b) for b in line['bookings'])}")
     for deposit in found["deposits"]:
-        print(f"  {deposit['at']}  {deposit['fraction']} {deposit['net_mg'] / 1e6:.3f} kg")
+        print(f"  {deposit['at']}  {_deposit(deposit)}")
     for line in _remarks(found["readings"]):
         print(f"  {line}")
+
+
+def _deposit(deposit: dict[str, Any]) -> str:
+    """A deposit in one line, with what there is to say of it."""
+    club = f", given to {deposit['club']}" if deposit["club"] == deposit["member"] else ""
+    said = [deposit["sentence"], *(one["sentence"] for one in deposit["corrections"])]
+    remarks = "".join(f"  {sentence}" for sentence in said if sentence)
+    return f"{deposit['fraction']} {brought(deposit)}{club}{remarks}"
 
 
 def _remarks(readings: list[dict[str, Any]]) -> list[str]:
@@ -97,25 +108,58 @@ def _remarks(readings: list[dict[str, Any]]) -> list[str]:
 
 @app.command
 def held(*, config: Config = CONFIG, json: Json = False) -> None:
-    """Deposits and meters that are not credited yet: they wait for somebody, or for a steward."""
+    """What is not credited, or not settled, yet: it waits for somebody, or for a steward."""
     books = read_books(config)
-    deposits = statements.held_deposits(books.db, books.community)
+    deposits = held_deposits(books.db, books.community, policies=books.policies)
+    corrections = held_corrections(books.db, books.community)
+    emptyings = held_emptyings(books.db, books.community, registry=books.registry)
     meters = statements.held_meters(books.db, books.community)
     if json:
-        show([*deposits, *meters])
+        show([*deposits, *corrections, *emptyings, *meters])
         return
-    rows = [(d["at"], d["fraction"], f"{d['net_mg'] / 1e6:.3f}", d["sentence"]) for d in deposits]
-    table(("at", "fraction", "kg", "why"), rows)
-    if meters:
+    table(
+        ("at", "fraction", "amount", "why"),
+        [(d["at"], d["fraction"], brought(d), d["sentence"]) for d in deposits],
+    )
+    _also(
+        ("at", "correction of", "reason", "why"),
+        [
+            (c["at"], f"{c['gateway']}/{c['deposit']}", c["reason"], c["sentence"])
+            for c in corrections
+        ],
+    )
+    _also(
+        ("emptied", "container", "brought", "hauled", "why"),
+        [
+            (
+                e["at"],
+                f"{e['gateway']} {e['fraction']}",
+                kg(e["delivered_mg"]),
+                kg(e["hauled_mg"]),
+                e["sentence"],
+            )
+            for e in emptyings
+        ],
+    )
+    _also(
+        ("meter", "serial", "registers", "since", "why"),
+        [
+            (m["meter"], m["serial"], " ".join(m["registers"]), m["since"], m["sentence"])
+            for m in meters
+        ],
+    )
+    what_to_type = dict.fromkeys(one["try"] for one in (*deposits, *corrections, *emptyings))
+    if what_to_type:
+        print("\ntry:")
+    for command in what_to_type:
+        print(f"  {command}")
+
+
+def _also(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    """One more table, where it has rows."""
+    if rows:
         print()
-        head = ("meter", "serial", "registers", "since", "why")
-        table(
-            head,
-            [
-                (m["meter"], m["serial"], " ".join(m["registers"]), m["since"], m["sentence"])
-                for m in meters
-            ],
-        )
+        table(head, rows)
 
 
 @app.command

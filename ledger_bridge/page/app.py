@@ -20,7 +20,9 @@ from ledger_bridge.books import store
 from ledger_bridge.books import why as reasons
 from ledger_bridge.books.calendar import local_text
 from ledger_bridge.books.community import load_policies, load_registry
+from ledger_bridge.books.containers import containers, known_weights, turned_away
 from ledger_bridge.books.policy import Policies
+from ledger_bridge.books.recycling import brought, held_corrections, held_deposits, kg
 from ledger_bridge.books.registry import Registry
 from ledger_bridge.hub import Hub
 
@@ -38,6 +40,8 @@ def _local(at: str, zone: str) -> str:
 
 
 _TEMPLATES.env.filters["local"] = _local
+_TEMPLATES.env.filters["kg"] = kg
+_TEMPLATES.env.filters["brought"] = brought
 
 Json = dict[str, Any]
 
@@ -72,7 +76,11 @@ class View:
             "bookings": statements.latest(
                 db, community, BOOKINGS_SHOWN, policies=policies, registry=registry
             ),
-            "held": statements.held_deposits(db, community),
+            "held": held_deposits(db, community, policies=policies),
+            "corrections": held_corrections(db, community),
+            "containers": containers(db, community, registry=registry),
+            "weights": known_weights(db, community, registry=registry),
+            "turned_away": turned_away(db, community),
             "meters": statements.held_meters(db, community),
             "status": self.status(),
         }

@@ -105,8 +105,8 @@ def test_two_counts_under_one_name_at_one_time_are_one(street):
 def test_a_weight_that_no_bag_has_is_held(street, grams):
     street.take("home", bag(grams))
     assert 0 == street.balance("acc-noor", "WASTE")
-    held = street.community.db.execute("SELECT verdict, member FROM deposit").fetchall()
-    assert [("weight", None)] == held
+    held = street.community.db.execute("SELECT verdict, counted FROM deposit").fetchall()
+    assert [("weight", 0)] == held
     verified(street)
 
 

@@ -47,7 +47,7 @@ def test_a_fraction_with_rate_zero_is_counted_and_earns_nothing(tmp_path):
     street, point = Street(tmp_path), Chain("point")
     street.take("point", point.deposit(NOON_MS, grams=5_000, fraction="paper"))
     assert 0 == street.balance("acc-noor", "WASTE")
-    stored = street.community.db.execute("SELECT fraction, net_mg, member FROM deposit").fetchall()
+    stored = street.community.db.execute("SELECT fraction, counted, member FROM deposit").fetchall()
     assert [("paper", 5_000_000, "noor")] == stored
 
 

@@ -9,7 +9,8 @@ from gateway.contract import record as records
 from gateway.contract.errors import PeopleError
 from gateway.contract.keys import b64
 from gateway.contract.record import Element
-from ledger_bridge.books.statement import balances, held_deposits, statement
+from ledger_bridge.books.recycling import held_deposits
+from ledger_bridge.books.statement import balances, statement
 from ledger_bridge.books.why import why
 from tests.street import ID, MIDNIGHT_MS, NOON_MS, QUARTER_MS, Chain, Street
 
@@ -88,9 +89,9 @@ def test_a_statement_says_what_was_measured_and_credited(street):
 
 
 def test_what_nobody_owns_is_shown_with_its_reason(street):
-    (found,) = held_deposits(street.community.db, ID)
+    (found,) = held_deposits(street.community.db, ID, policies=street.community.policies)
     assert (700_000, "held") == (found["net_mg"], found["state"])
-    assert found["sentence"].startswith("The card is not known yet")
+    assert found["sentence"].startswith("It is nobody's yet")
 
 
 def test_balances_equal_plain_sums_of_the_postings(street):

@@ -1,0 +1,226 @@
+"""Containers and scales of recycling points: delivered against hauled, and known weights.
+
+Spec: OIML R 76-1:2006, 3.5 (maximum permissible errors; in service twice those of table 6).
+"""
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from ledger_bridge.books import sentences
+from ledger_bridge.books.calendar import utc_text
+from ledger_bridge.books.deposits import AGAIN, VOID, WEIGHT, WITHDRAWN
+from ledger_bridge.books.registry import Registry, ScaleVerified
+from ledger_bridge.books.waste import EMPTIED, KG, ContainerEvent, KnownWeight
+
+Json = dict[str, Any]
+
+# What may be missing of what was brought: a twentieth, for rain that dries and scales that differ,
+# and 20 kg, the step of many a truck's scale.
+TOLERANCE_PERCENT = 5
+TOLERANCE_MG = 20_000_000
+
+# What was put down and stays there; a deposit that waits lies in the container all the same.
+_NOT_THERE = (AGAIN, VOID, WEIGHT, WITHDRAWN)
+
+# Loads in divisions up to which a scale in service may be off by 1, 2 and 3 divisions, by class.
+_ERROR_STEPS = {"II": (5_000, 20_000), "III": (500, 2_000), "IIII": (50, 200)}
+# Scales that nobody verified are held to three divisions.
+ERROR_DIVISIONS = 3
+# The division of a scale that never told one: that of most scales up to 60 kg.
+DIVISION_MG_DEFAULT = 20_000
+
+
+class Emptying(NamedTuple):
+    """One emptying of a container. `hauled_mg` is None until the haulier has told.
+
+    `delivered_mg` was brought since the emptying before, `since_ms` None for the first.
+    """
+
+    gateway: str
+    fraction: str
+    id: str
+    since_ms: int | None
+    at_ms: int
+    delivered_mg: int
+    hauled_mg: int | None
+
+
+def tolerance_mg(delivered_mg: int) -> int:
+    """What may be missing without anybody asking. Rounded down."""
+    return delivered_mg * TOLERANCE_PERCENT // 100 + TOLERANCE_MG
+
+
+def is_short(one: Emptying) -> bool:
+    """Whether less was hauled than was brought, beyond what dries and differs."""
+    if one.hauled_mg is None:
+        return False
+    return one.delivered_mg > one.hauled_mg + tolerance_mg(one.delivered_mg)
+
+
+def emptyings(
+    events: Iterable[ContainerEvent], delivered: Iterable[tuple[str, str, int, int]]
+) -> list[Emptying]:
+    """Every emptying with what was brought before it, in the order of place and time.
+
+    `delivered` are (gateway, fraction, UTC ms, mg) of what was put down. Of several words of one
+    emptying the last that names a mass holds.
+    """
+    in_order = sorted(events, key=lambda e: (e.gateway, e.at_ms, e.chain, e.seq))
+    hauled = {(e.gateway, e.emptying): e.hauled_mg for e in in_order if e.hauled_mg is not None}
+    masses: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
+    for gateway, fraction, at_ms, mg in delivered:
+        masses[gateway, fraction].append((at_ms, mg))
+    found = []
+    emptied = sorted(
+        (e for e in in_order if e.event == EMPTIED), key=lambda e: (e.gateway, e.fraction)
+    )
+    for place, some in groupby(emptied, key=lambda e: (e.gateway, e.fraction)):
+        since_ms: int | None = None
+        for event in some:
+            mg = sum(
+                mg
+                for at_ms, mg in masses[place]
+                if at_ms <= event.at_ms and (since_ms is None or at_ms > since_ms)
+            )
+            weighed = hauled.get((event.gateway, event.emptying))
+            found.append(Emptying(*place, event.emptying, since_ms, event.at_ms, mg, weighed))
+            since_ms = event.at_ms
+    return found
+
+
+def error_mg(load_mg: int, scale: ScaleVerified | None, division_mg: int) -> int:
+    """How far a scale in service may be off at a load, in mg."""
+    if scale is None:
+        return ERROR_DIVISIONS * division_mg
+    loads = _ERROR_STEPS[scale.accuracy]
+    divisions = 1 + sum(load_mg > step * scale.division_mg for step in loads)
+    return divisions * scale.division_mg
+
+
+def _put_down(db: sqlite3.Connection, community: str) -> list[tuple[str, str, int, int]]:
+    """(gateway, fraction, UTC ms, mg) of every deposit that lies in a container, or lay there."""
+    there = ", ".join("?" * len(_NOT_THERE))
+    return db.execute(
+        "SELECT gateway, counts_as, at_ms, amount FROM deposit"
+        f" WHERE community = ? AND unit = ? AND verdict NOT IN ({there})",
+        (community, KG, *_NOT_THERE),
+    ).fetchall()
+
+
+def _events(db: sqlite3.Connection, community: str) -> list[ContainerEvent]:
+    rows = db.execute(
+        "SELECT gateway, chain, seq, at_ms, fraction, event, emptying, hauled_mg"
+        " FROM container_event WHERE community = ?",
+        (community,),
+    )
+    return [ContainerEvent(*row) for row in rows]
+
+
+def _emptying(one: Emptying, registry: Registry) -> Json:
+    explained = registry.explained.get((one.gateway, one.id), "")
+    is_held = is_short(one) and not explained
+    sentence, zin = sentences.LESS_HAULED if is_held else ("", "")
+    found = {
+        "kind": "emptying",
+        "emptying": one.id,
+        "gateway": one.gateway,
+        "fraction": one.fraction,
+        "since": utc_text(one.since_ms) if one.since_ms is not None else "",
+        "at": utc_text(one.at_ms),
+        "delivered_mg": one.delivered_mg,
+        "hauled_mg": one.hauled_mg,
+        "explained": explained,
+        "state": "held" if is_held else "open" if one.hauled_mg is None else "agreed",
+        "sentence": sentence,
+        "zin": zin,
+    }
+    command = f'meterkast container explain {one.gateway}/{one.id} --reason "…"'
+    return {**found, "try": command} if is_held else found
+
+
+def held_emptyings(db: sqlite3.Connection, community: str, *, registry: Registry) -> list[Json]:
+    """Emptyings that wait for a steward. What was credited for them stays."""
+    every = emptyings(_events(db, community), _put_down(db, community))
+    found = (_emptying(one, registry) for one in every)
+    return [one for one in found if one["state"] == "held"]
+
+
+def containers(db: sqlite3.Connection, community: str, *, registry: Registry) -> list[Json]:
+    """Each container: what was brought since it was emptied last, and its emptyings."""
+    put_down = _put_down(db, community)
+    by_place: dict[tuple[str, str], list[Emptying]] = defaultdict(list)
+    for one in emptyings(_events(db, community), put_down):
+        by_place[one.gateway, one.fraction].append(one)
+    inside = dict.fromkeys(by_place, 0)
+    for gateway, fraction, at_ms, mg in put_down:
+        emptied = by_place.get((gateway, fraction))
+        is_inside = not emptied or at_ms > emptied[-1].at_ms
+        inside[gateway, fraction] = inside.get((gateway, fraction), 0) + mg * is_inside
+    return [
+        {
+            "gateway": gateway,
+            "fraction": fraction,
+            "inside_mg": mg,
+            "emptyings": [
+                _emptying(one, registry) for one in by_place.get((gateway, fraction), [])
+            ],
+        }
+        for (gateway, fraction), mg in sorted(inside.items())
+    ]
+
+
+def known_weights(db: sqlite3.Connection, community: str, *, registry: Registry) -> list[Json]:
+    """The newest known weight on each scale, and whether the scale was too far off."""
+    rows = db.execute(
+        "SELECT gateway, chain, seq, at_ms, device, serial, nominal_mg, shown_mg"
+        " FROM known_weight WHERE community = ? ORDER BY gateway, device, at_ms, chain, seq",
+        (community,),
+    )
+    newest = {(one.gateway, one.device): one for one in (KnownWeight(*row) for row in rows)}
+    found = []
+    for (gateway, device), one in newest.items():
+        scale = registry.verified(gateway, device, one.serial, one.at_ms)
+        most = error_mg(one.nominal_mg, scale, _division_mg(db, community, gateway, device))
+        is_off = abs(one.shown_mg - one.nominal_mg) > most
+        sentence, zin = sentences.OFF if is_off else ("", "")
+        found.append(
+            {
+                "gateway": gateway,
+                "device": device,
+                "serial": one.serial,
+                "at": utc_text(one.at_ms),
+                "nominal_mg": one.nominal_mg,
+                "shown_mg": one.shown_mg,
+                "error_mg_max": most,
+                "verified": scale is not None,
+                "sentence": sentence,
+                "zin": zin,
+            }
+        )
+    return found
+
+
+def _division_mg(db: sqlite3.Connection, community: str, gateway: str, device: str) -> int:
+    """The division that a point last told of its scale."""
+    row = db.execute(
+        "SELECT division_mg FROM deposit WHERE community = ? AND gateway = ? AND device = ?"
+        " AND division_mg > 0 ORDER BY at_ms DESC, chain DESC, seq DESC LIMIT 1",
+        (community, gateway, device),
+    ).fetchone()
+    return row[0] if row else DIVISION_MG_DEFAULT
+
+
+def turned_away(db: sqlite3.Connection, community: str) -> list[Json]:
+    """How often each point turned something away, by reason."""
+    rows = db.execute(
+        "SELECT gateway, reason, count(*), max(at_ms) FROM turned WHERE community = ?"
+        " GROUP BY gateway, reason ORDER BY gateway, reason",
+        (community,),
+    )
+    return [
+        {"gateway": gateway, "reason": reason, "times": times, "last": utc_text(last_ms)}
+        for gateway, reason, times, last_ms in rows
+    ]
