@@ -41,7 +41,7 @@ _ANSWER = re.compile(
     ).encode(),
     re.MULTILINE,
 )
-_QUESTIONS = {"weight": WEIGH, "none": WEIGH, "serial": SERIAL, "tare": TARE}
+_QUESTIONS = {"serial": SERIAL, "tare": TARE}
 _NONE = {
     b"S I": ("busy", "the scale weighs, tares or shows a menu"),
     b"S +": ("over", "more than the scale's maximum"),
@@ -58,6 +58,7 @@ _NOT_ACTED = {
     b"-": ("refused", "the scale is below its zero"),
     b"L": ("refused", "the scale cannot do this"),
 }
+_new = tuple.__new__  # a NamedTuple's own constructor takes three times as long
 
 
 class Session:
@@ -143,10 +144,14 @@ class Session:
         """What an answer tells, and the question that it answers."""
         parts = line.parts
         kind = parts.lastgroup
-        question = _QUESTIONS.get(kind or "") or parts["what"] or parts["command"] or self._asked
-        self._is_there = self._is_there or question == WEIGH
         if kind == "weight":
-            return [self._weighed(line)], question
+            self._is_there = True
+            return [self._weighed(line)], WEIGH
+        if kind == "none":
+            self._is_there = True
+            self._moved()
+            return [_fault(line, *_NONE[parts["none"]])], WEIGH
+        question = _QUESTIONS.get(kind or "") or parts["what"] or parts["command"] or self._asked
         if kind == "tare":
             return self._tared(line), question
         if kind == "serial":
@@ -158,7 +163,7 @@ class Session:
             return self._error(line), question
         else:
             self._moved()
-            why = _NONE.get(parts["none"]) or _NOT_ACTED.get(parts["how"])
+            why = _NOT_ACTED.get(parts["how"])
             return [_fault(line, *why)] if why else [], question
         return [], question
 
@@ -175,32 +180,29 @@ class Session:
         return [_fault(line, kind, detail)]
 
     def _weighed(self, line: Found) -> Message:
-        parts = line.parts
-        unit = parts["net_unit"].decode("latin-1")
-        if parts["net_rest"] or unit not in PLACES:
+        state, sign, whole, fraction, rest, written = line.parts.group("state", *_NET)
+        unit = written.decode("latin-1")
+        if rest or unit not in PLACES:
             self._moved()
             return _fault(line, "unit", _unknown(unit))
-        net_mg = milligrams(
-            parts["net_sign"], parts["net_whole"], parts["net_fraction"] or b"", unit
-        )
-        if parts["state"] == b"D":
+        net_mg = milligrams(sign, whole, fraction or b"", unit)
+        doubt, tare_mg = "unchecked", None
+        if state == b"D":
             self._moved()
-            return self._told(line, net_mg, self._tare_mg, "unstable")
-        if net_mg != self._rests_mg:
+            doubt, tare_mg = "unstable", self._tare_mg
+        elif net_mg != self._rests_mg:
             self._moved()
             self._rests_mg = net_mg
-        return self._told(
-            line, net_mg, self._tare_mg if self._sure_mg == net_mg else None, "unchecked"
-        )
-
-    def _told(self, line: Found, net_mg: int, tare_mg: int | None, doubt: str) -> Message:
-        weights = [("net", net_mg)]
+        elif net_mg == self._sure_mg:
+            tare_mg = self._tare_mg
+        readings: tuple[Reading, ...] = (self._reading("net", net_mg, doubt),)
         if tare_mg is not None:
-            weights = [("gross", net_mg + tare_mg), ("tare", tare_mg), *weights]
-        readings = [
-            Reading(name, mg, "mg", None, self._serial, None, doubt) for name, mg in weights
-        ]
-        return Message(line.offset, line.raw, tuple(readings))
+            gross = self._reading("gross", net_mg + tare_mg, doubt)
+            readings = (gross, self._reading("tare", tare_mg, doubt), *readings)
+        return _new(Message, (line.offset, line.raw, readings, ()))
+
+    def _reading(self, name: str, mg: int, doubt: str) -> Reading:
+        return _new(Reading, (name, mg, "mg", None, self._serial, None, doubt))
 
     def _tared(self, line: Found) -> list[Message]:
         parts = line.parts
@@ -211,12 +213,13 @@ class Session:
         fraction = parts["tare_fraction"] or b""
         self._tare_mg = milligrams(parts["tare_sign"], parts["tare_whole"], fraction, unit)
         self._sure_mg = self._rests_mg
-        tare = Reading("tare", self._tare_mg, "mg", None, self._serial, None, "unchecked")
+        tare = self._reading("tare", self._tare_mg, "unchecked")
         return [Message(line.offset, line.raw, (tare,))]
 
 
 def _fault(line: Found, kind: str, detail: str) -> Message:
-    return Message(line.offset, line.raw, (), (Fault(kind, line.offset, len(line.raw), detail),))
+    fault = _new(Fault, (kind, line.offset, len(line.raw), detail))
+    return _new(Message, (line.offset, line.raw, (), (fault,)))
 
 
 def _unknown(unit: str) -> str:
