@@ -1,7 +1,7 @@
 """The program `bridge`: takes records from the broker, stores, receipts, settles, and shows.
 
 One task takes batches from the link's queue; the inbox commit comes before the receipts, and
-settlement after both. Another tells the gateways which policy is in force.
+settlement after both. Another tells the gateways what came of it, and which policy is in force.
 Everything that writes runs in this one event loop, so there is one writer.
 """
 
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import structlog
 
+from gateway.contract import credit as credits_
 from gateway.contract import receipt as receipts
 from gateway.contract import topics
 from gateway.contract.clock import Clock, domain_clock
@@ -27,7 +28,7 @@ from ledger_bridge.desk import Answer, Paper, serve, take
 from ledger_bridge.hub import Hub
 from ledger_bridge.inbox import FORKED, HELD, Delivery, Inbox, spare_the_collector
 from ledger_bridge.page.app import serve_page
-from ledger_bridge.told import policy_in_force
+from ledger_bridge.told import credits_of, policy_in_force
 
 log = structlog.get_logger()
 
@@ -50,6 +51,7 @@ class Bridge:
         self._queue: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue()
         self._bridge_key = hub.key("bridge")
         self._alarmed: set[tuple[str, str]] = set()
+        self._settled = asyncio.Event()
         self._policy_told = ""
         self.link = Link(
             Broker.parse(hub.settings.broker, where=f"{hub.config}: broker"),
@@ -81,15 +83,19 @@ class Bridge:
         while self.community.settle(self._clock.utc_ms()):
             pass
         self.version += 1
+        self._settled.set()
 
     async def tell(self) -> None:
-        """Say which policy is in force whenever it is another one, for ever."""
+        """Say what is new, for ever: another policy in force, and what became of deposits."""
         while True:
-            await asyncio.sleep(POLICY_LOOK_S)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._settled.wait(), POLICY_LOOK_S)
+            self._settled.clear()
             paper = policy_in_force(self.community, self._clock.utc_ms())
-            if paper and paper.hash != self._policy_told:
-                with contextlib.suppress(LinkDown):
+            with contextlib.suppress(LinkDown):
+                if paper and paper.hash != self._policy_told:
                     await self._tell_policy()
+                await self._tell_credits()
 
     async def _tell_policy(self) -> None:
         """Publish the policy in force, retained; also when the link is up again."""
@@ -97,6 +103,12 @@ class Bridge:
         if paper:
             await self.link.publish(topics.policy(self.hub.community), paper.data, retain=True)
             self._policy_told = paper.hash
+
+    async def _tell_credits(self) -> None:
+        changed = self.community.derivation.waste.take_changed()
+        for credit in credits_of(self.community, changed):
+            data = credits_.make(credit, key=self._bridge_key)
+            await self.link.publish(topics.topic(credit.community, credit.gateway, "credit"), data)
 
     def answer(self, paper: Paper) -> Answer:
         """What the desk does with a paper."""

@@ -1,9 +1,23 @@
-"""What the bridge tells gateways: the policy in force."""
+"""What the bridge tells gateways: the policy in force, and what became of each deposit.
 
+What it tells of deposits is for screens: the books are what counts, and what is lost on the way is
+not told again.
+"""
+
+from collections.abc import Collection
 from typing import NamedTuple
 
+from gateway.contract.credit import Credit
+from gateway.contract.record import to_json
 from ledger_bridge.books.calendar import day_of
 from ledger_bridge.books.community import Community
+from ledger_bridge.books.deposits import AGAIN
+from ledger_bridge.books.policy import amount_text
+from ledger_bridge.books.recycling import rows_of
+from ledger_bridge.books.shares import Shares
+
+# After one settlement so many deposits are told of, the newest: what a screen may still show.
+TOLD_MAX = 1_000
 
 
 class Paper(NamedTuple):
@@ -24,3 +38,36 @@ def policy_in_force(community: Community, now_ms: int) -> Paper | None:
         (community.id, today.policy.day),
     ).fetchone()
     return Paper(today.hash, data)
+
+
+def credits_of(community: Community, names: Collection[tuple[str, str]]) -> list[Credit]:
+    """What became of the deposits with these (gateway, id), newest first, at most TOLD_MAX."""
+    if not names:
+        return []
+    rows = rows_of(
+        community.db,
+        "SELECT deposit.* FROM json_each(?) AS names JOIN deposit ON community = ?"
+        " AND id = names.value ->> 1 AND gateway = names.value ->> 0"
+        " WHERE verdict != ? ORDER BY at_ms DESC, gateway, chain, seq LIMIT ?",
+        (to_json(sorted(names)).decode(), community.id, AGAIN, TOLD_MAX),
+    )
+    shares = Shares(community.db, community.id, community.policies)
+    found = []
+    for row in rows:
+        told = shares.told(row)
+        amount = ""
+        if told.asset:
+            amount = amount_text(told.amount, community.policies.asset(told.asset).scale)
+        found.append(
+            Credit(
+                community=community.id,
+                gateway=row["gateway"],
+                deposit=row["id"],
+                state=told.state,
+                amount=amount,
+                asset=told.asset,
+                nl=told.zin,
+                en=told.sentence,
+            )
+        )
+    return found

@@ -101,7 +101,7 @@ class Derivation:
     def __init__(self, db: sqlite3.Connection, community: str) -> None:
         self._db = db
         self._community = community
-        self._waste = WasteDerivation(db, community)
+        self.waste = WasteDerivation(db, community)
         self._places: dict[Meter, _Place] = {}
 
     def forget(self) -> None:
@@ -148,7 +148,7 @@ class Derivation:
         )
         for meter in late:
             self._again(meter, touched, registry=registry, policies=policies)
-        self._waste.add(waste, touched, registry=registry, policies=policies)
+        self.waste.add(waste, touched, registry=registry, policies=policies)
         self._mark(touched)
 
     def _touch(self, touched: set[Claim], row: CounterRow, policies: Policies) -> None:
@@ -220,5 +220,5 @@ class Derivation:
         ).fetchall()
         for meter in meters:
             self._again(meter, touched, registry=registry, policies=policies)
-        self._waste.again(touched, registry=registry, policies=policies)
+        self.waste.again(touched, registry=registry, policies=policies)
         self._mark(touched)

@@ -68,6 +68,15 @@ class WasteDerivation:
     def __init__(self, db: sqlite3.Connection, community: str) -> None:
         self._db = db
         self._community = community
+        self._changed: set[Name] = set()
+
+    def take_changed(self) -> set[Name]:
+        """The deposits whose row is another since this was last asked.
+
+        After a rollback some of them are as they were.
+        """
+        changed, self._changed = self._changed, set()
+        return changed
 
     def add(
         self, facts: list[Fact], touched: set[Claim], *, registry: Registry, policies: Policies
@@ -128,13 +137,12 @@ class WasteDerivation:
         )
         for row in (*deposits, *judged.deposits):
             _touch(touched, row, policies)
+        others = set(judged.deposits).difference(deposits)
+        self._changed |= {_name(row) for row in others}
         self._db.executemany(
             "UPDATE deposit SET day = ?, member = ?, counts_as = ?, counted = ?, is_verified = ?,"
             " verdict = ? WHERE community = ? AND gateway = ? AND chain = ? AND seq = ?",
-            [
-                (*row[1:], self._community, *row.fact[:3])
-                for row in set(judged.deposits).difference(deposits)
-            ],
+            [(*row[1:], self._community, *row.fact[:3]) for row in others],
         )
         self._db.executemany(
             "UPDATE correction SET verdict = ?"

@@ -5,11 +5,12 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
+from gateway.contract.credit import HELD
 from gateway.contract.record import to_json
 from ledger_bridge.books import deposits, sentences
 from ledger_bridge.books.calendar import utc_text
-from ledger_bridge.books.policy import Policies
-from ledger_bridge.books.standing import standing
+from ledger_bridge.books.policy import Policies, amount_text
+from ledger_bridge.books.shares import Shares, Told
 from ledger_bridge.books.waste import KG
 
 Json = dict[str, Any]
@@ -20,7 +21,8 @@ _COLUMNS = (
 )
 
 
-def _rows(db: sqlite3.Connection, statement: str, parameters: tuple[Any, ...]) -> list[Json]:
+def rows_of(db: sqlite3.Connection, statement: str, parameters: tuple[Any, ...]) -> list[Json]:
+    """Rows of a statement, by the names of their columns."""
     cursor = db.execute(statement, parameters)
     names = [column[0] for column in cursor.description]
     return [dict(zip(names, row, strict=True)) for row in cursor]
@@ -35,7 +37,7 @@ def deposits_of(
     policies: Policies,
 ) -> list[Json]:
     """A member's deposits from the first to the last of these days, also those that wait."""
-    rows = _rows(
+    rows = rows_of(
         db,
         f"SELECT {_COLUMNS} FROM deposit WHERE community = ? AND member = ?"
         " AND day BETWEEN ? AND ? ORDER BY at_ms, gateway, chain, seq",
@@ -46,7 +48,7 @@ def deposits_of(
 
 def held_deposits(db: sqlite3.Connection, community: str, *, policies: Policies) -> list[Json]:
     """Deposits that wait: for somebody to claim them, or for a steward."""
-    rows = _rows(
+    rows = rows_of(
         db,
         f"SELECT {_COLUMNS} FROM deposit WHERE community = ?"
         " AND verdict IN (SELECT value FROM json_each(?)) ORDER BY at_ms, gateway, chain, seq",
@@ -57,7 +59,7 @@ def held_deposits(db: sqlite3.Connection, community: str, *, policies: Policies)
 
 def held_corrections(db: sqlite3.Connection, community: str) -> list[Json]:
     """Corrections that a steward must decide on; their deposits count until then."""
-    rows = _rows(
+    rows = rows_of(
         db,
         "SELECT * FROM correction WHERE community = ?"
         " AND verdict IN (SELECT value FROM json_each(?)) ORDER BY gateway, chain, seq",
@@ -92,19 +94,19 @@ def _told(
     db: sqlite3.Connection, community: str, rows: list[Json], policies: Policies
 ) -> list[Json]:
     corrections = _corrections(db, community, (row["id"] for row in rows))
-    return [
-        _deposit(row, corrections.get((row["gateway"], row["id"]), []), policies) for row in rows
-    ]
+    shares = Shares(db, community, policies)
+    found = []
+    for row in rows:
+        told = shares.told(row)
+        credit = ""
+        if told.asset:
+            credit = amount_text(told.amount, policies.asset(told.asset).scale)
+        mine = corrections.get((row["gateway"], row["id"]), [])
+        found.append({**_deposit(row, mine, told), "credit": credit, "asset": told.asset})
+    return found
 
 
-def _deposit(row: Json, corrections: list[Json], policies: Policies) -> Json:
-    state, sentence, zin = standing(
-        row["counts_as"],
-        row["day"],
-        row["verdict"],
-        is_verified=bool(row["is_verified"]),
-        policies=policies,
-    )
+def _deposit(row: Json, corrections: list[Json], told: Told) -> Json:
     is_mass = row["unit"] == KG
     found = {
         "kind": "deposit",
@@ -121,13 +123,13 @@ def _deposit(row: Json, corrections: list[Json], policies: Policies) -> Json:
         "crate_mg": row["crate_mg"],
         "operator": bool(row["by_operator"]),
         "verified": bool(row["is_verified"]),
-        "state": state,
-        "sentence": sentence,
-        "zin": zin,
+        "state": told.state,
+        "sentence": told.sentence,
+        "zin": told.zin,
         "corrections": corrections,
         "record": f"{row['gateway']}/{row['chain']}/{row['seq']}",
     }
-    return {**found, "try": _try(row)} if state == "held" else found
+    return {**found, "try": _try(row)} if told.state == HELD else found
 
 
 def _try(row: Json) -> str:
@@ -149,7 +151,7 @@ def _corrections(
 ) -> dict[tuple[str, str], list[Json]]:
     """The corrections of these deposits, by gateway and deposit."""
     found: dict[tuple[str, str], list[Json]] = {}
-    for row in _rows(
+    for row in rows_of(
         db,
         "SELECT correction.* FROM json_each(?) AS ids JOIN correction ON community = ?"
         " AND deposit = ids.value ORDER BY gateway, chain, seq",

@@ -98,6 +98,16 @@ REMARK = {
     ),
 }
 
+TOO_LITTLE = (
+    "Too little for the smallest amount; it counts together with what follows.",
+    "Te weinig voor het kleinste bedrag; het telt mee met wat nog volgt.",
+)
+_CAP = (
+    "The most for {} has been reached; what is more is counted and earns nothing.",
+    "Het meeste voor {} is bereikt; wat meer is telt mee en levert niets op.",
+)
+_SPANS = {0: ("one day", "één dag"), 1: ("one week", "één week")}
+
 # Of a correction that does nothing, and of an emptying.
 CORRECTION = {
     deposits.LATE: (
@@ -128,6 +138,12 @@ OFF = (
 
 # In which of the two languages.
 ENGLISH, DUTCH = 0, 1
+
+
+def of_cap(weeks: int) -> tuple[str, str]:
+    """That a claim over so many weeks (0: a day) has reached its cap."""
+    spans = _SPANS.get(weeks, (f"{weeks} weeks", f"{weeks} weken"))
+    return _CAP[ENGLISH].format(spans[ENGLISH]), _CAP[DUTCH].format(spans[DUTCH])
 
 
 def of_counter(verdict: str, doubt: str = "", language: int = ENGLISH) -> str:
