@@ -25,6 +25,8 @@ COMMANDS = {
     "hub": "ledger_bridge.commands.hub:app",
     "member": "ledger_bridge.commands.member:app",
     "device": "ledger_bridge.commands.device:app",
+    "deposit": "ledger_bridge.commands.deposit:app",
+    "container": "ledger_bridge.commands.container:app",
     "policy": "ledger_bridge.commands.policy:app",
     "ledger": "ledger_bridge.commands.ledger:app",
     "verify": "ledger_bridge.commands.verify:verify",

@@ -1,169 +1,176 @@
-"""A recycling point whose clocks, scale and cards are moved by hand."""
+"""A recycling point for tests: its records, and a community that counts more than glass."""
 
-from pathlib import Path
+from typing import Any
 
-from drivers.reading import Fault, Message, Reading
-from gateway.contract import credit, policy, record
-from gateway.contract.credit import Credit
-from gateway.contract.keys import SigningKey
-from gateway.contract.record import Record
-from gateway.contract.settings import parse
-from gateway.journal import EVIDENCE, Journal
-from gateway.kiosk import pin
-from gateway.kiosk.events import Choose, Confirm, Event
-from gateway.kiosk.point import Owner, Point
-from gateway.kiosk.settings import KioskSettings
-from gateway.quarter import Moment
+import msgspec
 
-NOON = 1_782_036_000_000  # 2026-06-21T10:00:00Z, a Sunday
-CARD_KEY = bytes(range(32))
-KEY = SigningKey(bytes(32))
-BRIDGE = SigningKey(bytes([1]) * 32)
-STEWARD = SigningKey(bytes([2]) * 32)
-NOOR, BO = "0A00ABCDEF", "0A00FEDCBA"
-PIN = "4711"
+from drivers.reading import Reading
+from gateway.contract import record as records
+from gateway.contract.cards import claim, token
+from gateway.contract.record import (
+    CONTAINER,
+    CORRECTION,
+    DEPOSIT,
+    REFUSAL,
+    TEST_WEIGHT,
+    Element,
+    decimal,
+)
+from tests.street import CARD_KEY, MIDNIGHT_MS, NOON_MS, POLICY, Chain
 
-RULES = """\
-community = "z"
-valid_from = 2026-06-01
-time_zone = "Europe/Amsterdam"
+MINUTE_MS = 60_000
 
-[assets.WASTE]
-unit = "credit"
-scale = 6
+# On top of glass and paper: things in pieces, things that an operator takes in, a club, and
+# vouchers, which can be redeemed.
+WASTE_POLICY = (
+    POLICY.replace(
+        "[[rules]]",
+        """
+[assets.VOUCHER]
+unit = "euro"
+scale = 2
 kind = "credit"
-
-[fractions.glass]
-euralcode = "15 01 07"
-unit = "kg"
-nl = "glas"
-en = "glass"
-
-[fractions.paper]
-euralcode = "15 01 01"
-unit = "kg"
-nl = "papier"
-en = "paper"
-most = "20 kg"
+redeemable = true
 
 [fractions.lamps]
-euralcode = "20 01 21*"
+euralcode = "20 01 21"
 unit = "piece"
 nl = "lampen"
 en = "lamps"
+operator = true
 
 [fractions.paint]
-euralcode = "20 01 27*"
+euralcode = "20 01 27"
 unit = "kg"
 nl = "verf"
 en = "paint"
 operator = true
 
-[clubs.vv-dorp]
-nl = "VV Dorp"
-en = "Village FC"
+[fractions.metal]
+euralcode = "20 01 40"
+unit = "kg"
+nl = "metaal"
+en = "metal"
+most = "20 kg"
+
+[clubs.bram]
+nl = "de voetbal"
+en = "the football club"
+
+[[rules]]""",
+        1,
+    )
+    + """rates.metal = { credit = "0.01", per = "1 kg" }
+rates.lamps = { credit = "0.1", per = "1 piece" }
+rates.paint = { credit = "0.03", per = "1 kg" }
 
 [[rules]]
-id = "waste"
+id = "voucher"
 rule = "waste_deposited"
 version = 1
-asset = "WASTE"
-rates.glass = { credit = "0.05", per = "1 kg" }
-rates.lamps = { credit = "0.1", per = "1 piece" }
-rates.paint = { credit = "0", per = "1 kg" }
+asset = "VOUCHER"
+rates.metal = { credit = "0.5", per = "1 kg" }
 """
-
-SETTINGS = f"""\
-scale = "scale"
-readers = ["reader", "qr"]
-card_key = "card.key"
-stewards = ["{STEWARD.public.x}"]
-screen = "127.0.0.1:7090"
-division = "5 g"
-crates.blue = {{ tare = "1.5 kg", nl = "blauwe krat", en = "blue crate" }}
-containers.glass = "10 kg"
-"""
+)
 
 
-def paper(toml: str = RULES, *, key: SigningKey = STEWARD, community: str = "z") -> bytes:
-    return policy.make(toml, community=community, key=key)
+def _mass(name: str, mg: int, at_ms: int, **members: Any) -> Element:
+    device, _, register = name.partition("/")
+    made = records.element(device, Reading(register, mg, "mg", at_ms), base_ms=at_ms)
+    return msgspec.structs.replace(made, **members)
 
 
-def said(deposit: str, *, key: SigningKey = BRIDGE, **rest: str) -> bytes:
-    """What the hub says of a deposit."""
-    return credit.make(
-        Credit(**{"community": "z", "gateway": "point"} | rest, deposit=deposit), key=key
-    )
+def _words(**words: str) -> list[Element]:
+    return [Element(n=f"kiosk/{word}", vs=said) for word, said in words.items()]
 
 
-class Bench:
-    """A point in a folder; `open` is a start after whatever happened."""
+class Point(Chain):
+    """A chain of the gateway `point`, whose time since its start goes with its clock."""
 
-    def __init__(self, folder: Path, *, settings: str = SETTINGS, rules: str = RULES) -> None:
-        self.now_ms = 1_000_000
-        self.utc_ms: int | None = NOON
-        self.folder = folder
-        pin.write(folder / "operator.pin", PIN)
-        text = settings + f'pin = "{folder / "operator.pin"}"\n'
-        self.settings = parse(text, KioskSettings, name="kiosk")
-        self.open()
-        if rules:
-            self.point.new_policy(paper(rules))
+    def __init__(self, gateway: str = "point", chain: str = "evidence-000000000001") -> None:
+        super().__init__(gateway, chain)
 
-    def open(self) -> None:
-        self.journal = Journal.open(self.folder, community="z", gateway="point", key=KEY, boot="b")
-        self.point = Point(
-            self.journal,
-            self.settings,
-            Owner("z", "point", KEY, BRIDGE.public, CARD_KEY),
-            folder=self.folder,
-            moment=lambda: Moment(self.utc_ms, self.now_ms, "synced" if self.utc_ms else "unset"),
-            real_ms=lambda: self.now_ms,
-        )
+    def _record(
+        self,
+        typ: str,
+        at_ms: int,
+        elements: list[Element],
+        *,
+        boot: str = "boot",
+        set_ms: int = 0,
+    ) -> bytes:
+        mono_ms = at_ms - set_ms - MIDNIGHT_MS
+        return self.record(elements, made_ms=at_ms, typ=typ, mono_ms=mono_ms, boot=boot)
 
-    def power_cut(self, *, off_ms: int = 60_000) -> None:
-        """Everything but the disk is gone."""
-        self.journal.close()
-        self.wait(off_ms)
-        self.open()
+    def bring(
+        self,
+        name: str,
+        at_ms: int = NOON_MS,
+        *,
+        grams: int = 0,
+        pieces: int = 0,
+        fraction: str = "glass",
+        card: str = "",
+        code: str = "",
+        serial: str = "",
+        alibi: str = "",
+        gross_g: int | None = None,
+        **words: str,
+    ) -> bytes:
+        """A deposit called `name`; further words of the kiosk as they are, such as club="bram"."""
+        elements = _words(deposit=name, fraction=fraction, **words)
+        elements.append(Element(n="kiosk/card", vs=token(card, CARD_KEY) if card else ""))
+        if code:
+            elements.append(Element(n="kiosk/claim", vs=claim(code, CARD_KEY)))
+        if pieces:
+            elements.append(Element(n="kiosk/pieces", u="count", v=decimal(pieces * 1000)))
+        else:
+            gross_mg = (grams if gross_g is None else gross_g) * 1000
+            elements += [
+                _mass("scale/gross", gross_mg, at_ms, serial=serial),
+                _mass("scale/net", gross_mg, at_ms, serial=serial),
+                _mass("kiosk/net", grams * 1000, at_ms),
+                _mass("kiosk/division", 20_000, at_ms),
+            ]
+            if alibi:
+                elements.append(Element(n="scale/alibi", vs=alibi, serial=serial))
+        return self._record(DEPOSIT, at_ms, elements)
 
-    def wait(self, ms: int) -> None:
-        self.now_ms += ms
-        if self.utc_ms is not None:
-            self.utc_ms += ms
+    def correct(
+        self,
+        name: str,
+        at_ms: int,
+        fraction: str = "",
+        *,
+        by: str = "member",
+        reason: str = "",
+        boot: str = "boot",
+        set_ms: int = 0,
+    ) -> bytes:
+        """`set_ms` is by how much the clock was set forward since the deposit."""
+        words = _words(deposit=name, fraction=fraction, by=by, reason=reason)
+        return self._record(CORRECTION, at_ms, words, boot=boot, set_ms=set_ms)
 
-    def weigh(self, net_mg: int, *, times: int = 4, doubt: str = "unchecked") -> None:
-        for _ in range(times):
-            self.wait(250)
-            reading = Reading("net", net_mg, "mg", None, "B4271", None, doubt)
-            self.point.hear("scale", Message(0, b"S S %d mg\r\n" % net_mg, (reading,)))
+    def empty(
+        self, name: str, at_ms: int, *, fraction: str = "glass", kg: int | None = None
+    ) -> bytes:
+        return self._container("emptied", name, at_ms, fraction, kg)
 
-    def fault(self, kind: str, *, times: int = 1) -> None:
-        for _ in range(times):
-            self.wait(250)
-            self.point.hear("scale", Message(0, b"?", (), (Fault(kind, 0, 1),)))
+    def haul(self, name: str, at_ms: int, *, kg: int, fraction: str = "glass") -> bytes:
+        return self._container("hauled", name, at_ms, fraction, kg)
 
-    def tap(self, number: str = NOOR, *, reader: str = "reader", after_ms: int = 1_100) -> None:
-        self.wait(after_ms)
-        self.point.hear(reader, Message(0, b"", (Reading("card", number),)))
+    def _container(self, event: str, name: str, at_ms: int, fraction: str, kg: int | None) -> bytes:
+        elements = _words(container=fraction, event=event, emptying=name)
+        if kg is not None:
+            elements.append(_mass("kiosk/hauled", kg * 1_000_000, at_ms))
+        return self._record(CONTAINER, at_ms, elements)
 
-    def act(self, *events: Event) -> None:
-        for event in events:
-            self.wait(1_000)
-            self.point.take(event)
+    def test_scale(self, at_ms: int, *, nominal_g: int, shown_g: int) -> bytes:
+        elements = [
+            _mass("kiosk/nominal", nominal_g * 1000, at_ms),
+            _mass("scale/net", shown_g * 1000, at_ms, serial="S1"),
+        ]
+        return self._record(TEST_WEIGHT, at_ms, elements)
 
-    def deposit(self, net_mg: int = 3_250_000, *, fraction: str = "glass") -> str:
-        """A whole deposit by card, up to its slip."""
-        self.weigh(0)
-        self.tap()
-        self.act(Choose(fraction))
-        self.weigh(net_mg)
-        self.act(Confirm())
-        slip = self.point.view().slip
-        assert slip
-        return slip.deposit
-
-    def records(self, typ: str = "") -> list[Record]:
-        (chain,) = [c.chain for c in self.journal.chains() if c.kind == EVIDENCE]
-        held = [record.parse(data)[1] for data in self.journal.records(chain, start=1, limit=99)]
-        return [one for one in held if typ in {"", one.typ}]
+    def turn_away(self, at_ms: int, reason: str, fraction: str = "") -> bytes:
+        return self._record(REFUSAL, at_ms, _words(reason=reason, fraction=fraction))

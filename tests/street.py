@@ -103,6 +103,8 @@ class Chain:
         typ: str = QUARTER,
         prev: str | None = None,
         seq: int | None = None,
+        mono_ms: int = 1,
+        boot: str = "boot",
     ) -> bytes:
         """The next record. With `prev` or `seq` an odd one beside the chain, which stays."""
         identity = Identity(
@@ -111,8 +113,8 @@ class Chain:
             chain=self.chain,
             seq=seq or self.seq + 1,
             prev=prev or self.prev,
-            boot="boot",
-            mono_ms=1,
+            boot=boot,
+            mono_ms=mono_ms,
             clock="synced",
             made_ms=made_ms,
         )

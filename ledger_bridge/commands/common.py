@@ -17,7 +17,7 @@ from ledger_bridge.books import store
 from ledger_bridge.books.calendar import bounds_ms
 from ledger_bridge.books.community import load_policies, load_registry
 from ledger_bridge.books.policy import Policies
-from ledger_bridge.books.quantity import worth
+from ledger_bridge.books.quantity import is_of, quantity, worth
 from ledger_bridge.books.registry import Edit, Edits, Registry
 from ledger_bridge.desk import Paper, hand_in
 from ledger_bridge.hub import Hub
@@ -110,6 +110,26 @@ def per_pulse_of(*, pulses_per_kwh: str, per_pulse: str, where: str) -> str:
             what = f"{pulses_per_kwh!r} is no number of pulses" if pulses_per_kwh else str(error)
             raise UsageError(Problem(what, where, 'such as 1000, or "10 L"')) from error
     return given
+
+
+def split_place(given: str, *, where: str, form: str) -> tuple[str, str]:
+    """The gateway and the name in GATEWAY/NAME."""
+    gateway, slash, name = given.partition("/")
+    if not slash or not name:
+        raise UsageError(Problem(f"{given!r} is not of the form {form}", where, form))
+    return gateway, name
+
+
+def milligrams(given: str, *, where: str) -> int:
+    """ "60 kg" in mg."""
+    try:
+        size = quantity(given)
+    except ValueError as error:
+        raise UsageError(Problem(str(error), where, "such as 60 kg, or 20 g")) from error
+    if not is_of(given, "kg") or size.denominator != 1:
+        what = f"{given!r} is no mass of whole milligrams"
+        raise UsageError(Problem(what, where, "such as 60 kg, or 20 g"))
+    return size.numerator
 
 
 def known_member(registry: Registry, member: str) -> str:

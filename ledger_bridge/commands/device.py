@@ -1,24 +1,27 @@
-"""`meterkast device`: whose meter hangs where."""
+"""`meterkast device`: whose meter hangs where, and which scales are verified."""
 
 from datetime import date
 from typing import Annotated
 
 import cyclopts
 
-from gateway.contract.errors import Problem, UsageError
-from ledger_bridge.books.registry import RATED_W_DEFAULT, MeterFitted
+from ledger_bridge.books.calendar import bounds_ms
+from ledger_bridge.books.registry import RATED_W_DEFAULT, MeterFitted, ScaleVerified
 from ledger_bridge.commands.common import (
     CONFIG,
     Config,
     Json,
     day_start_ms,
     edit,
+    known_day,
+    milligrams,
     per_pulse_of,
     read_books,
+    split_place,
     tell,
 )
 
-app = cyclopts.App(name="device", help="Meters: whose they are, and since when.")
+app = cyclopts.App(name="device", help="Meters and whose they are; scales and their verification.")
 
 
 @app.command
@@ -58,9 +61,7 @@ def fit(
         The count begins afresh on that day: another meter without a number of its own hangs
         there, or the meter was set back.
     """
-    gateway, slash, device = place.partition("/")
-    if not slash:
-        raise UsageError(Problem(f"{place!r} is no place", "device fit", "GATEWAY/DEVICE"))
+    gateway, device = split_place(place, where="device fit", form="GATEWAY/DEVICE")
     books = read_books(config)
     from_ms = day_start_ms(from_, books.policies.zone)
     worth = per_pulse_of(
@@ -71,3 +72,57 @@ def fit(
     fitted = MeterFitted(gateway, device, serial, member, from_ms, rated_w, worth, anew)
     edit(books.hub, fitted)
     tell(f"{place} counts for {member}", {"place": place, "member": member}, json=json)
+
+
+@app.command
+def verified(
+    place: str,
+    /,
+    *,
+    serial: str,
+    class_: Annotated[str, cyclopts.Parameter(name="--class")] = "III",
+    max_: Annotated[str, cyclopts.Parameter(name="--max")],
+    division: str,
+    from_: date | None = None,
+    until: date,
+    config: Config = CONFIG,
+    json: Json = False,
+) -> None:
+    """Say that a scale is verified for trade: what is weighed on it then may be redeemable.
+
+    A later word about the same scale goes before, from its first day on.
+
+    Parameters
+    ----------
+    place
+        GATEWAY/DEVICE, the scale as its block in gateway.toml is called.
+    serial
+        The scale's number, as on its plate.
+    class_
+        Its class: II, III or IIII.
+    max_
+        The most it weighs, such as "60 kg".
+    division
+        Its verification scale interval e, such as "20 g".
+    from_
+        First local day of the mark; without it, from the beginning.
+    until
+        Last local day of the mark.
+    """
+    where = "device verified"
+    gateway, device = split_place(place, where=where, form="GATEWAY/DEVICE")
+    books = read_books(config)
+    zone = books.policies.zone
+    mark = ScaleVerified(
+        gateway=gateway,
+        device=device,
+        serial=serial,
+        accuracy=class_,
+        division_mg=milligrams(division, where=f"{where} --division"),
+        max_mg=milligrams(max_, where=f"{where} --max"),
+        from_ms=day_start_ms(from_, zone),
+        until_ms=bounds_ms(known_day(until), zone)[1],
+    )
+    edit(books.hub, mark)
+    outcome = {"place": place, "serial": serial, "class": class_, "until": until.isoformat()}
+    tell(f"{place} is verified until {until}, class {class_}", outcome, json=json)

@@ -1,19 +1,22 @@
-"""`meterkast member`: members and their cards."""
+"""`meterkast member`: members, their cards and the codes on their slips."""
 
 import csv
+import re
 import secrets
 from pathlib import Path
 
 import cyclopts
 
+from gateway.contract.cards import claim as claim_token
 from gateway.contract.cards import token
-from gateway.contract.errors import ConfigError, Problem
+from gateway.contract.errors import ConfigError, Problem, UsageError
 from ledger_bridge.books.registry import CardGiven, Edit, MemberAdded, MeterFitted
 from ledger_bridge.commands.common import (
     CONFIG,
     Config,
     Json,
     edit,
+    known_member,
     per_pulse_of,
     read_books,
     tell,
@@ -73,6 +76,40 @@ def card(member: str, number: str, /, *, config: Config = CONFIG, json: Json = F
     hub = Hub.load(config)
     edit(hub, CardGiven(token(number, hub.card_key()), member))
     tell(f"card given to {member}", {"member": member}, json=json)
+
+
+# How people read and misread a code: Crockford's base 32 has no I, L, O or U.
+_MISREAD = str.maketrans("OIL", "011")
+_CODE = re.compile(r"[0-9A-HJKMNP-TV-Z]{8}")
+
+
+@app.command
+def claim(member: str, code: str, /, *, config: Config = CONFIG, json: Json = False) -> None:
+    """Give a member the deposit that was kept under the code on their slip.
+
+    Where the card it was made with is given to somebody, that card goes first.
+
+    Parameters
+    ----------
+    code
+        The code on the slip, such as K7QM-3RXA.
+    """
+    books = read_books(config)
+    plain = code.upper().replace("-", "").replace(" ", "").translate(_MISREAD)
+    if not _CODE.fullmatch(plain):
+        raise UsageError(Problem(f"{code!r} is no code", "member claim", "such as K7QM-3RXA"))
+    token_ = claim_token(plain, books.hub.card_key())
+    owner = books.registry.cards.get(token_)
+    if owner not in {None, member}:
+        what = f"this code was given to {owner}"
+        raise UsageError(Problem(what, f"code {code}", "read the slip once more"))
+    edit(books.hub, CardGiven(token_, known_member(books.registry, member)))
+    (number,) = books.db.execute(
+        "SELECT count(*) FROM deposit WHERE community = ? AND claim = ?", (books.community, token_)
+    ).fetchone()
+    waits = "" if number else "; no deposit has come under it yet"
+    outcome = {"member": member, "code": code, "deposits": number}
+    tell(f"code {code} is {member}'s{waits}", outcome, json=json)
 
 
 @app.command(name="import")
