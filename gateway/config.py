@@ -194,7 +194,7 @@ def _device(name: str, device: dict[str, Any], *, base: Path) -> Iterator[Mistak
             what, allowed = f"no driver is called {driver!r}", ", ".join(known)
             yield Mistake(("device", name, "driver"), what, f"known drivers: {allowed}")
     if isinstance(port, str):
-        yield from _port(("device", name, "port"), port, speaks=not _counts(driver))
+        yield from _port(("device", name, "port"), port, _loaded(driver))
     if isinstance(line, str):
         try:
             line_of(line)
@@ -208,12 +208,6 @@ def _loaded(driver: object) -> sdk.Device | None:
     if isinstance(driver, str) and driver in set(sdk.names()):
         return sdk.load(driver)
     return None
-
-
-def _counts(driver: object) -> bool:
-    """Whether it may hang on a pin; of a driver that nobody knows nothing is said."""
-    loaded = _loaded(driver)
-    return loaded is None or loaded.counts
 
 
 def _driver_settings(
@@ -232,8 +226,8 @@ def _driver_settings(
             yield Mistake(("device", name, error.name), error.what, error.allowed)
 
 
-def _port(path: tuple[str, ...], port: str, *, speaks: bool) -> Iterator[Mistake]:
-    """`speaks`: the device needs a line, for it says more than open and closed."""
+def _port(path: tuple[str, ...], port: str, driver: sdk.Device | None) -> Iterator[Mistake]:
+    """`driver` is None where nobody knows it; then nothing is said of what it may hang on."""
     if port.startswith(RENAMED_BY_PLUGGING):
         what = f"{port} may be another device after the next restart"
         yield Mistake(path, what, _stable_name(port))
@@ -249,9 +243,15 @@ def _port(path: tuple[str, ...], port: str, *, speaks: bool) -> Iterator[Mistake
             what = f"{port!r} is no pin of the header"
             yield Mistake(path, what, f"gpio:0 to gpio:{pins.PIN_MAX}, the BCM number")
         else:
-            if speaks:
+            if driver and not driver.counts:
                 what = f"{port} is a pin, and this device speaks on a line"
                 yield Mistake(path, what, "a serial port or tcp://HOST:PORT")
+    elif kind := ports.kind_of(port):
+        if driver and kind not in driver.ports:
+            what = f"{port} is no line, and this device speaks on one"
+            yield Mistake(path, what, "a serial port or tcp://HOST:PORT")
+        elif wrong := ports.KINDS[kind].refuse(port):
+            yield Mistake(path, *wrong)
     elif not port.startswith("/"):
         what = f"{port!r} is not the path of a serial port"
         yield Mistake(path, what, f"a path under {BY_ID}, tcp://HOST:PORT or gpio:N")

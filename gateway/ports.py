@@ -1,7 +1,7 @@
 """What a line can be opened on: a serial port, a TCP address, a pin. Open it, read, write, close.
 
 `/dev/…` is a serial port, `tcp://HOST:PORT` a serial port at the far end of a network (ser2net) or
-a Modbus TCP device, `gpio:N` pin N by its BCM number.
+a Modbus TCP device, `gpio:N` pin N by its BCM number. `KINDS` are ports made for one driver each.
 """
 
 import asyncio
@@ -9,15 +9,17 @@ import errno
 import os
 import socket
 import termios
+from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 import serial
 
 from drivers.sdk import Line
-from gateway import pins
+from gateway import loadcell, pins
 from gateway.contract.errors import LineLost
+from gateway.holders import HELD, holder
 
 CHUNK_BYTES = 4096
 TCP = "tcp://"
@@ -27,7 +29,6 @@ CONNECT_S_MAX = 5.0
 KEEPALIVE = {socket.TCP_KEEPIDLE: 30, socket.TCP_KEEPINTVL: 10, socket.TCP_KEEPCNT: 3}
 UNSENT_MS_MAX = 30_000
 GONE = {errno.EIO, errno.ENXIO, errno.ENODEV, errno.EBADF}
-HELD = "stop it there; the home link feeds Home Assistant as well"
 GROUP = "sudo usermod --append --groups dialout, with the user's name; then log in again"
 # Linux: Documentation/admin-guide/devices.txt, Unix98 pseudo-terminals.
 PTY_MAJORS = range(136, 144)
@@ -53,6 +54,27 @@ class Port(Protocol):
     def close(self) -> None: ...
 
 
+class Kind(NamedTuple):
+    """A kind of port that no line is: `open` raises LineLost; `refuse` gives what is wrong with
+    such a name and what to try, None for one that can be.
+    """
+
+    open: Callable[[str], Port]
+    refuse: Callable[[str], tuple[str, str] | None]
+
+
+# By what the port begins with. Only drivers that name it in `Device.ports` may hang there.
+KINDS = {
+    loadcell.KERNEL: Kind(loadcell.open_kernel, loadcell.refuse_kernel),
+    loadcell.PINS: Kind(loadcell.open_pins, loadcell.refuse_pins),
+}
+
+
+def kind_of(port: str) -> str:
+    """Which of `KINDS` a port is, "" for a line or a pin."""
+    return next((prefix for prefix in KINDS if port.startswith(prefix)), "")
+
+
 def address(port: str) -> tuple[str, int]:
     """Host and port of `tcp://HOST:PORT`. Raises ValueError."""
     parts = urlsplit(port)
@@ -67,6 +89,8 @@ async def open_port(name: str, line: Line) -> Port:
         return await _open_tcp(name)
     if name.startswith(pins.PREFIX):
         return pins.open_pin(name)
+    if prefix := kind_of(name):
+        return KINDS[prefix].open(name)
     return SerialPort(name, line)
 
 
@@ -90,7 +114,7 @@ class SerialPort:
             raise _unfit(line, error) from error
         except OSError as error:
             if error.errno in {errno.EAGAIN, errno.EBUSY} or "exclusively lock" in str(error):
-                raise LineLost(f"held by {_holder(path)}", HELD) from error
+                raise LineLost(f"held by {holder(path)}", HELD) from error
             raise _lost(error) from error
 
     def fileno(self) -> int:
@@ -229,19 +253,3 @@ def _lost(error: OSError) -> LineLost:
             return LineLost("unplugged")
         case _:
             return LineLost(error.strerror or str(error))
-
-
-def _holder(path: str) -> str:
-    """Which other program has the port open, as far as /proc tells."""
-    port = os.path.realpath(path)
-    for process in Path("/proc").iterdir():
-        if not process.name.isdigit() or int(process.name) == os.getpid():
-            continue
-        try:
-            held = any(str(fd.readlink()) == port for fd in (process / "fd").iterdir())
-            if held:
-                program = (process / "comm").read_text("utf-8", "replace").strip()
-                return f"{program} (process {process.name})"
-        except OSError:
-            continue  # gone meanwhile, or not ours to look into
-    return "another program"

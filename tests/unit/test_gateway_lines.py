@@ -253,7 +253,7 @@ def test_the_program_that_holds_a_port_is_named(pty: Pty) -> None:
     with subprocess.Popen(
         ["sleep", "60"], stdin=os.open(str(pty.link), os.O_RDWR | os.O_NOCTTY)
     ) as holder:
-        assert ports._holder(str(pty.link)) == f"sleep (process {holder.pid})"
+        assert ports.holder(str(pty.link)) == f"sleep (process {holder.pid})"
         holder.kill()
 
 
