@@ -36,7 +36,7 @@ def _chosen(session: Session, id_: str, terms: Terms) -> tuple[Draft, str]:
     if fraction is None:
         return draft, "not_offered"
     if fraction.by_operator and session.operator_ms is None:
-        return draft, "operator_needed"
+        return draft._replace(fraction=id_), "operator_needed"
     if id_ == draft.fraction:
         return draft, ""
     crate = draft.crate if fraction.unit == "kg" else ""

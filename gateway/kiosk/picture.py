@@ -1,5 +1,7 @@
 """The picture of a deposit session at a moment, as far as the session itself knows it."""
 
+from dataclasses import replace
+
 from gateway.kiosk.events import Terms
 from gateway.kiosk.sentences import SENTENCES, UNREADABLE
 from gateway.kiosk.standing import (
@@ -8,6 +10,7 @@ from gateway.kiosk.standing import (
     OPEN,
     Past,
     Session,
+    has_seen,
     is_counted,
     is_seen,
     is_under_way,
@@ -34,12 +37,14 @@ from gateway.kiosk.view import (
 
 def view_of(session: Session, *, terms: Terms, now_ms: int) -> View:
     """All of the view but what only the point knows: what a deposit earns, its code, the link."""
+    session = replace(session, plate=session.plate.at(now_ms))
     screen, word = _screen(session, terms, now_ms)
     word = word if word in SENTENCES else UNREADABLE
     nl, en = SENTENCES[word]
     draft, row = session.draft, session.plate.row
     is_open = screen in {PUT, WHAT, WHOSE}
-    past = session.slip if session.phase == DONE else undoable(session)
+    takes_back = _undoable_now(session, now_ms)
+    past = session.slip if session.phase == DONE else takes_back
     left_ms = session.since_ms + IDLE_MS - now_ms
     return View(
         screen=screen,
@@ -54,7 +59,7 @@ def view_of(session: Session, *, terms: Terms, now_ms: int) -> View:
         who=draft.who(),
         club=draft.club,
         can_confirm=is_open and _can_confirm(session, terms, now_ms),
-        can_undo=undoable(session) is not None and past is not None and undo_ms(past, now_ms) > 0,
+        can_undo=takes_back is not None and has_seen(session, now_ms),
         left_s=max(0, -(-left_ms // 1000)) if is_open and is_under_way(session) else None,
         operator=session.operator_ms is not None,
         slip=_slip(session, past, now_ms) if past else None,
@@ -83,7 +88,7 @@ def _asked(session: Session, terms: Terms, now_ms: int) -> tuple[str, str]:
         return screen or PUT, "keeping"
     if screen == PUT and session.plate.is_loaded(terms):
         return screen, "settling"
-    if screen == PUT and undoable(session):
+    if screen == PUT and _undoable_now(session, now_ms):
         return screen, "can_undo"
     if screen == WHAT and session.draft.fraction:
         return screen, "how_many"
@@ -100,6 +105,11 @@ def _can_confirm(session: Session, terms: Terms, now_ms: int) -> bool:
         and not objection(session, terms, now_ms)
         and is_seen(session, terms, now_ms)
     )
+
+
+def _undoable_now(session: Session, now_ms: int) -> Past | None:
+    past = undoable(session)
+    return past if past and undo_ms(past, now_ms) else None
 
 
 def _slip(session: Session, past: Past, now_ms: int) -> Slip:

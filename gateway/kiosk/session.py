@@ -42,11 +42,11 @@ from gateway.kiosk.standing import (
     OPEN,
     OPERATOR_MS,
     TURNED_AWAY,
-    UNSEEN_MS,
     Draft,
     Past,
     Session,
     crate_mg,
+    has_seen,
     is_counted,
     is_seen,
     is_under_way,
@@ -227,14 +227,14 @@ def _said(session: Session, said: Said, terms: Terms, now_ms: int) -> After:
     if session.load is None:
         return (session if is_closed else _off_first(session, said, now_ms)), None
     if session.phase != OPEN:
-        if not _has_seen(session, now_ms) or isinstance(said, Confirm):
+        if not has_seen(session, now_ms) or isinstance(said, Confirm):
             return session, None
         session = _opened(session, now_ms)
     if is_closed:
         return session, None
     draft, word = draft_after(session, said, terms)
     if word in TURNS_AWAY:
-        return _refuse(session, word, terms, now_ms)
+        return _refuse(replace(session, draft=draft), word, terms, now_ms)
     is_confirming = not word and _is_confirming(session, said, draft, terms, now_ms)
     act_ms = now_ms if draft != session.draft else session.act_ms
     session = replace(session, draft=draft, word=word, since_ms=now_ms, act_ms=act_ms)
@@ -257,10 +257,6 @@ def _off_first(session: Session, said: Said, now_ms: int) -> Session:
     """The next card comes too soon; the one that was just heard has nothing to be told."""
     is_next = isinstance(said, Card) and not (session.slip and session.slip.card == said.token)
     return replace(session, word="off_first", since_ms=now_ms) if is_next else session
-
-
-def _has_seen(session: Session, now_ms: int) -> bool:
-    return session.act_ms is None or now_ms - session.act_ms >= UNSEEN_MS
 
 
 def _confirm(session: Session, terms: Terms, now_ms: int) -> After:
@@ -314,7 +310,7 @@ def _kept(session: Session, id_: str, terms: Terms, now_ms: int) -> Session:
 
 def _undo(session: Session, now_ms: int) -> After:
     past = undoable(session)
-    if past is None or not _has_seen(session, now_ms):
+    if past is None or not has_seen(session, now_ms):
         return session, None
     if not undo_ms(past, now_ms):
         return replace(session, word="undo_late", since_ms=now_ms), None
@@ -324,7 +320,7 @@ def _undo(session: Session, now_ms: int) -> After:
 
 def _cancel(session: Session, now_ms: int) -> Session:
     """What was said is forgotten; what lies on the scale remains the same load."""
-    if session.phase != OPEN and not _has_seen(session, now_ms):
+    if session.phase != OPEN and not has_seen(session, now_ms):
         return session
     return replace(_opened(session, now_ms), act_ms=now_ms)
 

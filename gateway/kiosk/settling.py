@@ -21,6 +21,8 @@ SILENT_MS = 10_000
 # A bag that drops is over the range for a moment, and a plate that rebounds is under it; what
 # stays so is no accident.
 OUT_MS = 1_000
+# A scale that is busy is only waited for, as one that is silent.
+BUSY = "busy"
 
 # Rain and crumbs on an empty plate, and what rounding may make of nothing.
 ZERO_MG_MAX = 10_000
@@ -130,7 +132,8 @@ class Plate:
                 return Plate(heard_ms=self.heard_ms, is_gone=True)
 
     def _says(self, kind: str, now_ms: int) -> "Plate":
-        since_ms = self.out.since_ms if self.out else now_ms
+        is_same = self.out and (self.out.kind == BUSY) == (kind == BUSY)
+        since_ms = self.out.since_ms if self.out and is_same else now_ms
         return Plate(heard_ms=now_ms, out=Out(kind, since_ms))
 
     def _row(self, weight: Weight, *, terms: Terms, now_ms: int) -> Row | None:
@@ -154,9 +157,10 @@ class Plate:
             return "scale_gone"
         if self.heard_ms is None or now_ms - self.heard_ms > SILENT_MS:
             return "scale_silent"
-        if self.out and now_ms - self.out.since_ms >= OUT_MS:
-            return self.out.kind
-        return ""
+        if self.out is None:
+            return ""
+        patience_ms = SILENT_MS if self.out.kind == BUSY else OUT_MS
+        return self.out.kind if now_ms - self.out.since_ms >= patience_ms else ""
 
     def is_loaded(self, terms: Terms) -> bool:
         return self.weight is not None and self.weight.gross_mg > zero_mg_max(terms)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from gateway.kiosk.events import Deposit, Fraction, Terms, Undone
-from gateway.kiosk.settling import Load, Plate, Row, deposit_mg_min
+from gateway.kiosk.settling import Load, Plate, deposit_mg_min
 from gateway.kiosk.view import PUT, WHAT, WHOSE
 
 # A second tap of the same finger is no answer to what the first one made appear.
@@ -167,9 +167,15 @@ def _is_again(session: Session, net_mg: int, terms: Terms, now_ms: int) -> bool:
 
 def is_seen(session: Session, terms: Terms, now_ms: int) -> bool:
     """Whether people have had the time to see what an act would confirm."""
-    row: Row | None = None if is_counted(session, terms) else session.plate.settled(terms)
-    times = (session.act_ms, row.settled_ms if row else None)
-    return all(at_ms is None or now_ms - at_ms >= UNSEEN_MS for at_ms in times)
+    row = None if is_counted(session, terms) else session.plate.settled(terms)
+    settled_ms = row.settled_ms if row else None
+    is_weight_seen = settled_ms is None or now_ms - settled_ms >= UNSEEN_MS
+    return is_weight_seen and has_seen(session, now_ms)
+
+
+def has_seen(session: Session, now_ms: int) -> bool:
+    """Whether people have had the time to see what their last act made of it."""
+    return session.act_ms is None or now_ms - session.act_ms >= UNSEEN_MS
 
 
 def undoable(session: Session) -> Past | None:

@@ -1,195 +1,278 @@
-"""The deposit session: one load, one card, one fraction, one steady weight, one deposit."""
+"""The deposit session: one load, a fraction, somebody, a weight that settled: one deposit."""
 
-from typing import NamedTuple
+import pytest
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
-from gateway.kiosk import session
-from gateway.kiosk.session import (
+from gateway.kiosk.events import (
+    Cancel,
     Card,
+    Choose,
+    Confirm,
     Deposit,
-    Event,
-    Fraction,
+    ForClub,
     Kept,
-    OutOfRange,
-    Session,
+    NoCard,
+    Refused,
     Tick,
-    Weight,
-    advance,
+    UseCrate,
+)
+from gateway.kiosk.session import advance
+from tests.told import (
+    BAG,
+    BAG_MG,
+    EMPTY,
+    GLASS,
+    LOOK_MS,
+    NOOR,
+    NOORS_BAG,
+    SAM,
+    TERMS,
+    D,
+    lies,
+    tell,
+    waits,
+    weight,
 )
 
-EMPTY = Weight(0, stable=True)
-BAG = Weight(3_250_000, stable=True)
+BAG_SETTLED = weight(BAG_MG)
+LOOK = waits(1_000, BAG_SETTLED)
 
 
-class Told(NamedTuple):
-    session: Session
-    deposits: list[Deposit]
+def deposit(**facts: object) -> Deposit:
+    usual = Deposit("glass", "noor", "", BAG_MG, None, BAG_SETTLED, 3)
+    return usual._replace(**facts)
 
 
-def tell(*events: Event | int, start: Session | None = None) -> Told:
-    """Each event 200 ms after the one before; a number waits so many ms more."""
-    state, deposits, now_ms = start or Session(), [], 0
-    for event in events:
-        if isinstance(event, int):
-            now_ms += event
-            continue
-        now_ms += 200
-        state, deposit = advance(state, event, now_ms=now_ms)
-        if deposit:
-            deposits.append(deposit)
-            state, _ = advance(state, Kept(), now_ms=now_ms)
-    return Told(state, deposits)
-
-
-def test_card_fraction_and_a_steady_weight_make_a_deposit() -> None:
-    told = tell(EMPTY, Card("noor"), Fraction("glass"), BAG, BAG, BAG)
-    assert told.deposits == [Deposit("noor", "glass", BAG, 3)]
-    assert told.session.phase == "accepted"
+def test_card_fraction_a_steady_weight_and_keep_it_make_a_deposit() -> None:
+    told = tell(NOORS_BAG)
+    assert [deposit()] == told.outcomes
+    assert ("slip", "take_off") == (told.view.screen, told.view.word)
 
 
 def test_nothing_is_accepted_before_the_journal_has_it() -> None:
-    state = tell(EMPTY, Card("noor"), Fraction("glass"), BAG, BAG).session
-    state, deposit = advance(state, BAG, now_ms=2_000)
-    assert deposit is not None
-    assert state.phase == "weighing"
-    again, deposit = advance(state, BAG, now_ms=2_200)
-    assert (again.phase, deposit) == ("weighing", None)
+    told = tell(NOORS_BAG[:-1])
+    session, outcome = advance(told.session, Confirm(), terms=TERMS, now_ms=told.now_ms + 500)
+    assert isinstance(outcome, Deposit)
+    waiting = tell(Confirm(), NOOR, SAM, Cancel(), BAG, Tick(), start=session)
+    assert [] == waiting.outcomes
+    assert ("put", "keeping") == (waiting.view.screen, waiting.view.word)
+    kept = tell(Kept("d1"), start=waiting)
+    assert ("slip", "d1") == (kept.view.screen, kept.view.slip.deposit)
 
 
-def test_the_next_card_goes_on_after_a_zero() -> None:
-    deposit = (Card("noor"), Fraction("glass"), BAG, BAG, BAG)
-    told = tell(EMPTY, *deposit, EMPTY, *deposit)
-    assert len(told.deposits) == 2
+ON_BAG, ON_ZERO = waits(750, BAG_SETTLED), waits(750, weight(0))
 
 
-def test_the_same_bag_is_not_weighed_twice() -> None:
-    deposit = (Card("noor"), Fraction("glass"), BAG, BAG, BAG)
-    told = tell(EMPTY, *deposit, *deposit, BAG)
-    assert len(told.deposits) == 1
-    assert told.session.sentence == session.SENTENCES["off_first"]
-
-
-def test_nothing_happens_before_the_first_zero() -> None:
-    assert tell(BAG, Card("noor"), Fraction("glass"), BAG, BAG, BAG).deposits == []
-
-
-def test_two_cards_are_refused() -> None:
-    told = tell(EMPTY, Card("noor"), Card("sam"), Fraction("glass"), BAG, BAG, BAG)
-    assert told.deposits == []
-    assert told.session.sentence == session.SENTENCES["two_cards"]
-
-
-def test_no_fraction_in_time_is_refused() -> None:
-    told = tell(EMPTY, Card("noor"), 30_000, Tick())
-    assert told.session.sentence == session.SENTENCES["no_fraction"]
-
-
-def test_a_weight_that_never_steadies_is_refused() -> None:
-    creeping = [Weight(1_000_000 + 5_000 * i, stable=True) for i in range(300)]
-    told = tell(EMPTY, Card("noor"), Fraction("glass"), *creeping)
-    assert told.deposits == []
-    assert told.session.sentence == session.SENTENCES["no_weight"]
-
-
-def test_a_moment_over_the_range_is_forgiven_and_staying_there_is_not() -> None:
-    over = OutOfRange("over")
-    ready = (EMPTY, Card("noor"), Fraction("glass"))
-    assert len(tell(*ready, over, over, BAG, BAG, BAG).deposits) == 1
-    assert tell(*ready, *[over] * 6).session.sentence == session.SENTENCES["over"]
-
-
-def test_too_light_is_refused() -> None:
-    feather = Weight(49_000, stable=True)
-    told = tell(EMPTY, Card("noor"), Fraction("glass"), feather, feather, feather)
-    assert told.session.sentence == session.SENTENCES["too_light"]
-
-
-def test_a_weight_that_is_said_to_move_is_not_taken() -> None:
-    moving = BAG._replace(stable=False)
-    told = tell(EMPTY, Card("noor"), Fraction("glass"), moving, moving, moving, BAG, BAG, moving)
-    assert told.deposits == []
-
-
-def test_two_weights_are_too_few_and_three_in_a_blink_are_too_soon() -> None:
-    ready = (EMPTY, Card("noor"), Fraction("glass"))
-    assert tell(*ready, BAG, 800, BAG).deposits == []
-    assert tell(*ready, BAG, -150, BAG, -150, BAG).deposits == []
-
-
-def test_a_weight_from_before_the_scale_fell_silent_is_stale() -> None:
-    told = tell(EMPTY, Card("noor"), Fraction("glass"), BAG, BAG, 2_000, BAG)
-    assert told.deposits == []
-
-
-def test_the_outcome_goes_once_the_scale_is_empty_and_it_was_shown() -> None:
-    done = (EMPTY, Card("noor"), Fraction("glass"), BAG, BAG, BAG)
-    assert tell(*done, 10_000, Tick()).session.phase == "accepted"
-    assert tell(*done, EMPTY, 5_000, Tick()).session.phase == "idle"
-
-
-weights = st.builds(
-    Weight,
-    st.sampled_from([0, 0, 5_000, -20_000, 49_000, 1_000_000, 1_000_000, 2_000_000]),
-    st.sampled_from([True, True, True, False]),
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [NOOR, ON_ZERO, GLASS, ON_ZERO, BAG, ON_BAG, Confirm()],
+        [GLASS, ON_ZERO, NOOR, ON_ZERO, BAG, ON_BAG, Confirm()],
+        [NOOR, ON_ZERO, BAG, ON_BAG, GLASS],
+        [GLASS, ON_ZERO, BAG, ON_BAG, NOOR],
+        [BAG, ON_BAG, NOOR, ON_BAG, GLASS],
+        [BAG, ON_BAG, GLASS, ON_BAG, NOOR],
+    ],
+    ids=str,
 )
-events = st.one_of(
-    weights,
-    weights,
-    st.builds(Card, st.sampled_from(["noor", "sam"])),
-    st.builds(Fraction, st.sampled_from(["glass", "paper"])),
-    st.builds(OutOfRange, st.sampled_from(["over", "under"])),
-    st.just(Tick()),
-    st.just(Kept()),
-)
-# Short runs of the same weight, so that the random walk passes through deposits too.
-runs = st.builds(
-    lambda weight, flags: [Weight(weight, flag) for flag in flags],
-    st.sampled_from([0, 49_000, 1_000_000, 2_000_000]),
-    st.lists(st.sampled_from([True, True, True, False]), min_size=1, max_size=5),
-)
-moves = st.one_of(
-    runs,
-    runs,
-    st.just([EMPTY, Card("noor"), Fraction("glass")]),
-    st.builds(lambda event: [event], events),
-)
-scripts = st.lists(st.tuples(moves, st.sampled_from([100, 250, 250, 900, 6_000])), max_size=30)
+def test_in_whatever_order_it_comes_it_is_the_same_deposit(steps: list) -> None:
+    told = tell(EMPTY, steps)
+    assert [deposit(times=told.deposits()[0].times)] == told.outcomes
 
 
-@settings(max_examples=300)
-@given(scripts)
-def test_whatever_happens_a_deposit_had_card_fraction_steady_weight_and_its_own_zero(
-    script: list[tuple[list[Event], int]],
-) -> None:
-    state, now_ms = Session(), 0
-    cards: set[str] = set()
-    fractions: set[str] = set()
-    zero_seen = False
-    row: list[tuple[Weight, int]] = []
-    for event, wait_ms in ((event, wait_ms) for move, wait_ms in script for event in move):
-        now_ms += wait_ms
-        if isinstance(event, Card):
-            cards.add(event.token)
-        if isinstance(event, Fraction):
-            fractions.add(event.name)
-        if isinstance(event, Weight):
-            zero_seen |= event.stable and abs(event.net_mg) <= 10_000
-            same = row and event.stable and row[-1][0] == event
-            row = [*row, (event, now_ms)] if same else [(event, now_ms)]
-        elif isinstance(event, OutOfRange):
-            row = []
-        state, deposit = advance(state, event, now_ms=now_ms)
-        if deposit:
-            assert deposit.card in cards
-            assert deposit.fraction in fractions
-            assert zero_seen
-            last = row[-3:]
-            assert [weight for weight, _ in last] == [deposit.weight] * 3
-            assert now_ms - row[0][1] >= 400
-            assert deposit.weight.stable
-            assert deposit.weight.net_mg >= 50_000
-            state, _ = advance(state, Kept(), now_ms=now_ms)
-            # The same load gives no second deposit: it needs all of it anew.
-            cards, fractions, zero_seen, row = set(), set(), False, []
+@pytest.mark.parametrize(
+    ("again", "kept"),
+    [
+        (Confirm(), 1),
+        (GLASS, 1),
+        (NOOR, 1),
+        (Choose("paper"), 0),
+        (ForClub("vv-dorp"), 0),
+        (UseCrate("blue"), 0),
+        (NoCard(), 0),
+        (Tick(), 0),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, tuple) else str(value),
+)
+def test_keep_the_same_button_or_the_same_card_confirm_and_nothing_else_does(again, kept) -> None:
+    told = tell(EMPTY, NOOR, GLASS, BAG, LOOK, again, LOOK)
+    assert kept == len(told.deposits())
+    assert [] == told.refused()
+
+
+def test_a_weight_that_settles_last_is_not_kept_by_itself() -> None:
+    told = tell(EMPTY, NOOR, GLASS, BAG, LOOK, LOOK)
+    assert [] == told.outcomes
+    assert ("put", "confirm", True) == (
+        told.view.screen,
+        told.view.word,
+        told.view.can_confirm,
+    )
+
+
+@pytest.mark.parametrize(
+    ("steps", "kept"),
+    [
+        ([NOOR, GLASS, BAG, 400, Confirm()], 0),
+        ([NOOR, GLASS, BAG, 450, Confirm()], 1),
+        ([GLASS, BAG, 400, NOOR], 0),
+        ([GLASS, BAG, 450, NOOR], 1),
+        ([BAG, LOOK, GLASS, 400, NOOR], 0),
+        ([BAG, LOOK, GLASS, 450, NOOR], 1),
+        ([NOOR, GLASS, BAG, LOOK, UseCrate("blue"), 400, Confirm()], 0),
+        ([NOOR, GLASS, BAG, LOOK, UseCrate("blue"), 450, Confirm()], 1),
+    ],
+    ids=str,
+)
+def test_what_nobody_can_have_seen_yet_is_not_confirmed(steps: list, kept: int) -> None:
+    told = tell(EMPTY, steps)
+    assert kept == len(told.deposits())
+
+
+def test_a_second_tap_on_keep_begins_nothing() -> None:
+    told = tell(EMPTY, BAG, LOOK, GLASS, waits(750, BAG_SETTLED), NoCard(), NoCard(), Confirm())
+    assert 1 == len(told.deposits())
+    assert "slip" == told.view.screen
+
+
+def test_one_load_is_one_deposit() -> None:
+    told = tell(NOORS_BAG, LOOK, NOOR, LOOK, GLASS, LOOK, Confirm(), LOOK)
+    assert 1 == len(told.deposits())
+
+
+def test_after_a_zero_the_next_one_goes_on() -> None:
+    second = [SAM, GLASS, lies(2_000_000), LOOK_MS, Confirm()]
+    told = tell(NOORS_BAG, EMPTY, second)
+    assert ["noor", "sam"] == [one.card for one in told.deposits()]
+
+
+def test_the_next_card_is_told_to_wait_until_the_scale_is_empty() -> None:
+    told = tell(NOORS_BAG, LOOK, SAM)
+    assert ("slip", "off_first") == (told.view.screen, told.view.word)
+    assert "slip" == tell(NOORS_BAG, LOOK, NOOR).view.screen
+    assert "take_off" == tell(NOORS_BAG, LOOK, NOOR).view.word
+
+
+def test_nothing_begins_before_the_first_zero() -> None:
+    told = tell(BAG, NOOR, GLASS, LOOK, Confirm(), LOOK, Confirm())
+    assert [] == told.outcomes
+    assert "clear" == told.view.screen
+
+
+def test_two_cards_are_refused_and_one_card_twice_is_one() -> None:
+    assert ["two_cards"] == tell(EMPTY, NOOR, SAM, GLASS, BAG, LOOK, Confirm()).refused()
+    assert ["noor"] == [one.card for one in tell(EMPTY, NOOR, 1_000, NOORS_BAG[3:]).deposits()]
+
+
+def test_begin_again_forgets_what_was_said_and_not_the_load() -> None:
+    told = tell(EMPTY, NOOR, GLASS, BAG, Cancel(), LOOK, SAM, LOOK, Choose("paper"))
+    assert ["sam"] == [one.card for one in told.deposits()]
+    assert ["paper"] == [one.fraction for one in told.deposits()]
+
+
+@pytest.mark.parametrize(
+    ("steps", "who"),
+    [
+        ([NOOR], ("noor", "", "card")),
+        ([NoCard()], ("", "", "code")),
+        ([ForClub("vv-dorp")], ("", "vv-dorp", "club")),
+        ([NOOR, ForClub("vv-dorp")], ("noor", "vv-dorp", "club")),
+        ([ForClub("vv-dorp"), NOOR], ("noor", "", "card")),
+        ([ForClub("vv-dorp"), ForClub("fanfare")], ("", "fanfare", "club")),
+        ([NoCard(), NOOR], ("noor", "", "card")),
+        ([NOOR, NoCard()], ("noor", "", "card")),
+        ([ForClub("vv-dorp"), NoCard()], ("", "", "code")),
+    ],
+    ids=str,
+)
+def test_whose_it_is_was_said_last(steps: list, who: tuple[str, str, str]) -> None:
+    named = tell(EMPTY, steps, GLASS, BAG, LOOK)
+    assert who[2] == named.view.who
+    made = tell(Confirm(), start=named).deposits()[0]
+    assert who[:2] == (made.card, made.club)
+
+
+@pytest.mark.parametrize(
+    ("steps", "shown", "reason"),
+    [
+        ([NOOR], weight(0), "no_weight"),
+        ([NOOR, GLASS], weight(0), "no_weight"),
+        ([NOOR, GLASS], weight(BAG_MG, steady="no"), "no_weight"),
+        ([BAG], BAG_SETTLED, "no_fraction"),
+        ([NOOR, BAG], BAG_SETTLED, "no_fraction"),
+        ([GLASS, BAG], BAG_SETTLED, "nobody"),
+        ([NOOR, GLASS, BAG], BAG_SETTLED, "not_confirmed"),
+        ([NOOR, GLASS, lies(60_000)], weight(60_000), "too_light"),
+    ],
+    ids=str,
+)
+def test_who_walks_away_is_timed_out_once_with_a_sentence(steps, shown, reason) -> None:
+    told = tell(EMPTY, steps, waits(44_000, shown))
+    assert [] == told.outcomes
+    told = tell(waits(3_000, shown), start=told)
+    assert [reason] == told.refused()
+    assert ("refused", reason) == (told.view.screen, told.view.word)
+    assert [reason] == tell(waits(100_000, shown), start=told).refused()
+
+
+def test_a_fraction_that_nobody_stands_behind_is_forgotten_in_silence() -> None:
+    told = tell(EMPTY, GLASS, waits(46_000, weight(0)))
+    assert [] == told.outcomes
+    assert ("put", "") == (told.view.screen, told.view.fraction)
+
+
+def test_a_puddle_is_nobodys_try_and_has_to_go() -> None:
+    told = tell(EMPTY, waits(50_000, weight(30_000)))
+    assert [] == told.outcomes
+    assert "clear" == told.view.screen
+
+
+def test_every_refusal_says_what_it_was_and_what_it_weighed() -> None:
+    told = tell(EMPTY, NOOR, GLASS, BAG, SAM)
+    assert [Refused("two_cards", "glass", BAG_MG)] == told.outcomes
+    assert [Refused("two_cards", "", None)] == tell(EMPTY, NOOR, SAM).outcomes
+
+
+def test_refused_at_an_empty_scale_one_begins_again_at_once() -> None:
+    told = tell(EMPTY, NOOR, SAM, waits(750, weight(0)), NOORS_BAG[3:])
+    assert ["two_cards"] == told.refused()
+    assert ["noor"] == [one.card for one in told.deposits()]
+
+
+def test_a_refused_load_has_to_go_before_the_next() -> None:
+    told = tell(EMPTY, NOOR, GLASS, BAG, SAM, LOOK, NOOR, LOOK, GLASS, LOOK, Confirm())
+    assert [] == told.deposits()
+    told = tell(EMPTY, NOORS_BAG[3:], start=told)
+    assert 1 == len(told.deposits())
+
+
+@pytest.mark.parametrize(
+    ("apart_divisions", "kept"), [(0, 1), (2, 1), (-2, 1), (3, 2), (-3, 2)], ids=str
+)
+def test_the_same_bag_is_not_taken_twice(apart_divisions: int, kept: int) -> None:
+    again_mg = BAG_MG + apart_divisions * D
+    told = tell(NOORS_BAG, EMPTY, SAM, GLASS, lies(again_mg, times=6), Confirm())
+    assert kept == len(told.deposits())
+    assert ["same_bag"] * (2 - kept) == told.refused()
+
+
+@pytest.mark.parametrize(
+    ("between", "fraction", "kept"),
+    [
+        (waits(590_000, weight(0)), GLASS, 1),
+        (waits(601_000, weight(0)), GLASS, 2),
+        ([], Choose("paper"), 2),
+    ],
+    ids=["ten minutes", "more", "another fraction"],
+)
+def test_the_same_weight_is_the_same_bag_for_ten_minutes(between, fraction, kept) -> None:
+    told = tell(NOORS_BAG, EMPTY, between, SAM, fraction, lies(BAG_MG, times=6), Confirm())
+    assert kept == len(told.deposits())
+
+
+def test_the_deposits_that_are_remembered_are_bounded() -> None:
+    told = tell(EMPTY)
+    for n in range(70):
+        bag = lies(2_000_000 + 20 * n * D, times=5)
+        told = tell(EMPTY, GLASS, bag, Card(f"c{n}"), start=told)
+    assert 70 == len(told.deposits())
+    assert 64 == len(told.session.recent)
