@@ -92,11 +92,11 @@ async def _serve(config: Config, *, until: Until) -> None:
     clock, key = domain_clock(), parts.signing_key(config)
     with closing(parts.open_journal(config, clock=clock, key=key)) as journal:
         house = parts.build(config, journal, clock=clock, key=key)
-        page = _page(house)
+        pages = _pages(house)
         async with asyncio.TaskGroup() as group:
             lines = [group.create_task(line.run()) for line in house.lines]
             others = [group.create_task(_tick(house))]
-            others += [group.create_task(page)] if page else []
+            others += [group.create_task(page) for page in pages]
             if house.publisher:
                 others.append(group.create_task(house.publisher.link.run()))
                 others.append(group.create_task(house.publisher.run()))
@@ -118,18 +118,27 @@ async def _serve(config: Config, *, until: Until) -> None:
         log.info("gateway_stopped", **house.journal.tally()._asdict())
 
 
-def _page(house: House) -> Coroutine[None, None, None] | None:
-    """The local page, already listening. Raises UsageError, Unreachable."""
-    if house.config.page is None:
-        return None
+def _pages(house: House) -> list[Coroutine[None, None, None]]:
+    """The local page and the recycling point's screen, already listening.
+
+    Raises UsageError, Unreachable.
+    """
+    kiosk = house.config.kiosk
+    addresses = {"page": house.config.page, "kiosk.screen": kiosk.screen if kiosk else None}
+    wanted = {key: where for key, where in addresses.items() if where}
+    if not wanted:
+        return []
     try:
-        from gateway import web  # noqa: PLC0415 - the page is an extra
+        from gateway import web  # noqa: PLC0415 - the pages are an extra
+        from gateway.kiosk import screen  # noqa: PLC0415
         from gateway.page import app  # noqa: PLC0415
     except ImportError as error:
         problem = Problem(
             f"the page needs a package that is not installed: {error.name}",
-            f'page = "{house.config.page}"',
-            "pip install 'meterkast[page]', or leave the key `page` out",
+            ", ".join(f'{key} = "{where}"' for key, where in wanted.items()),
+            f"pip install 'meterkast[page]', or leave out: {', '.join(wanted)}",
         )
         raise UsageError(problem) from error
-    return app.serve(house, web.listen(house.config.page, key="page"))
+    serves = {"page": app.serve, "kiosk.screen": screen.serve}
+    listeners = {key: web.listen(where, key=key) for key, where in wanted.items()}
+    return [serves[key](house, listener) for key, listener in listeners.items()]
