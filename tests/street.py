@@ -84,6 +84,11 @@ def key(name: str) -> SigningKey:
     return SigningKey(hashlib.sha256(name.encode()).digest())
 
 
+def deposit_id(gateway: str, before: int) -> str:
+    """What a chain of tests calls the deposit that comes after so many records."""
+    return hashlib.sha256(f"{gateway}{before}".encode()).hexdigest()[:32]
+
+
 class Chain:
     """One gateway's chain: makes records that follow each other."""
 
@@ -140,7 +145,7 @@ class Chain:
 
     def deposit(self, at_ms: int, *, grams: int, fraction: str = "glass", card: str = "A") -> bytes:
         """A weighing by the holder of a card."""
-        name = hashlib.sha256(f"{self.gateway}{self.seq}".encode()).hexdigest()[:32]
+        name = deposit_id(self.gateway, self.seq)
         elements = [
             records.element("scale", Reading("net", grams * 1000, "mg", at_ms), base_ms=at_ms),
             Element(n="kiosk/fraction", vs=fraction),
