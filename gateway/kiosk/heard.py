@@ -13,20 +13,17 @@ UNHEARD = {"noise", "cut", "checksum", "parity", "empty"}
 MASSES = ("gross", "net", "tare")
 
 
-def weight_of(message: Message) -> Weight | OutOfRange | Unreadable | None:
+def weight_of(message: Message, *, tare_mg: int = 0) -> Weight | OutOfRange | Unreadable | None:
     """What a message of the scale says about weight, None where it says nothing.
 
-    Of gross, tare and net the scale may leave out any: what is missing follows from the others,
-    and a lone weight is both gross and net.
+    Of gross, tare and net the scale may leave out any: what is missing follows from the others. A
+    lone net weight goes with the tare that the scale told last, a lone gross weight with none.
     """
     shown = {r.register: r for r in message.readings if r.register in MASSES and r.unit == "mg"}
     mass = {register: int(reading.value) for register, reading in shown.items()}
     if "net" not in mass and "gross" not in mass:
         return _trouble(message)
-    if "tare" in mass:
-        tare_mg = mass["tare"]
-    else:
-        tare_mg = mass["gross"] - mass["net"] if len(mass) == 2 else 0
+    tare_mg = tare_of(message, tare_mg)
     net_mg = mass["net"] if "net" in mass else mass["gross"] - tare_mg
     return Weight(
         net_mg=net_mg,
@@ -37,6 +34,16 @@ def weight_of(message: Message) -> Weight | OutOfRange | Unreadable | None:
         alibi=next((str(r.value) for r in message.readings if r.register == "alibi"), ""),
         raw=message.raw,
     )
+
+
+def tare_of(message: Message, tare_mg: int) -> int:
+    """The tare in use after this message, `tare_mg` being that before it."""
+    mass = {r.register: int(r.value) for r in message.readings if r.unit == "mg"}
+    if "tare" in mass:
+        return mass["tare"]
+    if "gross" in mass:
+        return mass["gross"] - mass.get("net", mass["gross"])
+    return tare_mg
 
 
 def _steady(shown: Iterable[Reading]) -> str:

@@ -32,7 +32,7 @@ from gateway.kiosk.events import (
     Undone,
     Weight,
 )
-from gateway.kiosk.heard import Taps, weight_of
+from gateway.kiosk.heard import Taps, tare_of, weight_of
 from gateway.kiosk.offer import Offer
 from gateway.kiosk.paper import Paper
 from gateway.kiosk.picture import view_of
@@ -99,6 +99,7 @@ class Point:
         self._terms = offer.terms(self._paper.rules, settings)
         self._seen: Weight | None = None
         self._seen_ms = self._same_since_ms = 0
+        self._tare_mg = 0  # as the scale told it last; some tell it now and then
         self.session = self._resumed()
 
     def _resumed(self) -> Session:
@@ -125,7 +126,8 @@ class Point:
             for number in self._taps.hear(message, now_ms=self._real_ms()):
                 self.take(Card(cards.token(number, self._owner.card_key)))
         elif device == self.settings.scale:
-            event = weight_of(message)
+            event = weight_of(message, tare_mg=self._tare_mg)
+            self._tare_mg = tare_of(message, self._tare_mg)
             self._look(event if isinstance(event, Weight) else None)
             if event:
                 self.take(event)
@@ -133,7 +135,7 @@ class Point:
     def lost(self, device: str) -> None:
         """The line of a device is gone."""
         if device == self.settings.scale:
-            self._seen = None
+            self._seen, self._tare_mg = None, 0
             self.take(ScaleGone())
 
     def tick(self) -> None:
@@ -269,8 +271,9 @@ class Point:
 
     def containers(self) -> tuple[Container, ...]:
         """Each fraction's container; also one with something in it that is taken in no more."""
-        units = dict.fromkeys(self._book.containers.fractions(), "kg")
-        units |= {one.id: one.unit for one in self._terms.fractions.values()}
+        units = {one.id: one.unit for one in self._terms.fractions.values()}
+        for fraction in self._book.containers.fractions():
+            units.setdefault(fraction, "kg")
         full = {id_: mass_mg(mass) for id_, mass in self.settings.containers.items()}
         return self._book.containers.all(units, full)
 
