@@ -165,7 +165,7 @@ class Point(Chain):
             elements.append(_mass("kiosk/hauled", kg * 1_000_000, at_ms))
         return self._record(CONTAINER, at_ms, elements)
 
-    def test_scale(self, at_ms: int, *, nominal_g: int, shown_g: int) -> bytes:
+    def check(self, at_ms: int, *, nominal_g: int, shown_g: int) -> bytes:
         elements = [
             _mass("kiosk/nominal", nominal_g * 1000, at_ms),
             _mass("scale/net", shown_g * 1000, at_ms, serial="S1"),
