@@ -1,35 +1,39 @@
-"""Bags that come and go on a simulated scale, for a scale that stands alone."""
+"""Bags that come and go on the plate of a scale that stands alone."""
 
 from random import Random
 
 from firmware_sim.device import Shown, Source
 from firmware_sim.scale import Plate
 
-# A bag lies for the rest of every ten seconds.
-TURN_MS, EMPTY_MS = 10_000, 4_000
+EVERY_MS = 10_000
+LIES_MS = 6_000
+# Kitchen waste to a bag of paper.
+LIGHTEST_MG, HEAVIEST_MG = 400_000, 9_000_000
 
 
 def bags(seed: int) -> Source:
-    """What lies on the plate, as `gross` in mg."""
+    """A bag lies for six seconds of every ten: `gross` in mg."""
 
-    def lies(at_ms: int) -> Shown:
-        bag, within_ms = divmod(at_ms, TURN_MS)
+    def shown(at_ms: int) -> Shown:
+        bag, within_ms = divmod(at_ms, EVERY_MS)
         draw = Random(f"{seed}/{bag}")  # noqa: S311 - a play, no secret
-        return {"gross": draw.randrange(400_000, 9_000_000) if within_ms >= EMPTY_MS else 0}
+        lies = within_ms >= EVERY_MS - LIES_MS
+        return {"gross": draw.randrange(LIGHTEST_MG, HEAVIEST_MG) if lies else 0}
 
-    return lies
+    return shown
 
 
 class Bagged:
-    """A plate that bears what a source says."""
+    """A plate on which lies what a source says."""
 
     def __init__(self, source: Source, plate: Plate) -> None:
+        self.plate = plate
         self._source = source
-        self._plate = plate
-        self._lies_mg: int | str = 0
+        self._lies_mg = 0
 
     def lay(self, now_ms: int) -> None:
-        lies_mg = self._source(now_ms)["gross"]
+        """Put down what is to lie there now, if it is something else than before."""
+        lies_mg = int(self._source(now_ms)["gross"])
         if lies_mg != self._lies_mg:
             self._lies_mg = lies_mg
-            self._plate.put(int(lies_mg), now_ms=now_ms)
+            self.plate.put(lies_mg, now_ms=now_ms)
