@@ -178,6 +178,32 @@ def test_a_receipt_for_other_bytes_is_an_alarm_and_deletes_nothing(bench: Bench)
     asyncio.run(scenario())
 
 
+def test_what_else_the_hub_says_goes_to_who_hears_it_and_is_no_receipt(tmp_path: Path) -> None:
+    heard: list[bytes] = []
+
+    async def scenario() -> None:
+        bench = Bench(tmp_path)
+        publisher = Publisher(
+            bench.journal,
+            community="z",
+            gateway="home",
+            broker=Broker("127.0.0.1", 1, tls=False, user=None, password=None),
+            bridge_key=BRIDGE.public,
+            samples_shared=False,
+            birth=dict,
+            health=dict,
+            real_s=lambda: 0.0,
+            hears={"mk/v1/z/policy": heard.append},
+        )
+        assert publisher.link._subscriptions == ["mk/v1/z/home/receipt", "mk/v1/z/policy"]
+        publisher._on_message("mk/v1/z/policy", b"paper")
+        publisher._on_message("mk/v1/z/home/receipt", b"nonsense")
+        assert (heard, publisher.forged) == ([b"paper"], 1)
+        bench.journal.close()
+
+    asyncio.run(scenario())
+
+
 def test_samples_without_consent_are_never_sent(bench: Bench) -> None:
     async def scenario() -> None:
         bench.journal.append(PRIVATE, QUARTER, [], moment=NOON)
