@@ -56,7 +56,7 @@ def view_of(session: Session, *, terms: Terms, now_ms: int) -> View:
         fraction=draft.fraction,
         pieces=draft.pieces,
         crate=draft.crate,
-        who=draft.who(),
+        who=_whose(past) if past else draft.who(),
         club=draft.club,
         can_confirm=is_open and _can_confirm(session, terms, now_ms),
         can_undo=takes_back is not None and has_seen(session, now_ms),
@@ -86,7 +86,7 @@ def _asked(session: Session, terms: Terms, now_ms: int) -> tuple[str, str]:
     screen = missing(session, terms)
     if session.handed_out:
         return screen or PUT, "keeping"
-    if screen == PUT and session.plate.is_loaded(terms):
+    if screen == PUT and (session.plate.is_loaded(terms) or session.plate.is_swinging()):
         return screen, "settling"
     if screen == PUT and _undoable_now(session, now_ms):
         return screen, "can_undo"
@@ -110,6 +110,10 @@ def _can_confirm(session: Session, terms: Terms, now_ms: int) -> bool:
 def _undoable_now(session: Session, now_ms: int) -> Past | None:
     past = undoable(session)
     return past if past and undo_ms(past, now_ms) else None
+
+
+def _whose(past: Past) -> str:
+    return "club" if past.club else "card" if past.card else "code"
 
 
 def _slip(session: Session, past: Past, now_ms: int) -> Slip:

@@ -131,6 +131,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "De weegschaal staat niet op nul. Maak leeg en roep de beheerder.",
         "The scale was not zeroed. Clear it and call the steward.",
     ),
+    "tare": (
+        "De weegschaal trekt iets af en zegt niet hoeveel. Zet de tarra uit.",
+        "The scale takes off a tare and does not say how much. Clear its tare.",
+    ),
     "tilt": (
         "De weegschaal staat scheef. Roep de beheerder.",
         "The scale is not level. Call the steward.",

@@ -21,8 +21,8 @@ SILENT_MS = 10_000
 # A bag that drops is over the range for a moment, and a plate that rebounds is under it; what
 # stays so is no accident.
 OUT_MS = 1_000
-# A scale that is busy is only waited for, as one that is silent.
-BUSY = "busy"
+# Scales that tell no weight while it swings say one of these: no weight yet, and no accident.
+SWINGING = frozenset({"moving", "busy"})
 
 # Rain and crumbs on an empty plate, and what rounding may make of nothing.
 ZERO_MG_MAX = 10_000
@@ -132,8 +132,8 @@ class Plate:
                 return Plate(heard_ms=self.heard_ms, is_gone=True)
 
     def _says(self, kind: str, now_ms: int) -> "Plate":
-        is_same = self.out and (self.out.kind == BUSY) == (kind == BUSY)
-        since_ms = self.out.since_ms if self.out and is_same else now_ms
+        is_still_out = self.out and self.out.kind not in SWINGING
+        since_ms = self.out.since_ms if self.out and is_still_out else now_ms
         return Plate(heard_ms=now_ms, out=Out(kind, since_ms))
 
     def _row(self, weight: Weight, *, terms: Terms, now_ms: int) -> Row | None:
@@ -157,10 +157,13 @@ class Plate:
             return "scale_gone"
         if self.heard_ms is None or now_ms - self.heard_ms > SILENT_MS:
             return "scale_silent"
-        if self.out is None:
+        if self.out is None or self.is_swinging() or now_ms - self.out.since_ms < OUT_MS:
             return ""
-        patience_ms = SILENT_MS if self.out.kind == BUSY else OUT_MS
-        return self.out.kind if now_ms - self.out.since_ms >= patience_ms else ""
+        return self.out.kind
+
+    def is_swinging(self) -> bool:
+        """Whether the scale tells no weight, but that one is coming."""
+        return self.out is not None and self.out.kind in SWINGING
 
     def is_loaded(self, terms: Terms) -> bool:
         return self.weight is not None and self.weight.gross_mg > zero_mg_max(terms)

@@ -133,14 +133,16 @@ def has_settled(still: list[Heard], terms: Terms) -> bool:
     return by_scale or (len(still) >= 3 and still[0].at_ms - still[-1].at_ms >= 3_000)
 
 
+def empty_now(heard: list[Heard], terms: Terms) -> list[Heard]:
+    """The zeros at the end, which whoever is next need not wait for again."""
+    still = standing_still(heard, terms)
+    return [one for one in reversed(still) if abs(one.event.gross_mg) <= 10_000 + D]
+
+
 def was_empty(heard: list[Heard], terms: Terms) -> bool:
     """Whether there was a zero that had settled."""
-    for n in range(len(heard)):
-        still = standing_still(heard[: n + 1], terms)
-        still = [one for one in still if abs(one.event.gross_mg) <= 10_000 + D]
-        if isinstance(heard[n].event, SCALE) and has_settled(still, terms):
-            return True
-    return False
+    so_far = (heard[: n + 1] for n, one in enumerate(heard) if isinstance(one.event, SCALE))
+    return any(has_settled(empty_now(some, terms)[::-1], terms) for some in so_far)
 
 
 def check_deposit(made: Deposit, heard: list[Heard], terms: Terms) -> None:
@@ -198,7 +200,7 @@ def test_whatever_happens_a_deposit_had_all_it_needs_and_a_zero_of_its_own(
                 handed_out = outcome
                 assert view.slip is None
                 # The same load gives no second deposit: that needs all of it anew.
-                heard, was_refused = [], False
+                heard, was_refused = empty_now(heard, terms), False
             case Undone(deposit):
                 handed_out = outcome
                 assert deposit not in kept
@@ -206,7 +208,7 @@ def test_whatever_happens_a_deposit_had_all_it_needs_and_a_zero_of_its_own(
             case Refused(reason, _, gross_mg):
                 assert reason in SENTENCES
                 assert gross_mg is None or not was_refused or was_empty(heard, terms)
-                heard, was_refused = [], True
+                heard, was_refused = empty_now(heard, terms), True
         if handed_out and now_ms % 3:
             # Most of the time the journal is quick.
             id_ = handed_out.deposit if isinstance(handed_out, Undone) else f"d{now_ms}"

@@ -252,11 +252,19 @@ def test_over_and_under_in_turns_are_no_way_around() -> None:
     assert 1 == len(tell(READY, flapping).refused())
 
 
-def test_a_busy_scale_is_waited_for() -> None:
-    assert 1 == len(tell(READY, times(30, Unreadable("busy")), BAG, KEEP).deposits())
-    assert ["busy"] == tell(READY, times(42, Unreadable("busy"))).refused()
-    over = [*times(30, Unreadable("busy")), OutOfRange("over")]
-    assert [] == tell(READY, over).refused()
+@pytest.mark.parametrize("kind", ["busy", "moving"])
+def test_a_scale_that_tells_no_weight_while_it_swings_is_waited_for(kind: str) -> None:
+    swinging = tell(READY, times(100, Unreadable(kind)))
+    assert ("put", "settling") == swinging.view[:2]
+    assert 1 == len(tell(BAG, KEEP, start=swinging).deposits())
+    assert [] == tell(times(4, OutOfRange("over")), start=swinging).refused()
+    assert ["over"] == tell(times(5, OutOfRange("over")), start=swinging).refused()
+    assert ["no_weight"] == tell(times(100, Unreadable(kind)), start=swinging).refused()
+
+
+def test_a_weight_has_to_settle_after_a_swing() -> None:
+    said = [weight(BAG_MG), weight(BAG_MG), Unreadable("moving"), weight(BAG_MG)]
+    assert [] == tell(READY, said, KEEP).deposits()
 
 
 def test_the_scale_unplugged_in_the_middle_refuses_and_closes_until_it_speaks() -> None:
