@@ -250,7 +250,7 @@ class Show:
             ask("ledger", "held", "--json"),
             ask("verify", "--json"),
         )
-        deposits = [one for one in held if "fraction" in one]  # meters may wait as well
+        deposits = [one for one in held if one["kind"] == "deposit"]
         return Books(dict(zip(members, statements, strict=True)), deposits, verified)
 
     async def _command(self, *words: str) -> str:

@@ -22,8 +22,8 @@ Json = dict[str, Any]
 TOLERANCE_PERCENT = 5
 TOLERANCE_MG = 20_000_000
 
-# What was put down and stays there; a deposit that waits lies in the container all the same.
-_NOT_THERE = (AGAIN, VOID, WEIGHT, WITHDRAWN)
+# Deposits that lie in no container. One that waits lies there all the same.
+NOT_THERE = (AGAIN, VOID, WEIGHT, WITHDRAWN)
 
 # Loads in divisions up to which a scale in service may be off by 1, 2 and 3 divisions, by class.
 _ERROR_STEPS = {"II": (5_000, 20_000), "III": (500, 2_000), "IIII": (50, 200)}
@@ -58,6 +58,11 @@ def is_short(one: Emptying) -> bool:
     if one.hauled_mg is None:
         return False
     return one.delivered_mg > one.hauled_mg + tolerance_mg(one.delivered_mg)
+
+
+def waits(one: Emptying, registry: Registry) -> bool:
+    """Whether a steward has not explained yet why there was less."""
+    return is_short(one) and (one.gateway, one.id) not in registry.explained
 
 
 def emptyings(
@@ -102,11 +107,11 @@ def error_mg(load_mg: int, scale: ScaleVerified | None, division_mg: int) -> int
 
 def _put_down(db: sqlite3.Connection, community: str) -> list[tuple[str, str, int, int]]:
     """(gateway, fraction, UTC ms, mg) of every deposit that lies in a container, or lay there."""
-    there = ", ".join("?" * len(_NOT_THERE))
+    there = ", ".join("?" * len(NOT_THERE))
     return db.execute(
         "SELECT gateway, counts_as, at_ms, amount FROM deposit"
         f" WHERE community = ? AND unit = ? AND verdict NOT IN ({there})",
-        (community, KG, *_NOT_THERE),
+        (community, KG, *NOT_THERE),
     ).fetchall()
 
 
@@ -121,7 +126,7 @@ def _events(db: sqlite3.Connection, community: str) -> list[ContainerEvent]:
 
 def _emptying(one: Emptying, registry: Registry) -> Json:
     explained = registry.explained.get((one.gateway, one.id), "")
-    is_held = is_short(one) and not explained
+    is_held = waits(one, registry)
     sentence, zin = sentences.LESS_HAULED if is_held else ("", "")
     found = {
         "kind": "emptying",

@@ -18,7 +18,14 @@ from gateway.contract.record import GENESIS, Record
 from gateway.contract.signed import Malformed
 from ledger_bridge.books.book import Claim
 from ledger_bridge.books.community import load_policies, load_registry
-from ledger_bridge.books.deposits import Brought, judge
+from ledger_bridge.books.containers import NOT_THERE, Emptying, emptyings, waits
+from ledger_bridge.books.deposits import (
+    CORRECTIONS_WAITING,
+    WAITING,
+    Brought,
+    DepositRow,
+    judge,
+)
 from ledger_bridge.books.derive import CounterRow, Meter, history
 from ledger_bridge.books.derive_waste import TABLES
 from ledger_bridge.books.due import concerned
@@ -28,7 +35,7 @@ from ledger_bridge.books.quantity import Amount
 from ledger_bridge.books.registry import Registry
 from ledger_bridge.books.settle import reckon
 from ledger_bridge.books.verify_book import BookCheck, ClaimRow, Differs
-from ledger_bridge.books.waste import Correction, Deposit, Fact
+from ledger_bridge.books.waste import KG, ContainerEvent, Correction, Deposit, Fact
 
 __all__ = ["Differs", "Verified", "verify"]
 
@@ -36,11 +43,15 @@ Progress = Callable[[str], None]
 
 
 class Verified(NamedTuple):
-    """How much was recomputed, and the tree head it ended in."""
+    """How much was recomputed, and the tree head it ended in.
+
+    `waiting` claims are being settled; `held` deposits, corrections and emptyings wait for people.
+    """
 
     records: int
     claims: int
     waiting: int
+    held: int
     bookings: int
     leaves: int
     root: str
@@ -62,6 +73,7 @@ class _Books:
         self.dues: dict[Claim, ClaimRow] = {}
         self.waiting: set[Claim] = set()
         self.claims: dict[Claim, ClaimRow] = {}
+        self.held = 0
 
     def rows(self, statement: str) -> Iterator[tuple[Any, ...]]:
         """Rows of a statement whose one parameter is the community."""
@@ -198,6 +210,22 @@ class _Books:
                 key = Brought(row.counts_as, row.is_verified)
                 day_of_member = self.measured.setdefault((row.member, row.day), {})
                 day_of_member[key] = day_of_member.get(key, 0) + row.counted
+        self.held = (
+            sum(row.verdict in WAITING for row in judged.deposits)
+            + sum(row.verdict in CORRECTIONS_WAITING for row in judged.corrections)
+            + sum(waits(one, self.registry) for one in self._emptyings(judged.deposits))
+        )
+
+    def _emptyings(self, rows: list[DepositRow]) -> list[Emptying]:
+        """Delivered against hauled: nothing is stored of it, it is reckoned where it is shown."""
+        return emptyings(
+            (fact for fact in self.waste if isinstance(fact, ContainerEvent)),
+            (
+                (row.fact.gateway, row.counts_as, row.fact.at_ms, row.fact.amount)
+                for row in rows
+                if row.fact.unit == KG and row.verdict not in NOT_THERE
+            ),
+        )
 
     def _measure(self, row: CounterRow) -> None:
         if row.member:
@@ -290,6 +318,7 @@ def verify(
         records=len(books.digests),
         claims=len(books.dues),
         waiting=len(books.waiting),
+        held=books.held,
         bookings=book.bookings,
         leaves=len(book.leaves),
         root=book.root.hex(),

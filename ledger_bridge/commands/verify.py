@@ -30,6 +30,8 @@ def verify(*, config: Config = CONFIG, json: Json = False) -> int:
             f"verified: {found.records} records, {found.claims} claims"
             f" ({found.waiting} being settled), {found.bookings} bookings, {found.leaves} leaves"
         )
+        if found.held:
+            print(f"held:     {found.held}, see meterkast ledger held")
         print(f"root:     {found.root}")
     return 0
 
