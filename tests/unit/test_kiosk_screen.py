@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from gateway.contract.errors import UsageError
-from gateway.kiosk import screen, sheet, touch
+from gateway.kiosk import book, screen, sheet, touch
 from gateway.kiosk.events import (
     Cancel,
     Choose,
@@ -23,8 +23,8 @@ from gateway.kiosk.events import (
     UseCrate,
 )
 from gateway.kiosk.labels import LABELS
-from tests import point
-from tests.point import NOON, NOOR, PIN, RULES, Bench, paper
+from tests import kiosk
+from tests.kiosk import NOON, NOOR, PIN, RULES, Bench, paper
 
 OURS = "http://127.0.0.1:7090"
 DAY_MS = 86_400_000
@@ -98,7 +98,7 @@ def test_a_deposit_goes_from_touch_to_slip_with_a_code_to_claim_it(bench: Touche
 
 def test_what_the_hub_credited_stands_on_the_slip(bench: Touched) -> None:
     deposit = bench.deposit()
-    bench.point.new_credit(point.said(deposit, state="credited", amount="0.162500", asset="WASTE"))
+    bench.point.new_credit(kiosk.said(deposit, state="credited", amount="0.162500", asset="WASTE"))
     slip = bench.now()["view"]["slip"]
     assert ("credited", "0.162500", "WASTE") == (slip["state"], slip["amount"], slip["asset"])
 
@@ -372,7 +372,7 @@ def test_a_difference_is_in_tenths_of_a_per_cent(hauled: int, delivered: int, te
 
 
 def test_drift_is_drawn_from_left_to_right_as_it_came() -> None:
-    newest_first = [TestWeight(NOON - day * DAY_MS, 5_000_000, 5_000_000 + day * 20_000)
+    newest_first = [book.TestWeight(NOON - day * DAY_MS, 5_000_000, 5_000_000 + day * 20_000)
                     for day in range(3)]  # fmt: skip
     log = sheet.tests(newest_first, now_ms=NOON)
     assert [("18.0", "18.0"), ("300.0", "49.0"), ("582.0", "80.0")] == log["chart"]["points"]
