@@ -73,9 +73,9 @@ def two_cards(card: str, other: str) -> tuple[Step, ...]:
     return ("put", Hold(card)), ("put", Hold(other))
 
 
-def leans(load: Load, card: str) -> tuple[Step, ...]:
+def leans(load: Load, card: str, *, creep_mg_s: int) -> tuple[Step, ...]:
     """Leans on the bag, ever more, until something is believed."""
-    down = Put(load.mass_mg, creep_mg_s=load.mass_mg // 20)
+    down = Put(load.mass_mg, creep_mg_s=creep_mg_s)
     return ("put", Hold(card)), ("put", _choose(load)), ("put", down)
 
 
