@@ -115,13 +115,14 @@ class Point(Chain):
         serial: str = "",
         alibi: str = "",
         gross_g: int | None = None,
+        card_key: bytes = CARD_KEY,
         **words: str,
     ) -> bytes:
         """A deposit called `name`; further words of the kiosk as they are, such as club="bram"."""
         elements = _words(deposit=name, fraction=fraction, **words)
-        elements.append(Element(n="kiosk/card", vs=token(card, CARD_KEY) if card else ""))
+        elements.append(Element(n="kiosk/card", vs=token(card, card_key) if card else ""))
         if code:
-            elements.append(Element(n="kiosk/claim", vs=claim(code, CARD_KEY)))
+            elements.append(Element(n="kiosk/claim", vs=claim(code, card_key)))
         if pieces:
             elements.append(Element(n="kiosk/pieces", u="count", v=decimal(pieces * 1000)))
         else:
