@@ -26,11 +26,13 @@ def blocks(page: Path, language: str) -> list[str]:
 
 
 def test_the_configurations_of_the_page_are_read_without_a_mistake(tmp_path):
-    gateway, lines, hub, rules = blocks(DOCS / "configuration.md", "toml")
+    gateway, point, lines, hub, rules = blocks(DOCS / "configuration.md", "toml")
     assert "home-noor" == settings.parse(gateway, Config, name="gateway.toml").gateway
     (tmp_path / "gateway.toml").write_text(lines)
     # Drivers, ports and settings are looked at as well.
     assert 6 == len(config.load(tmp_path / "gateway.toml").device)
+    (tmp_path / "gateway.toml").write_text(point)
+    assert "scale" == config.load(tmp_path / "gateway.toml").kiosk.scale
     assert "zonstraat" == settings.parse(hub, HubSettings, name="bridge.toml").community
     assert ["sun", "waste"] == [r.id for r in policy.parse(rules, name="policy.toml").rules]
 

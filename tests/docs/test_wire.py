@@ -7,6 +7,10 @@ from pathlib import Path
 import pytest
 from joserfc.errors import BadSignatureError
 
+from gateway.contract.record import Element
+from gateway.kiosk import records
+from gateway.kiosk.events import Deposit, Refused, Weight
+
 PAGE = (Path(__file__).parents[2] / "docs" / "wire.md").read_text("utf-8")
 KEYS = {
     "record": "RCmTBlAEqh5MSPTdAVgZTAI0m8xmTNluQA6iaZGKjVE",
@@ -37,3 +41,35 @@ def test_the_example_is_signed_as_the_page_says(name, tmp_path):
 
 def test_the_digest_is_that_of_both_lines():
     assert f"`{hashlib.sha256(block('record')).hexdigest()}`" in PAGE
+
+
+def told(*packs: list[Element]) -> set[str]:
+    """The names of all that is said in these packs."""
+    return {one.n for pack in packs for one in pack}
+
+
+def test_the_table_of_a_recycling_point_names_all_that_it_says():
+    weight = Weight(1, 2, 1, "yes", "B4", "0017", b"S")
+    weighed = Deposit("glass", "t", "vv", 1, None, weight, 3, "blue", 1, by_operator=True)
+    counted = Deposit("lamps", "", "", None, 3, None, 0)
+    made = records.Made("id", "claim", 5_000, 0)
+    said = {
+        "mk-deposit-v1": told(
+            records.deposit(weighed, made, scale="scale"),
+            records.deposit(counted, made, scale="scale"),
+        ),
+        "mk-correction-v1": told(records.correction("id", fraction="", by="member", reason="")),
+        "mk-refusal-v1": told(records.refusal(Refused("over", "glass", 1), scale="scale")),
+        "mk-container-v1": told(
+            records.container("glass", event="emptied", emptying="id", hauled_mg=1)
+        ),
+        "mk-test-weight-v1": told(
+            records.test_weight(1, weight._replace(alibi=""), scale="scale", division_mg=1, at_ms=0)
+        ),
+    }
+    shown: dict[str, set[str]] = {}
+    rows = PAGE.partition("### What a recycling point says")[2].partition("\n## ")[0]
+    for typ, elements in re.findall(r"^\| (`mk-\S+`|) \| (.*?) \|", rows, re.MULTILINE):
+        names = shown.setdefault(typ.strip("`"), set()) if typ else names
+        names |= set(re.findall(r"`([a-z]+/[a-z-]+)`", elements))
+    assert shown == said
