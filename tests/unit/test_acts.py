@@ -114,3 +114,10 @@ def test_a_day_with_unsettled_claims_is_not_closed(street):
     street.community.db.execute("INSERT INTO dirty VALUES (?, 'sun', 'noor', '2026-06-21')", (ID,))
     with pytest.raises(PeopleError, match="1 claims are not settled yet"):
         ask(street, Close("2026-06-21"), now_ms=NEXT_DAY_MS)
+
+
+def test_a_day_within_weeks_that_are_not_settled_is_not_closed(street):
+    for period in ("2026-06-15/1w", "2026-06-15/4w", "2026-06-22/1w"):
+        street.community.db.execute("INSERT INTO dirty VALUES (?, 'old', 'noor', ?)", (ID, period))
+    with pytest.raises(PeopleError, match="2 claims are not settled yet"):
+        ask(street, Close("2026-06-21"), now_ms=NEXT_DAY_MS)

@@ -12,7 +12,7 @@ from gateway.contract.cards import token
 from gateway.contract.credit import Credit
 from gateway.contract.record import CORRECTION, Element
 from ledger_bridge import told
-from ledger_bridge.books.registry import CardGiven, DepositDecided
+from ledger_bridge.books.registry import CardGiven, DepositDecided, ScaleVerified
 from ledger_bridge.books.statement import statement
 from ledger_bridge.told import credits_of
 from tests.street import CARD_KEY, ID, NOON_MS, POLICY, Chain, Street, deposit_id
@@ -151,12 +151,26 @@ def test_no_more_than_the_newest_are_told_of_at_once(street, monkeypatch):
     assert [name(1), name(2)] == [one[0] for one in news(street)]
 
 
-def test_nothing_that_can_be_redeemed_is_shared_out_for_an_unverified_scale(tmp_path):
+def test_an_unverified_scale_takes_nothing_of_what_can_be_redeemed(tmp_path):
+    # At most 1 a day: 12 kg are 0.6, whatever was weighed before the scale was verified.
     toml = POLICY.replace("[assets.WASTE]", "[assets.WASTE]\nredeemable = true")
     street, point = Street(tmp_path, policy=toml), Chain("point")
-    street.take("point", point.deposit(NOON_MS, grams=2_000))
+    from_ms = NOON_MS + MINUTE_MS
+    street.edit(
+        ScaleVerified("point", "scale", "K1", "III", 5_000, 60_000_000, from_ms, from_ms * 2)
+    )
+    street.take(
+        "point",
+        point.deposit(NOON_MS, grams=12_000),
+        point.deposit(from_ms, grams=12_000),
+    )
     why = "Not weighed on a verified scale: it earns nothing that can be redeemed."
-    assert [(name(0), "counted", "", "", why)] == news(street)
+    expected = [
+        (name(0), "counted", "", "", why),
+        (name(1), "credited", "0.600000", "WASTE", ""),
+    ]
+    assert expected == news(street)
+    assert 600_000 == street.balance("acc-noor", "WASTE")
 
 
 def test_a_statement_shows_each_deposit_with_its_share(street):

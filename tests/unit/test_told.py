@@ -10,15 +10,19 @@ from pathlib import Path
 import aiomqtt
 import pytest
 
+from gateway.contract import credit as credits_
 from gateway.contract import policy as papers
+from gateway.contract.cards import token
 from gateway.contract.signed import Malformed
 from ledger_bridge import bridge as bridges
+from ledger_bridge.books import registry as registries
 from ledger_bridge.books.policy import parse
+from ledger_bridge.books.registry import CardGiven, Edit, Edits, GatewayAdmitted, MemberAdded
 from ledger_bridge.bridge import Bridge
 from ledger_bridge.commands.hub import init
 from ledger_bridge.desk import Paper
 from ledger_bridge.hub import Hub
-from tests.street import ID, MIDNIGHT_MS, POLICY
+from tests.street import CARD_KEY, ID, MIDNIGHT_MS, NOON_MS, POLICY, Chain, deposit_id, key
 from tests.system.programs import Program, free_port, running
 
 DAY_MS = 86_400_000
@@ -59,6 +63,10 @@ class Running:
         data = papers.make(toml, community=ID, key=self.hub.key("steward"))
         assert [] == self.bridge.answer(Paper("policy", data.decode())).problems
 
+    def edit(self, *edits: Edit) -> None:
+        made = registries.make(Edits(ID, 0, edits), key=self.hub.key("steward"))
+        assert [] == self.bridge.answer(Paper("edits", made.decode())).problems
+
     def day_told(self, data: bytes) -> str:
         """From which day the policy is that a steward of this hub signed."""
         paper = papers.check(data, (self.hub.key("steward").public.x,))
@@ -73,6 +81,7 @@ class Running:
             tasks = [
                 asyncio.create_task(self.bridge.link.run()),
                 asyncio.create_task(self.bridge.tell()),
+                asyncio.create_task(self.bridge.work()),
             ]
             try:
                 async with asyncio.timeout(30):
@@ -150,6 +159,41 @@ def test_a_policy_that_is_activated_for_today_is_told_at_once(tmp_path, port):
             papers.check(told.payload, (street.hub.key("bridge").public.x,))
 
     street.listening(look)
+
+
+def test_a_deposit_that_comes_and_one_that_is_claimed_are_told_with_their_credit(tmp_path, port):
+    street, point = Running(tmp_path, port, POLICY), Chain("point")
+    street.edit(
+        GatewayAdmitted("point", key("point").public.x),
+        MemberAdded("noor", "acc-noor"),
+        CardGiven(token("A", CARD_KEY), "noor"),
+    )
+    street.clock.now_ms = NOON_MS
+
+    async def credit(client: aiomqtt.Client) -> tuple[str, str, str]:
+        payload = (await heard(client)).payload
+        told = credits_.check(payload, key=street.hub.key("bridge").public)
+        assert ("straat", "point") == (told.community, told.gateway)
+        return told.deposit, told.state, told.amount
+
+    async def look(client: aiomqtt.Client) -> None:
+        await client.subscribe("mk/v1/straat/point/credit", qos=1)
+        for grams, card in ((2_000, "A"), (3_000, "found")):
+            record = point.deposit(NOON_MS, grams=grams, card=card)
+            await client.publish("mk/v1/straat/point/record", record, qos=1)
+        expected = [
+            (deposit_id("point", 0), "credited", "0.100000"),
+            (deposit_id("point", 1), "held", ""),
+        ]
+        assert expected == sorted([await credit(client), await credit(client)], key=second)
+        street.edit(CardGiven(token("found", CARD_KEY), "noor"))
+        assert (deposit_id("point", 1), "credited", "0.150000") == await credit(client)
+
+    street.listening(look)
+
+
+def second(told: tuple[str, str, str]) -> str:
+    return told[1]
 
 
 def test_hub_init_prints_what_a_kiosk_needs(tmp_path):
