@@ -67,9 +67,11 @@ def test_the_table_of_a_recycling_point_names_all_that_it_says():
             records.test_weight(1, weight._replace(alibi=""), scale="scale", division_mg=1, at_ms=0)
         ),
     }
-    shown: dict[str, set[str]] = {}
     rows = PAGE.partition("### What a recycling point says")[2].partition("\n## ")[0]
-    for typ, elements in re.findall(r"^\| (`mk-\S+`|) \| (.*?) \|", rows, re.MULTILINE):
-        names = shown.setdefault(typ.strip("`"), set()) if typ else names
-        names |= set(re.findall(r"`([a-z]+/[a-z-]+)`", elements))
+    shown: dict[str, set[str]] = {}
+    kind = ""
+    for row in rows.splitlines():
+        kind = (re.findall(r"^\| `(mk-\S+)`", row) or [kind])[0]
+        names = set(re.findall(r"`([a-z]+/[a-z-]+)`", row))
+        shown |= {kind: shown.get(kind, set()) | names} if names else {}
     assert shown == said
