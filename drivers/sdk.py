@@ -154,8 +154,8 @@ class Device(NamedTuple):
     A device that listens may be heard at any of `other_lines` as well: the gateway tries them in
     turn. A device that `counts` is not a meter of its own but a contact: its session begins at
     the setting `count`, and the gateway hands back there the last count that it kept. `commands`
-    are what a scale can be told: "zero", "tare"; its sessions are then Commanded. `ports` is what
-    the ports begin with that are made for this device alone, where it hangs on no line.
+    are what a scale can be told: "zero", "tare"; its sessions are then Commanded. `ports` are
+    examples of the ports that are made for this device alone, where it hangs on no line.
     """
 
     name: str

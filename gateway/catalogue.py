@@ -73,10 +73,19 @@ def checksum(device: sdk.Device) -> str:
     return f"{device.checksum_bits} bits" if device.checksum_bits else "none"
 
 
+def short_line(device: sdk.Device) -> str:
+    """What a device hangs on, in a word or two."""
+    if device.counts:
+        return "pin"
+    return "own port" if device.ports else line_text(device.line)
+
+
 def lines_of(device: sdk.Device) -> str:
     """The speeds at which a device is heard, in the order in which they are tried."""
     if device.counts:
         return "a pin of the header, such as gpio:17"
+    if device.ports:
+        return " or ".join(device.ports)
     return ", else ".join(map(line_text, (device.line, *device.other_lines)))
 
 
@@ -133,7 +142,7 @@ def _table(devices: Iterable[sdk.Device]) -> Iterator[str]:
     rows = [
         (
             device.name,
-            "pin" if device.counts else line_text(device.line),
+            short_line(device),
             speaks(device),
             checksum(device),
             device.title,

@@ -247,7 +247,7 @@ def _port(path: tuple[str, ...], port: str, driver: sdk.Device | None) -> Iterat
                 what = f"{port} is a pin, and this device speaks on a line"
                 yield Mistake(path, what, "a serial port or tcp://HOST:PORT")
     elif kind := ports.kind_of(port):
-        if driver and kind not in driver.ports:
+        if driver and not any(one.startswith(kind) for one in driver.ports):
             what = f"{port} is no line, and this device speaks on one"
             yield Mistake(path, what, "a serial port or tcp://HOST:PORT")
         elif wrong := ports.KINDS[kind].refuse(port):

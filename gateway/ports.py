@@ -63,7 +63,7 @@ class Kind(NamedTuple):
     refuse: Callable[[str], tuple[str, str] | None]
 
 
-# By what the port begins with. Only drivers that name it in `Device.ports` may hang there.
+# By what the port begins with. Only drivers that name such a one in `Device.ports` hang there.
 KINDS = {
     loadcell.KERNEL: Kind(loadcell.open_kernel, loadcell.refuse_kernel),
     loadcell.PINS: Kind(loadcell.open_pins, loadcell.refuse_pins),

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 from drivers.reading import Message
 from drivers.sdk import SettingError
-from drivers.wire import linepattern
+from drivers.wire import linepattern, mass
+from drivers.wire.scale_lines import PLACES
 from drivers.wire.scalewords import AMOUNTS, FAULTS, SKIPPED, STATES, TEXTS, Reader
 
 SETTING = "map"
@@ -19,7 +20,6 @@ SENT_MAX = 64  # bytes of a question or command
 PATTERNS_MAX = 8
 PLACES_MAX = 9
 INTERVAL_MS, INTERVAL_MS_MIN, INTERVAL_MS_MAX = 200, 50, 60_000
-PLACES = {"mg": 0, "g": 3, "kg": 6, "t": 9}  # powers of ten down to milligrams
 
 _TOP = (
     "title",
@@ -39,7 +39,6 @@ _TOP = (
 )
 _SAMPLE = ("line", "says", "fault")
 _LINE = re.compile(r"\d{2,6} [78][NEO][12]")
-_AMOUNT = re.compile(r"(-?)(\d{1,12})(?:\.(\d{1,9}))? (mg|g|kg|t)")
 
 
 class Described(NamedTuple):
@@ -259,6 +258,10 @@ def _told(message: Message | None) -> dict[str, object]:
     return told | ({"stable": steady[doubt]} if doubt in steady else {})
 
 
+def _amount(text: object) -> int | None:
+    return mass.milligrams(text) if isinstance(text, str) else None
+
+
 def _says(sample: Mapping[str, Any], where: str) -> dict[str, object]:
     says = sample.get("says", {})
     if "fault" in sample:
@@ -271,18 +274,8 @@ def _says(sample: Mapping[str, Any], where: str) -> dict[str, object]:
         "stable": lambda one: one if isinstance(one, bool) else None,
         "alibi": lambda one: one if isinstance(one, str) else None,
     }
-    told = {name: read.get(name, _milligrams)(one) for name, one in says.items()}
+    told = {name: read.get(name, _amount)(one) for name, one in says.items()}
     for name, value in told.items():
         if value is None:
             raise _wrong(f"{where}: {name} = {says[name]!r}", 'an amount such as "3.425 kg"')
     return told
-
-
-def _milligrams(amount: object) -> int | None:
-    """`3.425 kg` in milligrams, rounded down; None for anything else."""
-    match = _AMOUNT.fullmatch(amount) if isinstance(amount, str) else None
-    if match is None:
-        return None
-    sign, whole, fraction, unit = match.groups(default="")
-    value: int = int(sign + whole + fraction) * 10 ** PLACES[unit] // 10 ** len(fraction)
-    return value

@@ -5,8 +5,8 @@ Società Cooperativa Bilanciai, DD700 advanced use manual, 2.2.1 (the string CB,
 """
 
 from collections.abc import Callable
-from random import Random
 
+from firmware_sim.bags import bags
 from firmware_sim.device import Shown, Simulated, Simulator, Source
 from firmware_sim.scale import Display, Indicator, Plate, Scale
 
@@ -91,25 +91,21 @@ fault = "range"
 
 
 class _Bagged:
-    """A scale where bags come and go as the source says; remembers what it last told."""
+    """A scale where bags come and go; remembers what it last told."""
 
-    def __init__(self, source: Source, now_ms: int) -> None:
+    def __init__(self, source: Source) -> None:
         scale = Scale(CAPACITY_MG)
         self._source = source
         self._plate = Plate(scale)
         self.indicator = Indicator(scale, self._plate)
         self._lies_mg: int | str = 0
         self._said_mg: int | None = None
-        self._lay(now_ms)
 
-    def _lay(self, now_ms: int) -> None:
-        lies_mg = self._source(now_ms)["net"]
+    def shows(self, now_ms: int) -> Display:
+        lies_mg = self._source(now_ms)["gross"]
         if lies_mg != self._lies_mg:
             self._lies_mg = lies_mg
             self._plate.put(int(lies_mg), now_ms=now_ms)
-
-    def shows(self, now_ms: int) -> Display:
-        self._lay(now_ms)
         return self.indicator.shows(now_ms)
 
     def say(self, mg: int) -> None:
@@ -122,8 +118,8 @@ class _Bagged:
 class Radwag(_Bagged):
     """Answers SI, Z and T."""
 
-    def __init__(self, source: Source, now_ms: int) -> None:
-        super().__init__(source, now_ms)
+    def __init__(self, source: Source, _now_ms: int) -> None:
+        super().__init__(source)
         self._line = b""
 
     def hears(self, data: bytes, *, now_ms: int) -> bytes:
@@ -165,7 +161,7 @@ class Bilanciai(_Bagged):
     """Sends its weight ten times a second, and listens to nobody."""
 
     def __init__(self, source: Source, now_ms: int) -> None:
-        super().__init__(source, now_ms)
+        super().__init__(source)
         self._due_ms = now_ms
 
     def hears(self, data: bytes, *, now_ms: int) -> bytes:
@@ -183,21 +179,10 @@ class Bilanciai(_Bagged):
         return f"${0 if shown.stable else 1}{shown.net_mg // 1000:05}\r".encode()
 
 
-def _bags(seed: int) -> Source:
-    """A bag lies for six seconds of every ten."""
-
-    def shown(at_ms: int) -> Shown:
-        bag, within_ms = divmod(at_ms, 10_000)
-        draw = Random(f"{seed}/{bag}")  # noqa: S311 - a play, no secret
-        return {"net": draw.randrange(400_000, 9_000_000) if within_ms >= 4_000 else 0}
-
-    return shown
-
-
 MAKES: dict[str, Callable[[Source, int], Simulated]] = {"RADWAG": Radwag, "Bilanciai": Bilanciai}
 
 SIMULATOR = Simulator(
     variants={"RADWAG": {"map": RADWAG_MAP}, "Bilanciai": {"map": BILANCIAI_MAP}},
     begin=lambda variant, source, _seed, at_ms: MAKES[variant](source, at_ms),
-    source=_bags,
+    source=bags,
 )

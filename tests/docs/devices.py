@@ -9,7 +9,7 @@ from pathlib import Path
 from drivers import sdk
 from drivers.sdk import Device, Example
 from firmware_sim import device as simulators
-from gateway.catalogue import checksum, line_text, lines_of, readings_table, shown, speaks
+from gateway.catalogue import checksum, lines_of, readings_table, short_line, shown, speaks
 
 FOLDER = Path(__file__).parents[2] / "docs" / "devices"
 INDEX = "README.md"
@@ -62,7 +62,7 @@ def index_rows(devices: list[Device]) -> list[tuple[str, ...]]:
         (
             f"[{one.name}]({one.name}.md)",
             one.title,
-            "a pin" if one.counts else line_text(one.line),
+            short_line(one),
             speaks(one),
             checksum(one),
         )
@@ -122,7 +122,8 @@ def _configuration(device: Device) -> Iterator[str]:
     yield ""
     yield f"[device.{device.name}]"
     yield f'driver = "{device.name}"'
-    yield f'port = "{PIN if device.counts else SERIAL_PORT}"'
+    usual = PIN if device.counts else SERIAL_PORT
+    yield f'port = "{device.ports[0] if device.ports else usual}"'
     own = needed(device)
     for setting in device.settings:
         if setting.name in own:

@@ -1,0 +1,35 @@
+"""Masses as people and scales write them, `3.425 kg`, in milligrams."""
+
+import re
+
+from drivers.wire.scale_lines import PLACES
+
+_AMOUNT = re.compile(r"(-?)([0-9]{1,12})(?:\.([0-9]{1,9}))? ?(mg|g|kg|t)")
+
+
+def milligrams(text: str) -> int | None:
+    """None for what is no mass of whole milligrams.
+
+    >>> milligrams("-3.425 kg")
+    -3425000
+    >>> milligrams("0.0001 g")
+    """
+    match = _AMOUNT.fullmatch(text)
+    if match is None:
+        return None
+    sign, whole, fraction, unit = match.groups(default="")
+    value, rest = divmod(int(whole + fraction) * 10 ** PLACES[unit], 10 ** len(fraction))
+    return None if rest else int(sign + "1") * value
+
+
+def kilograms(mg: int) -> str:
+    """`3.425 kg`, exactly, with at least a gram's places.
+
+    >>> kilograms(-3_425_000)
+    '-3.425 kg'
+    >>> kilograms(12)
+    '0.000012 kg'
+    """
+    whole, rest = divmod(abs(mg), 10**6)
+    places = f"{rest:06}".rstrip("0")
+    return f"{'-' if mg < 0 else ''}{whole}.{places:0<3} kg"
