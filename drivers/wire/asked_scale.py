@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from drivers.reading import Reading
-from drivers.sdk import Send, Step, Wait
+from drivers.sdk import Rest, Send, Step, Wait
 from drivers.wire import sevenbits
 from drivers.wire.noise import Noise
 from drivers.wire.said import KNOWN_MAX, WRONG_PARITY, Said, message
@@ -43,7 +43,7 @@ class How(NamedTuple):
 
 
 class Session:
-    """One question or command is under way at any time; of commands that wait the last is sent."""
+    """One question is under way at any time; a command waits for its answer."""
 
     def __init__(self, how: How) -> None:
         self._how = how
@@ -54,7 +54,7 @@ class Session:
         self._parity = how.parities[0]
         self._asked = False
         self._opened = False
-        self._due = b""
+        self._due: list[bytes] = []  # commands, none of them twice
         self._known: dict[bytes, tuple[bytes, Said]] = {}
 
     def feed(self, chunk: bytes) -> list[Step]:
@@ -94,11 +94,13 @@ class Session:
             if self._how.listen_s:
                 # It may be in the middle of a line.
                 self._buffer[:] = b"\0"
-                return [*steps, Wait(self._how.listen_s)]
+                return [*steps, Rest(self._how.listen_s)]
         self._buffer[:] = b"\n"
         if self._asked:
+            self._asked = False
             parities = self._how.parities
             self._parity = parities[(parities.index(self._parity) + 1) % len(parities)]
+            return [*steps, Rest(self._how.interval_s)]
         if self._due:
             return steps + self._tell()
         self._asked = True
@@ -106,23 +108,21 @@ class Session:
 
     def command(self, word: str) -> list[Step]:
         """At once, or after the answer that is due."""
-        self._due = self._how.commands.get(word, self._due)
-        return [] if self._asked or not self._due else self._tell()
+        told = self._how.commands.get(word)
+        if told and told not in self._due:
+            self._due.append(told)
+        return self._tell() if self._due and not self._asked else []
 
     def _tell(self) -> list[Step]:
-        told, self._due = self._due, b""
-        self._asked = False  # not every scale answers to this
-        return [self._send(told), Wait(self._how.interval_s)]
+        """A command, and a pause: not every scale answers to it."""
+        return [self._send(self._due.pop(0)), Wait(self._how.interval_s)]
 
     def _go_on(self) -> list[Step]:
-        """What follows an answer."""
-        by_itself = not self._asked
-        self._asked = False
-        if self._due:
-            return self._tell()
-        if by_itself and self._how.listen_s:
-            return [Wait(self._how.listen_s)]
-        return [Wait(self._how.interval_s)]
+        """What follows an answer, or what the scale said by itself."""
+        if self._asked:
+            self._asked = False
+            return self._tell() if self._due else [Rest(self._how.interval_s)]
+        return [Rest(self._how.listen_s)] if self._how.listen_s else []
 
     def _send(self, data: bytes) -> Send:
         return Send(data.translate(self._parity))
