@@ -75,21 +75,20 @@ def emptyings(
     """
     in_order = sorted(events, key=lambda e: (e.gateway, e.at_ms, e.chain, e.seq))
     hauled = {(e.gateway, e.emptying): e.hauled_mg for e in in_order if e.hauled_mg is not None}
-    masses: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
+    brought: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
     for gateway, fraction, at_ms, mg in delivered:
-        masses[gateway, fraction].append((at_ms, mg))
+        brought[gateway, fraction].append((at_ms, mg))
     found = []
     emptied = sorted(
         (e for e in in_order if e.event == EMPTIED), key=lambda e: (e.gateway, e.fraction)
     )
     for place, some in groupby(emptied, key=lambda e: (e.gateway, e.fraction)):
+        masses = sorted(brought[place], reverse=True)  # the earliest is taken from the end
         since_ms: int | None = None
         for event in some:
-            mg = sum(
-                mg
-                for at_ms, mg in masses[place]
-                if at_ms <= event.at_ms and (since_ms is None or at_ms > since_ms)
-            )
+            mg = 0
+            while masses and masses[-1][0] <= event.at_ms:
+                mg += masses.pop()[1]
             weighed = hauled.get((event.gateway, event.emptying))
             found.append(Emptying(*place, event.emptying, since_ms, event.at_ms, mg, weighed))
             since_ms = event.at_ms

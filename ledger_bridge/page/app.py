@@ -28,6 +28,8 @@ from ledger_bridge.hub import Hub
 
 # The newest bookings that the page shows.
 BOOKINGS_SHOWN = 40
+# The newest emptyings of each container that the page shows.
+EMPTYINGS_SHOWN = 3
 # At most so often is a page told that something changed.
 EVENTS_S_MIN = 0.5
 
@@ -40,6 +42,7 @@ def _local(at: str, zone: str) -> str:
 
 
 _TEMPLATES.env.filters["local"] = _local
+_TEMPLATES.env.globals["EMPTYINGS_SHOWN"] = EMPTYINGS_SHOWN
 _TEMPLATES.env.filters["kg"] = kg
 _TEMPLATES.env.filters["brought"] = brought
 

@@ -3,25 +3,51 @@
 import asyncio
 
 import httpx
-import pytest
 
 from ledger_bridge.hub import Hub, HubSettings
 from ledger_bridge.page.app import build
+from tests.point import MINUTE_MS, WASTE_POLICY, Point
 from tests.street import ID, NOON_MS, Chain, Street
 
 
-@pytest.fixture
-def hub(tmp_path):
-    street, point = Street(tmp_path), Chain("point")
-    street.take("point", point.deposit(NOON_MS, grams=700, card="nobody's"))
+def parts(street, folder):
     settings = HubSettings(community=ID, broker="mqtt://127.0.0.1", books=str(street.path))
-    return Hub(settings, tmp_path / "bridge.toml")
 
-
-def test_what_waits_is_shown_with_the_time_of_the_place(hub):
     async def ask():
-        transport = httpx.ASGITransport(app=build(hub, lambda: 0))
+        app = build(Hub(settings, folder / "bridge.toml"), lambda: 0)
+        transport = httpx.ASGITransport(app=app)
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             return (await client.get("/parts")).text
 
-    assert '12:00 <span class="soft">2026-06-21</span>' in asyncio.run(ask())
+    return asyncio.run(ask())
+
+
+def test_what_waits_is_shown_with_the_time_of_the_place(tmp_path):
+    street, point = Street(tmp_path), Chain("point")
+    street.take("point", point.deposit(NOON_MS, grams=700, card="nobody's"))
+    assert '12:00 <span class="soft">2026-06-21</span>' in parts(street, tmp_path)
+
+
+def test_what_a_recycling_point_did_is_shown_with_what_waits(tmp_path):
+    street, point = Street(tmp_path, policy=WASTE_POLICY), Point()
+    street.take(
+        "point",
+        point.bring("d1", NOON_MS, grams=90_000, card="A"),
+        point.bring("d2", NOON_MS + 1, pieces=3, fraction="lamps", card="A"),
+        point.correct("d1", NOON_MS + 9 * MINUTE_MS, reason="never mine"),
+        point.empty("e1", NOON_MS + 10 * MINUTE_MS, kg=1),
+        point.bring("d3", NOON_MS + 11 * MINUTE_MS, grams=4_250, card="A"),
+        point.check(NOON_MS, nominal_g=20_000, shown_g=19_000),
+        point.turn_away(NOON_MS, "mixed"),
+    )
+    shown = " ".join(parts(street, tmp_path).split())
+    for part in (
+        '<td class="n">3 pieces lamps</td>',
+        "never mine<br>",
+        '<td class="n">4.250 kg</td><td class="n soft">in it now</td>',
+        '<td class="n">90.000 kg</td> <td class="n">1.000 kg</td>',
+        "The haulier weighed less than was brought",
+        "The scale was further off at the test weight",
+        "turned away: mixed",
+    ):
+        assert part in shown

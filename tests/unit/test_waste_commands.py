@@ -1,6 +1,8 @@
 """What a steward types about deposits, scales and containers, and what they read."""
 
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -15,12 +17,12 @@ from tests.point import MINUTE_MS, Point
 from tests.street import ID, NOON_MS, key
 
 
-@pytest.fixture
-def hub(tmp_path, capsys):
+@pytest.fixture(scope="module")
+def sent(tmp_path_factory):
     """A hub whose point has sent: a deposit of nobody, one too large, one taken back too late, and
     a container with too little in it.
     """
-    config = tmp_path / "hub" / "bridge.toml"
+    config = tmp_path_factory.mktemp("sent") / "hub" / "bridge.toml"
     run("hub", "init", str(config.parent), "--community", ID, "--page", "127.0.0.1:0")
     for words in (
         ("hub", "admit", f"point={key('point').public.x}"),
@@ -35,8 +37,14 @@ def hub(tmp_path, capsys):
     policy.write_text(text.replace(valid_from, "valid_from = 2026-06-01"))
     run("policy", "activate", str(policy), "--config", str(config))
     send(config)
+    return config.parent
+
+
+@pytest.fixture
+def hub(sent, tmp_path, capsys):
+    """The same hub, for one test to change."""
     capsys.readouterr()
-    return config
+    return Path(shutil.copytree(sent, tmp_path / "hub")) / "bridge.toml"
 
 
 def send(config):
