@@ -63,10 +63,9 @@ class Row(NamedTuple):
     yes_since_ms: int
     settled_ms: int | None = None
 
-    def goes_on_with(self, weight: Weight, *, terms: Terms, now_ms: int) -> bool:
+    def goes_on_with(self, weight: Weight, *, terms: Terms) -> bool:
         return (
-            now_ms - self.last_ms <= STALE_MS
-            and abs(weight.net_mg - self.first.net_mg) <= terms.division_mg
+            abs(weight.net_mg - self.first.net_mg) <= terms.division_mg
             and abs(weight.gross_mg - self.first.gross_mg) <= terms.division_mg
             and weight.tare_mg == self.first.tare_mg
             and weight.serial == self.first.serial
@@ -141,8 +140,9 @@ class Plate:
         is_by_clock = weight.steady == "unjudged" or terms.steady_by_clock
         if not is_yes and not is_by_clock:
             return None
-        if self.row and self.row.goes_on_with(weight, terms=terms, now_ms=now_ms):
-            return self.row.and_then(weight, now_ms)
+        row = self.at(now_ms).row
+        if row and row.goes_on_with(weight, terms=terms):
+            return row.and_then(weight, now_ms)
         return Row(weight, 1, now_ms, now_ms, int(is_yes), now_ms)
 
     def at(self, now_ms: int) -> "Plate":
