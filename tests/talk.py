@@ -34,6 +34,10 @@ class Talk:
                     if hasattr(self._device, "truth"):
                         self.heard.append((step, dict(self._device.truth())))
 
+    def command(self, word):
+        """Tell the session what to tell the device."""
+        self._take(self._session.command(word))
+
     def go_on(self, milliseconds):
         """Let time pass; gives the messages of that time."""
         self.messages = []
