@@ -2,12 +2,15 @@
 
 from dataclasses import replace
 
+from gateway.kiosk import view
 from gateway.kiosk.events import Terms
 from gateway.kiosk.sentences import SENTENCES, UNREADABLE
 from gateway.kiosk.standing import (
-    DONE,
     IDLE_MS,
+    KEPT,
     OPEN,
+    TURNED_AWAY,
+    UNDONE,
     Past,
     Session,
     has_seen,
@@ -20,19 +23,7 @@ from gateway.kiosk.standing import (
     undo_ms,
     undoable,
 )
-from gateway.kiosk.view import (
-    CLEAR,
-    CLOSED,
-    KEPT,
-    PUT,
-    REFUSED,
-    SLIP,
-    WHAT,
-    WHOSE,
-    WITHDRAWN,
-    Slip,
-    View,
-)
+from gateway.kiosk.view import CLEAR, CLOSED, PUT, REFUSED, SLIP, WHAT, WHOSE, Slip, View
 
 
 def view_of(session: Session, *, terms: Terms, now_ms: int) -> View:
@@ -44,7 +35,7 @@ def view_of(session: Session, *, terms: Terms, now_ms: int) -> View:
     draft, row = session.draft, session.plate.row
     is_open = screen in {PUT, WHAT, WHOSE}
     takes_back = _undoable_now(session, now_ms)
-    past = session.slip if session.phase == DONE else takes_back
+    past = session.slip or takes_back
     left_ms = session.since_ms + IDLE_MS - now_ms
     return View(
         screen=screen,
@@ -69,11 +60,11 @@ def view_of(session: Session, *, terms: Terms, now_ms: int) -> View:
 def _screen(session: Session, terms: Terms, now_ms: int) -> tuple[str, str]:
     """The screen and its word."""
     closed = session.plate.closed(now_ms) or ("" if terms.fractions else "no_rules")
-    if session.phase == DONE:
-        is_just_kept = session.word == "kept" and session.load is None
-        return SLIP, "take_off" if is_just_kept else session.word
-    if session.phase != OPEN:
+    if session.phase == TURNED_AWAY:
         return REFUSED, session.word
+    if session.phase != OPEN:
+        still_lies = session.phase == KEPT and session.load is None
+        return SLIP, session.word or ("take_off" if still_lies else session.phase)
     if closed:
         return CLOSED, closed
     if session.load is None:
@@ -117,17 +108,17 @@ def _whose(past: Past) -> str:
 
 
 def _slip(session: Session, past: Past, now_ms: int) -> Slip:
-    is_kept = past in session.recent
+    is_undone = session.phase == UNDONE
     return Slip(
         deposit=past.deposit,
         fraction=past.fraction,
         net_mg=past.net_mg,
         pieces=past.pieces,
         code="",
-        state=KEPT if is_kept else WITHDRAWN,
+        state=view.WITHDRAWN if is_undone else view.KEPT,
         amount="",
         asset="",
         nl="",
         en="",
-        undo_s=-(-undo_ms(past, now_ms) // 1000) if is_kept else 0,
+        undo_s=0 if is_undone else -(-undo_ms(past, now_ms) // 1000),
     )

@@ -34,14 +34,15 @@ from gateway.kiosk.events import (
     UseCrate,
     Weight,
 )
-from gateway.kiosk.settling import deposit_mg_min
+from gateway.kiosk.settling import Plate, deposit_mg_min
 from gateway.kiosk.standing import (
-    DONE,
     IDLE_MS,
+    KEPT,
     NOTHING_SAID,
     OPEN,
     OPERATOR_MS,
     TURNED_AWAY,
+    UNDONE,
     Draft,
     Past,
     Session,
@@ -106,25 +107,30 @@ def _answered(session: Session, event: Event, terms: Terms, now_ms: int) -> Afte
 
 def _heard(session: Session, event: Event, terms: Terms, now_ms: int) -> Session:
     """What is true whatever is under way: what the scale says, and whether an operator is here."""
-    plate, load, since_ms = session.plate.at(now_ms), session.load, session.since_ms
-    operator_ms = session.operator_ms
-    if operator_ms is not None and now_ms - operator_ms >= OPERATOR_MS:
-        operator_ms = None
+    is_gone = session.operator_ms is None or now_ms - session.operator_ms >= OPERATOR_MS
+    operator_ms = None if is_gone else session.operator_ms
+    plate = session.plate.at(now_ms)
     match event:
         case Weight() | OutOfRange() | Unreadable() | ScaleGone():
             plate = plate.hears(event, terms=terms, now_ms=now_ms)
-            load = load.after(plate, terms=terms) if load else plate.zero(terms)
-            is_new = load is not None and load.gross_mg is not None
-            had_none = session.load is None or session.load.gross_mg is None
-            if (is_new and had_none) or (load and session.load is None):
-                since_ms = now_ms
+            session = _loaded(session, plate, terms, now_ms)
         case Operator(is_here):
             operator_ms = now_ms if is_here else None
         case Tick() | Kept():
             pass
-        case _ if operator_ms is not None:
+        case _ if not is_gone:
             operator_ms = now_ms
-    return replace(session, plate=plate, load=load, since_ms=since_ms, operator_ms=operator_ms)
+    return replace(session, plate=plate, operator_ms=operator_ms)
+
+
+def _loaded(session: Session, plate: Plate, terms: Terms, now_ms: int) -> Session:
+    before = session.load
+    load = before.after(plate, terms=terms) if before else plate.zero(terms)
+    if load and before is None:
+        word = session.word if session.phase == TURNED_AWAY else ""
+        return replace(session, load=load, since_ms=now_ms, word=word)
+    is_put_down = load and before and before.gross_mg is None and load.gross_mg is not None
+    return replace(session, load=load, since_ms=now_ms if is_put_down else session.since_ms)
 
 
 def _waited(session: Session, terms: Terms, now_ms: int) -> After:
@@ -137,23 +143,29 @@ def _waited(session: Session, terms: Terms, now_ms: int) -> After:
         return _refuse(session, closed, terms, now_ms)
     if closed:
         session = replace(session, load=None)
-    waited_ms = now_ms - session.since_ms
     if session.phase == OPEN:
-        return _waited_for(session, waited_ms, terms, now_ms)
-    is_seen_empty = session.load is not None or session.phase == TURNED_AWAY
-    shown_ms = REFUSED_MS if session.phase == TURNED_AWAY else _slip_ms(session)
-    is_over = is_seen_empty and waited_ms >= shown_ms
-    return (_opened(session, now_ms) if is_over else session), None
+        return _waited_for(session, terms, now_ms)
+    is_turned_away = session.phase == TURNED_AWAY
+    shown_ms = REFUSED_MS if is_turned_away else _slip_ms(session)
+    # Nobody weighs twice: what was kept is shown until it has been taken off.
+    if (is_turned_away or session.load) and now_ms - session.since_ms >= shown_ms:
+        return _opened(session, now_ms), None
+    return session if is_turned_away else _unsaid(session, now_ms), None
 
 
-def _waited_for(session: Session, waited_ms: int, terms: Terms, now_ms: int) -> After:
+def _waited_for(session: Session, terms: Terms, now_ms: int) -> After:
     draft = session.draft
     is_offered = not draft.fraction or draft.fraction in terms.fractions
     if not is_offered or (draft.club and draft.club not in terms.clubs):
         return _refuse(session, "not_offered", terms, now_ms)
-    if is_under_way(session) and waited_ms >= IDLE_MS:
+    if is_under_way(session) and now_ms - session.since_ms >= IDLE_MS:
         return _nobody_came(session, terms, now_ms)
-    return (replace(session, word="") if waited_ms >= WORD_MS else session), None
+    return _unsaid(session, now_ms), None
+
+
+def _unsaid(session: Session, now_ms: int) -> Session:
+    """What was said for a moment has been read."""
+    return replace(session, word="") if now_ms - session.since_ms >= WORD_MS else session
 
 
 def _slip_ms(session: Session) -> int:
@@ -290,17 +302,16 @@ def _kept(session: Session, id_: str, terms: Terms, now_ms: int) -> Session:
         past = next((past for past in session.recent if past.deposit == out.deposit), None)
         recent = tuple(past for past in session.recent if past.deposit != out.deposit)
         load = session.load
-        word = "undone"
+        phase = UNDONE
     else:
         assert out
         past = Past(id_, out.fraction, out.card, out.club, out.net_mg, out.pieces, now_ms)
         recent = pruned((*session.recent, past), now_ms)
         load = session.plate.zero(terms)
-        word = "kept"
+        phase = KEPT
     return replace(
         _opened(session, now_ms),
-        phase=DONE,
-        word=word,
+        phase=phase,
         load=load,
         act_ms=now_ms,
         slip=past,

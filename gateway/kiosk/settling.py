@@ -65,8 +65,7 @@ class Row(NamedTuple):
 
     def goes_on_with(self, weight: Weight, *, terms: Terms) -> bool:
         return (
-            abs(weight.net_mg - self.first.net_mg) <= terms.division_mg
-            and abs(weight.gross_mg - self.first.gross_mg) <= terms.division_mg
+            abs(weight.gross_mg - self.first.gross_mg) <= terms.division_mg
             and weight.tare_mg == self.first.tare_mg
             and weight.serial == self.first.serial
         )

@@ -23,8 +23,9 @@ SAME_DIVISIONS = 2
 # An operator who says nothing for so long has left.
 OPERATOR_MS = 120_000
 
-# What a session is about: the load under way, one that was kept or taken back, one turned away.
-OPEN, DONE, TURNED_AWAY = "open", "done", "turned away"
+# What a session is about: a load under way; a deposit that was kept, here and before a restart, or
+# taken back; or one turned away. Those of a slip are the words for it too.
+OPEN, KEPT, LAST, UNDONE, TURNED_AWAY = "open", "kept", "last", "undone", "turned away"
 
 
 class Past(NamedTuple):
@@ -62,8 +63,9 @@ NOTHING_SAID = Draft()
 class Session:
     """`load` is None until the scale has been seen empty; a draft needs one.
 
-    `word` is the sentence to show instead of the usual one. `since_ms` is when the phase began,
-    or went on; `act_ms` when somebody last said something new. `handed_out` waits for its `Kept`.
+    `word` is why it was turned away, or what is said for a moment instead of the usual.
+    `since_ms` is when the phase began, or went on; `act_ms` when somebody last said something new.
+    `handed_out` waits for its `Kept`.
     """
 
     phase: str = OPEN
@@ -87,7 +89,7 @@ def resume(pasts: Sequence[Past], *, now_ms: int) -> Session:
     recent = pruned(tuple(pasts), now_ms)
     if not recent:
         return Session(since_ms=now_ms)
-    return Session(DONE, "last", since_ms=now_ms, slip=recent[-1], recent=recent)
+    return Session(LAST, since_ms=now_ms, slip=recent[-1], recent=recent)
 
 
 def pruned(pasts: tuple[Past, ...], now_ms: int) -> tuple[Past, ...]:
@@ -180,8 +182,8 @@ def has_seen(session: Session, now_ms: int) -> bool:
 
 def undoable(session: Session) -> Past | None:
     """The deposit that its depositor is looking at: on the slip, or of the card just tapped."""
-    if session.phase == DONE:
-        return session.slip if session.slip in session.recent else None
+    if session.phase in {KEPT, LAST}:
+        return session.slip
     load, card = session.load, session.draft.card
     is_only_card = card and session.draft == Draft(card=card)
     if session.phase != OPEN or not is_only_card or load is None or load.gross_mg is not None:

@@ -299,6 +299,21 @@ def test_a_second_tap_on_keep_takes_nothing_back() -> None:
 # The slip
 
 
+def test_a_word_for_the_next_one_goes_when_the_scale_is_empty_or_it_was_read() -> None:
+    told = tell(NOORS_BAG, ON_BAG, SAM)
+    assert "off_first" == told.view.word
+    assert "kept" == tell(EMPTY, start=told).view.word
+    assert "take_off" == tell(waits(5_000, weight(BAG_MG)), start=told).view.word
+
+
+def test_a_slip_stays_what_it_is_for_as_long_as_the_bag_lies_there() -> None:
+    told = tell(NOORS_BAG, waits(660_000, weight(BAG_MG)))
+    assert ("slip", "take_off", "kept") == (*told.view[:2], told.view.slip.state)
+    assert "undo_late" == tell(Undo(), start=told).view.word
+    undone = tell(NOORS_BAG, ON_BAG, Undo(), waits(660_000, weight(BAG_MG)))
+    assert ("slip", "undone", "withdrawn") == (*undone.view[:2], undone.view.slip.state)
+
+
 @pytest.mark.parametrize(
     ("who", "shown_ms"), [(NOOR, 19_500), (NoCard(), 59_500), (ForClub("vv-dorp"), 19_500)], ids=str
 )

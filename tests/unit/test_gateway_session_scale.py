@@ -120,6 +120,11 @@ def test_a_weight_that_creeps_is_refused() -> None:
     assert ("refused", "creeps") == (told.view.screen, told.view.word)
 
 
+@pytest.mark.parametrize(("divisions", "refused"), [(10, ["creeps"]), (11, [])], ids=str)
+def test_a_little_more_is_up_to_ten_divisions(divisions: int, refused: list[str]) -> None:
+    assert refused == tell(READY, [lies(BAG_MG + divisions * D * n) for n in range(4)]).refused()
+
+
 def test_bags_added_without_end_are_refused_too() -> None:
     added = [lies(BAG_MG + 1_000_000 * n) for n in range(8)]
     assert 1 == len(tell(READY, added[:7], KEEP).deposits())
@@ -171,6 +176,12 @@ def test_before_it_is_refused_people_are_told_what_would_mend_it() -> None:
 def test_the_scale_is_empty_by_its_gross_and_once_that_has_settled(zero, is_zero) -> None:
     told = tell(NOORS_BAG, zero, NOOR)
     assert is_zero == (told.view.screen == "put")
+
+
+def test_a_fine_scale_is_empty_within_ten_grams() -> None:
+    fine = TERMS._replace(division_mg=1_000)
+    assert "put" == tell(lies(10_000), terms=fine).view.screen
+    assert "clear" == tell(lies(11_000), terms=fine).view.screen
 
 
 def test_a_coarse_scale_is_empty_within_two_divisions() -> None:
