@@ -6,7 +6,6 @@ Spec: OIML R 76-1:2006, 3.5 (maximum permissible errors; in service twice those 
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable
-from itertools import groupby
 from typing import Any, NamedTuple
 
 from ledger_bridge.books import sentences
@@ -48,6 +47,32 @@ class Emptying(NamedTuple):
     hauled_mg: int | None
 
 
+class PutDown(NamedTuple):
+    """A mass that lies in a container, or lay there; `fraction` is what it counts as."""
+
+    gateway: str
+    fraction: str
+    chain: str
+    seq: int
+    at_ms: int
+    mg: int
+
+
+# A container: its point and its fraction.
+Place = tuple[str, str]
+
+
+class Balance(NamedTuple):
+    """By container: its emptyings, oldest first, and what was put in since the last one, in mg."""
+
+    emptyings: dict[Place, list[Emptying]]
+    inside: dict[Place, int]
+
+    @property
+    def every(self) -> list[Emptying]:
+        return [one for place in sorted(self.emptyings) for one in self.emptyings[place]]
+
+
 def tolerance_mg(delivered_mg: int) -> int:
     """What may be missing without anybody asking. Rounded down."""
     return delivered_mg * TOLERANCE_PERCENT // 100 + TOLERANCE_MG
@@ -65,34 +90,42 @@ def waits(one: Emptying, registry: Registry) -> bool:
     return is_short(one) and (one.gateway, one.id) not in registry.explained
 
 
-def emptyings(
-    events: Iterable[ContainerEvent], delivered: Iterable[tuple[str, str, int, int]]
-) -> list[Emptying]:
-    """Every emptying with what was brought before it, in the order of place and time.
+def balance(events: Iterable[ContainerEvent], put_down: Iterable[PutDown]) -> Balance:
+    """Every emptying with what was brought before it, and what came after the last.
 
-    `delivered` are (gateway, fraction, UTC ms, mg) of what was put down. Of several words of one
-    emptying the last that names a mass holds.
+    Within a chain the order is that of its records, whatever the clock said; a chain that begins
+    later is a later life of its gateway. Of several words about one emptying the last that names a
+    mass holds.
     """
-    in_order = sorted(events, key=lambda e: (e.gateway, e.at_ms, e.chain, e.seq))
-    hauled = {(e.gateway, e.emptying): e.hauled_mg for e in in_order if e.hauled_mg is not None}
-    brought: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
-    for gateway, fraction, at_ms, mg in delivered:
-        brought[gateway, fraction].append((at_ms, mg))
-    found = []
-    emptied = sorted(
-        (e for e in in_order if e.event == EMPTIED), key=lambda e: (e.gateway, e.fraction)
-    )
-    for place, some in groupby(emptied, key=lambda e: (e.gateway, e.fraction)):
-        masses = sorted(brought[place], reverse=True)  # the earliest is taken from the end
-        since_ms: int | None = None
-        for event in some:
-            mg = 0
-            while masses and masses[-1][0] <= event.at_ms:
-                mg += masses.pop()[1]
-            weighed = hauled.get((event.gateway, event.emptying))
-            found.append(Emptying(*place, event.emptying, since_ms, event.at_ms, mg, weighed))
-            since_ms = event.at_ms
-    return found
+    events, put_down = list(events), list(put_down)
+    facts: list[ContainerEvent | PutDown] = [*events, *put_down]
+    begins: dict[tuple[str, str], int] = {}
+    for fact in facts:
+        chain = (fact.gateway, fact.chain)
+        begins[chain] = min(begins.get(chain, fact.at_ms), fact.at_ms)
+
+    def order(one: ContainerEvent | PutDown) -> tuple[int, str, int]:
+        return begins[one.gateway, one.chain], one.chain, one.seq
+
+    events.sort(key=order)
+    hauled = {(e.gateway, e.emptying): e.hauled_mg for e in events if e.hauled_mg is not None}
+    brought: dict[Place, list[PutDown]] = defaultdict(list)
+    for one in sorted(put_down, key=order, reverse=True):  # the first is taken from the end
+        brought[one.gateway, one.fraction].append(one)
+    found: dict[Place, list[Emptying]] = {place: [] for place in brought}
+    for event in events:
+        if event.event != EMPTIED:
+            continue
+        place = (event.gateway, event.fraction)
+        before = found.setdefault(place, [])
+        masses, mg = brought.get(place, []), 0
+        while masses and order(masses[-1]) <= order(event):
+            mg += masses.pop().mg
+        weighed = hauled.get((event.gateway, event.emptying))
+        since_ms = before[-1].at_ms if before else None
+        before.append(Emptying(*place, event.emptying, since_ms, event.at_ms, mg, weighed))
+    inside = {place: sum(one.mg for one in brought.get(place, [])) for place in found}
+    return Balance(found, inside)
 
 
 def error_mg(load_mg: int, scale: ScaleVerified | None, division_mg: int) -> int:
@@ -104,23 +137,19 @@ def error_mg(load_mg: int, scale: ScaleVerified | None, division_mg: int) -> int
     return divisions * scale.division_mg
 
 
-def _put_down(db: sqlite3.Connection, community: str) -> list[tuple[str, str, int, int]]:
-    """(gateway, fraction, UTC ms, mg) of every deposit that lies in a container, or lay there."""
-    there = ", ".join("?" * len(NOT_THERE))
-    return db.execute(
-        "SELECT gateway, counts_as, at_ms, amount FROM deposit"
-        f" WHERE community = ? AND unit = ? AND verdict NOT IN ({there})",
-        (community, KG, *NOT_THERE),
-    ).fetchall()
-
-
-def _events(db: sqlite3.Connection, community: str) -> list[ContainerEvent]:
-    rows = db.execute(
+def _balance(db: sqlite3.Connection, community: str) -> Balance:
+    events = db.execute(
         "SELECT gateway, chain, seq, at_ms, fraction, event, emptying, hauled_mg"
         " FROM container_event WHERE community = ?",
         (community,),
     )
-    return [ContainerEvent(*row) for row in rows]
+    there = ", ".join("?" * len(NOT_THERE))
+    put_down = db.execute(
+        "SELECT gateway, counts_as, chain, seq, at_ms, amount FROM deposit"
+        f" WHERE community = ? AND unit = ? AND verdict NOT IN ({there})",
+        (community, KG, *NOT_THERE),
+    )
+    return balance((ContainerEvent(*row) for row in events), (PutDown(*row) for row in put_down))
 
 
 def _emptying(one: Emptying, registry: Registry) -> Json:
@@ -147,32 +176,21 @@ def _emptying(one: Emptying, registry: Registry) -> Json:
 
 def held_emptyings(db: sqlite3.Connection, community: str, *, registry: Registry) -> list[Json]:
     """Emptyings that wait for a steward. What was credited for them stays."""
-    every = emptyings(_events(db, community), _put_down(db, community))
-    found = (_emptying(one, registry) for one in every)
-    return [one for one in found if one["state"] == "held"]
+    every = _balance(db, community).every
+    return [_emptying(one, registry) for one in every if waits(one, registry)]
 
 
 def containers(db: sqlite3.Connection, community: str, *, registry: Registry) -> list[Json]:
     """Each container: what was brought since it was emptied last, and its emptyings."""
-    put_down = _put_down(db, community)
-    by_place: dict[tuple[str, str], list[Emptying]] = defaultdict(list)
-    for one in emptyings(_events(db, community), put_down):
-        by_place[one.gateway, one.fraction].append(one)
-    inside = dict.fromkeys(by_place, 0)
-    for gateway, fraction, at_ms, mg in put_down:
-        emptied = by_place.get((gateway, fraction))
-        is_inside = not emptied or at_ms > emptied[-1].at_ms
-        inside[gateway, fraction] = inside.get((gateway, fraction), 0) + mg * is_inside
+    found = _balance(db, community)
     return [
         {
             "gateway": gateway,
             "fraction": fraction,
-            "inside_mg": mg,
-            "emptyings": [
-                _emptying(one, registry) for one in by_place.get((gateway, fraction), [])
-            ],
+            "inside_mg": found.inside[gateway, fraction],
+            "emptyings": [_emptying(one, registry) for one in found.emptyings[gateway, fraction]],
         }
-        for (gateway, fraction), mg in sorted(inside.items())
+        for gateway, fraction in sorted(found.inside)
     ]
 
 

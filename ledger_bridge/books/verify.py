@@ -18,7 +18,7 @@ from gateway.contract.record import GENESIS, Record
 from gateway.contract.signed import Malformed
 from ledger_bridge.books.book import Claim
 from ledger_bridge.books.community import load_policies, load_registry
-from ledger_bridge.books.containers import NOT_THERE, Emptying, emptyings, waits
+from ledger_bridge.books.containers import NOT_THERE, Balance, PutDown, balance, waits
 from ledger_bridge.books.deposits import (
     CORRECTIONS_WAITING,
     WAITING,
@@ -213,17 +213,17 @@ class _Books:
         self.held = (
             sum(row.verdict in WAITING for row in judged.deposits)
             + sum(row.verdict in CORRECTIONS_WAITING for row in judged.corrections)
-            + sum(waits(one, self.registry) for one in self._emptyings(judged.deposits))
+            + sum(waits(one, self.registry) for one in self._balance(judged.deposits).every)
         )
 
-    def _emptyings(self, rows: list[DepositRow]) -> list[Emptying]:
+    def _balance(self, rows: list[DepositRow]) -> Balance:
         """Delivered against hauled: nothing is stored of it, it is reckoned where it is shown."""
-        return emptyings(
+        return balance(
             (fact for fact in self.waste if isinstance(fact, ContainerEvent)),
             (
-                (row.fact.gateway, row.counts_as, row.fact.at_ms, row.fact.amount)
-                for row in rows
-                if row.fact.unit == KG and row.verdict not in NOT_THERE
+                PutDown(fact.gateway, counts_as, fact.chain, fact.seq, fact.at_ms, fact.amount)
+                for fact, _, _, counts_as, _, _, verdict in rows
+                if fact.unit == KG and verdict not in NOT_THERE
             ),
         )
 

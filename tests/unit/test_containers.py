@@ -3,8 +3,9 @@
 import pytest
 
 from ledger_bridge.books.containers import (
+    PutDown,
+    balance,
     containers,
-    emptyings,
     error_mg,
     held_emptyings,
     known_weights,
@@ -112,15 +113,31 @@ def test_each_emptying_begins_where_the_one_before_ended(street):
 
 def test_other_fractions_and_other_points_are_other_containers():
     events = [
-        ("a", "c", 1, 100, "glass", "emptied", "e1", 5_000_000),
-        ("a", "c", 2, 100, "paper", "emptied", "e2", None),
-        ("b", "c", 1, 100, "glass", "emptied", "e1", None),
+        ContainerEvent("a", "c", 4, 100, "glass", "emptied", "e1", 5_000_000),
+        ContainerEvent("a", "c", 5, 100, "paper", "emptied", "e2", None),
+        ContainerEvent("b", "c", 4, 100, "glass", "emptied", "e1", None),
     ]
-    delivered = [("a", "glass", 50, 3), ("a", "paper", 50, 4), ("b", "glass", 50, 5)]
-    found = emptyings((ContainerEvent(*one) for one in events), delivered)
+    put_down = [
+        PutDown("a", "glass", "c", 1, 50, 3),
+        PutDown("a", "paper", "c", 2, 50, 4),
+        PutDown("b", "glass", "c", 1, 50, 5),
+    ]
+    found = balance(events, put_down)
     assert [("a", "glass", 3, 5_000_000), ("a", "paper", 4, None), ("b", "glass", 5, None)] == [
-        (one.gateway, one.fraction, one.delivered_mg, one.hauled_mg) for one in found
+        (one.gateway, one.fraction, one.delivered_mg, one.hauled_mg) for one in found.every
     ]
+    assert {0} == set(found.inside.values())
+
+
+def test_the_order_is_that_of_the_chain_and_not_of_the_clock():
+    # The clock was set back after the first bag, and the journal was begun anew after the emptying.
+    put_down = [
+        PutDown("a", "glass", "x", 1, 9_000, 3),
+        PutDown("a", "glass", "x", 2, 100, 4),
+        PutDown("a", "glass", "b", 1, 9_500, 5),
+    ]
+    found = balance([ContainerEvent("a", "x", 3, 200, "glass", "emptied", "e1", None)], put_down)
+    assert ([7], {("a", "glass"): 5}) == ([one.delivered_mg for one in found.every], found.inside)
 
 
 def test_the_tolerance_is_rounded_down():
