@@ -74,14 +74,13 @@ class Container(NamedTuple):
         return self.full_mg is not None and self.delivered_mg >= self.full_mg
 
 
-class _Row(NamedTuple):
-    fraction: str
-    emptying: str
-    up_to: int | None
-    emptied_ms: int | None
-    delivered_mg: int
-    pieces: int
-    hauled_mg: int | None
+class _Held(NamedTuple):
+    """What the table says of one fraction; `last_seq` is the record of the last emptying."""
+
+    delivered_mg: int = 0
+    pieces: int = 0
+    last_seq: int = 0
+    emptyings: tuple[Emptying, ...] = ()
 
 
 class Containers:
@@ -89,12 +88,22 @@ class Containers:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._rows: list[_Row] = []
+        self._held: dict[str, _Held] = {}
         self.look()
 
     def look(self) -> None:
         """Take up what has been committed."""
-        self._rows = [_Row(*row) for row in self._journal.ask(_ALL)]
+        self._held = {}
+        for fraction, emptying, seq, at_ms, mass_mg, pieces, hauled_mg in self._journal.ask(_ALL):
+            held = self._held.get(fraction, _Held())
+            if seq is None:
+                held = held._replace(delivered_mg=mass_mg, pieces=pieces)
+            else:
+                emptied = Emptying(emptying, at_ms, mass_mg, pieces, hauled_mg)
+                held = held._replace(
+                    last_seq=max(seq, held.last_seq), emptyings=(*held.emptyings, emptied)
+                )
+            self._held[fraction] = held
 
     def deliver(self, fraction: str, *, mass_mg: int, pieces: int) -> None:
         values: dict[str, str | int | None] = {"mass_mg": mass_mg, "pieces": pieces}
@@ -102,7 +111,7 @@ class Containers:
 
     def correct(self, fraction: str, *, mass_mg: int, pieces: int, seq: int) -> None:
         """More or less was put in by the deposit with record number `seq`."""
-        if any(row.fraction == fraction and (row.up_to or 0) >= seq for row in self._rows):
+        if seq <= self._held.get(fraction, _Held()).last_seq:
             values: dict[str, str | int | None] = {"mass_mg": mass_mg, "pieces": pieces}
             self._journal.beside(_CORRECT, fraction=fraction, seq=seq, **values)
         else:
@@ -127,30 +136,28 @@ class Containers:
 
     def fractions(self) -> list[str]:
         """What is in a container now, or was in one that was emptied."""
-        return sorted({row.fraction for row in self._rows})
+        return sorted(self._held)
 
     def fraction_of(self, emptying: str) -> str:
         """What was emptied then, "" where nothing was."""
-        return next((row.fraction for row in self._rows if row.emptying == emptying != ""), "")
+        for fraction, held in self._held.items():
+            if any(one.emptying == emptying for one in held.emptyings):
+                return fraction
+        return ""
 
     def all(self, units: dict[str, str], full: dict[str, int]) -> tuple[Container, ...]:
         """A container of every fraction in `units`; `full` says from which mass on it is full."""
-        return tuple(
-            self._container(fraction, unit, full.get(fraction)) for fraction, unit in units.items()
-        )
-
-    def _container(self, fraction: str, unit: str, full_mg: int | None) -> Container:
-        delivered_mg, pieces = 0, 0
-        emptyings = []
-        for row in self._rows:
-            if row.fraction != fraction:
-                continue
-            if row.up_to is None:
-                delivered_mg, pieces = row.delivered_mg, row.pieces
-            else:
-                emptyings.append(
-                    Emptying(
-                        row.emptying, row.emptied_ms, row.delivered_mg, row.pieces, row.hauled_mg
-                    )
+        found = []
+        for fraction, unit in units.items():
+            held = self._held.get(fraction, _Held())
+            found.append(
+                Container(
+                    fraction,
+                    unit,
+                    held.delivered_mg,
+                    held.pieces,
+                    full.get(fraction),
+                    held.emptyings,
                 )
-        return Container(fraction, unit, delivered_mg, pieces, full_mg, tuple(emptyings))
+            )
+        return tuple(found)

@@ -24,7 +24,7 @@ from gateway.kiosk.events import (
     UseCrate,
     Weight,
 )
-from gateway.kiosk.heard import weight_of
+from gateway.kiosk.heard import Taps, weight_of
 from tests.kiosk import BO, BRIDGE, CARD_KEY, KEY, NOOR, RULES, Bench, paper, said
 
 
@@ -121,6 +121,16 @@ def test_a_card_held_at_the_reader_is_one_tap(bench: Bench) -> None:
         bench.tap(after_ms=999)
     assert len(bench.records(DEPOSIT)) == 1
     assert bench.point.view().word == "take_off"
+
+
+def test_a_card_that_stays_is_a_new_tap_only_after_a_second_without_it() -> None:
+    taps = Taps()
+    noor, bo = (Message(0, b"", (Reading("card", number),)) for number in (NOOR, BO))
+    heard = [
+        taps.hear(message, now_ms=now_ms)
+        for message, now_ms in ((noor, 0), (noor, 999), (noor, 1_998), (noor, 2_998), (bo, 2_999))
+    ]
+    assert heard == [[NOOR], [], [], [NOOR], [BO]]
 
 
 def test_any_reader_tells_a_card_and_a_text_is_the_same_in_small_letters(bench: Bench) -> None:
