@@ -89,6 +89,7 @@ class Point:
         self._owner = owner
         self._moment = moment
         self._real_ms = real_ms
+        self._secret = slips.secret(owner.key)
         self._taps = Taps()
         self._door = Door(settings.pin, real_ms=real_ms) if settings.pin else None
         self._paper = Paper(folder, community=owner.community, stewards=settings.stewards)
@@ -187,7 +188,7 @@ class Point:
 
     def _deposit(self, given: Deposit) -> str:
         deposit = os.urandom(16).hex()
-        claim = cards.claim(slips.code(deposit, self._owner.key), self._owner.card_key)
+        claim = cards.claim(slips.code(deposit, self._secret), self._owner.card_key)
         self._book.keep(given, deposit=deposit, claim=claim, division_mg=self._terms.division_mg)
         log.info("deposit_kept", deposit=deposit, fraction=given.fraction, net_mg=given.net_mg)
         return deposit
@@ -241,7 +242,7 @@ class Point:
             fraction=booked.fraction,
             net_mg=booked.net_mg,
             pieces=booked.pieces,
-            code=slips.code(booked.deposit, self._owner.key),
+            code=slips.code(booked.deposit, self._secret),
             by_operator=booked.by_operator,
             now=booked.now,
             by=booked.by,

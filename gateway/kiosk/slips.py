@@ -1,6 +1,7 @@
 """The slip: what is known of a deposit, and the code that claims it where no card does."""
 
 import hashlib
+import hmac
 
 from gateway.contract import credit
 from gateway.contract.credit import Credit
@@ -15,13 +16,17 @@ CODE_CHARS = 8
 CREDITS_MAX = 2_000
 
 
-def code(deposit: str, key: SigningKey) -> str:
-    """The claim code of a deposit, "K7QM-3RXA": always the same, and only this gateway knows it.
+def secret(key: SigningKey) -> bytes:
+    """What a gateway's codes are made with: always the same, and nobody else can know it.
 
-    It is worked out of the gateway's signature (which Ed25519 gives the same every time), so that
-    it needs no memory: a slip is whole again after a power cut.
+    Ed25519 gives the same signature every time, so that nothing has to be kept.
     """
-    number = int.from_bytes(hashlib.sha256(key.sign(b"claim:" + deposit.encode())).digest())
+    return hashlib.sha256(key.sign(b"claim codes")).digest()
+
+
+def code(deposit: str, key: bytes) -> str:
+    """The claim code of a deposit, "K7QM-3RXA"; `key` is the gateway's `secret`."""
+    number = int.from_bytes(hmac.digest(key, deposit.encode(), "sha256"))
     letters = "".join(LETTERS[number >> 5 * place & 31] for place in range(CODE_CHARS))
     return f"{letters[:4]}-{letters[4:]}"
 
