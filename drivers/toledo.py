@@ -170,8 +170,10 @@ def _against(frame: re.Match[bytes], b: int, c: int) -> Iterator[tuple[str, str]
         yield "unit", f"unit {unit!r}, known are {', '.join(_TENS)}"
     if c & _EXPANDED:
         yield "expanded", "ten times the digits that count"
-    for digits in frame.group(2, 3):
-        if digits and not digits.lstrip().isdigit() and (digits is frame[2] or digits.strip()):
+    weight, tare = frame.group(2, 3)
+    # A tare that is not there may be blank, a weight may not.
+    for digits in (weight, tare if tare and not tare.isspace() else b"0"):
+        if not digits.lstrip().isdigit():
             yield "blank", f"{digits.decode('ascii')!r} is no number"
 
 

@@ -15,10 +15,10 @@ from drivers.wire.scale_lines import milligrams
 from drivers.wire.sevenbits import EVEN, PLAIN
 
 INTERVAL_MS = 500  # some scales beep when they are asked more often
-ANSWER_MAX = 12  # STX, blanks, seven digits with a point, N, CR
+ANSWER_MAX = 18  # STX, blanks, twelve digits with a point, N, CR
 
 _ANSWER = re.compile(rb"\x02 {0,3}(?:([0-9]{1,7})(\.[0-9]{1,5})?N?|\?(?P<status>[\x20-\x7f]))\r")
-_BEGUN = re.compile(rb"\x02[ -~]{0,10}\Z")
+_BEGUN = re.compile(rb"\x02[ -~]{0,16}\Z")
 _UNITS = ("kg", "g")
 _POINT = -1  # no number of decimals is set: the point must come
 _STATUS_ONE = 0b0100_0000  # in every status
@@ -48,6 +48,7 @@ class _Weight(NamedTuple):
             return (), (("decimals", f"{what}: see the setting decimals"),)
         whole, fraction = digits, point[1:] if point else b""
         if not point and places:
+            digits = digits.zfill(places + 1)
             whole, fraction = digits[:-places], digits[-places:]
         return (weighed("net", milligrams(b"", whole, fraction, self.unit)),), ()
 
