@@ -237,7 +237,9 @@ def _weighed(session: Session, terms: Terms, now_ms: int) -> After:
 def _said(session: Session, said: Said, terms: Terms, now_ms: int) -> After:
     is_closed = not terms.fractions or session.plate.closed(now_ms)
     if session.load is None:
-        return (session if is_closed else _off_first(session, said, now_ms)), None
+        if isinstance(said, Card) and not is_closed:
+            session = _off_first(session, said, now_ms)
+        return session, None
     if session.phase != OPEN:
         if not has_seen(session, now_ms) or isinstance(said, Confirm):
             return session, None
@@ -265,10 +267,10 @@ def _is_confirming(session: Session, said: Said, draft: Draft, terms: Terms, now
     return is_complete and is_seen(session, terms, now_ms)
 
 
-def _off_first(session: Session, said: Said, now_ms: int) -> Session:
-    """The next card comes too soon; the one that was just heard has nothing to be told."""
-    is_next = isinstance(said, Card) and not (session.slip and session.slip.card == said.token)
-    return replace(session, word="off_first", since_ms=now_ms) if is_next else session
+def _off_first(session: Session, said: Card, now_ms: int) -> Session:
+    """The next card comes too soon; the one of the slip, and what was turned away, know why."""
+    is_known = session.phase == TURNED_AWAY or (session.slip and session.slip.card == said.token)
+    return session if is_known else replace(session, word="off_first", since_ms=now_ms)
 
 
 def _confirm(session: Session, terms: Terms, now_ms: int) -> After:

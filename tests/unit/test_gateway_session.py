@@ -226,6 +226,11 @@ def test_a_puddle_is_nobodys_try_and_has_to_go() -> None:
     assert "clear" == told.view.screen
 
 
+def test_what_was_turned_away_still_says_why_when_the_next_card_comes() -> None:
+    told = tell(EMPTY, NOOR, GLASS, BAG, SAM, 750, SAM)
+    assert ("refused", "two_cards") == (told.view.screen, told.view.word)
+
+
 def test_every_refusal_says_what_it_was_and_what_it_weighed() -> None:
     told = tell(EMPTY, NOOR, GLASS, BAG, SAM)
     assert [Refused("two_cards", "glass", BAG_MG)] == told.outcomes

@@ -216,6 +216,13 @@ def test_a_tare_may_go_by_itself_while_the_scale_is_empty() -> None:
     assert [BAG_MG] == [one.net_mg for one in told.deposits()]
 
 
+def test_an_empty_scale_has_settled_with_the_tare_that_it_has_now() -> None:
+    told = tell(lies(0, tare_mg=1_500_000, times=2), weight(0))
+    assert "clear" == told.view.screen
+    taring = [lies(0, tare_mg=1_500_000), lies(0, times=2), weight(4_000_000)]
+    assert ["tare_changed"] == tell(taring).refused()
+
+
 def test_a_tare_is_not_taken_off_twice() -> None:
     told = tell(
         lies(0, tare_mg=1_500_000),
