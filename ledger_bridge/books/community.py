@@ -115,6 +115,12 @@ class Community:
                 "INSERT INTO policy VALUES (?, ?, ?, ?)", (self.id, new.policy.day, new.hash, data)
             )
             batch.leaf("policy", {"hash": new.hash, "valid_from": new.policy.day})
+            # Evidence may be dated ahead: what it got by the rules of before is reckoned anew.
+            self.db.execute(
+                "INSERT OR IGNORE INTO dirty SELECT community, rule, member, period FROM claim"
+                " WHERE community = ? AND period >= ?",
+                (self.id, new.policy.day),
+            )
             self.derivation.again(registry=self.registry, policies=after)
             batch.write()
         batch.done()

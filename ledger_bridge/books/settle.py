@@ -11,6 +11,7 @@ from gateway.contract.record import to_json
 from ledger_bridge.books import rules
 from ledger_bridge.books.believe import amount_of
 from ledger_bridge.books.book import Batch, Book, Claim, Posting
+from ledger_bridge.books.calendar import days_of, period_of
 from ledger_bridge.books.deposits import Brought
 from ledger_bridge.books.due import due, find
 from ledger_bridge.books.policy import Policies
@@ -84,14 +85,15 @@ def quantities_of(
     return {Claim(*claim): measured for claim, measured in found.items()}
 
 
-def _posted(db: sqlite3.Connection, community: str, limit: int) -> dict[Claim, int]:
+def _posted(db: sqlite3.Connection, community: str, limit: int) -> dict[Claim, tuple[str, int]]:
+    """What each dirty claim has got: (asset, amount)."""
     rows = db.execute(
         f"""{_MARKED}
-        SELECT rule, member, period, due FROM marked JOIN claim USING (rule, member, period)
+        SELECT rule, member, period, asset, due FROM marked JOIN claim USING (rule, member, period)
         WHERE claim.community = :community""",
         {"community": community, "limit": limit},
     )
-    return {Claim(rule, member, period): amount for rule, member, period, amount in rows}
+    return {Claim(rule, member, period): (asset, due) for rule, member, period, asset, due in rows}
 
 
 def log_heads(db: sqlite3.Connection, community: str, batch: Batch) -> None:
@@ -120,14 +122,20 @@ def settle(book: Book, *, registry: Registry, policies: Policies, now_ms: int) -
         log_heads(db, community, batch)
         changed: list[tuple[Any, ...]] = []
         for claim, measured in quantities.items():
-            before = posted.get(claim, 0)
+            asset, before = posted.get(claim, ("", 0))
             reckoned = reckon(claim, measured, policies)
+            if before and reckoned.asset != asset:
+                # Evidence dated ahead, of whose rule a later policy makes another or none.
+                undone = Reckoned(0, asset, {}, reckoned.policy)
+                _book(batch, claim, undone, before, registry=registry)
+                changed.append((community, *claim, reckoned.asset or asset, 0))
+                before = 0
             if reckoned.due != before:
                 _book(batch, claim, reckoned, before, registry=registry)
                 changed.append((community, *claim, reckoned.asset, reckoned.due))
         db.executemany(
             "INSERT INTO claim VALUES (?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT DO UPDATE SET due = excluded.due",
+            " ON CONFLICT DO UPDATE SET asset = excluded.asset, due = excluded.due",
             changed,
         )
         db.executemany(
@@ -149,10 +157,14 @@ class Reckoned(NamedTuple):
 
 
 def reckon(claim: Claim, measured: Measured, policies: Policies) -> Reckoned:
-    """A claim's due from all that was measured of its member on the days of its period."""
+    """A claim's due from all that was measured of its member on the days of its period.
+
+    No asset and no policy where no rule is about such a claim.
+    """
     rule_id, _, period = claim
     found = find(policies, rule_id, period)
-    assert found, f"no policy knows the rule of {claim}"
+    if found is None or period_of(days_of(period)[0], found[2].weeks) != period:
+        return Reckoned(0, "", {}, "")
     policy_hash, policy, rule = found
     file = rules.load(rule.rule)
     if file.READS == "deposit":

@@ -14,7 +14,6 @@ from gateway.contract.keys import unb64
 from gateway.contract.record import QUARTER, Record
 from ledger_bridge.books.believe import amount_of, base_of
 from ledger_bridge.books.calendar import days_of, utc_text
-from ledger_bridge.books.due import find
 from ledger_bridge.books.policy import Policies, Policy, Rule, amount_text
 from ledger_bridge.books.quantity import in_json, written
 from ledger_bridge.books.recycling import Json, brought, deposits_of
@@ -45,31 +44,39 @@ def why(db: sqlite3.Connection, community: str, booking: int, *, policies: Polic
     }
     if rule_id is None:
         return {**found, "request": said.get("request", "")}
-    ruling = find(policies, rule_id, period)
-    assert ruling, f"booking {booking} without a policy"
-    _, policy, rule = ruling
-    scale = policy.assets[rule.asset].scale
-    evidence = [
-        *_counters(db, community, member, period, rule),
-        *_deposits(db, community, member, period, ruling, policies=policies),
-    ]
+    asset = said["postings"][0][1]
+    scale = policies.asset(asset).scale
+    ruling = _ruling(policies, said["policy"], rule_id)
+    evidence: list[Json] = []
+    if ruling:
+        evidence += _counters(db, community, member, period, ruling[2])
+        evidence += _deposits(db, community, member, period, ruling, policies=policies)
     last = next((e["record"] for e in reversed(evidence) if e["counts"]), None)
     return {
         **found,
         "claim": {"rule": rule_id, "member": member, "period": period},
-        "asset": rule.asset,
+        "asset": asset,
         "credit": amount_text(said["due"] - said["before"], scale),
         "due_before": amount_text(said["before"], scale),
         "due": amount_text(said["due"], scale),
         "quantities": said["quantities"],
         "policy": {
             "hash": said["policy"],
-            "valid_from": policy.day,
-            "rule": rule.in_words(),
+            "valid_from": ruling[1].day if ruling else "",
+            "rule": ruling[2].in_words() if ruling else "no rule is about this any more",
         },
         "evidence": evidence,
         "record": _record(db, community, last) if last else None,
     }
+
+
+def _ruling(policies: Policies, hashed: str, rule_id: str) -> tuple[str, Policy, Rule] | None:
+    """The policy that a booking names, with its rule; None where no rule was about it any more."""
+    for in_force in policies.in_order:
+        for rule in in_force.policy.rules:
+            if (in_force.hash, rule.id) == (hashed, rule_id):
+                return hashed, in_force.policy, rule
+    return None
 
 
 def _found(db: sqlite3.Connection, community: str, booking: int) -> tuple[Any, ...] | None:

@@ -253,6 +253,45 @@ def test_shares_add_up_to_what_is_due(brought):
     assert all(share >= 0 for share in found)
 
 
+@pytest.mark.parametrize(
+    ("toml", "claims", "waste", "other"),
+    [
+        (WEEKS, [("2026-07-13/4w", 1_500_000), ("2026-07-20", 0)], 1_500_000, 0),
+        (
+            POLICY.replace('id = "waste"', 'id = "rubbish"').replace("1 per day", "0.7 per day"),
+            [("2026-07-20", 0)],
+            700_000,
+            0,
+        ),
+        (
+            POLICY.replace('asset = "WASTE"', 'asset = "ENERGY"'),
+            [("2026-07-20", 1_000_000)],
+            0,
+            1_000_000,
+        ),
+    ],
+    ids=["over weeks", "by another name", "in another asset"],
+)
+def test_what_was_dated_ahead_of_new_rules_is_credited_by_those_alone(
+    tmp_path, toml, claims, waste, other
+):
+    # 30 kg of glass by a clock that is a month ahead: 1.5 credits, of which a day pays 1.
+    street, point = Street(tmp_path), Chain("point")
+    street.take("point", point.deposit(at("2026-07-20T12:00:00"), grams=30_000))
+    assert 1_000_000 == street.balance("acc-noor", "WASTE")
+    hand_in(street, toml.replace("2026-06-21", "2026-07-13").replace("2026-06-15", "2026-07-13"))
+    street.community.settle(MIDNIGHT_MS)
+    assert claims == waste_claims(street)
+    assert waste == street.balance("acc-noor", "WASTE")
+    assert other == street.balance("acc-noor", "ENERGY")
+    verified(street)
+    credits_ = [
+        why(street.community.db, ID, number, policies=street.community.policies)["credit"]
+        for number in range(1, street.community.book.last_booking + 1)
+    ]
+    assert ("1.000000", 1) == (credits_[0], credits_.count("-1.000000"))
+
+
 # In every order.
 
 
