@@ -131,6 +131,7 @@ class Session:
         steps: list[Step] = []
         for line in lines:
             if isinstance(line, Message):
+                self._moved()  # perhaps: the line that said so came to grief
                 steps.append(line)
                 continue
             told, question = self._answer(line)

@@ -218,6 +218,15 @@ def test_a_tare_is_asked_for_again_after_anything_that_may_have_changed_it(betwe
     assert talk.asks() == b"TA"
 
 
+def test_a_tare_is_asked_for_again_after_a_line_that_could_not_be_read():
+    talk = Talk()
+    talk.meets(I4=b'I4 A "1"', TA=b"TA A      1.500 kg")
+    (_, message) = talk.session.feed(b"S D      2.6#5 kg\r\nS S      2.605 kg\r\n")
+
+    assert message.readings == weights("unchecked", "1", net=2_605_000)
+    assert talk.asks() == b"TA"
+
+
 def test_a_tare_that_is_told_while_the_scale_moves_is_not_put_to_a_weight_at_rest():
     session = mtsics.DEVICE.open({})
     lines = b"S D   1.000 kg\r\nTA A   1.500 kg\r\nS S   1.000 kg\r\n"
