@@ -166,9 +166,10 @@ class Point(Chain):
             elements.append(_mass("kiosk/hauled", kg * 1_000_000, at_ms))
         return self._record(CONTAINER, at_ms, elements)
 
-    def check(self, at_ms: int, *, nominal_g: int, shown_g: int) -> bytes:
+    def check(self, at_ms: int, *, nominal_g: int, shown_g: int, division_g: int = 20) -> bytes:
         elements = [
             _mass("kiosk/nominal", nominal_g * 1000, at_ms),
+            *([_mass("kiosk/division", division_g * 1000, at_ms)] if division_g else ()),
             _mass("scale/net", shown_g * 1000, at_ms, serial="S1"),
         ]
         return self._record(TEST_WEIGHT, at_ms, elements)

@@ -197,7 +197,7 @@ def containers(db: sqlite3.Connection, community: str, *, registry: Registry) ->
 def known_weights(db: sqlite3.Connection, community: str, *, registry: Registry) -> list[Json]:
     """The newest known weight on each scale, and whether the scale was too far off."""
     rows = db.execute(
-        "SELECT gateway, chain, seq, at_ms, device, serial, nominal_mg, shown_mg"
+        "SELECT gateway, chain, seq, at_ms, device, serial, nominal_mg, shown_mg, division_mg"
         " FROM known_weight WHERE community = ? ORDER BY gateway, device, at_ms, chain, seq",
         (community,),
     )
@@ -205,7 +205,7 @@ def known_weights(db: sqlite3.Connection, community: str, *, registry: Registry)
     found = []
     for (gateway, device), one in newest.items():
         scale = registry.verified(gateway, device, one.serial, one.at_ms)
-        most = error_mg(one.nominal_mg, scale, _division_mg(db, community, gateway, device))
+        most = error_mg(one.nominal_mg, scale, one.division_mg or DIVISION_MG_DEFAULT)
         is_off = abs(one.shown_mg - one.nominal_mg) > most
         sentence, zin = sentences.OFF if is_off else ("", "")
         found.append(
@@ -223,16 +223,6 @@ def known_weights(db: sqlite3.Connection, community: str, *, registry: Registry)
             }
         )
     return found
-
-
-def _division_mg(db: sqlite3.Connection, community: str, gateway: str, device: str) -> int:
-    """The division that a point last told of its scale."""
-    row = db.execute(
-        "SELECT division_mg FROM deposit WHERE community = ? AND gateway = ? AND device = ?"
-        " AND division_mg > 0 ORDER BY at_ms DESC, chain DESC, seq DESC LIMIT 1",
-        (community, gateway, device),
-    ).fetchone()
-    return row[0] if row else DIVISION_MG_DEFAULT
 
 
 def turned_away(db: sqlite3.Connection, community: str) -> list[Json]:

@@ -96,7 +96,7 @@ class ContainerEvent(NamedTuple):
 
 
 class KnownWeight(NamedTuple):
-    """What a scale showed for a weight that is known."""
+    """What a scale showed for a weight that is known; its division, None where it told none."""
 
     gateway: str
     chain: str
@@ -106,6 +106,7 @@ class KnownWeight(NamedTuple):
     serial: str
     nominal_mg: int
     shown_mg: int
+    division_mg: int | None
 
 
 class Turned(NamedTuple):
@@ -247,6 +248,7 @@ def _test_weight(words: _Words) -> KnownWeight | None:
         serial=shown.serial,
         nominal_mg=nominal_mg,
         shown_mg=shown_mg,
+        division_mg=_mass(words.kiosk("division")),
     )
 
 

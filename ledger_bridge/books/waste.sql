@@ -73,15 +73,16 @@ CREATE TABLE container_event (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE known_weight (
-    community  TEXT NOT NULL,
-    gateway    TEXT NOT NULL,
-    chain      TEXT NOT NULL,
-    seq        INTEGER NOT NULL,
-    at_ms      INTEGER NOT NULL,
-    device     TEXT NOT NULL,
-    serial     TEXT NOT NULL,
-    nominal_mg INTEGER NOT NULL,
-    shown_mg   INTEGER NOT NULL,
+    community   TEXT NOT NULL,
+    gateway     TEXT NOT NULL,
+    chain       TEXT NOT NULL,
+    seq         INTEGER NOT NULL,
+    at_ms       INTEGER NOT NULL,
+    device      TEXT NOT NULL,
+    serial      TEXT NOT NULL,
+    nominal_mg  INTEGER NOT NULL,
+    shown_mg    INTEGER NOT NULL,
+    division_mg INTEGER,
     PRIMARY KEY (community, gateway, chain, seq)
 ) STRICT, WITHOUT ROWID;
 
