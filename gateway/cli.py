@@ -21,6 +21,7 @@ COMMANDS = {
     "replay": "gateway.replay:replay",
     "sim": "firmware_sim.command:sim",
     "enrol": "gateway.run:enrol",
+    "scale": "gateway.scale:app",
     "kiosk": "gateway.kiosk.command:app",
     "hub": "ledger_bridge.commands.hub:app",
     "member": "ledger_bridge.commands.member:app",

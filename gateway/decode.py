@@ -51,8 +51,8 @@ def decode(
     as_json
         one JSON object a line, at the end one with the counts; a table otherwise
     """
-    device = _device(driver)
-    session = _open(device, [*settings, *([f"key={key}"] if key is not None else [])])
+    device = named_driver(driver)
+    session = open_session(device, [*settings, *([f"key={key}"] if key is not None else [])])
     tell = _tell_json if as_json else _tell_table
     try:
         if file == "-":
@@ -74,7 +74,7 @@ def decode(
     return 1 if faults else 0
 
 
-def _device(driver: str) -> sdk.Device:
+def named_driver(driver: str) -> sdk.Device:
     names = list(sdk.names())
     if driver not in names:
         near = difflib.get_close_matches(driver, names, n=3, cutoff=0.4) or names
@@ -83,7 +83,7 @@ def _device(driver: str) -> sdk.Device:
     return sdk.load(driver)
 
 
-def _open(device: sdk.Device, given: Iterable[str]) -> sdk.Session:
+def open_session(device: sdk.Device, given: Iterable[str]) -> sdk.Session:
     """A session with the settings `NAME=VALUE`; a file's name stands for its text."""
     declared = {setting.name: setting for setting in device.settings}
     own: dict[str, str] = {}
