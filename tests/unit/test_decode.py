@@ -123,10 +123,10 @@ def test_wrong_hex_is_wrong_use(tmp_path: Path, typed: bytes, what: str) -> None
 
 def test_an_unknown_driver_is_answered_with_the_nearest_names() -> None:
     with pytest.raises(UsageError) as refused:
-        decode("xtsics", "-")
+        decode("sunspek", "-")
 
     assert str(refused.value) == (
-        "error: no driver is called 'xtsics'\nwhere: meterkast decode xtsics …\ntry:   mtsics"
+        "error: no driver is called 'sunspek'\nwhere: meterkast decode sunspek …\ntry:   sunspec"
     )
 
 
