@@ -9,6 +9,7 @@ import select
 import struct
 import subprocess
 import sys
+from pathlib import Path
 
 import gpiozero
 import pytest
@@ -20,6 +21,7 @@ from drivers.sdk import Line
 from firmware_sim.devices import hx711 as simulated
 from gateway import config, loadcell, ports
 from gateway.contract.errors import ConfigError, LineLost
+from tests.docs.test_pages import blocks
 
 FRAME = struct.Struct("<4sQIIHBB")
 
@@ -297,3 +299,10 @@ def test_a_load_cell_hangs_on_a_port_of_its_own_kind(tmp_path, port):
     path = tmp_path / "gateway.toml"
     path.write_text(f'gateway = "point"\n[device.scale]\ndriver = "hx711"\nport = "{port}"\n')
     assert port == config.load(path).device["scale"].port
+
+
+def test_the_block_of_the_page_about_load_cells_is_read(tmp_path):
+    (block,) = blocks(Path(__file__).parents[2] / "docs" / "load-cell.md", "toml")
+    (tmp_path / "gateway.toml").write_text(block, "utf-8")
+    platform = config.load(tmp_path / "gateway.toml").device["platform"]
+    assert {"division": "10 g", "capacity": "60 kg"} == platform.own()
