@@ -23,7 +23,6 @@ LABELS = {
     "is_full": ("vol", "full"),
     "by_operator": ("alleen met beheerder", "with the operator only"),
     # Whose it is
-    "hold_card": ("Houd je kaart bij de lezer", "Hold your card to the reader"),
     "no_card": ("Geen kaart: bewaar onder een code", "No card: keep it under a code"),
     "for_club": ("Of geef het aan:", "Or give it to:"),
     "card": ("Kaart", "Card"),

@@ -35,7 +35,7 @@ function show(next) {
 }
 
 function weight(view) {
-  const onSlip = view.slip && view.screen === "slip";
+  const onSlip = view.slip !== null && (view.screen === "slip" || view.can_undo);
   const mg = onSlip ? view.slip.net_mg : view.net_mg;
   const figure = byId("figure");
   if (onSlip && mg === null) figure.textContent = view.slip.pieces;
@@ -51,7 +51,9 @@ function weight(view) {
   both(byId("unit"), pieces ? "stuks" : "kg", pieces ? "pieces" : "kg");
   // A little over the whole, so that no seam is left.
   byId("ring").setAttribute("stroke-dasharray", `${(onSlip ? 100 : view.steady_pct) * 1.01} 200`);
-  byId("about").textContent = view.about && !onSlip ? `≈ ${number(view.about, root.lang)} ${view.asset}` : "";
+  const fraction = fractionOf(onSlip ? view.slip.fraction : "");
+  const about = view.about ? `≈ ${number(view.about, root.lang)} ${view.asset}` : "";
+  both(byId("about"), ...(onSlip ? [fraction?.nl ?? view.slip.fraction, fraction?.en ?? view.slip.fraction] : [about, about]));
 }
 
 function steps(view) {
@@ -88,11 +90,12 @@ function panels(view) {
   if (view.slip) slip(view.slip);
 }
 
-let counting = ""; // the fraction that is being counted
+let counting = ""; // the fraction that is being counted, and what the gateway was told of it
 
 function many(view) {
-  if (view && counting !== view.fraction) pieces(view.pieces || 1);
-  counting = view?.fraction ?? "";
+  const told = view ? `${view.fraction} ${view.pieces}` : "";
+  if (view && counting !== told) pieces(view.pieces || 1);
+  counting = told;
   byId("that_many").hidden = view !== null && pieces() === view.pieces;
 }
 
@@ -123,11 +126,6 @@ function arrange(tiles) {
 }
 
 function slip(it) {
-  const fraction = fractionOf(it.fraction);
-  byId("slip_amount").textContent = it.net_mg === null
-    ? `${it.pieces} ${root.lang === "nl" ? "stuks" : "pieces"}`
-    : `${kg(it.net_mg, root.lang).join("")} kg`;
-  both(byId("slip_fraction"), fraction?.nl ?? it.fraction, fraction?.en ?? it.fraction);
   const ended = !["kept", "sent"].includes(it.state);
   const so = { kept: true, sent: it.state !== "kept", credited: ended };
   for (const one of document.querySelectorAll(".chain li")) one.classList.toggle("so", so[one.dataset.state]);
