@@ -47,7 +47,7 @@ def view_of(session: Session, *, terms: Terms, now_ms: int) -> View:
         fraction=draft.fraction,
         pieces=draft.pieces,
         crate=draft.crate,
-        who=_whose(past) if past else draft.who(),
+        who=_whose(session.slip) if session.slip else draft.who(),
         club=draft.club,
         can_confirm=is_open and _can_confirm(session, terms, now_ms),
         can_undo=takes_back is not None and has_seen(session, now_ms),
@@ -63,12 +63,13 @@ def _screen(session: Session, terms: Terms, now_ms: int) -> tuple[str, str]:
     if session.phase == TURNED_AWAY:
         return REFUSED, session.word
     if session.phase != OPEN:
-        still_lies = session.phase == KEPT and session.load is None
-        return SLIP, session.word or ("take_off" if still_lies else session.phase)
+        is_off = session.load or session.plate.is_empty(terms) or session.phase != KEPT
+        return SLIP, session.word or (session.phase if is_off else "take_off")
     if closed:
         return CLOSED, closed
     if session.load is None:
-        return CLEAR, session.word or "clear"
+        is_only_tared = session.plate.is_empty(terms) and session.plate.is_tared()
+        return CLEAR, session.word or ("tared" if is_only_tared else "clear")
     screen, word = _asked(session, terms, now_ms)
     return screen, session.word or word
 

@@ -37,6 +37,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "Take everything off the scale first.",
     ),
     "clear": ("Maak de weegschaal leeg.", "Clear the scale."),
+    "tared": (
+        "Er staat nog tarra op de weegschaal. Druk daar op nul of roep de beheerder.",
+        "A tare is left on the scale. Press its zero key, or call the steward.",
+    ),
     "not_offered": ("Dat nemen we hier niet aan.", "We do not take that here."),
     "crate_counted": (
         "Stuks worden geteld: kies geen krat.",
@@ -62,10 +66,6 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "tare_changed": (
         "De tarra is onder het wegen veranderd. Maak leeg en begin opnieuw.",
         "The tare changed while weighing. Clear the scale and begin again.",
-    ),
-    "tared_twice": (
-        "De weegschaal trekt zelf al tarra af: kies geen krat.",
-        "The scale takes a tare off by itself: choose no crate.",
     ),
     "crate": (
         "De krat is zwaarder dan het geheel. Kies de krat die er staat.",

@@ -124,12 +124,14 @@ def _heard(session: Session, event: Event, terms: Terms, now_ms: int) -> Session
 
 
 def _loaded(session: Session, plate: Plate, terms: Terms, now_ms: int) -> Session:
-    before = session.load
-    load = before.after(plate, terms=terms) if before else plate.zero(terms)
-    if load and before is None:
+    if session.load is None:
+        load = plate.zero(terms)
+        if load is None:
+            return session
         word = session.word if session.phase == TURNED_AWAY else ""
         return replace(session, load=load, since_ms=now_ms, word=word)
-    is_put_down = load and before and before.gross_mg is None and load.gross_mg is not None
+    load = session.load.after(plate, terms=terms)
+    is_put_down = session.load.gross_mg is None and load.gross_mg is not None
     return replace(session, load=load, since_ms=now_ms if is_put_down else session.since_ms)
 
 
@@ -138,8 +140,8 @@ def _waited(session: Session, terms: Terms, now_ms: int) -> After:
     session = replace(session, recent=pruned(session.recent, now_ms))
     closed = session.plate.closed(now_ms)
     # What is over the range is there, though nobody can say how heavy it is.
-    is_try = session.load and (is_under_way(session) or closed == "over")
-    if closed and session.phase == OPEN and is_try:
+    is_try = closed == "over" or (session.phase == OPEN and is_under_way(session))
+    if closed and session.load and is_try:
         return _refuse(session, closed, terms, now_ms)
     if closed:
         session = replace(session, load=None)
@@ -148,7 +150,8 @@ def _waited(session: Session, terms: Terms, now_ms: int) -> After:
     is_turned_away = session.phase == TURNED_AWAY
     shown_ms = REFUSED_MS if is_turned_away else _slip_ms(session)
     # Nobody weighs twice: what was kept is shown until it has been taken off.
-    if (is_turned_away or session.load) and now_ms - session.since_ms >= shown_ms:
+    is_over = is_turned_away or session.load or session.plate.is_empty(terms)
+    if is_over and now_ms - session.since_ms >= shown_ms:
         return _opened(session, now_ms), None
     return session if is_turned_away else _unsaid(session, now_ms), None
 
@@ -215,6 +218,11 @@ def _refuse(session: Session, word: str, terms: Terms, now_ms: int) -> After:
 
 def _weighed(session: Session, terms: Terms, now_ms: int) -> After:
     plate, load = session.plate, session.load
+    if load and plate.is_tared():
+        # What is kept would be less than what lies there.
+        if session.phase == OPEN and is_under_way(session):
+            return _refuse(session, "tare_changed", terms, now_ms)
+        return replace(session, load=None), None
     if load is None or plate.weight is None or not plate.is_loaded(terms):
         return session, None
     if session.phase != OPEN:
@@ -222,16 +230,15 @@ def _weighed(session: Session, terms: Terms, now_ms: int) -> After:
             # A hand on the plate does not take the slip away from who is reading it.
             return session, None
         session = _opened(session, now_ms)
-    if plate.weight.tare_mg != load.tare_mg:
-        return _refuse(session, "tare_changed", terms, now_ms)
-    if load.has_crept():
-        return _refuse(session, "creeps", terms, now_ms)
     row = plate.settled(terms)
     if row and row.settled_ms == now_ms:
         session = replace(session, since_ms=now_ms)
-    if not missing(session, terms) and objection(session, terms, now_ms) == "same_bag":
-        return _refuse(session, "same_bag", terms, now_ms)
-    return session, None
+    word = "creeps" if load.creeps(terms) else ""
+    if not word and not missing(session, terms):
+        # The other objections are shown, and can be mended.
+        word = objection(session, terms, now_ms)
+        word = word if word == "same_bag" else ""
+    return _refuse(session, word, terms, now_ms) if word else (session, None)
 
 
 def _said(session: Session, said: Said, terms: Terms, now_ms: int) -> After:

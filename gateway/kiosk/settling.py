@@ -32,10 +32,11 @@ ZERO_DIVISIONS_MAX = 2
 DEPOSIT_MG_MIN = 50_000
 DEPOSIT_DIVISIONS_MIN = 20
 
-# Weights of one load that settle anew. A little more or less so many times is no bag that was put
-# down: water runs in, somebody leans on it. Larger steps are bags that are added one by one.
-LITTLE_DIVISIONS = 10
-CREPT_MAX = 2
+# What goes up little by little while the scale calls it stable is no bag that was put down: water
+# runs in, or somebody leans on it. A larger step is something that was added.
+STEP_DIVISIONS_MIN = 3
+DRIFT_DIVISIONS_MAX = 5
+# Bags that are added one by one, or a weight that never comes to rest.
 RESETTLED_MAX = 6
 
 
@@ -172,28 +173,35 @@ class Plate:
         is_load = self.row and self.row.first.gross_mg > zero_mg_max(terms)
         return self.row if is_load and self.row and self.row.settled_ms is not None else None
 
-    def zero(self, terms: Terms) -> "Load | None":
-        """A fresh load, where the plate is empty and that has settled."""
+    def is_empty(self, terms: Terms) -> bool:
+        """Whether nothing lies there, by the gross weight, and that has settled."""
         row = self.row
-        if row is None or row.settled_ms is None or row.first.gross_mg > zero_mg_max(terms):
-            return None
-        return Load(row.first.tare_mg)
+        is_settled = row is not None and row.settled_ms is not None
+        return is_settled and row is not None and row.first.gross_mg <= zero_mg_max(terms)
+
+    def is_tared(self) -> bool:
+        """Whether the scale takes a tare of its own off."""
+        return self.weight is not None and self.weight.tare_mg != 0
+
+    def zero(self, terms: Terms) -> "Load | None":
+        """A fresh load, where the plate is empty and the scale takes nothing off."""
+        return Load() if self.is_empty(terms) and not self.is_tared() else None
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
     """What lies, or may be put, on the scale since it was last empty.
 
-    `tare_mg` was the scale's own then. `gross_mg` is the latest, None while nothing was put down.
-    `shown_mg` is the net weight that settled last; `crept` and `resettled` count how often it
-    settled anew, by a little and at all.
+    `gross_mg` is the latest, None while nothing was put down. `shown_mg` is the net weight that
+    settled last, `resettled` how often it settled anew. `first_mg` settled first since the last
+    step, None while nothing has; `drift_mg` is how far the weight has gone from there.
     """
 
-    tare_mg: int
     gross_mg: int | None = None
     shown_mg: int | None = None
-    crept: int = 0
     resettled: int = 0
+    first_mg: int | None = None
+    drift_mg: int = 0
 
     def after(self, plate: Plate, *, terms: Terms) -> "Load":
         """The load once the plate has been heard again."""
@@ -202,21 +210,29 @@ class Load:
             return fresh
         if not plate.is_loaded(terms) or plate.weight is None:
             return self
-        load = replace(self, gross_mg=plate.weight.gross_mg)
+        gross_mg, net_mg = plate.weight.gross_mg, plate.weight.net_mg
+        is_step = plate.row is None or self._steps_to(gross_mg, terms)
+        load = replace(self, gross_mg=gross_mg, first_mg=None if is_step else self.first_mg)
         row = plate.settled(terms)
-        if row is None:
-            return load
-        net_mg = row.first.net_mg
-        change_mg = abs(net_mg - self.shown_mg) if self.shown_mg is not None else 0
-        if change_mg <= terms.division_mg:
-            return replace(load, shown_mg=net_mg)
-        is_little = change_mg <= LITTLE_DIVISIONS * terms.division_mg
+        if row:
+            load = load.settles(row.first.net_mg, terms)
+        drift_mg = 0 if load.first_mg is None else abs(net_mg - load.first_mg)
+        return replace(load, drift_mg=drift_mg)
+
+    def _steps_to(self, gross_mg: int, terms: Terms) -> bool:
+        step_mg_min = STEP_DIVISIONS_MIN * terms.division_mg
+        return self.gross_mg is not None and abs(gross_mg - self.gross_mg) >= step_mg_min
+
+    def settles(self, net_mg: int, terms: Terms) -> "Load":
+        """The load once a net weight of it has settled."""
+        is_anew = self.shown_mg is not None and abs(net_mg - self.shown_mg) > terms.division_mg
         return replace(
-            load,
+            self,
             shown_mg=net_mg,
-            crept=load.crept + is_little,
-            resettled=load.resettled + 1,
+            resettled=self.resettled + is_anew,
+            first_mg=net_mg if self.first_mg is None else self.first_mg,
         )
 
-    def has_crept(self) -> bool:
-        return self.crept > CREPT_MAX or self.resettled > RESETTLED_MAX
+    def creeps(self, terms: Terms) -> bool:
+        is_drifting = self.drift_mg > DRIFT_DIVISIONS_MAX * terms.division_mg
+        return is_drifting or self.resettled > RESETTLED_MAX

@@ -149,7 +149,6 @@ def objection(session: Session, terms: Terms, now_ms: int) -> str:
     most_mg = net_mg if fraction.most_mg is None else fraction.most_mg
     is_again = session.operator_ms is None and _is_again(session, net_mg, terms, now_ms)
     objections = {
-        "tared_twice": session.draft.crate and row.first.tare_mg,
         "crate": session.draft.crate and net_mg <= 0,
         "too_light": net_mg < deposit_mg_min(terms),
         "too_much": net_mg > most_mg,
