@@ -38,6 +38,7 @@ from gateway.kiosk.paper import Paper
 from gateway.kiosk.picture import view_of
 from gateway.kiosk.pin import Door
 from gateway.kiosk.settings import MASS_MG_MAX, KioskSettings, mass_mg
+from gateway.kiosk.settling import deposit_mg_min
 from gateway.kiosk.slips import Credits
 from gateway.kiosk.standing import UNDO_MS, Past, Session, resume
 from gateway.kiosk.view import WITHDRAWN, Slip, View
@@ -386,6 +387,9 @@ class Point:
     def zero(self) -> None:
         """Have the scale take what it feels now for nothing."""
         self._demand_operator()
+        # Nobody wants a bag to be nothing; mud is wiped off, and less than nothing can be mended.
+        if self._seen and self._seen.gross_mg >= deposit_mg_min(self._terms):
+            raise _problem("something lies on the scale", "take it off, then zero")
         if not self.tell_scale("zero"):
             what = "the scale takes no commands, or its line is lost"
             raise _problem(what, "the zero key of the scale itself")

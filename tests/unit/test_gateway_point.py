@@ -384,6 +384,7 @@ def test_who_does_not_know_the_time_shows_the_last_deposit_and_takes_none_back(
     view = bench.point.view()
     assert view.slip
     assert (view.slip.deposit, view.can_undo) == (last, False)
+    assert [past.deposit for past in bench.point.session.recent] == [last]
 
 
 def test_a_deposit_without_a_clock_is_kept_without_a_time(tmp_path: Path) -> None:

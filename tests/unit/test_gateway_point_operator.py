@@ -1,5 +1,6 @@
 """The operator's book: corrections, containers, test weights, and the door to it."""
 
+import contextlib
 import io
 import stat
 from collections.abc import Callable, Iterator
@@ -329,6 +330,25 @@ def test_the_scale_is_told_zero_where_it_can_be(manned: Bench) -> None:
     manned.point.tell_scale = lambda _: False
     with pytest.raises(PeopleError, match="takes no commands, or its line is lost"):
         manned.point.zero()
+
+
+@pytest.mark.parametrize(
+    ("gross_mg", "is_told"),
+    [(100_000, False), (99_000, True), (-2_000_000, True)],
+)
+def test_a_bag_on_the_scale_is_not_made_nothing(
+    manned: Bench, gross_mg: int, is_told: bool
+) -> None:
+    words: list[str] = []
+    manned.point.tell_scale = lambda word: words.append(word) is None
+    manned.weigh(gross_mg)
+    with (
+        contextlib.nullcontext()
+        if is_told
+        else pytest.raises(PeopleError, match="something lies on the scale")
+    ):
+        manned.point.zero()
+    assert words == ["zero"] * is_told
 
 
 def test_an_operator_may_take_in_what_others_may_not(bench: Bench) -> None:
