@@ -165,5 +165,5 @@ class Bench:
 
     def records(self, typ: str = "") -> list[Record]:
         (chain,) = [c.chain for c in self.journal.chains() if c.kind == EVIDENCE]
-        held = [record.parse(data)[1] for data in self.journal.records(chain, start=1, limit=99)]
+        held = [record.parse(data)[1] for data in self.journal.records(chain, start=1, limit=999)]
         return [one for one in held if typ in {"", one.typ}]
