@@ -15,7 +15,6 @@ from gateway.contract.receipt import Receipt
 from gateway.contract.record import GENESIS, Record, is_id
 from gateway.contract.signed import Malformed, digest
 from ledger_bridge.books.community import Community
-from ledger_bridge.books.evidence import facts
 from ledger_bridge.books.store import commit
 
 # A record may run ahead of its chain by so many numbers and is kept until the gap fills.
@@ -247,7 +246,7 @@ class Inbox:
         )
         self._write_heads()
         self._community.derivation.add(
-            (facts(record) for record in self._linked),
+            self._linked,
             registry=self._community.registry,
             policies=self._community.policies,
         )

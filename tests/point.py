@@ -53,6 +53,12 @@ nl = "metaal"
 en = "metal"
 most = "20 kg"
 
+[fractions.cans]
+euralcode = "15 01 04"
+unit = "piece"
+nl = "blikjes"
+en = "cans"
+
 [clubs.bram]
 nl = "de voetbal"
 en = "the football club"
@@ -70,13 +76,15 @@ rule = "waste_deposited"
 version = 1
 asset = "VOUCHER"
 rates.metal = { credit = "0.5", per = "1 kg" }
+rates.cans = { credit = "0.15", per = "1 piece" }
 """
 )
 
 
-def _mass(name: str, mg: int, at_ms: int, **members: Any) -> Element:
+def _mass(name: str, mg: int, **members: Any) -> Element:
+    """A mass at the time of its record."""
     device, _, register = name.partition("/")
-    made = records.element(device, Reading(register, mg, "mg", at_ms), base_ms=at_ms)
+    made = records.element(device, Reading(register, mg, "mg"), base_ms=0)
     return msgspec.structs.replace(made, **members)
 
 
@@ -85,7 +93,12 @@ def _words(**words: str) -> list[Element]:
 
 
 class Point(Chain):
-    """A chain of the gateway `point`, whose time since its start goes with its clock."""
+    """A chain of the gateway `point`, whose time since its start goes with its clock.
+
+    Without a clock (`has_clock`) its records and their elements have no time.
+    """
+
+    has_clock = True
 
     def __init__(self, gateway: str = "point", chain: str = "evidence-000000000001") -> None:
         super().__init__(gateway, chain)
@@ -100,7 +113,8 @@ class Point(Chain):
         set_ms: int = 0,
     ) -> bytes:
         mono_ms = at_ms - set_ms - MIDNIGHT_MS
-        return self.record(elements, made_ms=at_ms, typ=typ, mono_ms=mono_ms, boot=boot)
+        made_ms = at_ms if self.has_clock else None
+        return self.record(elements, made_ms=made_ms, typ=typ, mono_ms=mono_ms, boot=boot)
 
     def bring(
         self,
@@ -116,6 +130,7 @@ class Point(Chain):
         alibi: str = "",
         gross_g: int | None = None,
         card_key: bytes = CARD_KEY,
+        boot: str = "boot",
         **words: str,
     ) -> bytes:
         """A deposit called `name`; further words of the kiosk as they are, such as club="bram"."""
@@ -128,14 +143,14 @@ class Point(Chain):
         else:
             gross_mg = (grams if gross_g is None else gross_g) * 1000
             elements += [
-                _mass("scale/gross", gross_mg, at_ms, serial=serial),
-                _mass("scale/net", gross_mg, at_ms, serial=serial),
-                _mass("kiosk/net", grams * 1000, at_ms),
-                _mass("kiosk/division", 20_000, at_ms),
+                _mass("scale/gross", gross_mg, serial=serial),
+                _mass("scale/net", gross_mg, serial=serial),
+                _mass("kiosk/net", grams * 1000),
+                _mass("kiosk/division", 20_000),
             ]
             if alibi:
                 elements.append(Element(n="scale/alibi", vs=alibi, serial=serial))
-        return self._record(DEPOSIT, at_ms, elements)
+        return self._record(DEPOSIT, at_ms, elements, boot=boot)
 
     def correct(
         self,
@@ -163,14 +178,14 @@ class Point(Chain):
     def _container(self, event: str, name: str, at_ms: int, fraction: str, kg: int | None) -> bytes:
         elements = _words(container=fraction, event=event, emptying=name)
         if kg is not None:
-            elements.append(_mass("kiosk/hauled", kg * 1_000_000, at_ms))
+            elements.append(_mass("kiosk/hauled", kg * 1_000_000))
         return self._record(CONTAINER, at_ms, elements)
 
     def check(self, at_ms: int, *, nominal_g: int, shown_g: int, division_g: int = 20) -> bytes:
         elements = [
-            _mass("kiosk/nominal", nominal_g * 1000, at_ms),
-            *([_mass("kiosk/division", division_g * 1000, at_ms)] if division_g else ()),
-            _mass("scale/net", shown_g * 1000, at_ms, serial="S1"),
+            _mass("kiosk/nominal", nominal_g * 1000),
+            *([_mass("kiosk/division", division_g * 1000)] if division_g else ()),
+            _mass("scale/net", shown_g * 1000, serial="S1"),
         ]
         return self._record(TEST_WEIGHT, at_ms, elements)
 

@@ -104,7 +104,7 @@ class Chain:
         self,
         elements: list[Element],
         *,
-        made_ms: int,
+        made_ms: int | None,
         typ: str = QUARTER,
         prev: str | None = None,
         seq: int | None = None,

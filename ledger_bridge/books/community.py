@@ -12,7 +12,6 @@ from ledger_bridge.books import registry as registry_
 from ledger_bridge.books.book import Book
 from ledger_bridge.books.calendar import day_of
 from ledger_bridge.books.derive import Derivation
-from ledger_bridge.books.evidence import facts
 from ledger_bridge.books.policy import InForce, Policies
 from ledger_bridge.books.registry import Registry
 from ledger_bridge.books.settle import settle
@@ -66,7 +65,7 @@ class Community:
             )
             while some := rows.fetchmany(RECORDS_READ):
                 self.derivation.add(
-                    [facts(records.parse(data)[1]) for (data,) in some],
+                    [records.parse(data)[1] for (data,) in some],
                     registry=self.registry,
                     policies=self.policies,
                 )

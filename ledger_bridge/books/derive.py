@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from gateway.contract.record import Record
 from ledger_bridge.books.believe import (
     MOVES_ON,
     Tail,
@@ -17,9 +18,10 @@ from ledger_bridge.books.believe import (
 )
 from ledger_bridge.books.book import Claim
 from ledger_bridge.books.calendar import day_counted
+from ledger_bridge.books.derive_facts import FactsOfChains
 from ledger_bridge.books.derive_waste import WasteDerivation
 from ledger_bridge.books.due import concerned
-from ledger_bridge.books.evidence import Counter, Facts
+from ledger_bridge.books.evidence import Counter
 from ledger_bridge.books.policy import Policies
 from ledger_bridge.books.quantity import Amount
 from ledger_bridge.books.registry import Fit, Registry
@@ -101,21 +103,23 @@ class Derivation:
     def __init__(self, db: sqlite3.Connection, community: str) -> None:
         self._db = db
         self._community = community
+        self._facts = FactsOfChains(db, community)
         self.waste = WasteDerivation(db, community)
         self._places: dict[Meter, _Place] = {}
 
     def forget(self) -> None:
         """After a rollback: what was kept in mind did not happen."""
         self._places.clear()
+        self._facts.forget()
 
     def add(
         self,
-        found: Iterable[Facts],
+        records: Iterable[Record],
         *,
         registry: Registry,
         policies: Policies,
     ) -> None:
-        """Store the facts of new records.
+        """Store the facts of new records, each of which follows the one before it in its chain.
 
         A counter that is older than what its meter has derives that meter anew.
         """
@@ -124,7 +128,7 @@ class Derivation:
         late: set[Meter] = set()
         touched: set[Claim] = set()
         waste: list[Fact] = []
-        for counters, some_waste in found:
+        for counters, some_waste in self._facts.read(records):
             waste += some_waste
             where = None  # the registers of one telegram share their meter and their time
             for fact in counters:

@@ -90,6 +90,28 @@ def brought(deposit: Json) -> str:
     return f"{deposit['pieces']} piece{'s' if deposit['pieces'] != 1 else ''}"
 
 
+def held_records(db: sqlite3.Connection, community: str) -> list[Json]:
+    """Records that a point made without a clock, and that nothing has given a time yet."""
+    found = []
+    for row in rows_of(
+        db,
+        "SELECT gateway, chain, seq, is_over FROM clockless WHERE community = ?"
+        " ORDER BY gateway, chain, seq",
+        (community,),
+    ):
+        sentence, zin = sentences.CLOCKLESS[bool(row["is_over"])]
+        found.append(
+            {
+                "kind": "record",
+                "record": f"{row['gateway']}/{row['chain']}/{row['seq']}",
+                "state": HELD,
+                "sentence": sentence,
+                "zin": zin,
+            }
+        )
+    return found
+
+
 def _told(
     db: sqlite3.Connection, community: str, rows: list[Json], policies: Policies
 ) -> list[Json]:

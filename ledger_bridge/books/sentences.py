@@ -127,6 +127,17 @@ CORRECTION = {
         "De beheerder heeft over deze inworp beslist.",
     ),
 }
+# Of records that the point made while it had no clock, by whether that start of it is over.
+CLOCKLESS = {
+    False: (
+        "Made while the point had no clock; it counts once a later record tells the time.",
+        "Gemaakt toen het punt geen klok had; het telt zodra een later bericht de tijd vertelt.",
+    ),
+    True: (
+        "Made while the point had no clock, and it was switched off before it had one.",
+        "Gemaakt toen het punt geen klok had, en het ging uit voordat het er een had.",
+    ),
+}
 LESS_HAULED = (
     "The haulier weighed less than was brought; the emptying waits for a steward.",
     "De ophaler woog minder dan er is gebracht; de lediging wacht op de beheerder.",

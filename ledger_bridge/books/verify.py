@@ -17,6 +17,7 @@ from gateway.contract.keys import PublicKey
 from gateway.contract.record import GENESIS, Record
 from gateway.contract.signed import Malformed
 from ledger_bridge.books.book import Claim
+from ledger_bridge.books.clockless import Waiting
 from ledger_bridge.books.community import load_policies, load_registry
 from ledger_bridge.books.containers import NOT_THERE, Balance, PutDown, balance, waits
 from ledger_bridge.books.deposits import (
@@ -29,7 +30,7 @@ from ledger_bridge.books.deposits import (
 from ledger_bridge.books.derive import CounterRow, Meter, history
 from ledger_bridge.books.derive_waste import TABLES
 from ledger_bridge.books.due import concerned
-from ledger_bridge.books.evidence import Counter, facts
+from ledger_bridge.books.evidence import Counter
 from ledger_bridge.books.policy import Policies, check_start
 from ledger_bridge.books.quantity import Amount
 from ledger_bridge.books.registry import Registry
@@ -69,6 +70,7 @@ class _Books:
         self.digests: dict[tuple[str, str, int], str] = {}
         self.counters: dict[Meter, list[Counter]] = defaultdict(list)
         self.waste: list[Fact] = []
+        self._clockless: dict[tuple[str, str], Waiting] = {}
         self.measured: dict[tuple[str, str], dict[str | Brought, Amount]] = {}
         self.dues: dict[Claim, ClaimRow] = {}
         self.waiting: set[Claim] = set()
@@ -137,10 +139,7 @@ class _Books:
                     held.add((gateway, chain))
                 continue
             at[gateway, chain] = (seq, digest)
-            some_counters, some_waste = facts(record)
-            for fact in some_counters:
-                self.counters[fact[:4]].append(fact)
-            self.waste += some_waste
+            self._read(record)
         for key in sorted({*heads, *at, *held}):
             where = f"chain {key[0]}/{key[1]}"
             up_to, digest = at.get(key, (0, GENESIS))
@@ -150,6 +149,15 @@ class _Books:
             if rest[1] != (key in held):
                 what = "it is not held and should be" if key in held else "it is held for nothing"
                 raise Differs(what, where)
+
+    def _read(self, record: Record) -> None:
+        """What the next record of a chain says, and what those say that it gives a time."""
+        who = record.identity
+        waiting = self._clockless.setdefault((who.gateway, who.chain), Waiting())
+        for _, (some_counters, some_waste) in waiting.read(record):
+            for fact in some_counters:
+                self.counters[fact[:4]].append(fact)
+            self.waste += some_waste
 
     def _forked(self) -> set[tuple[str, str]]:
         """Chains of which two records under one number are kept, both signed."""
@@ -205,13 +213,21 @@ class _Books:
             if kind not in {Deposit, Correction}:
                 told = [fact for fact in self.waste if isinstance(fact, kind)]
                 self._compare(table, [(self.community, *fact) for fact in told])
+        timeless = [
+            (self.community, *chain, one.identity.seq, is_over)
+            for chain, waiting in self._clockless.items()
+            for is_over, some in enumerate((waiting.records, waiting.over))
+            for one in some
+        ]
+        self._compare("clockless", timeless)
         for row in judged.deposits:
             if row.member and row.counted:
                 key = Brought(row.counts_as, row.is_verified)
                 day_of_member = self.measured.setdefault((row.member, row.day), {})
                 day_of_member[key] = day_of_member.get(key, 0) + row.counted
         self.held = (
-            sum(row.verdict in WAITING for row in judged.deposits)
+            len(timeless)
+            + sum(row.verdict in WAITING for row in judged.deposits)
             + sum(row.verdict in CORRECTIONS_WAITING for row in judged.corrections)
             + sum(waits(one, self.registry) for one in self._balance(judged.deposits).every)
         )

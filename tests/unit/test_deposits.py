@@ -119,6 +119,11 @@ def test_what_cannot_be_taken_as_it_is_waits_for_a_steward(street, brought, verd
     assert [(verdict, 0)] == stored
 
 
+def test_the_most_that_one_deposit_may_be_counts(street):
+    street.take("point", Point().bring("d1", grams=20_000, fraction="metal", card="A"))
+    assert (200_000, []) == (waste(street), held(street))
+
+
 @pytest.mark.parametrize(
     ("brought", "credit"),
     [
@@ -219,6 +224,13 @@ def test_a_clock_that_is_set_back_makes_nothing_timely(street):
     point, hour_ms = Point(), 60 * MINUTE_MS
     street.take("point", point.bring("d1", grams=2_000, card="A"))
     street.take("point", point.correct("d1", NOON_MS + 40_000, set_ms=-hour_ms))
+    assert 100_000 == waste(street)
+
+
+def test_what_is_taken_back_before_it_was_brought_waits(street):
+    point = Point()
+    street.take("point", point.bring("d1", grams=2_000, card="A"))
+    street.take("point", point.correct("d1", NOON_MS - MINUTE_MS - 1))
     assert 100_000 == waste(street)
 
 
@@ -342,6 +354,13 @@ def test_a_mark_holds_for_its_scale_in_its_time_and_range(street, brought, euros
     bag = {"serial": "S1", "fraction": "metal", "card": "A", **brought}
     street.take("point", Point().bring("d1", **bag))
     assert euros == voucher(street)
+
+
+@pytest.mark.parametrize(("operator", "euros"), [("yes", 45), ("", 0)])
+def test_pieces_are_redeemable_where_an_operator_counted_them(street, operator, euros):
+    cans = Point().bring("d1", pieces=3, fraction="cans", card="A", operator=operator)
+    street.take("point", cans)
+    assert (euros, ["credited" if euros else "counted"]) == (voucher(street), states(street))
 
 
 def test_more_than_a_verified_scale_carries_waits(street):

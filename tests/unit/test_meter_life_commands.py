@@ -153,6 +153,7 @@ AS_OF_SCHEMA_1 = """
     DROP TABLE container_event;
     DROP TABLE known_weight;
     DROP TABLE turned;
+    DROP TABLE clockless;
     PRAGMA user_version = 1;
 """
 

@@ -72,6 +72,7 @@ AS_OF_SCHEMA_2 = """
     DROP TABLE container_event;
     DROP TABLE known_weight;
     DROP TABLE turned;
+    DROP TABLE clockless;
     PRAGMA user_version = 2;
 """
 
