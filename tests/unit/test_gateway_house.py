@@ -13,10 +13,9 @@ from gateway.contract.clock import SystemClock
 from gateway.contract.errors import ConfigError
 from gateway.contract.record import to_json
 from gateway.house import House
-from gateway.kiosk import pin
 from gateway.kiosk.events import Choose, Confirm, NoCard
 from gateway.kiosk.point import Point
-from tests.kiosk import BRIDGE, KEY, NOOR, PIN, RULES, STEWARD, paper, said
+from tests.kiosk import BRIDGE, KEY, NOOR, PIN_FILE, RULES, STEWARD, paper, said
 
 POLICY, CREDIT = "mk/v1/z/policy", "mk/v1/z/point/credit"
 
@@ -49,7 +48,7 @@ pin = "operator.pin"
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "gateway.toml").write_text(TOML)
     (tmp_path / "card.key").write_text(bytes(range(32)).hex())
-    pin.write(tmp_path / "operator.pin", PIN)
+    (tmp_path / "operator.pin").write_text(PIN_FILE)
     return tmp_path
 
 
