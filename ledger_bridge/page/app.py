@@ -22,7 +22,13 @@ from ledger_bridge.books.calendar import local_text
 from ledger_bridge.books.community import load_policies, load_registry
 from ledger_bridge.books.containers import containers, known_weights, turned_away
 from ledger_bridge.books.policy import Policies
-from ledger_bridge.books.recycling import brought, held_corrections, held_deposits, kg
+from ledger_bridge.books.recycling import (
+    brought,
+    held_corrections,
+    held_deposits,
+    held_records,
+    kg,
+)
 from ledger_bridge.books.registry import Registry
 from ledger_bridge.hub import Hub
 
@@ -81,6 +87,7 @@ class View:
             ),
             "held": held_deposits(db, community, policies=policies),
             "corrections": held_corrections(db, community),
+            "clockless": held_records(db, community),
             "containers": containers(db, community, registry=registry),
             "weights": known_weights(db, community, registry=registry),
             "turned_away": turned_away(db, community),

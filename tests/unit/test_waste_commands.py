@@ -237,6 +237,19 @@ def test_containers_are_listed_with_their_scale_and_what_was_turned_away(hub, ca
     assert [1] == [one["times"] for one in found["turned_away"]]
 
 
+def test_a_record_without_a_time_is_listed(hub, capsys):
+    point = Point(chain="evidence-000000000002")
+    point.has_clock = False
+    hub_ = Hub.load(hub)
+    community = Community(store.open_to_write(hub_.books), ID, log_key=hub_.key("log"))
+    bag = point.bring("d9", NOON_MS, grams=1_000)
+    Inbox(community).take([("point", bag)], now_ms=NOON_MS)
+    community.db.close()
+    run("ledger", "held", "--config", str(hub))
+    told = capsys.readouterr().out
+    assert "point/evidence-000000000002/1  Made while the point had no clock" in told
+
+
 def test_verify_says_how_much_waits(hub, capsys):
     assert 0 == run("verify", "--config", str(hub))
     assert "held:     4, see meterkast ledger held" in capsys.readouterr().out
