@@ -14,7 +14,7 @@ from gateway.contract import cards, topics
 from gateway.contract.clock import Clock
 from gateway.contract.keys import PublicKey, SigningKey
 from gateway.contract.link import Broker
-from gateway.devices import DeviceNow
+from gateway.devices import CARD, DeviceNow
 from gateway.home import HomeLink
 from gateway.intake import Intake, moment_of
 from gateway.journal import Journal
@@ -63,7 +63,7 @@ def build(config: Config, journal: Journal, *, clock: Clock, key: SigningKey) ->
     devices = {
         name: DeviceNow(
             driver=driver.name,
-            talks=driver.polled or any(":" in register.code for register in driver.registers),
+            talks=_talks(driver),
             interval_s=_interval_s(driver, config.device[name]),
         )
         for name, driver in drivers.items()
@@ -94,6 +94,12 @@ def build(config: Config, journal: Journal, *, clock: Clock, key: SigningKey) ->
         broker = Broker.parse(config.home_broker, where="home_broker")
         house.home = HomeLink(devices, gateway=config.gateway, broker=broker)
     return house
+
+
+def _talks(driver: sdk.Device) -> bool:
+    """Whether silence means trouble; a reader of cards that is asked has nothing to say either."""
+    codes = {register.code for register in driver.registers}
+    return CARD not in codes and (driver.polled or any(":" in code for code in codes))
 
 
 def _interval_s(driver: sdk.Device, device: DeviceSettings) -> float:

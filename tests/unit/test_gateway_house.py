@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from drivers import sdk
 from drivers.reading import Message, Reading
 from gateway import config, house
 from gateway.contract.clock import SystemClock
@@ -175,6 +176,18 @@ def test_the_scale_is_told_what_its_driver_knows_while_its_line_is_there(folder:
         assert point.tell_scale("zero")
         assert not point.tell_scale("dance")
         assert words == [("scale", "zero")]
+
+    inside(folder, scenario)
+
+
+def test_a_reader_without_a_card_is_not_silent_and_a_scale_that_is_asked_is(folder: Path) -> None:
+    def scenario(built: House, point: Point) -> None:
+        asked = sdk.load("rdm6300")._replace(polled=True)
+        assert not house._talks(asked)
+        assert {name: device.talks for name, device in built.devices.items()} == {
+            "scale": True,
+            "reader": False,
+        }
 
     inside(folder, scenario)
 
