@@ -1,6 +1,7 @@
 """What a scale's message means for the session, and which readings of a card are a tap."""
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from drivers.reading import Message, Reading
 from gateway.devices import CARD
@@ -13,37 +14,56 @@ UNHEARD = {"noise", "cut", "checksum", "parity", "empty"}
 MASSES = ("gross", "net", "tare")
 
 
-def weight_of(message: Message, *, tare_mg: int = 0) -> Weight | OutOfRange | Unreadable | None:
+class Tare(NamedTuple):
+    """The tare in use as the scale told it last; not told: it shows gross weights, and should it
+    show a net one, nobody knows what it takes off.
+    """
+
+    mg: int = 0
+    is_told: bool = True
+
+    def after(self, message: Message) -> "Tare":
+        """The tare once this message has been heard."""
+        mass = _masses(message)
+        if "tare" in mass:
+            return Tare(mass["tare"])
+        if "gross" in mass and "net" in mass:
+            return Tare(mass["gross"] - mass["net"])
+        return Tare(0, is_told=False) if "gross" in mass else self
+
+
+def _masses(message: Message) -> dict[str, int]:
+    return {
+        r.register: int(r.value)
+        for r in message.readings
+        if r.register in MASSES and r.unit == "mg"
+    }
+
+
+def weight_of(message: Message, tare: Tare) -> Weight | OutOfRange | Unreadable | None:
     """What a message of the scale says about weight, None where it says nothing.
 
-    Of gross, tare and net the scale may leave out any: what is missing follows from the others. A
-    lone net weight goes with the tare that the scale told last, a lone gross weight with none.
+    `tare` is the one before this message. Of gross, tare and net the scale may leave out any: what
+    is missing follows from the others. A lone net weight goes with the tare that was told before, a
+    lone gross weight with none.
     """
-    shown = {r.register: r for r in message.readings if r.register in MASSES and r.unit == "mg"}
-    mass = {register: int(reading.value) for register, reading in shown.items()}
+    mass = _masses(message)
     if "net" not in mass and "gross" not in mass:
         return _trouble(message)
-    tare_mg = tare_of(message, tare_mg)
+    if "gross" not in mass and "tare" not in mass and not tare.is_told:
+        return Unreadable("tare")
+    tare_mg = tare.after(message).mg
     net_mg = mass["net"] if "net" in mass else mass["gross"] - tare_mg
+    shown = [r for r in message.readings if r.register in mass]
     return Weight(
         net_mg=net_mg,
         gross_mg=mass.get("gross", net_mg + tare_mg),
         tare_mg=tare_mg,
-        steady=_steady(shown.values()),
-        serial=next((r.serial for r in shown.values() if r.serial), ""),
+        steady=_steady(shown),
+        serial=next((r.serial for r in shown if r.serial), ""),
         alibi=next((str(r.value) for r in message.readings if r.register == "alibi"), ""),
         raw=message.raw,
     )
-
-
-def tare_of(message: Message, tare_mg: int) -> int:
-    """The tare in use after this message, `tare_mg` being that before it."""
-    mass = {r.register: int(r.value) for r in message.readings if r.unit == "mg"}
-    if "tare" in mass:
-        return mass["tare"]
-    if "gross" in mass:
-        return mass["gross"] - mass.get("net", mass["gross"])
-    return tare_mg
 
 
 def _steady(shown: Iterable[Reading]) -> str:

@@ -32,7 +32,7 @@ from gateway.kiosk.events import (
     Undone,
     Weight,
 )
-from gateway.kiosk.heard import Taps, tare_of, weight_of
+from gateway.kiosk.heard import Taps, Tare, weight_of
 from gateway.kiosk.offer import Offer
 from gateway.kiosk.paper import Paper
 from gateway.kiosk.picture import view_of
@@ -50,6 +50,8 @@ log = structlog.get_logger()
 SEEN_MS = 2_000
 # A scale that never says whether it is steady: as long as this the same.
 SAME_MS = 3_000
+# A scale that keeps its tare was told to zero; it is not told all the time.
+UNTARE_MS = 10_000
 # The member's own reason, in the record of a deposit taken back on the spot.
 UNDONE = "undone"
 WHERE = "the recycling point"
@@ -101,7 +103,8 @@ class Point:
         self._terms = offer.terms(self._paper.rules, settings)
         self._seen: Weight | None = None
         self._seen_ms = self._same_since_ms = 0
-        self._tare_mg = 0  # as the scale told it last; some tell it now and then
+        self._tare = Tare()
+        self._untared_ms: int | None = None
         self.session = self._resumed()
 
     def _resumed(self) -> Session:
@@ -128,8 +131,8 @@ class Point:
             for number in self._taps.hear(message, now_ms=self._real_ms()):
                 self.take(Card(cards.token(number, self._owner.card_key)))
         elif device == self.settings.scale:
-            event = weight_of(message, tare_mg=self._tare_mg)
-            self._tare_mg = tare_of(message, self._tare_mg)
+            event = weight_of(message, self._tare)
+            self._tare = self._tare.after(message)
             self._look(event if isinstance(event, Weight) else None)
             if event:
                 self.take(event)
@@ -137,7 +140,7 @@ class Point:
     def lost(self, device: str) -> None:
         """The line of a device is gone."""
         if device == self.settings.scale:
-            self._seen, self._tare_mg = None, 0
+            self._seen, self._tare = None, Tare()
             self.take(ScaleGone())
 
     def tick(self) -> None:
@@ -145,6 +148,16 @@ class Point:
         if self._paper.tick(utc_ms=self._moment().utc_ms):
             self._terms = offer.terms(self._paper.rules, self.settings)
         self.take(Tick())
+        self._untare()
+
+    def _untare(self) -> None:
+        """A tare that somebody left on the empty scale goes: it is not the next one's."""
+        plate, now_ms = self.session.plate, self._real_ms()
+        if not (plate.is_empty(self._terms) and plate.is_tared()):
+            return
+        if self._untared_ms is None or now_ms - self._untared_ms >= UNTARE_MS:
+            self._untared_ms = now_ms
+            self.tell_scale("zero")
 
     def take(self, event: Event) -> None:
         """Something happened at the point. What comes of it is committed when this returns."""

@@ -24,7 +24,7 @@ from gateway.kiosk.events import (
     UseCrate,
     Weight,
 )
-from gateway.kiosk.heard import Taps, weight_of
+from gateway.kiosk.heard import Taps, Tare, weight_of
 from tests.kiosk import BO, BRIDGE, CARD_KEY, KEY, NOOR, RULES, Bench, paper, said
 
 
@@ -441,34 +441,76 @@ def mass(register: str, mg: int, doubt: str = "") -> Reading:
 def test_what_a_scale_says(
     message: Message, meant: Weight | OutOfRange | Unreadable | None
 ) -> None:
-    assert weight_of(message) == meant
+    assert weight_of(message, Tare()) == meant
 
 
-def test_a_tare_that_is_told_now_and_then_goes_with_every_net_weight(bench: Bench) -> None:
-    seen: list[tuple[int, int, int]] = []
+def test_a_tare_that_is_told_now_and_then_goes_with_every_net_weight() -> None:
+    tare, seen = Tare(), []
     for readings in (
         (mass("net", 50),),
         (mass("tare", 40),),
         (mass("net", 50),),
         (mass("gross", 70), mass("tare", 20), mass("net", 50)),
         (mass("net", 30),),
-        (mass("gross", 30),),
-        (mass("net", 30),),
+        (mass("gross", 60), mass("net", 50)),
+        (mass("net", 50),),
     ):
-        bench.wait(100)
-        bench.point.hear("scale", Message(0, b"", readings))
-        weight = bench.point.session.plate.weight
-        assert weight
-        seen.append((weight.gross_mg, weight.tare_mg, weight.net_mg))
-    assert seen == [
-        (50, 0, 50),
-        (50, 0, 50),
-        (90, 40, 50),
-        (70, 20, 50),
-        (50, 20, 30),
-        (30, 0, 30),
-        (30, 0, 30),
-    ]
+        weight = weight_of(Message(0, b"", readings), tare)
+        tare = tare.after(Message(0, b"", readings))
+        seen.append(isinstance(weight, Weight) and (weight.gross_mg, weight.tare_mg))
+    assert seen == [(50, 0), False, (90, 40), (70, 20), (50, 20), (60, 10), (60, 10)]
+
+
+def test_a_net_weight_of_a_scale_that_shows_gross_and_tells_no_tare_is_no_weight(
+    bench: Bench,
+) -> None:
+    for reading, shown in (
+        (mass("gross", 0), ("put", "put")),
+        (mass("gross", 3_000_000), ("what", "what")),
+        (mass("net", 0), ("refused", "tare")),  # the tare key, with the bag on it
+        (mass("gross", 3_000_000), ("refused", "tare")),
+    ):
+        for _ in range(8):
+            bench.wait(250)
+            bench.point.hear("scale", Message(0, b"", (reading,)))
+        view = bench.point.view()
+        assert (view.screen, view.word) == shown
+
+
+def test_a_line_that_was_lost_has_told_no_tare(bench: Bench) -> None:
+    bench.point.hear("scale", Message(0, b"", (mass("tare", 40), mass("net", 0))))
+    bench.point.lost("scale")
+    bench.point.hear("scale", Message(0, b"", (mass("net", 50),)))
+    weight = bench.point.session.plate.weight
+    assert weight
+    assert (weight.gross_mg, weight.tare_mg) == (50, 0)
+
+
+def test_a_tare_that_somebody_left_on_the_empty_scale_is_cleared(bench: Bench) -> None:
+    words: list[str] = []
+    bench.point.tell_scale = lambda word: words.append(word) is None
+    left = (mass("gross", 0), mass("tare", 2_000_000), mass("net", -2_000_000))
+    for second in range(12):
+        for _ in range(4):
+            bench.wait(250)
+            bench.point.hear("scale", Message(0, b"", left))
+        bench.point.tick()
+        assert words == ["zero"] * (1 + (second >= 10))
+    bench.weigh(0)
+    bench.wait(20_000)
+    bench.point.tick()
+    assert len(words) == 2
+
+
+def test_a_tare_under_a_load_is_left_alone(bench: Bench) -> None:
+    words: list[str] = []
+    bench.point.tell_scale = lambda word: words.append(word) is None
+    crate = (mass("gross", 2_000_000), mass("tare", 2_000_000), mass("net", 0))
+    for _ in range(8):
+        bench.wait(250)
+        bench.point.hear("scale", Message(0, b"", crate))
+        bench.point.tick()
+    assert words == []
 
 
 # Rules that change
