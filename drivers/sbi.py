@@ -16,17 +16,22 @@ from drivers.wire.sevenbits import EVEN, ODD, PLAIN
 INTERVAL_S = 0.5
 # A scale that is set to print by itself does so with each weight shown, several times a second.
 LISTEN_S = 1.5
-ANSWER_MAX = 22
+LINE_MAX = 22
+ANSWER_MAX = 3 * LINE_MAX
 
-# A line of 14 characters, or of 20 with a name before them.
-_ANSWER = re.compile(rb"(?<=\n)([ -~]{6})?([ -~]{14})\r\n")
-_BEGUN = re.compile(rb"(?<=\n)[ -~]{0,20}\r?\Z")
+# A line of 14 characters, or of 20 with a name before them. Gross and tare are told with the net
+# weight that follows them, for alone they could be taken for what was brought.
+_GROSS, _TARE = rb"G[# ] {4}([ -~]{14})\r\n", rb"T[ 12] {4}([ -~]{14})\r\n"
+_ANSWER = re.compile(
+    rb"(?<=\n)(?:%b)?(?:%b)?(?!%b|%b)([ -~]{6})?([ -~]{14})\r\n" % (_GROSS, _TARE, _GROSS, _TARE)
+)
+_BEGUN = re.compile(rb"(?<=\n)(?:%b)?(?:%b)?[ -~]{0,20}\r?\Z" % (_GROSS, _TARE))
 # Digits of no legal worth stand last, in square brackets.
 _NUMBER = re.compile(rb"(\d{1,9}(?:\.\d{0,9})?)(?:\[([\d.]{1,9})\])?")
 _DECIMAL = re.compile(rb"(\d{1,9})(?:\.(\d{0,9}))?")
 _TO_ZEROS = bytes.maketrans(b"123456789", b"000000000")
 _SIGNS = {b"+": b"", b"-": b"-", b" ": b""}
-_REGISTERS = {b"": "net", b"N": "net", b"G": "gross", b"T": "tare"}
+_NAMES = {b"", b"N", b"N1", b"N2"}
 _STATES = (
     (re.compile(rb"H|HH|High"), "over", "more than the scale's maximum"),
     (re.compile(rb"L|LL|Low"), "under", "less than the scale's minimum: is the pan in its place?"),
@@ -37,22 +42,34 @@ _STATES = (
 
 
 def _read(answer: re.Match[bytes]) -> Said:
-    name, body = answer.groups(b"")
-    decimal = _decimal(body[1:11].strip()) if body[:1] in _SIGNS else None
-    if not decimal:
-        return (), (_state(body.strip()),)
-    register = _REGISTERS.get(name.strip().rstrip(b"#12"))
-    unit = body[11:].strip().decode("ascii")
-    if not register:
-        against = "name", f"a value named {name.decode('ascii')!r}: not what lies on the scale"
-    elif not unit:
-        against = "moving", "no unit yet: the load moves"
-    elif unit not in PLACES:
-        against = "unit", f"unit {unit!r}, known are {', '.join(PLACES)}"
-    else:
+    gross, tare, _, _, name, net = answer.groups()
+    readings = []
+    for register, body in (("gross", gross), ("tare", tare), ("net", net)):
+        if body is None:
+            continue
+        decimal = _decimal(body[1:11].strip()) if body[:1] in _SIGNS else None
+        unit = body[11:].strip().decode("ascii")
+        against = _against(name or b"", body, unit, has_number=bool(decimal))
+        if against or not decimal:
+            return (), against
         value = milligrams(_SIGNS[body[:1]], decimal[1], decimal[2] or b"", unit)
-        return (weighed(register, value),), ()
-    return (), (against,)
+        readings.append(weighed(register, value))
+    return tuple(readings), ()
+
+
+def _against(
+    name: bytes, body: bytes, unit: str, *, has_number: bool
+) -> tuple[tuple[str, str], ...]:
+    """What speaks against a line, if anything does."""
+    if not has_number:
+        return (_state(body.strip()),)
+    if name.strip() not in _NAMES:
+        return (("name", f"a value named {name.decode('ascii')!r}: not what lies on the scale"),)
+    if not unit:
+        return (("moving", "no unit yet: the load moves"),)
+    if unit not in PLACES:
+        return (("unit", f"unit {unit!r}, known are {', '.join(PLACES)}"),)
+    return ()
 
 
 def _decimal(shown: bytes) -> re.Match[bytes] | None:
@@ -138,6 +155,7 @@ DEVICE = Device(
         "A weight that moves comes without its unit, and is none.",
         "Digits in square brackets have no legal worth and are counted as zeros.",
         "A scale that prints by itself is only listened to; it is asked once it falls silent.",
+        "Gross, tare and net printed in a row are one weighing; gross or tare alone are none.",
         "Set to print when stable, a scale answers a question only then.",
         "Older balances know ESC T only, zero and tare at once, and ignore each apart.",
     ),

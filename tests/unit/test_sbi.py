@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers import sbi
-from drivers.reading import Message, Reading
+from drivers.reading import Fault, Message, Reading
 from drivers.wire.sevenbits import EVEN, ODD
 from firmware_sim.devices import sbi as simulated
 from tests.talk import Talk
@@ -39,19 +39,53 @@ def test_a_weight_is_what_is_printed_less_the_digits_in_brackets(mg: int, body: 
     assert (Reading("net", mg, "mg", None, "", None, "unchecked"),) == _said(body).readings
 
 
-@pytest.mark.parametrize(
-    ("register", "name"),
-    [
-        ("net", "N     "),
-        ("net", "N1    "),
-        ("gross", "G#    "),
-        ("gross", "G     "),
-        ("tare", "T1    "),
-        ("tare", "T2    "),
-    ],
+@pytest.mark.parametrize("name", ["", "N     ", "N1    ", "N2    "])
+def test_what_is_shown_is_net_whatever_its_name(name: str) -> None:
+    assert "net" == _said("+    3.425 kg ", name).readings[0].register
+
+
+GROSS, TARE, NET = (
+    b"G#    +    4.925 kg \r\n",
+    b"T1    +    1.500 kg \r\n",
+    b"N     +    3.425 kg \r\n",
 )
-def test_a_name_before_a_weight_says_which_it_is(register: str, name: str) -> None:
-    assert register == _said("+    3.425 kg ", name).readings[0].register
+
+
+def _told(stream: bytes) -> list[tuple[int, dict[str, int]]]:
+    """Offset and readings of each message."""
+    session = sbi.DEVICE.open({})
+    steps = session.feed(stream) + session.timeout()
+    messages = [step for step in steps if isinstance(step, Message)]
+    return [(m.offset, {str(r.register): int(r.value) for r in m.readings}) for m in messages]
+
+
+def test_gross_tare_and_net_are_one_weighing() -> None:
+    whole = {"gross": 4_925_000, "tare": 1_500_000, "net": 3_425_000}
+
+    assert [(0, whole), (66, whole)] == _told((GROSS + TARE + NET) * 2)
+    assert [(0, {"tare": 1_500_000, "net": 3_425_000})] == _told(TARE + NET)
+    assert [(0, {"gross": 4_925_000, "net": 3_425_000})] == _told(GROSS + NET)
+
+
+@pytest.mark.parametrize("stream", [GROSS, TARE, GROSS + TARE, TARE + GROSS])
+def test_gross_and_tare_without_net_say_nothing(stream: bytes) -> None:
+    session = sbi.DEVICE.open({})
+    assert session.feed(stream) == []
+
+    noise = Message(0, b"", (), (Fault("noise", 0, len(stream)),))
+    assert noise == session.timeout()[0]
+
+
+def test_a_weighing_in_pieces_is_one() -> None:
+    session = sbi.DEVICE.open({})
+    block = GROSS + TARE + NET
+
+    steps = [step for at in range(66) for step in session.feed(block[at : at + 1])]
+    assert [block] == [step.raw for step in steps if isinstance(step, Message)]
+
+
+def test_a_gross_weight_that_moved_refuses_the_weighing() -> None:
+    assert [(0, {})] == _told(GROSS.replace(b"kg", b"  ") + TARE + NET)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +158,7 @@ def test_a_bit_that_turns_round_is_never_another_amount(table: bytes) -> None:
 
 
 @given(
-    name=st.sampled_from(["", "N     ", "T1    ", "Stat  "]),
+    name=st.sampled_from(["", "N     ", "Qnt   ", "Stat  "]),
     body=st.text(" +-.[]0123HLCkg", min_size=14, max_size=14),
 )
 def test_a_line_of_any_characters_is_told_once(name: str, body: str) -> None:
