@@ -88,8 +88,10 @@ class Bridge:
     async def tell(self) -> None:
         """Say what is new, for ever: another policy in force, and what became of deposits."""
         while True:
+            # Not `wait_for`: that of Python 3.11 forgets a cancellation that comes with the event.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._settled.wait(), POLICY_LOOK_S)
+                async with asyncio.timeout(POLICY_LOOK_S):
+                    await self._settled.wait()
             self._settled.clear()
             paper = policy_in_force(self.community, self._clock.utc_ms())
             with contextlib.suppress(LinkDown):
