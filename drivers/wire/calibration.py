@@ -37,13 +37,13 @@ class Calibration(NamedTuple):
     def milligrams(self, counts: int, *, zero: int = 0, division_mg: int = 1) -> int:
         """To the nearest division, halves upward. `zero`: counts that the empty plate has gained.
 
+        The counts of a cell that is wired the other way round fall where others rise.
+
         >>> Calibration("", "", 128, -100, 20_000_000, 1900).milligrams(401, division_mg=5_000)
         5010000
         """
         span = self.loaded - self.empty
         above = (counts - self.empty - zero) * self.mass_mg
-        if span < 0:  # the cell is wired the other way round
-            span, above = -span, -above
         return (2 * above + span * division_mg) // (2 * span * division_mg) * division_mg
 
     def text(self) -> str:
