@@ -55,7 +55,7 @@ class Cheat:
         if screen.slip and screen.slip.deposit not in self._seen:
             return Leave(screen.slip)
         if self._begun and (screen.screen == "refused" or waited_ms > 4 * PATIENCE_MS):
-            return Leave(None, screen.word)
+            return Leave(None, screen.word, screen.sentence)
         return None
 
 

@@ -117,10 +117,11 @@ class Press(NamedTuple):
 
 
 class Leave(NamedTuple):
-    """Go home: with a slip, or turned away with the word of what was on the screen."""
+    """Go home: with a slip, or turned away, with the word and the sentence on the screen."""
 
     slip: Slip | None
     refused: str = ""
+    why: str = ""
 
 
 class Grumble(NamedTuple):

@@ -72,19 +72,19 @@ def free_ports(count: int) -> list[int]:
             trial.close()
 
 
-async def meterkast(*arguments: str, environment: dict[str, str]) -> str:
+async def meterkast(*arguments: str, environment: dict[str, str], said_to_it: str = "") -> str:
     """What the command prints. Raises PeopleError with what it said instead."""
     process = await asyncio.create_subprocess_exec(
         str(METERKAST),
         *arguments,
-        stdin=asyncio.subprocess.DEVNULL,
+        stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         env=environment,
         start_new_session=True,
     )
     try:
-        said, complained = await process.communicate()
+        said, complained = await process.communicate(said_to_it.encode())
     except asyncio.CancelledError:
         process.kill()
         await process.wait()
@@ -120,6 +120,8 @@ async def found(premises: Premises, *, environment: dict[str, str]) -> dict[str,
     card_key = premises.folder / street.POINT / "card.key"
     card_key.write_bytes((premises.hub / "card.key").read_bytes())
     card_key.chmod(0o600)
+    operator = str(card_key.with_name("operator.pin"))
+    await meterkast("kiosk", "pin", operator, environment=environment, said_to_it=f"{PIN}\n")
     return keys
 
 

@@ -8,7 +8,8 @@ from firmware_sim import street
 from firmware_sim.agreement import Account, MeterDay
 from firmware_sim.devices.p1 import ZONE
 
-NAMES = {member.id: member.name.split()[0] for member in street.MEMBERS}
+# People go by their first names; a club has only one.
+NAMES = {one.id: one.name.split()[0] if one.card else one.name for one in street.MEMBERS}
 FRACTIONS = {kind.id: kind.en for kind in street.FRACTIONS}
 WEIGHED = [kind.id for kind in street.FRACTIONS if kind.unit == "kg"]
 # What registers are told of: the beginning of their names, and what they count.

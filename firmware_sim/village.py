@@ -303,7 +303,7 @@ class Village:
         if visit.again:
             leave = await self.point.receive_again(visit)
             self._turned_away.append(leave.refused)
-            say("turned_away", at_ms=self._at_ms, why=leave.refused)
+            say("turned_away", at_ms=self._at_ms, why=leave.why)
 
     def _tell(self) -> None:
         """What there is to say of this moment, and the day's sums when one is over."""

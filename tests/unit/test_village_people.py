@@ -157,7 +157,9 @@ def test_the_same_bag_again_is_tried_once_and_its_refusal_taken_home():
     cheat = Cheat(cheats.same_bag_again(BAG, CARD), seen={MINE.deposit})
     assert [TakeAway(), Put(3_217_400)] == _all_acts(cheat, KEPT, IDLE)
     assert [TakeAway(), GLASS] == cheat.looks(WHAT, now_ms=12_000)
-    assert [TakeAway(), Lift(), Leave(None, "refused")] == cheat.looks(REFUSED, now_ms=12_100)
+    assert [TakeAway(), Lift(), Leave(None, "refused", "(refused)")] == cheat.looks(
+        REFUSED, now_ms=12_100
+    )
     assert cheat.is_gone
 
 
@@ -177,7 +179,7 @@ def test_who_waits_for_nothing_goes_in_the_end():
     cheat = Cheat(cheats.walks_away(BAG), seen=set())
     _all_acts(cheat, IDLE, IDLE, WHAT)
     assert [] == cheat.looks(IDLE, now_ms=112_000)
-    assert Leave(None, "put") == cheat.looks(IDLE, now_ms=112_001)[-1]
+    assert Leave(None, "put", "(put)") == cheat.looks(IDLE, now_ms=112_001)[-1]
 
 
 def test_the_screen_is_read_from_the_kiosks_own_words():
