@@ -69,6 +69,12 @@ def days_of(period: str) -> tuple[str, str]:
     return first, last.isoformat()
 
 
+def days_text(period: str) -> str:
+    """The days of a period as people read them: 2026-06-15 to 2026-07-12."""
+    first, last = days_of(period)
+    return first if first == last else f"{first} to {last}"
+
+
 def next_start(day: str, weeks: frozenset[int]) -> str | None:
     """The first day from this one on at which periods of all these lengths begin.
 

@@ -4,7 +4,14 @@ import sqlite3
 
 from gateway.contract.record import to_json
 from ledger_bridge.books.believe import amount_of
-from ledger_bridge.books.calendar import bounds_ms, days_of, local_text, period_of, utc_text
+from ledger_bridge.books.calendar import (
+    bounds_ms,
+    days_of,
+    days_text,
+    local_text,
+    period_of,
+    utc_text,
+)
 from ledger_bridge.books.policy import Policies, amount_text
 from ledger_bridge.books.quantity import Amount, in_json
 from ledger_bridge.books.recycling import Json, deposits_of
@@ -262,6 +269,7 @@ def latest(
                 "member": member,
                 "name": known.get(member, member),
                 "period": period,
+                "days": days_text(period) if period else "",
                 "postings": [
                     {
                         "account": owners.get(account, account),

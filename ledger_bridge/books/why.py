@@ -13,7 +13,7 @@ from gateway.contract.errors import PeopleError, Problem
 from gateway.contract.keys import unb64
 from gateway.contract.record import QUARTER, Record
 from ledger_bridge.books.believe import amount_of, base_of
-from ledger_bridge.books.calendar import days_of, utc_text
+from ledger_bridge.books.calendar import days_of, days_text, utc_text
 from ledger_bridge.books.policy import Policies, Policy, Rule, amount_text
 from ledger_bridge.books.quantity import in_json, written
 from ledger_bridge.books.recycling import Json, brought, deposits_of
@@ -55,6 +55,7 @@ def why(db: sqlite3.Connection, community: str, booking: int, *, policies: Polic
     return {
         **found,
         "claim": {"rule": rule_id, "member": member, "period": period},
+        "days": days_text(period),
         "asset": asset,
         "credit": amount_text(said["due"] - said["before"], scale),
         "due_before": amount_text(said["before"], scale),

@@ -74,7 +74,8 @@ credit = "1"
 per = "1 kWh"
 cap = "20 per day"
 
-# Waste brought to the recycling point. A rate of "0" counts and does not pay.
+# Waste brought to the recycling point. A rate of "0" counts and does not pay. A cap may be over
+# weeks as well, "40 per 4 weeks": such rules begin on the Monday on which the weeks do.
 [[rules]]
 id = "waste"
 rule = "waste_deposited"

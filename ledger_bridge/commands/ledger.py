@@ -12,7 +12,7 @@ import cyclopts
 from ledger_bridge.books import statement as statements
 from ledger_bridge.books import why as reasons
 from ledger_bridge.books.acts import Act, Close, Request, Transfer, make
-from ledger_bridge.books.calendar import days_of
+from ledger_bridge.books.calendar import days_text
 from ledger_bridge.books.containers import held_emptyings
 from ledger_bridge.books.policy import amount_of
 from ledger_bridge.books.quantity import written
@@ -71,8 +71,7 @@ def statement(*, member: str, day: date, config: Config = CONFIG, json: Json = F
         amounts = {key: written(Fraction(n) / 1000) for key, n in line["quantity"].items()}
         measured = ", ".join(f"{key} {n}" for key, n in amounts.items()) or "nothing"
         waits = "" if line["settled"] else " (being settled)"
-        first, last = days_of(line["period"])
-        span = "" if first == last else f" ({first} to {last})"
+        span = f" ({days_text(line['period'])})" if line["period"] != found["day"] else ""
         print(f"  {line['rule']}{span}: {measured} -> {line['credit']} {line['asset']}{waits}")
         for one in line["pulses"]:
             print(f"    {one['register']}: pulses {one['pulses']}, each {one['per_pulse']}")
@@ -89,7 +88,8 @@ def _deposit(deposit: dict[str, Any]) -> str:
     club = f", given to {deposit['club']}" if deposit["club"] == deposit["member"] else ""
     said = [deposit["sentence"], *(one["sentence"] for one in deposit["corrections"])]
     remarks = "".join(f"  {sentence}" for sentence in said if sentence)
-    return f"{deposit['fraction']} {brought(deposit)}{club}{remarks}"
+    credit = f" -> {deposit['credit']} {deposit['asset']}" if deposit["credit"] else ""
+    return f"{deposit['fraction']} {brought(deposit)}{club}{credit}{remarks}"
 
 
 def _remarks(readings: list[dict[str, Any]]) -> list[str]:
@@ -187,7 +187,7 @@ def _tell(found: dict[str, Any]) -> None:
         print(found["request"])
         return
     claim = found["claim"]
-    print(f"because of rule {claim['rule']} for {claim['member']} on {claim['period']}")
+    print(f"because of rule {claim['rule']} for {claim['member']} on {found['days']}")
     print(f"  {found['policy']['rule']}")
     print(f"  policy of {found['policy']['valid_from']}, {found['policy']['hash']}")
     print(f"  due was {found['due_before']}, became {found['due']} {found['asset']}")
