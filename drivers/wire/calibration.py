@@ -50,7 +50,7 @@ class Calibration(NamedTuple):
         """As the file has it."""
         name = self.scale.replace("\\", "").replace('"', "")
         return (
-            "# Written by `meterkast scale calibrate`: counts of the chip with nothing, with mass.\n"
+            "# Written by `meterkast scale calibrate`: counts with nothing, and with mass.\n"
             f'scale = "{name}"\n'
             f"date = {self.date}\n"
             f"gain = {self.gain}\n"

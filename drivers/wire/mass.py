@@ -2,7 +2,7 @@
 
 import re
 
-from drivers.wire.scale_lines import PLACES
+PLACES = {"mg": 0, "g": 3, "kg": 6, "t": 9}  # powers of ten down to milligrams
 
 _AMOUNT = re.compile(r"(-?)([0-9]{1,12})(?:\.([0-9]{1,9}))? ?(mg|g|kg|t)")
 

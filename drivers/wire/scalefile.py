@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from drivers.reading import Message
 from drivers.sdk import SettingError
 from drivers.wire import linepattern, mass
-from drivers.wire.scale_lines import PLACES
+from drivers.wire.mass import PLACES
 from drivers.wire.scalewords import AMOUNTS, FAULTS, SKIPPED, STATES, TEXTS, Reader
 
 SETTING = "map"
