@@ -21,7 +21,7 @@ from drivers.sdk import (
     whole,
 )
 from drivers.wire.comma_lines import GROSS, LINE, LINE_MAX, NET, TARE, Weighed, weighed
-from drivers.wire.scale_lines import PLACES, Found, Lines
+from drivers.wire.scale_lines import UNITS, Found, Lines
 
 ASK = "READ"
 INTERVAL_MS = 200
@@ -35,6 +35,7 @@ SHORTEST = 10  # bytes of a line that is a number alone
 READ_WEIGHT = {"RW", "RG", "RN"}
 DOUBTS = {"stable": "unchecked", "unstable": "unstable", "unjudged": "unjudged"}
 
+_ANSWERS = {"done", "error", "no"}  # kinds of lines that say nothing of what lies there
 _new = tuple.__new__  # a NamedTuple's own constructor takes three times as long
 
 
@@ -45,7 +46,7 @@ class Session:
     there, and is told with its number from then on.
     """
 
-    def __init__(self, ask: bytes, interval_s: float, unit: str, *, keeps: bool) -> None:
+    def __init__(self, ask: bytes, interval_s: float, unit: bytes, *, keeps: bool) -> None:
         address, word = (ask[:2], ask[2:]) if ask[:2].isdigit() else (b"", ask)
         head = b"M" if word.decode("ascii") in READ_WEIGHT else b""
         self._ask = ask
@@ -119,18 +120,19 @@ class Session:
     def _is_answered(self, line: Found) -> bool:
         """Whether the line answers the request under way; a weight does not answer a command."""
         kind = line.parts.lastgroup
-        if kind in {"done", "error"}:
-            return self._asked != self._ask or kind == "error"
+        if kind in _ANSWERS:
+            return self._asked != self._ask or kind != "done"
         if self._asked == self._alibi:
             return line.parts["pid"] is not None or b"PID" in line.raw
         return self._asked == self._ask
 
     def _answer(self, line: Found) -> list[Message]:
-        said = weighed(line.parts, self._unit)
-        if said is None:
+        kind = line.parts.lastgroup
+        if kind == "done" or (kind == "no" and not self._asked):
             return []
+        said = weighed(line.parts, self._unit)
         if said.fault:
-            if line.parts.lastgroup != "error":
+            if kind not in _ANSWERS:
                 self._moved()
             elif self._asked == self._alibi:
                 return [_fault(line, "alibi", "the scale has no alibi memory: " + said.fault[1])]
@@ -203,7 +205,7 @@ def _open(settings: Mapping[str, str]) -> Session:
     return Session(
         ask.encode("ascii"),
         whole(settings, "interval_ms", 100, 10_000, INTERVAL_MS) / 1000,
-        _choice(settings, "unit", "", "", *PLACES),
+        _choice(settings, "unit", "", "", *(unit.decode() for unit in UNITS)).encode(),
         keeps=alibi == "yes",
     )
 

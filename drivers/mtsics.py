@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from drivers.reading import Fault, Message, Reading
 from drivers.sdk import Device, Example, Line, Register, Rest, Send, Step, Wait
-from drivers.wire.scale_lines import PLACES, Found, Lines, milligrams
+from drivers.wire.scale_lines import KNOWN, UNITS, Found, Lines, milligrams
 
 INTERVAL_S = 0.2  # KERN asks for at least 0.1 s between two questions
 TIMEOUT_S = 1.0  # a scale answers SI within a few hundred milliseconds
@@ -22,11 +22,9 @@ WEIGH, SERIAL, TARE = b"SI", b"I4", b"TA"
 COMMANDS = {"zero": b"Z", "tare": b"T"}
 INSTEAD = {b"Z": b"ZI", b"T": b"TI"}
 
-_NUMBER = (
-    r" {1,10}(?P<%s>-?)(?P<%s>\d{1,9})(?:\.(?P<%s>\d{1,9}))?(?P<%s>:[\d.]{1,12})? (?P<%s>\S{1,8})"
-)
-_NET = tuple(f"net_{part}" for part in ("sign", "whole", "fraction", "rest", "unit"))
-_TARE = tuple(f"tare_{part}" for part in ("sign", "whole", "fraction", "rest", "unit"))
+_NUMBER = r" {1,10}(?P<%s>-?\d{1,9})(?:\.(?P<%s>\d{1,9}))?(?P<%s>:[\d.]{1,12})? (?P<%s>\S{1,8})"
+_NET = tuple(f"net_{part}" for part in ("number", "fraction", "rest", "unit"))
+_TARE = tuple(f"tare_{part}" for part in ("number", "fraction", "rest", "unit"))
 # Which of the outer groups matched is the kind of the answer.
 _ANSWER = re.compile(
     (
@@ -41,6 +39,7 @@ _ANSWER = re.compile(
     ).encode(),
     re.MULTILINE,
 )
+_WEIGHT = tuple(_ANSWER.groupindex[name] for name in ("state", *_NET))
 _QUESTIONS = {"serial": SERIAL, "tare": TARE}
 _NONE = {
     b"S I": ("busy", "the scale weighs, tares or shows a menu"),
@@ -181,12 +180,11 @@ class Session:
         return [_fault(line, kind, detail)]
 
     def _weighed(self, line: Found) -> Message:
-        state, sign, whole, fraction, rest, written = line.parts.group("state", *_NET)
-        unit = written.decode("latin-1")
-        if rest or unit not in PLACES:
+        state, number, fraction, rest, unit = line.parts.group(*_WEIGHT)
+        if rest or unit not in UNITS:
             self._moved()
             return _fault(line, "unit", _unknown(unit))
-        net_mg = milligrams(sign, whole, fraction or b"", unit)
+        net_mg = milligrams(number, fraction, unit)
         doubt, tare_mg = "unchecked", None
         if state == b"D":
             self._moved()
@@ -206,13 +204,11 @@ class Session:
         return _new(Reading, (name, mg, "mg", None, self._serial, None, doubt))
 
     def _tared(self, line: Found) -> list[Message]:
-        parts = line.parts
-        unit = parts["tare_unit"].decode("latin-1")
-        if parts["tare_rest"] or unit not in PLACES:
+        number, fraction, rest, unit = line.parts.group(*_TARE)
+        if rest or unit not in UNITS:
             self._tries[TARE] = 0
             return [_fault(line, "unit", _unknown(unit))]
-        fraction = parts["tare_fraction"] or b""
-        self._tare_mg = milligrams(parts["tare_sign"], parts["tare_whole"], fraction, unit)
+        self._tare_mg = milligrams(number, fraction, unit)
         self._sure_mg = self._rests_mg
         tare = self._reading("tare", self._tare_mg, "unchecked")
         return [Message(line.offset, line.raw, (tare,))]
@@ -223,8 +219,8 @@ def _fault(line: Found, kind: str, detail: str) -> Message:
     return _new(Message, (line.offset, line.raw, (), (fault,)))
 
 
-def _unknown(unit: str) -> str:
-    return f"unit {unit!r}, known are {', '.join(PLACES)}"
+def _unknown(unit: bytes) -> str:
+    return f"unit {unit.decode('latin-1')!r}, known are {KNOWN}"
 
 
 def _recognise(sample: bytes) -> bool:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from drivers.wire.scale_lines import PLACES, milligrams
+from drivers.wire.scale_lines import KNOWN, UNITS, milligrams
 
 LINE_MAX = 128  # the longest, an extended line with date and time, has less than 90
 
@@ -29,7 +29,8 @@ _ADDRESS = r"(?:\d\d)?"  # on RS-485
 # Which of the outer groups matched is the kind of the line.
 LINE = re.compile(
     (
-        "^(?:"
+        # No line of a weight is shorter; and what begins otherwise is none.
+        r"^(?=[ \d.+\-A-Z][^\n]{8}|[!?I\x06EO\dM][^\n])(?:"
         # 22 bytes of CAS: a byte for the device, one of lamps, eight columns, blank, unit.
         r"(?P<cas>(?P<c_state>ST|US),(?P<c_what>GS|NT),[^\n](?P<lamps>[^\n]),"
         r"(?P<data>[ \d.+-]{8})[^\n](?P<c_unit>[ A-Za-z]{2}))"
@@ -41,12 +42,14 @@ LINE = re.compile(
         rf",(?:PT|  ){_number('b')}{_unit('b')}(?:,(?P<record>\d{{5}}-\d{{6}})|,NO)?)"
         rf"|(?P<plain>{_ADDRESS}(?P<state>ST|US)(?:,(?:LO|OK|HI|--))?"
         rf"(?:,(?P<what>GS|NT|TR|VL|RZ|G|N|T))?[, ]{_number('p')}{_unit('p')})"
-        rf"|(?P<out>{_ADDRESS}(?:\d,?|PID)?(?P<why>OL|UL|TL|ER|QT|HD)(?P<rest>,[^\r\n]{{0,60}})?)"
+        rf"|(?P<out>{_ADDRESS}(?:\d,?|PID)?(?P<why>OL|UL|TL|ER|QT|HD)(?P<rest>,[^\r\n]{{4,60}}))"
         # 10 bytes of CAS: the number alone.
         rf"|(?P<bare>(?=[ \d.+-]{{8}}\r?\n){_number('n')})"
-        rf"|(?P<error>{_ADDRESS}(?P<code>ERR[0-9A-F]{{1,2}}|EC,E\d\d|[!?I]))"
-        # An acknowledgement, or a request that the scale sends back as one.
-        rf"|(?P<done>{_ADDRESS}(?:OK|\x06|MZ|MT|Z|T|Q|SI|R[A-Z]{{0,3}}|PID))"
+        rf"|(?P<error>{_ADDRESS}(?P<code>ERR[0-9A-F]{{1,2}}|EC,E\d\d)(?=\r))"
+        # Whatever is so short is only an answer where something was asked.
+        r"|(?P<no>[!?I](?=\r))"
+        # An acknowledgement, or a command that is sent back as one.
+        rf"|(?P<done>{_ADDRESS}(?:OK|\x06|MZ|MT)(?=\r))"
         r")[\r ]{0,16}\n"
     ).encode("latin-1"),
     re.MULTILINE,
@@ -56,6 +59,11 @@ LINE = re.compile(
 _MINUS = re.compile(rb",-(?!-)")
 # The eight columns of CAS.
 _DATA = re.compile(f"{_number('c')} {{0,7}}".encode())
+
+_AT = {
+    name: tuple(LINE.groupindex[f"{name}_{part}"] for part in ("sign", "whole", "fraction"))
+    for name in "pxyabn"
+} | {"c": (1, 2, 3)}
 
 _STATES = {b"ST": "stable", b"US": "unstable"}
 STABLE, HOLD = 0x40, 0x10  # lamps of CAS
@@ -101,20 +109,19 @@ class Weighed(NamedTuple):
     fault: tuple[str, str] | None = None
 
 
-def weighed(parts: re.Match[bytes], unit: str) -> Weighed | None:
-    """What a line of `LINE` says; None for an acknowledgement.
+def weighed(parts: re.Match[bytes], unit: bytes) -> Weighed:
+    """What a line of `LINE` says, which is no acknowledgement.
 
-    `unit` is that of lines that tell none, "" where nobody has said it.
+    `unit` is that of lines that tell none, b"" where nobody has said it.
     """
-    read = _READ.get(parts.lastgroup or "")
-    return read(parts, unit) if read else None
+    return _READ[parts.lastgroup or ""](parts, unit)
 
 
 def _none(kind: str, detail: str) -> Weighed:
     return Weighed((), fault=(kind, detail))
 
 
-def _plain(parts: re.Match[bytes], unit: str) -> Weighed:
+def _plain(parts: re.Match[bytes], unit: bytes) -> Weighed:
     what, written = parts["what"] or b"", parts["p_unit"]
     if what not in _WHAT:
         return _none("unit", "the scale tells microvolts, or points of its converter")
@@ -126,7 +133,7 @@ def _plain(parts: re.Match[bytes], unit: str) -> Weighed:
     )
 
 
-def _cas(parts: re.Match[bytes], unit: str) -> Weighed:
+def _cas(parts: re.Match[bytes], unit: bytes) -> Weighed:
     """The header and the lamp must agree on whether the scale is at rest."""
     lamps, state = parts["lamps"][0], _STATES[parts["c_state"]]
     if lamps & HOLD:
@@ -140,7 +147,7 @@ def _cas(parts: re.Match[bytes], unit: str) -> Weighed:
     return _unknown(written) if mg is None else Weighed(((_WHAT[parts["c_what"]], mg),), state)
 
 
-def _extended(parts: re.Match[bytes], unit: str) -> Weighed:
+def _extended(parts: re.Match[bytes], unit: bytes) -> Weighed:
     """The net weight and the tare, in one unit."""
     written = parts["x_unit"]
     net_mg = _milligrams(parts, "x", written, unit)
@@ -151,7 +158,7 @@ def _extended(parts: re.Match[bytes], unit: str) -> Weighed:
     return Weighed(weights, _STATES[parts["x_state"]])
 
 
-def _alibi(parts: re.Match[bytes], unit: str) -> Weighed:
+def _alibi(parts: re.Match[bytes], unit: bytes) -> Weighed:
     """The gross weight and the tare, each with its unit."""
     gross_mg = _milligrams(parts, "a", parts["a_unit"], unit)
     tare_mg = _milligrams(parts, "b", parts["b_unit"], unit)
@@ -162,25 +169,25 @@ def _alibi(parts: re.Match[bytes], unit: str) -> Weighed:
     return Weighed(weights, _STATES[parts["a_state"]], record)
 
 
-def _bare(parts: re.Match[bytes], unit: str) -> Weighed:
+def _bare(parts: re.Match[bytes], unit: bytes) -> Weighed:
     mg = _milligrams(parts, "n", b"", unit)
     return _unknown(b"") if mg is None else Weighed(((NET, mg),), "unjudged")
 
 
-def _out(parts: re.Match[bytes], unit: str) -> Weighed:
+def _out(parts: re.Match[bytes], unit: bytes) -> Weighed:
     del unit
     why = parts["why"]
-    below = why == b"OL" and _MINUS.search(parts["rest"] or b"")
+    below = why == b"OL" and _MINUS.search(parts["rest"])
     return _none(*_OUT[b"UL" if below else why])
 
 
-def _error(parts: re.Match[bytes], unit: str) -> Weighed:
+def _error(parts: re.Match[bytes], unit: bytes) -> Weighed:
     del unit
-    code = parts["code"]
+    code = parts["code"] or parts["no"]
     return _none(*_ERRORS.get(code, ("scale-error", f"the scale says {code.decode('ascii')}")))
 
 
-_READ: dict[str, Callable[[re.Match[bytes], str], Weighed]] = {
+_READ: dict[str, Callable[[re.Match[bytes], bytes], Weighed]] = {
     "plain": _plain,
     "cas": _cas,
     "extended": _extended,
@@ -188,20 +195,20 @@ _READ: dict[str, Callable[[re.Match[bytes], str], Weighed]] = {
     "bare": _bare,
     "out": _out,
     "error": _error,
+    "no": _error,
 }
 
 
-def _milligrams(parts: re.Match[bytes], name: str, written: bytes, unit: str) -> int | None:
+def _milligrams(parts: re.Match[bytes], name: str, written: bytes, unit: bytes) -> int | None:
     """A number of the line in mg; None in a unit that nobody knows."""
-    place = written.decode("latin-1") or unit
-    place = "kg" if place in {"Kg", "KG"} else place
-    if place not in PLACES:
+    place = b"kg" if written in {b"Kg", b"KG"} else written or unit
+    if place not in UNITS:
         return None
-    sign, whole, fraction = parts.group(f"{name}_sign", f"{name}_whole", f"{name}_fraction")
-    return milligrams(sign, whole, fraction or b"", place)
+    sign, whole, fraction = parts.group(*_AT[name])
+    return milligrams(sign + whole, fraction, place)
 
 
 def _unknown(written: bytes) -> Weighed:
     if not written:
         return _none("unit", 'the line names no unit: say which, as in unit = "kg"')
-    return _none("unit", f"unit {written.decode('latin-1')!r}, known are {', '.join(PLACES)}")
+    return _none("unit", f"unit {written.decode('latin-1')!r}, known are {KNOWN}")

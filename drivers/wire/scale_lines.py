@@ -7,20 +7,25 @@ from drivers.reading import Message
 from drivers.sdk import Step
 from drivers.wire.noise import Noise
 
-# Powers of ten from the units that a scale may weigh in down to milligrams.
-PLACES = {"mg": 0, "g": 3, "kg": 6, "t": 9}
+# Milligrams in the units that a scale may weigh in.
+UNITS = {b"mg": 1, b"g": 1_000, b"kg": 1_000_000, b"t": 1_000_000_000}
+KNOWN = ", ".join(unit.decode() for unit in UNITS)
 
 _BLANK = b"\r\n "
 _new = tuple.__new__  # a NamedTuple's own constructor takes three times as long
 
 
-def milligrams(sign: bytes, whole: bytes, fraction: bytes, unit: str) -> int:
-    """A weight as written; below a milligram it is rounded down. `unit` is one of `PLACES`.
+def milligrams(number: bytes, fraction: bytes | None, unit: bytes) -> int:
+    """A weight of sign and whole digits, and digits behind the point, in one of `UNITS`.
 
-    >>> milligrams(b"-", b"0", b"505", "kg")
+    Below a milligram it is rounded down.
+
+    >>> milligrams(b"-0", b"505", b"kg")
     -505000
     """
-    return int(sign + whole + fraction) * 10 ** PLACES[unit] // 10 ** len(fraction)
+    if not fraction:
+        return int(number) * UNITS[unit]
+    return int(number + fraction) * UNITS[unit] // 10 ** len(fraction)
 
 
 class Found(NamedTuple):

@@ -95,7 +95,6 @@ NO_WEIGHTS = [
     (b"OL,GS,1\xc0,         kg\r\n", "over"),
     (b"1,OL,          ,          ,         0,         0,kg\r\n", "over"),
     (b"PIDOL,1,          kg,          kg,NO\r\n", "over"),
-    (b"OL\r\n", "over"),
     (b"OL,-9999999E+19\r\n", "under"),
     (b"OL,GS,-           \r\n", "under"),
     (b"UL,GS,        ,kg\r\n", "under"),
@@ -137,9 +136,6 @@ NO_WEIGHTS = [
     (b"EC,E06\r\n", "syntax"),
     (b"EC,E11\r\n", "busy"),
     (b"EC,E20\r\n", "scale-error"),
-    (b"!\r\n", "busy"),
-    (b"?\r\n", "syntax"),
-    (b"I\r\n", "busy"),
     (b"PIDST,1,     3.425kg,       0.000kg,NO\r\n", "alibi"),
 ]
 
@@ -150,6 +146,19 @@ def test_what_is_no_good_weight_is_a_fault_without_readings(line, kind):
 
     assert message.readings == ()
     assert [fault.kind for fault in message.faults] == [kind]
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"), [(b"!\r\n", "busy"), (b"?\r\n", "syntax"), (b"I\r\n", "busy")]
+)
+def test_a_single_character_is_an_answer_only_where_something_was_asked(line, kind):
+    session = comma.DEVICE.open({"ask": "01RW"})
+
+    assert session.feed(line) == []
+    session.timeout()
+    (message, pause) = session.feed(line)
+    assert [fault.kind for fault in message.faults] == [kind]
+    assert pause == PAUSE
 
 
 @pytest.mark.parametrize(
@@ -207,7 +216,7 @@ def test_a_scale_is_asked_by_what_the_block_says_and_after_a_pause_again(ask):
 def test_the_pause_is_that_of_the_block():
     session = comma.DEVICE.open({"interval_ms": "1500"})
     session.timeout()
-    assert session.feed(b"OL\r\n")[-1] == Rest(1.5)
+    assert session.feed(b"OL,GS,        ,kg\r\n")[-1] == Rest(1.5)
 
 
 def test_a_scale_that_is_never_asked_is_told_commands_at_once():
