@@ -126,14 +126,22 @@ class Wire:
 
     def open(self) -> None:
         """The line is opened, or opened anew."""
-        self._session = sdk.load(self._driver).open({})
+        self._session: Any = sdk.load(self._driver).open({})
         self._wake_ms: int | None = 0
+        self._told: list[str] = []
+
+    def tell(self, word: str) -> bool:
+        """Have the device told a word, at the next step."""
+        self._told.append(word)
+        return True
 
     def goes_on(self, now_ms: int, noise: bytes = b"") -> list[Message]:
         steps = [] if self.is_cut else self._session.feed(self._device.ticks(now_ms) + noise)
         if self._wake_ms is not None and now_ms >= self._wake_ms:
             self._wake_ms = None
             steps += self._session.timeout()
+        while self._told:
+            steps += self._session.command(self._told.pop())
         messages = []
         while steps:
             step = steps.pop(0)
@@ -215,6 +223,7 @@ class Week:
             moment=lambda: Moment(self.utc_ms, self.now_ms, "synced"),
             real_ms=lambda: self.now_ms,
         )
+        self.point.tell_scale = self._scale.tell
 
     def _power_cut(self) -> None:
         """Everything but the disk is gone, and for a while the screen is dark."""
