@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from drivers.sdk import Device, Example, Line, Register
 from drivers.wire.asked_scale import How, Session, weighed
 from drivers.wire.said import Said
-from drivers.wire.scale_lines import PLACES, milligrams
+from drivers.wire.scale_lines import KNOWN, UNITS, milligrams
 from drivers.wire.sevenbits import EVEN, PLAIN
 
 INTERVAL_S = 0.5
@@ -76,11 +76,11 @@ def _read(answer: re.Match[bytes]) -> Said:
     if field is None or against:
         return (), tuple(against)
     weight = _WEIGHT.fullmatch(field)
-    unit = weight[4].decode("ascii").lower() if weight else ""
-    if not weight or unit not in PLACES:
+    unit = weight[4].lower() if weight else b""
+    if not weight or unit not in UNITS:
         return (), (_no_weight(field),)
     register = "net" if third & _NET else "gross"
-    value = milligrams(weight[1], weight[2], weight[3] or b"", unit)
+    value = milligrams(weight[1] + weight[2], weight[3], unit)
     return (weighed(register, value, "unstable" if moves else "unchecked"),), ()
 
 
@@ -89,7 +89,7 @@ def _no_weight(field: bytes) -> tuple[str, str]:
     if bars := _BARS.fullmatch(field):
         return _BARS_SHOWN[bars[1]]
     kind = "unit" if any(byte in b"0123456789" for byte in field) else "blank"
-    return kind, f"it shows {field.decode('ascii')!r}, known are {', '.join(PLACES)}"
+    return kind, f"it shows {field.decode('ascii')!r}, known are {KNOWN}"
 
 
 def _recognise(sample: bytes) -> bool:

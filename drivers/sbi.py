@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from drivers.sdk import Device, Example, Line, Register
 from drivers.wire.asked_scale import How, Session, weighed
 from drivers.wire.said import Said
-from drivers.wire.scale_lines import PLACES, milligrams
+from drivers.wire.scale_lines import KNOWN, UNITS, milligrams
 from drivers.wire.sevenbits import EVEN, ODD, PLAIN
 
 INTERVAL_S = 0.5
@@ -48,17 +48,17 @@ def _read(answer: re.Match[bytes]) -> Said:
         if body is None:
             continue
         decimal = _decimal(body[1:11].strip()) if body[:1] in _SIGNS else None
-        unit = body[11:].strip().decode("ascii")
+        unit = body[11:].strip()
         against = _against(name or b"", body, unit, has_number=bool(decimal))
         if against or not decimal:
             return (), against
-        value = milligrams(_SIGNS[body[:1]], decimal[1], decimal[2] or b"", unit)
+        value = milligrams(_SIGNS[body[:1]] + decimal[1], decimal[2], unit)
         readings.append(weighed(register, value))
     return tuple(readings), ()
 
 
 def _against(
-    name: bytes, body: bytes, unit: str, *, has_number: bool
+    name: bytes, body: bytes, unit: bytes, *, has_number: bool
 ) -> tuple[tuple[str, str], ...]:
     """What speaks against a line, if anything does."""
     if not has_number:
@@ -67,8 +67,8 @@ def _against(
         return (("name", f"a value named {name.decode('ascii')!r}: not what lies on the scale"),)
     if not unit:
         return (("moving", "no unit yet: the load moves"),)
-    if unit not in PLACES:
-        return (("unit", f"unit {unit!r}, known are {', '.join(PLACES)}"),)
+    if unit not in UNITS:
+        return (("unit", f"unit {unit.decode('ascii')!r}, known are {KNOWN}"),)
     return ()
 
 

@@ -50,7 +50,7 @@ class _Weight(NamedTuple):
         if not point and places:
             digits = digits.zfill(places + 1)
             whole, fraction = digits[:-places], digits[-places:]
-        return (weighed("net", milligrams(b"", whole, fraction, self.unit)),), ()
+        return (weighed("net", milligrams(whole, fraction, self.unit.encode())),), ()
 
 
 def _complaints(status: int) -> tuple[tuple[str, str], ...]:
