@@ -186,11 +186,11 @@ class Session:
 
 
 # A line of either scale that is shown here; what another one says, only its file knows.
-_SHOWN = re.compile(rb"SI [ ?^v] [ -][ \d.]{8}\d [a-z ]{3}\r\n|\$[013]\d{5}\r(?!\n)")
+_SHOWN = rb"SI [ ?^v] [ -][ \d.]{8}\d [a-z ]{3}\r\n|\$[013]\d{5}\r(?!\n)"
 
 
 def _recognise(sample: bytes) -> bool:
-    return _SHOWN.search(sample) is not None
+    return re.search(_SHOWN, sample) is not None
 
 
 def _open(settings: Mapping[str, str]) -> Session:
