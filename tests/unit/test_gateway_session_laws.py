@@ -19,6 +19,7 @@ from gateway.kiosk.events import (
     NoCard,
     NotAccepted,
     Operator,
+    Outcome,
     OutOfRange,
     Pieces,
     Refused,
@@ -64,7 +65,12 @@ scale_words = st.one_of(
     st.builds(Unreadable, st.sampled_from(["unit", "tilt"])),
     st.just(ScaleGone()),
 )
-others = st.one_of(acts, scale_words, st.just(Tick()), st.just(Kept("early")))
+others = st.one_of(
+    acts,
+    scale_words,
+    st.just(Tick()),
+    st.builds(lambda n: Kept(f"early{n}"), st.integers(0, 10**6)),
+)
 # The same weight several times, so that the random walk passes through deposits too.
 runs = st.builds(
     lambda gross_mg, tare_mg, flags: [weight(gross_mg, tare_mg=tare_mg, steady=f) for f in flags],
@@ -166,9 +172,59 @@ def check_deposit(made: Deposit, heard: list[Heard], terms: Terms) -> None:
     assert has_settled([one for one in still if now_ms - one.at_ms >= 700], terms)
     assert made.weight in [one.event for one in still]
     assert abs(made.weight.net_mg - still[0].event.net_mg) <= D
+    assert made.weight.tare_mg == 0
     assert made.net_mg == made.weight.net_mg - made.crate_mg
     assert made.net_mg >= 100_000
     assert fraction.most_mg is None or made.net_mg <= fraction.most_mg
+
+
+class Onlooker:
+    """Writes down what happens since the deposit before, and what was kept; and checks the rest."""
+
+    def __init__(self, terms: Terms) -> None:
+        self.handed_out: Deposit | Undone | None = None
+        self._terms = terms
+        self._heard: list[Heard] = []
+        self._kept: dict[str, tuple[Deposit, int]] = {}
+        self._was_refused = False
+
+    def sees(self, event: Event, outcome: Outcome | None, now_ms: int) -> None:
+        self._heard.append(Heard(event, now_ms))
+        if isinstance(event, Cancel):
+            self._heard = [one for one in self._heard if isinstance(one.event, SCALE)]
+        # Nothing comes between what was handed out and its commit.
+        assert self.handed_out is None or outcome is None
+        match outcome:
+            case Deposit():
+                check_deposit(outcome, self._heard, self._terms)
+                self._check_is_another_bag(outcome, now_ms)
+                self.handed_out = outcome
+            case Undone(deposit):
+                self.handed_out = outcome
+                _, at_ms = self._kept[deposit]
+                assert now_ms - at_ms < 300_000
+            case Refused(reason, _, gross_mg):
+                assert reason in SENTENCES
+                is_another = not self._was_refused or was_empty(self._heard, self._terms)
+                assert gross_mg is None or is_another
+        if isinstance(outcome, Deposit | Refused):
+            # The same load gives no second outcome: that needs all of it anew.
+            self._heard = empty_now(self._heard, self._terms)
+            self._was_refused = isinstance(outcome, Refused)
+
+    def sees_kept(self, id_: str, now_ms: int) -> None:
+        match self.handed_out:
+            case Deposit():
+                self._kept[id_] = (self.handed_out, now_ms)
+            case Undone(deposit):
+                del self._kept[deposit]
+        self.handed_out = None
+
+    def _check_is_another_bag(self, made: Deposit, now_ms: int) -> None:
+        for before, at_ms in self._kept.values():
+            is_same = before.fraction == made.fraction and now_ms - at_ms <= 600_000
+            if is_same and before.net_mg is not None and made.net_mg is not None:
+                assert made.by_operator or abs(before.net_mg - made.net_mg) > 2 * D
 
 
 @pytest.mark.parametrize("terms", [TERMS, BY_CLOCK], ids=["by the scale", "by the clock"])
@@ -177,43 +233,24 @@ def check_deposit(made: Deposit, heard: list[Heard], terms: Terms) -> None:
 def test_whatever_happens_a_deposit_had_all_it_needs_and_a_zero_of_its_own(
     terms: Terms, script: list[tuple[list[Event], int]]
 ) -> None:
-    session, now_ms, handed_out = Session(), 0, None
-    heard: list[Heard] = []
-    kept: dict[str, str] = {}
-    was_refused = False
+    session, now_ms, onlooker = Session(), 0, Onlooker(terms)
     for event, wait_ms in ((event, wait_ms) for move, wait_ms in script for event in move):
         now_ms += wait_ms
-        heard.append(Heard(event, now_ms))
+        was_handed_out = onlooker.handed_out
         session, outcome = advance(session, event, terms=terms, now_ms=now_ms)
+        if isinstance(event, Kept):
+            onlooker.sees_kept(event.deposit, now_ms)
+        onlooker.sees(event, outcome, now_ms)
         view = view_of(session, terms=terms, now_ms=now_ms)
         assert (view.nl, view.en) == SENTENCES[view.word]
         assert view.word != UNREADABLE
         assert 0 <= view.steady_pct <= 100
-        if isinstance(event, Kept):
-            handed_out = None
-        if isinstance(event, Cancel):
-            heard = [one for one in heard if isinstance(one.event, SCALE)]
-        assert handed_out is None or outcome is None
-        match outcome:
-            case Deposit():
-                check_deposit(outcome, heard, terms)
-                handed_out = outcome
-                assert view.slip is None
-                # The same load gives no second deposit: that needs all of it anew.
-                heard, was_refused = empty_now(heard, terms), False
-            case Undone(deposit):
-                handed_out = outcome
-                assert deposit not in kept
-                kept[deposit] = "undone"
-            case Refused(reason, _, gross_mg):
-                assert reason in SENTENCES
-                assert gross_mg is None or not was_refused or was_empty(heard, terms)
-                heard, was_refused = empty_now(heard, terms), True
-        if handed_out and now_ms % 3:
-            # Most of the time the journal is quick.
-            id_ = handed_out.deposit if isinstance(handed_out, Undone) else f"d{now_ms}"
+        assert not isinstance(onlooker.handed_out, Deposit) or view.slip is None
+        # Most of the time the journal is quick; now and then things happen meanwhile.
+        if onlooker.handed_out and (was_handed_out or now_ms % 3):
+            id_ = getattr(onlooker.handed_out, "deposit", f"d{now_ms}")
             session, _ = advance(session, Kept(id_), terms=terms, now_ms=now_ms)
-            handed_out = None
+            onlooker.sees_kept(id_, now_ms)
 
 
 def test_the_random_walk_comes_to_every_kind_of_outcome() -> None:
