@@ -132,7 +132,8 @@ def _loaded(session: Session, plate: Plate, terms: Terms, now_ms: int) -> Sessio
         return replace(session, load=load, since_ms=now_ms, word=word)
     load = session.load.after(plate, terms=terms)
     is_put_down = session.load.gross_mg is None and load.gross_mg is not None
-    return replace(session, load=load, since_ms=now_ms if is_put_down else session.since_ms)
+    begins = is_put_down and session.phase == OPEN
+    return replace(session, load=load, since_ms=now_ms if begins else session.since_ms)
 
 
 def _waited(session: Session, terms: Terms, now_ms: int) -> After:
@@ -191,7 +192,7 @@ def _nobody_came(session: Session, terms: Terms, now_ms: int) -> After:
 def _is_real_try(session: Session, terms: Terms) -> bool:
     """Somebody came with a card, or with something: no puddle, and no child at the screen."""
     gross_mg = session.load.gross_mg if session.load else None
-    if session.draft.card or gross_mg is None:
+    if gross_mg is None:
         return bool(session.draft.card)
     return session.draft != NOTHING_SAID or gross_mg >= deposit_mg_min(terms)
 

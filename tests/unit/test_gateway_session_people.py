@@ -176,6 +176,7 @@ def test_a_club_that_is_no_longer_there_is_refused_under_way() -> None:
 def test_what_is_not_offered_is_said_and_the_rest_goes_on(event) -> None:
     told = tell(EMPTY, NOOR, event)
     assert ("put", "not_offered", "card") == (told.view.screen, told.view.word, told.view.who)
+    assert "not_offered" == tell(waits(4_750, weight(0)), start=told).view.word
     assert "put" == tell(waits(5_000, weight(0)), start=told).view.word
 
 
@@ -323,6 +324,7 @@ def test_the_slip_stays_until_the_scale_is_empty_and_it_was_read(who, shown_ms: 
     told = tell(EMPTY, waits(shown_ms, weight(0)), start=told)
     assert ("slip", "kept") == (told.view.screen, told.view.word)
     assert "put" == tell(waits(1_000, weight(0)), start=told).view.screen
+    assert "slip" != tell(waits(1_000, weight(60_000)), start=told).view.screen
 
 
 @pytest.mark.parametrize("event", [SAM, GLASS, NoCard(), Cancel(), BAG], ids=str)

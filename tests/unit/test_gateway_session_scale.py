@@ -6,6 +6,7 @@ from gateway.kiosk.events import (
     Cancel,
     Confirm,
     Event,
+    NoCard,
     OutOfRange,
     ScaleGone,
     Tick,
@@ -159,6 +160,8 @@ def test_too_light_is_refused(lightest_mg: int, division_mg: int) -> None:
     terms = TERMS._replace(division_mg=division_mg)
     feather = tell(READY, lies(lightest_mg - division_mg), KEEP, terms=terms)
     assert ["too_light"] == feather.refused()
+    unnamed = tell(EMPTY, NoCard(), LOOK_MS, GLASS, lies(60_000), KEEP)
+    assert ["too_light"] == unnamed.refused()
     assert 1 == len(tell(READY, lies(lightest_mg), KEEP, terms=terms).deposits())
 
 
