@@ -18,9 +18,11 @@ from firmware_sim.scale import Plate, Scale
 from firmware_sim.terminal import Terminal
 from gateway.contract.keys import SigningKey
 from gateway.kiosk import pin
+from tests.docs.test_pages import DOCS, blocks
 from tests.system.programs import Program, done, free_port, running
 
-PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
+PAGE = DOCS / "recycling-point.md"
+PICTURES = DOCS / "pictures"
 PIN = "4711"
 NOOR = "0A00ABCDEF"
 LOOP_S = 0.02
@@ -243,24 +245,35 @@ class Tab:
             arg=text,
         )
 
+    def look(self) -> None:
+        """Take a moment to see what stands there."""
+        self.page.wait_for_timeout(SEEN_S * 1000)
+
     def touch(self, text: str) -> None:
         """Touch the button that says this."""
-        time.sleep(SEEN_S)
         self.page.locator("button:visible", has_text=text).first.click()
 
     def picture(self, name: str) -> None:
         """Keep a picture for the documents where there is none yet."""
         path = PICTURES / f"kiosk-{name}.png"
         if not path.exists():
-            self.page.wait_for_timeout(400)
+            self.page.wait_for_timeout(SEEN_S * 1000)  # what comes in comes to rest
             self.page.screenshot(path=path)
+
+
+def flags() -> list[str]:
+    """How the browser of a recycling point is started, as its page says."""
+    (line,) = blocks(PAGE, "text")
+    command, *options, address, _ = line.split()
+    assert ("chromium", "http://127.0.0.1:7090/") == (command, address)
+    return options
 
 
 @contextmanager
 def tab(chromium: str, address: str, *, width: int = 1024, height: int = 600) -> Iterator[Tab]:
     with sync_playwright() as playwright:
         window = playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
+            executable_path=chromium, args=["--no-sandbox", "--disable-gpu", *flags()]
         )
         try:
             size = {"width": width, "height": height}

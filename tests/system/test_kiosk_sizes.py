@@ -186,7 +186,6 @@ def test_every_screen_fits_and_every_target_can_be_hit_with_gloves(
         at.sees(point.shown.screen, point.shown.word)
         for language in ("en", "nl"):
             at.page.click("#language")
-            at.page.wait_for_function("document.body.offsetWidth")
             if found := at.page.evaluate(MISFITS):
                 misfits[f"{name}, {language}"] = found
     assert {} == misfits
