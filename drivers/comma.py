@@ -58,6 +58,11 @@ class Session:
         self._lines = Lines(LINE, LINE_MAX)
         self._asked = b""
         self._commands: list[bytes] = []
+        # A scale at rest says the same again and again: what its last line said, and told.
+        self._raw = b""
+        self._said = self._told = Weighed(())
+        self._told_record = ""
+        self._readings: tuple[Reading, ...] = ()
         self._moved()
 
     def feed(self, chunk: bytes) -> list[Step]:
@@ -130,7 +135,9 @@ class Session:
         kind = line.parts.lastgroup
         if kind == "done" or (kind == "no" and not self._asked):
             return []
-        said = weighed(line.parts, self._unit)
+        if line.raw != self._raw:
+            self._raw, self._said = line.raw, weighed(line.parts, self._unit)
+        said = self._said
         if said.fault:
             if kind not in _ANSWERS:
                 self._moved()
@@ -141,10 +148,10 @@ class Session:
             self._moved()
             return [_fault(line, "alibi", "the scale did not keep this weight")]
         record = self._note(said)
-        readings = [_reading(name, mg, "mg", DOUBTS[said.state]) for name, mg in said.weights]
-        if record:
-            readings.append(_reading("alibi", record, "", DOUBTS[said.state]))
-        return [_new(Message, (line.offset, line.raw, tuple(readings), ()))]
+        if said is not self._told or record != self._told_record:
+            self._told, self._told_record = said, record
+            self._readings = _readings(said, record)
+        return [_new(Message, (line.offset, line.raw, self._readings, ()))]
 
     def _note(self, said: Weighed) -> str:
         """Whether this is still the weight that lay there; the number under which it is kept."""
@@ -162,6 +169,12 @@ class Session:
             self._moved()
             self._rests, self._times = said.weights, 1
         return self._record
+
+
+def _readings(said: Weighed, record: str) -> tuple[Reading, ...]:
+    doubt = DOUBTS[said.state]
+    weights = tuple(_reading(name, mg, "mg", doubt) for name, mg in said.weights)
+    return (*weights, _reading("alibi", record, "", doubt)) if record else weights
 
 
 def _reading(name: str, value: int | str, unit: str, doubt: str) -> Reading:
