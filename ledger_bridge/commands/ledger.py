@@ -16,7 +16,13 @@ from ledger_bridge.books.calendar import days_text
 from ledger_bridge.books.containers import held_emptyings
 from ledger_bridge.books.policy import amount_of
 from ledger_bridge.books.quantity import written
-from ledger_bridge.books.recycling import brought, held_corrections, held_deposits, kg
+from ledger_bridge.books.recycling import (
+    brought,
+    held_corrections,
+    held_deposits,
+    held_records,
+    kg,
+)
 from ledger_bridge.commands.common import (
     CONFIG,
     Config,
@@ -114,8 +120,9 @@ def held(*, config: Config = CONFIG, json: Json = False) -> None:
     corrections = held_corrections(books.db, books.community)
     emptyings = held_emptyings(books.db, books.community, registry=books.registry)
     meters = statements.held_meters(books.db, books.community)
+    records = held_records(books.db, books.community)
     if json:
-        show([*deposits, *corrections, *emptyings, *meters])
+        show([*deposits, *corrections, *emptyings, *records, *meters])
         return
     table(
         ("at", "fraction", "amount", "why"),
@@ -141,6 +148,7 @@ def held(*, config: Config = CONFIG, json: Json = False) -> None:
             for e in emptyings
         ],
     )
+    _also(("record", "why"), [(one["record"], one["sentence"]) for one in records])
     _also(
         ("meter", "serial", "registers", "since", "why"),
         [
