@@ -110,18 +110,19 @@ class Point:
     def _resumed(self) -> Session:
         """After a restart the last deposits are known, so that nobody weighs twice."""
         utc_ms, now_ms = self._moment().utc_ms, self._real_ms()
+        newest = self._book.newest()
         pasts: list[Past] = []
-        for booked in self._book.newest():
+        for booked in newest:
             if utc_ms is not None and booked.at_ms is not None:
                 ago_ms = max(0, utc_ms - booked.at_ms)
-            elif not pasts:
+            elif booked is newest[0]:
                 # Who does not know the time shows the last one, and gives none to take it back.
                 ago_ms = UNDO_MS
             else:
                 continue
             if booked.now:
-                pasts.insert(0, _past(booked, at_ms=now_ms - ago_ms))
-        return resume(pasts, now_ms=now_ms)
+                pasts.append(_past(booked, at_ms=now_ms - ago_ms))
+        return resume(pasts[::-1], now_ms=now_ms)
 
     # What happens
 
@@ -133,8 +134,8 @@ class Point:
         elif device == self.settings.scale:
             event = weight_of(message, self._tare)
             self._tare = self._tare.after(message)
-            self._look(event if isinstance(event, Weight) else None)
             if event:
+                self._look(event if isinstance(event, Weight) else None)
                 self.take(event)
 
     def lost(self, device: str) -> None:

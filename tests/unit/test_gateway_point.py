@@ -387,6 +387,17 @@ def test_who_does_not_know_the_time_shows_the_last_deposit_and_takes_none_back(
     assert [past.deposit for past in bench.point.session.recent] == [last]
 
 
+def test_who_does_not_know_the_time_shows_nothing_where_the_last_deposit_was_taken_back(
+    bench: Bench,
+) -> None:
+    bench.deposit(3_000_000)
+    bench.deposit(4_000_000)
+    bench.act(Undo())
+    bench.utc_ms = None
+    bench.power_cut()
+    assert bench.point.session.recent == ()
+
+
 def test_a_deposit_without_a_clock_is_kept_without_a_time(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     bench.utc_ms = None

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from drivers.reading import Fault, Message
 from gateway.contract import record
 from gateway.contract.errors import ConfigError, PeopleError, UsageError
 from gateway.contract.record import CONTAINER, CORRECTION, TEST_WEIGHT
@@ -315,6 +316,13 @@ def test_only_a_steady_weight_that_is_seen_now_is_a_test_weight(
     with pytest.raises(PeopleError, match=what):
         manned.point.test_weight(KG)
     assert manned.records(TEST_WEIGHT) == []
+
+
+def test_noise_between_two_weights_is_no_other_weight(manned: Bench) -> None:
+    for _ in range(13):
+        manned.weigh(KG, times=1, doubt="unjudged")
+        manned.point.hear("scale", Message(0, b"", (), (Fault("noise", 0, 3),)))
+    assert manned.point.test_weight(KG).shown_mg == KG
 
 
 def test_a_scale_that_never_says_steady_is_believed_after_three_seconds(manned: Bench) -> None:
