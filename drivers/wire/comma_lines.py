@@ -14,7 +14,9 @@ from drivers.wire.scale_lines import KNOWN, UNITS, milligrams
 LINE_MAX = 128  # the longest, an extended line with date and time, has less than 90
 
 # A sign may stand apart from its digits, and makers write the point as a comma as well.
-_NUMBER = r" {0,10}(?P<%s_sign>[+-]?) {0,8}(?P<%s_whole>\d{1,9})(?:[.,](?P<%s_fraction>\d{0,9}))?"
+_NUMBER = (
+    r" {0,10}(?:(?P<%s_sign>[+-]) {0,8})?(?P<%s_whole>\d{1,9})(?:[.,](?P<%s_fraction>\d{0,9}))?"
+)
 
 
 def _number(name: str) -> str:
@@ -205,7 +207,7 @@ def _milligrams(parts: re.Match[bytes], name: str, written: bytes, unit: bytes) 
     if place not in UNITS:
         return None
     sign, whole, fraction = parts.group(*_AT[name])
-    return milligrams(sign + whole, fraction, place)
+    return milligrams((sign or b"") + whole, fraction, place)
 
 
 def _unknown(written: bytes) -> Weighed:
