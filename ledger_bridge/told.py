@@ -46,7 +46,7 @@ def credits_of(community: Community, names: Collection[tuple[str, str]]) -> list
         return []
     rows = rows_of(
         community.db,
-        "SELECT deposit.* FROM json_each(?) AS names JOIN deposit ON community = ?"
+        "SELECT deposit.* FROM json_each(?) AS names CROSS JOIN deposit ON community = ?"
         " AND deposit.id = names.value ->> 1 AND gateway = names.value ->> 0"
         " WHERE verdict != ? ORDER BY at_ms DESC, gateway, chain, seq LIMIT ?",
         (to_json(sorted(names)).decode(), community.id, AGAIN, TOLD_MAX),

@@ -38,22 +38,22 @@ _DEPOSIT_COLUMNS = len(Deposit._fields)
 _CORRECTION_COLUMNS = len(Correction._fields)
 
 # All deposits that share an id or a scale's record number with those named, and so on: whatever
-# the verdict on one of them depends on.
+# the verdict on one of them depends on. CROSS JOIN keeps the order: from what is asked to the rows.
 _NEAR = """
     WITH RECURSIVE near(gateway, chain, seq, id, scale_record) AS (
         SELECT gateway, chain, seq, deposit.id, scale_record
-        FROM json_each(:names) AS names JOIN deposit ON community = :community
+        FROM json_each(:names) AS names CROSS JOIN deposit ON community = :community
             AND deposit.id = names.value ->> 1 AND gateway = names.value ->> 0
         UNION
         SELECT other.gateway, other.chain, other.seq, other.id, other.scale_record
-        FROM near JOIN deposit AS other ON other.community = :community
+        FROM near CROSS JOIN deposit AS other ON other.community = :community
             AND other.id = near.id AND other.gateway = near.gateway
         UNION
         SELECT other.gateway, other.chain, other.seq, other.id, other.scale_record
-        FROM near JOIN deposit AS other ON other.community = :community
+        FROM near CROSS JOIN deposit AS other ON other.community = :community
             AND other.scale_record = near.scale_record AND other.scale_record != ''
     )
-    SELECT deposit.* FROM near JOIN deposit ON deposit.community = :community
+    SELECT deposit.* FROM near CROSS JOIN deposit ON deposit.community = :community
         AND deposit.gateway = near.gateway AND deposit.chain = near.chain
         AND deposit.seq = near.seq
 """
@@ -114,7 +114,7 @@ class WasteDerivation:
 
     def _corrections_of(self, names: set[Name]) -> list[CorrectionRow]:
         rows = self._db.execute(
-            "SELECT correction.* FROM json_each(?) AS names JOIN correction ON community = ?"
+            "SELECT correction.* FROM json_each(?) AS names CROSS JOIN correction ON community = ?"
             " AND deposit = names.value ->> 1 AND gateway = names.value ->> 0",
             (to_json(sorted(names)).decode(), self._community),
         )

@@ -1,7 +1,6 @@
 """Deposits and their corrections, as people and programs read them. Read-only."""
 
 import sqlite3
-from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -115,7 +114,7 @@ def held_records(db: sqlite3.Connection, community: str) -> list[Json]:
 def _told(
     db: sqlite3.Connection, community: str, rows: list[Json], policies: Policies
 ) -> list[Json]:
-    corrections = _corrections(db, community, (row["id"] for row in rows))
+    corrections = _corrections(db, community, {(row["gateway"], row["id"]) for row in rows})
     shares = Shares(db, community, policies)
     found = []
     for row in rows:
@@ -169,15 +168,16 @@ def _decide(gateway: str, deposit: str, choice: str) -> str:
 
 
 def _corrections(
-    db: sqlite3.Connection, community: str, ids: Iterable[str]
+    db: sqlite3.Connection, community: str, names: set[tuple[str, str]]
 ) -> dict[tuple[str, str], list[Json]]:
     """The corrections of these deposits, by gateway and deposit."""
     found: dict[tuple[str, str], list[Json]] = {}
     for row in rows_of(
         db,
-        "SELECT correction.* FROM json_each(?) AS ids JOIN correction ON community = ?"
-        " AND deposit = ids.value ORDER BY gateway, chain, seq",
-        (to_json(sorted(set(ids))).decode(), community),
+        "SELECT correction.* FROM json_each(?) AS names CROSS JOIN correction ON community = ?"
+        " AND deposit = names.value ->> 1 AND gateway = names.value ->> 0"
+        " ORDER BY gateway, chain, seq",
+        (to_json(sorted(names)).decode(), community),
     ):
         found.setdefault((row["gateway"], row["deposit"]), []).append(_correction(row))
     return found

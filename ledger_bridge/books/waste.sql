@@ -35,11 +35,10 @@ CREATE TABLE deposit (
 ) STRICT;
 
 CREATE INDEX deposit_of_member ON deposit (community, member, day);
-CREATE INDEX deposit_by_id ON deposit (community, id);
+CREATE INDEX deposit_by_name ON deposit (community, gateway, id);
 CREATE INDEX deposit_by_scale_record ON deposit (community, scale_record)
     WHERE scale_record != '';
 CREATE INDEX deposit_waiting ON deposit (community, verdict) WHERE verdict != '';
-CREATE INDEX deposit_at_point ON deposit (community, gateway, counts_as, at_ms);
 
 CREATE TABLE correction (
     community TEXT NOT NULL,
@@ -57,7 +56,7 @@ CREATE TABLE correction (
     PRIMARY KEY (community, gateway, chain, seq)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX correction_of_deposit ON correction (community, deposit);
+CREATE INDEX correction_of_deposit ON correction (community, gateway, deposit);
 
 CREATE TABLE container_event (
     community TEXT NOT NULL,

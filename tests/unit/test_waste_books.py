@@ -6,6 +6,7 @@ import pytest
 
 from gateway.contract.errors import PeopleError
 from ledger_bridge.books import store
+from ledger_bridge.books.derive_waste import _NEAR
 from ledger_bridge.books.registry import DepositDecided, EmptyingExplained
 from ledger_bridge.books.verify import Differs, verify
 from tests.point import MINUTE_MS, WASTE_POLICY, Point
@@ -92,3 +93,13 @@ def test_books_of_schema_2_learn_what_the_records_always_said(street):
     assert before == {table: db.execute(f"SELECT * FROM {table}").fetchall() for table in TABLES}
     street.community.settle(NOON_MS)
     check(street)
+
+
+def test_a_new_deposit_is_judged_without_a_look_at_all_others(street):
+    """By the plan: whatever leads to its id or its scale's number is found by an index."""
+    which = {"community": ID, "names": "[]"}
+    plan = street.community.db.execute(f"EXPLAIN QUERY PLAN {_NEAR}", which).fetchall()
+    steps = [detail for *_, detail in plan if "deposit" in detail or "other" in detail]
+    assert 4 == len(steps)
+    keys = ("(community=? AND gateway=? AND id=?)", "(community=? AND scale_record=?)", "seq=?)")
+    assert [] == [step for step in steps if not step.endswith(keys)]
