@@ -189,6 +189,14 @@ def test_the_earlier_weighing_counts_whichever_came_first(street):
     assert (100_000, 0) == (waste(street), waste(street, "bram"))
 
 
+def test_a_later_weighing_under_the_same_number_forgets_no_correction_of_the_first(street):
+    point = Point()
+    street.take("point", point.bring("d1", grams=2_000, card="A", alibi="17"))
+    street.take("point", point.correct("d1", NOON_MS + 1))
+    street.take("point", point.bring("d2", NOON_MS + 2, grams=2_000, card="B", alibi="17"))
+    assert (["withdrawn"], ["held"]) == (states(street), states(street, "bram"))
+
+
 # Corrections.
 
 
