@@ -169,7 +169,7 @@ class _Gate:
 class Week:
     """The point, its devices and the books; `draw` decides about people and faults."""
 
-    def __init__(self, folder: Path, *, seed: int, fault_rate: float = 0.004) -> None:
+    def __init__(self, folder: Path, *, seed: int, fault_rate: float = 0.006) -> None:
         self.draw = Random(f"week/{seed}")
         self.truth = Truth()
         self.now_ms = 1_000_000
@@ -192,6 +192,7 @@ class Week:
         self._bomb = ""  # power goes before or after the next commit
         self._dark_ms = 0
         self._link_down_ms = 0
+        self._is_attended = False
         self._held_back: list[bytes] = []
         pin.write(folder / "operator.pin", PIN)
         text = KIOSK + f'pin = "{folder / "operator.pin"}"\n'
@@ -312,6 +313,8 @@ class Week:
         for _ in range(minutes_max * 60_000 // STEP_MS):
             self._maybe_a_fault()
             self._step()
+            if self._is_attended and self.point.session.operator_ms is None:
+                self.point.sign_in(PIN)
             is_dark = self.now_ms < self._dark_ms
             now = None if is_dark else {"view": in_json(self.point.view())}
             for act in person.looks(screen_of(now), now_ms=self.now_ms):
@@ -410,12 +413,11 @@ class Week:
         self.truth.kept[slip.deposit] = kept._replace(fraction=fraction)
 
     def paint(self, member: str, mass_mg: int) -> None:
-        """Paint is only taken in with the operator at hand, who must stay in sight."""
-        self.point.sign_in(PIN)
-        try:
-            self.honest(member, Load("paint", mass_mg), Depositor(CARDS[member]))
-        finally:
-            self.point.sign_out()
+        """Paint is only taken in with the operator at hand, who stays."""
+        self._is_attended = True
+        self.honest(member, Load("paint", mass_mg), Depositor(CARDS[member]))
+        self._is_attended = False
+        self.point.sign_out()
 
     def _seen(self) -> Iterator[str]:
         yield from self.truth.kept

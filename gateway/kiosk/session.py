@@ -266,10 +266,13 @@ def _said(session: Session, said: Said, terms: Terms, now_ms: int) -> After:
 def _is_confirming(session: Session, said: Said, draft: Draft, terms: Terms, now_ms: int) -> bool:
     """Whether this completes what people have seen, or says again what was complete.
 
-    A change is looked at first. A number is counted up to, and a crate is an afterthought.
+    A change is looked at first. A number is counted up to, and a crate is an afterthought: where
+    there are crates, whoever names the fraction last may still say that it is in one.
     """
     is_new = draft != session.draft
     if isinstance(said, Pieces | UseCrate) or (is_new and not missing(session, terms)):
+        return False
+    if isinstance(said, Choose) and is_new and terms.crates and not draft.crate:
         return False
     is_complete = not missing(replace(session, draft=draft), terms)
     return is_complete and is_seen(session, terms, now_ms)

@@ -67,9 +67,9 @@ ON_BAG, ON_ZERO = waits(750, BAG_SETTLED), waits(750, weight(0))
     [
         [NOOR, ON_ZERO, GLASS, ON_ZERO, BAG, ON_BAG, Confirm()],
         [GLASS, ON_ZERO, NOOR, ON_ZERO, BAG, ON_BAG, Confirm()],
-        [NOOR, ON_ZERO, BAG, ON_BAG, GLASS],
+        [NOOR, ON_ZERO, BAG, ON_BAG, GLASS, ON_BAG, Confirm()],
         [GLASS, ON_ZERO, BAG, ON_BAG, NOOR],
-        [BAG, ON_BAG, NOOR, ON_BAG, GLASS],
+        [BAG, ON_BAG, NOOR, ON_BAG, GLASS, ON_BAG, Confirm()],
         [BAG, ON_BAG, GLASS, ON_BAG, NOOR],
     ],
     ids=str,
@@ -77,6 +77,14 @@ ON_BAG, ON_ZERO = waits(750, BAG_SETTLED), waits(750, weight(0))
 def test_in_whatever_order_it_comes_it_is_the_same_deposit(steps: list) -> None:
     told = tell(EMPTY, steps)
     assert [deposit(times=told.deposits()[0].times)] == told.outcomes
+
+
+def test_the_fraction_named_last_confirms_only_where_no_crate_could_follow() -> None:
+    steps = (EMPTY, NOOR, ON_ZERO, BAG, ON_BAG, GLASS)
+    assert [] == tell(*steps).outcomes
+    assert 1 == len(tell(*steps, terms=TERMS._replace(crates={})).deposits())
+    in_crate = (EMPTY, NOOR, ON_ZERO, BAG, ON_BAG, UseCrate("blue"), ON_BAG, GLASS)
+    assert ["blue"] == [one.crate for one in tell(*in_crate).deposits()]
 
 
 @pytest.mark.parametrize(
@@ -164,7 +172,8 @@ def test_two_cards_are_refused_and_one_card_twice_is_one() -> None:
 
 
 def test_begin_again_forgets_what_was_said_and_not_the_load() -> None:
-    told = tell(EMPTY, NOOR, GLASS, BAG, Cancel(), LOOK, SAM, LOOK, Choose("paper"))
+    again = (SAM, LOOK, Choose("paper"), LOOK, Confirm())
+    told = tell(EMPTY, NOOR, GLASS, BAG, Cancel(), LOOK, *again)
     assert ["sam"] == [one.card for one in told.deposits()]
     assert ["paper"] == [one.fraction for one in told.deposits()]
 
