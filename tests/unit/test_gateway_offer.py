@@ -214,6 +214,16 @@ def test_a_policy_to_come_waits_for_its_own_local_midnight(tmp_path: Path) -> No
     assert (day_of(kept), day_of(kept_in(tmp_path))) == ("2026-06-22", "2026-06-22")
 
 
+def test_a_policy_that_waited_comes_once(tmp_path: Path) -> None:
+    kept = kept_in(tmp_path)
+    kept.take(paper(dated("2026-06-22")), utc_ms=NOON)
+    later = MIDNIGHT + 86_400_000
+    assert kept.tick(utc_ms=MIDNIGHT)
+    assert kept.take(paper(dated("2026-06-23")), utc_ms=later)
+    assert not kept.tick(utc_ms=later)
+    assert day_of(kept) == "2026-06-23"
+
+
 def test_who_does_not_know_the_time_believes_the_hub_until_the_time_is_known(
     tmp_path: Path,
 ) -> None:
