@@ -27,6 +27,7 @@ LABELS = {
     "for_club": ("Of geef het aan:", "Or give it to:"),
     "card": ("Kaart", "Card"),
     "code": ("Code", "Code"),
+    "club": ("Club", "Club"),
     # The slip
     "state_kept": ("Hier bewaard", "Kept here"),
     "state_sent": ("Verstuurd", "Sent"),

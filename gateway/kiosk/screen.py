@@ -45,6 +45,8 @@ SILENT_S_MAX = 1.0
 # The display, and somebody who looks over its shoulder.
 EVENTS_MAX = 4
 BODY_BYTES_MAX = 4096
+# What the script writes by itself.
+SCRIPT_LABELS = ("step_what", "step_whose", "card", "code", "club", "kg", "pieces")
 
 
 class Screen:
@@ -87,7 +89,11 @@ class Screen:
     # What everybody sees
 
     async def index(self, _: Request) -> Response:
-        return self._page("screen.html", has_pin=self._point.settings.pin is not None)
+        return self._page(
+            "screen.html",
+            has_pin=self._point.settings.pin is not None,
+            script_labels={key: LABELS[key] for key in SCRIPT_LABELS},
+        )
 
     async def now(self, _: Request) -> Response:
         return Response(to_json(self.state()), media_type="application/json")

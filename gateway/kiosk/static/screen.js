@@ -6,6 +6,7 @@ const SIGNS = { put: "down", what: "bag", whose: "card", slip: "done", refused: 
 // After so long without anybody the screen speaks its own language again.
 const OWN_LANGUAGE_MS = 20000;
 const PIECES_MAX = 99;
+const labels = JSON.parse(document.body.dataset.labels);
 
 let state = null;
 let turned = ""; // a step that somebody looks at out of turn
@@ -47,21 +48,20 @@ function weight(view) {
     figure.replaceChildren(whole, small);
     figure.classList.toggle("long", whole.length > 2);
   }
-  const pieces = onSlip && mg === null;
-  both(byId("unit"), pieces ? "stuks" : "kg", pieces ? "pieces" : "kg");
+  both(byId("unit"), ...(onSlip && mg === null ? labels.pieces : labels.kg));
   // A little over the whole, so that no seam is left.
   byId("ring").setAttribute("stroke-dasharray", `${(onSlip ? 100 : view.steady_pct) * 1.01} 200`);
   const fraction = fractionOf(onSlip ? view.slip.fraction : "");
-  const about = view.about ? `≈ ${number(view.about, root.lang)} ${view.asset}` : "";
+  const about = /[1-9]/.test(view.about) ? `≈ ${number(view.about, root.lang)} ${view.asset}` : "";
   both(byId("about"), ...(onSlip ? [fraction?.nl ?? view.slip.fraction, fraction?.en ?? view.slip.fraction] : [about, about]));
 }
 
 function steps(view) {
   const fraction = fractionOf(view.fraction);
-  both(byId("step_what"), ...(fraction ? [fraction.nl, fraction.en] : ["Wat is het?", "What is it?"]));
+  both(byId("step_what"), ...(fraction ? [fraction.nl, fraction.en] : labels.step_what));
   const club = state.offer.clubs.find((one) => one.id === view.club);
-  const whose = { card: ["Kaart", "Card"], code: ["Code", "Code"], club: club ? [club.nl, club.en] : ["Club", "Club"] }[view.who];
-  both(byId("step_whose"), ...(whose ?? ["Van wie?", "Whose is it?"]));
+  const whose = club ? [club.nl, club.en] : labels[view.who];
+  both(byId("step_whose"), ...(whose ?? labels.step_whose));
   const isOpen = ["put", "what", "whose"].includes(view.screen);
   const so = { put: view.steady_pct >= 100 || view.pieces > 0, what: Boolean(fraction), whose: Boolean(whose) };
   for (const step of document.querySelectorAll(".step")) {
@@ -172,7 +172,9 @@ document.addEventListener("click", (event) => {
     send("/api/act", JSON.parse(act));
   }
   if (turn) {
-    turned = turn === state.view.screen || turn === "put" ? "" : turn;
+    // While pieces are counted, the step of the fractions leads back to them.
+    const isThere = turn === turned || (turn === state.view.screen && !counting);
+    turned = isThere || turn === "put" ? "" : turn;
     show(state);
   }
   if (step) {
