@@ -89,6 +89,18 @@ def brought(deposit: Json) -> str:
     return f"{deposit['pieces']} piece{'s' if deposit['pieces'] != 1 else ''}"
 
 
+def remarks(told: Json) -> list[str]:
+    """What there is to say of a deposit or a reading: whose it is, who corrected it, why not."""
+    found = []
+    if told.get("club") and told["club"] == told["member"]:
+        found.append(f"Given to {told['club']}.")
+    for one in told.get("corrections", ()):
+        what = f"to {one['fraction']}" if one["fraction"] else "taken back"
+        reason = f": {one['reason']}" if one["reason"] else ""
+        found.append(f"Corrected by the {one['by']}, {what}{reason}. {one['sentence']}".strip())
+    return [*found, told["sentence"]] if told["sentence"] else found
+
+
 def held_records(db: sqlite3.Connection, community: str) -> list[Json]:
     """Records that a point made without a clock, and that nothing has given a time yet."""
     found = []

@@ -22,6 +22,7 @@ from ledger_bridge.books.recycling import (
     held_deposits,
     held_records,
     kg,
+    remarks,
 )
 from ledger_bridge.commands.common import (
     CONFIG,
@@ -91,11 +92,9 @@ def statement(*, member: str, day: date, config: Config = CONFIG, json: Json = F
 
 def _deposit(deposit: dict[str, Any]) -> str:
     """A deposit in one line, with what there is to say of it."""
-    club = f", given to {deposit['club']}" if deposit["club"] == deposit["member"] else ""
-    said = [deposit["sentence"], *(one["sentence"] for one in deposit["corrections"])]
-    remarks = "".join(f"  {sentence}" for sentence in said if sentence)
     credit = f" -> {deposit['credit']} {deposit['asset']}" if deposit["credit"] else ""
-    return f"{deposit['fraction']} {brought(deposit)}{club}{credit}{remarks}"
+    said = "".join(f"  {remark}" for remark in remarks(deposit))
+    return f"{deposit['fraction']} {brought(deposit)}{credit}{said}"
 
 
 def _remarks(readings: list[dict[str, Any]]) -> list[str]:
@@ -202,7 +201,7 @@ def _tell(found: dict[str, Any]) -> None:
     print("measured")
     for one in found["evidence"]:
         what = one.get("register") or one.get("fraction")
-        note = f"  {one['sentence']}" if one["sentence"] else ""
+        note = "".join(f"  {remark}" for remark in remarks(one))
         print(f"  {one['at']}  {what}  +{one['measured']}  {one['record']}{note}")
     if record := found["record"]:
         print(f"record {record['id']}, sha-256 {record['digest']}, key {record['kid']}")

@@ -28,6 +28,7 @@ from ledger_bridge.books.recycling import (
     held_deposits,
     held_records,
     kg,
+    remarks,
 )
 from ledger_bridge.books.registry import Registry
 from ledger_bridge.hub import Hub
@@ -51,6 +52,7 @@ _TEMPLATES.env.filters["local"] = _local
 _TEMPLATES.env.globals["EMPTYINGS_SHOWN"] = EMPTYINGS_SHOWN
 _TEMPLATES.env.filters["kg"] = kg
 _TEMPLATES.env.filters["brought"] = brought
+_TEMPLATES.env.filters["remarks"] = remarks
 
 Json = dict[str, Any]
 

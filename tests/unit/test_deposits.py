@@ -3,7 +3,12 @@
 import pytest
 
 from gateway.contract.cards import claim, token
-from ledger_bridge.books.recycling import deposits_of, held_corrections, held_deposits
+from ledger_bridge.books.recycling import (
+    deposits_of,
+    held_corrections,
+    held_deposits,
+    remarks,
+)
 from ledger_bridge.books.registry import CardGiven, DepositDecided, ScaleVerified
 from ledger_bridge.books.statement import statement
 from ledger_bridge.books.verify import verify
@@ -262,6 +267,16 @@ def test_an_operator_corrects_the_kind_with_a_reason(street):
     assert ("paint", "glass") == (one["fraction"], one["chosen"])
     assert [("operator", "paint tins", "")] == [
         (c["by"], c["reason"], c["sentence"]) for c in one["corrections"]
+    ]
+
+
+def test_whoever_reads_a_credit_sees_the_club_and_the_correction(street):
+    point = Point()
+    street.take("point", point.bring("d1", grams=2_000, card="A", club="bram"))
+    street.take("point", point.correct("d1", NOON_MS + 1, "paint", by="operator", reason="tins"))
+    told = why(street.community.db, ID, 2, policies=street.community.policies)["evidence"]
+    assert [["Given to bram.", "Corrected by the operator, to paint: tins."]] == [
+        remarks(one) for one in told
     ]
 
 

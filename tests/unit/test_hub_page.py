@@ -10,14 +10,14 @@ from tests.point import MINUTE_MS, WASTE_POLICY, Point
 from tests.street import ID, NOON_MS, Chain, Street
 
 
-def parts(street, folder):
+def parts(street, folder, page="/parts"):
     settings = HubSettings(community=ID, broker="mqtt://127.0.0.1", books=str(street.path))
 
     async def ask():
         app = build(Hub(settings, folder / "bridge.toml"), lambda: 0)
         transport = httpx.ASGITransport(app=app)
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
-            return (await client.get("/parts")).text
+            return (await client.get(page)).text
 
     return asyncio.run(ask())
 
@@ -51,3 +51,11 @@ def test_what_a_recycling_point_did_is_shown_with_what_waits(tmp_path):
         "turned away: mixed",
     ):
         assert part in shown
+
+
+def test_a_credit_for_a_corrected_deposit_says_who_corrected_it(tmp_path):
+    street, point = Street(tmp_path, policy=WASTE_POLICY), Point()
+    street.take("point", point.bring("d1", NOON_MS, grams=2_000, card="A"))
+    street.take("point", point.correct("d1", NOON_MS, "paint", by="operator", reason="a <tin>"))
+    shown = parts(street, tmp_path, "/why/2")
+    assert '<span class="soft">Corrected by the operator, to paint: a &lt;tin&gt;.</span>' in shown
