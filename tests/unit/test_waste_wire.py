@@ -100,3 +100,10 @@ def test_corrections_containers_weights_and_refusals_are_read():
     assert (NOON_MS, "scale", "B1", 6_500_000, 6_500_000, 5_000) == fact(TEST_WEIGHT, tried)[3:]
     refused = kiosk.refusal(events.Refused("mixed", "glass", 7_000_000), scale="scale")
     assert (NOON_MS, "mixed", "glass", 7_000_000) == fact(REFUSAL, refused)[3:]
+
+
+def test_a_reason_is_a_sentence_and_no_more():
+    told = kiosk.correction("d1", fraction="", by="operator", reason="x" * 201)
+    assert "x" * 200 == fact(CORRECTION, told).reason
+    refused = kiosk.refusal(events.Refused("y" * 201, "", None), scale="scale")
+    assert "y" * 200 == fact(REFUSAL, refused).reason
