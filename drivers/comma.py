@@ -21,7 +21,8 @@ from drivers.sdk import (
     whole,
 )
 from drivers.wire.comma_lines import GROSS, LINE, LINE_MAX, NET, TARE, Weighed, weighed
-from drivers.wire.scale_lines import UNITS, Found, Lines
+from drivers.wire.mass import UNITS
+from drivers.wire.scale_lines import Found, Lines
 
 ASK = "READ"
 INTERVAL_MS = 200

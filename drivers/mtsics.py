@@ -9,7 +9,8 @@ from collections.abc import Mapping
 
 from drivers.reading import Fault, Message, Reading
 from drivers.sdk import Device, Example, Line, Register, Rest, Send, Step, Wait
-from drivers.wire.scale_lines import KNOWN, UNITS, Found, Lines, milligrams
+from drivers.wire.mass import KNOWN, UNITS, weight_mg
+from drivers.wire.scale_lines import Found, Lines
 
 INTERVAL_S = 0.2  # KERN asks for at least 0.1 s between two questions
 TIMEOUT_S = 1.0  # a scale answers SI within a few hundred milliseconds
@@ -184,7 +185,7 @@ class Session:
         if rest or unit not in UNITS:
             self._moved()
             return _fault(line, "unit", _unknown(unit))
-        net_mg = milligrams(number, fraction, unit)
+        net_mg = weight_mg(number, fraction, unit)
         doubt, tare_mg = "unchecked", None
         if state == b"D":
             self._moved()
@@ -208,7 +209,7 @@ class Session:
         if rest or unit not in UNITS:
             self._tries[TARE] = 0
             return [_fault(line, "unit", _unknown(unit))]
-        self._tare_mg = milligrams(number, fraction, unit)
+        self._tare_mg = weight_mg(number, fraction, unit)
         self._sure_mg = self._rests_mg
         tare = self._reading("tare", self._tare_mg, "unchecked")
         return [Message(line.offset, line.raw, (tare,))]

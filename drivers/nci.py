@@ -10,8 +10,8 @@ from collections.abc import Mapping
 
 from drivers.sdk import Device, Example, Line, Register
 from drivers.wire.asked_scale import How, Session, weighed
+from drivers.wire.mass import KNOWN, UNITS, weight_mg
 from drivers.wire.said import Said
-from drivers.wire.scale_lines import KNOWN, UNITS, milligrams
 from drivers.wire.sevenbits import EVEN, PLAIN
 
 INTERVAL_S = 0.5
@@ -80,7 +80,7 @@ def _read(answer: re.Match[bytes]) -> Said:
     if not weight or unit not in UNITS:
         return (), (_no_weight(field),)
     register = "net" if third & _NET else "gross"
-    value = milligrams(weight[1] + weight[2], weight[3], unit)
+    value = weight_mg(weight[1] + weight[2], weight[3], unit)
     return (weighed(register, value, "unstable" if moves else "unchecked"),), ()
 
 

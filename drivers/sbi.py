@@ -9,8 +9,8 @@ from collections.abc import Mapping
 
 from drivers.sdk import Device, Example, Line, Register
 from drivers.wire.asked_scale import How, Session, weighed
+from drivers.wire.mass import KNOWN, UNITS, weight_mg
 from drivers.wire.said import Said
-from drivers.wire.scale_lines import KNOWN, UNITS, milligrams
 from drivers.wire.sevenbits import EVEN, ODD, PLAIN
 
 INTERVAL_S = 0.5
@@ -52,7 +52,7 @@ def _read(answer: re.Match[bytes]) -> Said:
         against = _against(name or b"", body, unit, has_number=bool(decimal))
         if against or not decimal:
             return (), against
-        value = milligrams(_SIGNS[body[:1]] + decimal[1], decimal[2], unit)
+        value = weight_mg(_SIGNS[body[:1]] + decimal[1], decimal[2], unit)
         readings.append(weighed(register, value))
     return tuple(readings), ()
 

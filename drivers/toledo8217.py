@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from drivers.sdk import Device, Example, Line, Register, Setting, SettingError, whole
 from drivers.wire.asked_scale import How, Session, weighed
+from drivers.wire.mass import weight_mg
 from drivers.wire.said import Said
-from drivers.wire.scale_lines import milligrams
 from drivers.wire.sevenbits import EVEN, PLAIN
 
 INTERVAL_MS = 500  # some scales beep when they are asked more often
@@ -50,7 +50,7 @@ class _Weight(NamedTuple):
         if not point and places:
             digits = digits.zfill(places + 1)
             whole, fraction = digits[:-places], digits[-places:]
-        return (weighed("net", milligrams(whole, fraction, self.unit.encode())),), ()
+        return (weighed("net", weight_mg(whole, fraction, self.unit.encode())),), ()
 
 
 def _complaints(status: int) -> tuple[tuple[str, str], ...]:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from drivers.wire.scale_lines import KNOWN, UNITS, milligrams
+from drivers.wire.mass import KNOWN, UNITS, weight_mg
 
 LINE_MAX = 128  # the longest, an extended line with date and time, has less than 90
 
@@ -129,7 +129,7 @@ def _plain(parts: re.Match[bytes], unit: bytes) -> Weighed:
         return _none("unit", "the scale tells microvolts, or points of its converter")
     if not what and written == b"t":
         return _none("unit", "unit 't', by which some balances mean tolas, not tonnes")
-    mg = _milligrams(parts, "p", written, unit)
+    mg = _weight_mg(parts, "p", written, unit)
     return (
         _unknown(written) if mg is None else Weighed(((_WHAT[what], mg),), _STATES[parts["state"]])
     )
@@ -145,15 +145,15 @@ def _cas(parts: re.Match[bytes], unit: bytes) -> Weighed:
     data, written = _DATA.fullmatch(parts["data"]), parts["c_unit"].strip()
     if not data:
         return _none("value", f"no weight in {parts['data'].decode('ascii')!r}")
-    mg = _milligrams(data, "c", written, unit)
+    mg = _weight_mg(data, "c", written, unit)
     return _unknown(written) if mg is None else Weighed(((_WHAT[parts["c_what"]], mg),), state)
 
 
 def _extended(parts: re.Match[bytes], unit: bytes) -> Weighed:
     """The net weight and the tare, in one unit."""
     written = parts["x_unit"]
-    net_mg = _milligrams(parts, "x", written, unit)
-    tare_mg = _milligrams(parts, "y", written, unit)
+    net_mg = _weight_mg(parts, "x", written, unit)
+    tare_mg = _weight_mg(parts, "y", written, unit)
     if net_mg is None or tare_mg is None:
         return _unknown(written)
     weights = ((GROSS, net_mg + tare_mg), (TARE, tare_mg), (NET, net_mg))
@@ -162,8 +162,8 @@ def _extended(parts: re.Match[bytes], unit: bytes) -> Weighed:
 
 def _alibi(parts: re.Match[bytes], unit: bytes) -> Weighed:
     """The gross weight and the tare, each with its unit."""
-    gross_mg = _milligrams(parts, "a", parts["a_unit"], unit)
-    tare_mg = _milligrams(parts, "b", parts["b_unit"], unit)
+    gross_mg = _weight_mg(parts, "a", parts["a_unit"], unit)
+    tare_mg = _weight_mg(parts, "b", parts["b_unit"], unit)
     if gross_mg is None or tare_mg is None:
         return _unknown(parts["a_unit"] if gross_mg is None else parts["b_unit"])
     weights = ((GROSS, gross_mg), (TARE, tare_mg), (NET, gross_mg - tare_mg))
@@ -172,7 +172,7 @@ def _alibi(parts: re.Match[bytes], unit: bytes) -> Weighed:
 
 
 def _bare(parts: re.Match[bytes], unit: bytes) -> Weighed:
-    mg = _milligrams(parts, "n", b"", unit)
+    mg = _weight_mg(parts, "n", b"", unit)
     return _unknown(b"") if mg is None else Weighed(((NET, mg),), "unjudged")
 
 
@@ -201,13 +201,13 @@ _READ: dict[str, Callable[[re.Match[bytes], bytes], Weighed]] = {
 }
 
 
-def _milligrams(parts: re.Match[bytes], name: str, written: bytes, unit: bytes) -> int | None:
+def _weight_mg(parts: re.Match[bytes], name: str, written: bytes, unit: bytes) -> int | None:
     """A number of the line in mg; None in a unit that nobody knows."""
     place = b"kg" if written in {b"Kg", b"KG"} else written or unit
     if place not in UNITS:
         return None
     sign, whole, fraction = parts.group(*_AT[name])
-    return milligrams((sign or b"") + whole, fraction, place)
+    return weight_mg((sign or b"") + whole, fraction, place)
 
 
 def _unknown(written: bytes) -> Weighed:

@@ -2,9 +2,25 @@
 
 import re
 
-PLACES = {"mg": 0, "g": 3, "kg": 6, "t": 9}  # powers of ten down to milligrams
+# The units that a scale may weigh in, as powers of ten down to milligrams.
+PLACES = {"mg": 0, "g": 3, "kg": 6, "t": 9}
+KNOWN = ", ".join(PLACES)
+# By their names on the line, in milligrams.
+UNITS: dict[bytes, int] = {unit.encode(): 10**places for unit, places in PLACES.items()}
 
 _AMOUNT = re.compile(r"(-?)([0-9]{1,12})(?:\.([0-9]{1,9}))? ?(mg|g|kg|t)")
+
+
+def weight_mg(number: bytes, fraction: bytes | None, unit: bytes) -> int:
+    """A weight as a scale says it: sign and whole digits, and digits behind the point, in one of
+    `UNITS`. Below a milligram it is rounded down.
+
+    >>> weight_mg(b"-0", b"505", b"kg")
+    -505000
+    """
+    if not fraction:
+        return int(number) * UNITS[unit]
+    return int(number + fraction) * UNITS[unit] // 10 ** len(fraction)
 
 
 def milligrams(text: str) -> int | None:
@@ -18,7 +34,7 @@ def milligrams(text: str) -> int | None:
     if match is None:
         return None
     sign, whole, fraction, unit = match.groups(default="")
-    value, rest = divmod(int(whole + fraction) * 10 ** PLACES[unit], 10 ** len(fraction))
+    value, rest = divmod(int(whole + fraction) * UNITS[unit.encode()], 10 ** len(fraction))
     return None if rest else int(sign + "1") * value
 
 

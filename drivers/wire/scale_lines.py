@@ -1,4 +1,4 @@
-"""Scales that speak in lines: the lines that a family knows, cut out of a stream; their weights."""
+"""Scales that speak in lines: the lines that a family knows, cut out of a stream."""
 
 import re
 from typing import NamedTuple
@@ -7,25 +7,8 @@ from drivers.reading import Message
 from drivers.sdk import Step
 from drivers.wire.noise import Noise
 
-# Milligrams in the units that a scale may weigh in.
-UNITS = {b"mg": 1, b"g": 1_000, b"kg": 1_000_000, b"t": 1_000_000_000}
-KNOWN = ", ".join(unit.decode() for unit in UNITS)
-
 _BLANK = b"\r\n "
 _new = tuple.__new__  # a NamedTuple's own constructor takes three times as long
-
-
-def milligrams(number: bytes, fraction: bytes | None, unit: bytes) -> int:
-    """A weight of sign and whole digits, and digits behind the point, in one of `UNITS`.
-
-    Below a milligram it is rounded down.
-
-    >>> milligrams(b"-0", b"505", b"kg")
-    -505000
-    """
-    if not fraction:
-        return int(number) * UNITS[unit]
-    return int(number + fraction) * UNITS[unit] // 10 ** len(fraction)
 
 
 class Found(NamedTuple):

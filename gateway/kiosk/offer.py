@@ -13,8 +13,9 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from drivers.wire.mass import UNITS
 from gateway.kiosk.events import Club, Crate, Fraction, Terms
-from gateway.kiosk.settings import MASSES, KioskSettings, mass_mg
+from gateway.kiosk.settings import KioskSettings, mass_mg
 
 WASTE_RULE = "waste_deposited"
 # "About" needs no more places than a member reads in the rain.
@@ -152,9 +153,9 @@ def _worth(policy: _Policy) -> dict[str, Worth]:
 def _amount(per: str) -> Exact:
     """`1 kg` in milligrams, `1 piece` in pieces. Raises ValueError, ZeroDivisionError."""
     number, _, unit = per.partition(" ")
-    if unit != "piece" and unit not in MASSES:
+    if unit != "piece" and unit.encode() not in UNITS:
         raise ValueError(f'{per!r} is no quantity such as "1 kg" or "1 piece"')
-    return Exact(number) * MASSES.get(unit, 1)
+    return Exact(number) * UNITS.get(unit.encode(), 1)
 
 
 def offer(rules: Rules | None, settings: KioskSettings, *, full: frozenset[str]) -> Offer:
@@ -179,7 +180,7 @@ def _rate(rules: Rules | None, fraction: Fraction) -> str:
     worth = rules and rules.worth.get(fraction.id)
     if not worth:
         return ""
-    per = worth.credit * (MASSES["kg"] if fraction.unit == "kg" else 1)
+    per = worth.credit * (UNITS[b"kg"] if fraction.unit == "kg" else 1)
     return f"{_written(per)} {worth.asset} / {fraction.unit}"
 
 

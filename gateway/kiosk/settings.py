@@ -1,26 +1,22 @@
 """`[kiosk]` of gateway.toml: the devices of a recycling point, its crates, containers and pins."""
 
 import ipaddress
-import re
 from collections.abc import Iterator, Mapping
-from fractions import Fraction as Exact
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
 from drivers import sdk
+from drivers.wire.mass import milligrams
 from gateway import pins
 from gateway.contract.keys import PublicKey
 from gateway.contract.settings import Id, Mistake, Settings
 from gateway.devices import CARD
 
-# What people write a mass in, and how many milligrams that is.
-MASSES = {"mg": 1, "g": 1_000, "kg": 1_000_000, "t": 1_000_000_000}
-MASS_MG_MAX = 100 * MASSES["t"]
+# Far beyond any scale and any container.
+MASS_MG_MAX = 100 * 10**9
 LAMPS = ("green", "amber", "red")
-
-_MASS = re.compile(r"([0-9]{1,9})(?:\.([0-9]{1,9}))? (mg|g|kg|t)")
 
 
 def mass_mg(text: str) -> int:
@@ -29,13 +25,10 @@ def mass_mg(text: str) -> int:
     >>> mass_mg("1.5 kg")
     1500000
     """
-    match = _MASS.fullmatch(text)
-    if match:
-        whole, places, unit = match[1], match[2] or "", match[3]
-        mass = Exact(int(whole + places) * MASSES[unit], 10 ** len(places))
-        if 0 < mass <= MASS_MG_MAX and mass.denominator == 1:
-            return mass.numerator
-    raise ValueError(f'{text!r} is no mass such as "1.5 kg" or "20 g"')
+    mass = milligrams(text)
+    if mass is None or not 0 < mass <= MASS_MG_MAX:
+        raise ValueError(f'{text!r} is no mass such as "1.5 kg" or "20 g"')
+    return mass
 
 
 def _mass(text: str) -> str:

@@ -1,0 +1,280 @@
+"""PN532 on a serial line: a reader of 13.56 MHz cards (ISO 14443 type A: MIFARE, NTAG, DESFire).
+
+Spec: NXP, PN532 User Manual UM0701-02, §6.2 (frames, acknowledgement, abort), §7.2.10
+SAMConfiguration, §7.3.1 RFConfiguration, §7.3.5 InListPassiveTarget; ISO/IEC 14443-3 for numbers
+that are drawn anew.
+"""
+
+from collections.abc import Mapping
+
+from drivers.reading import Fault, Message, Reading
+from drivers.sdk import Device, Example, Line, Register, Rest, Send, Step, Wait
+from drivers.wire.noise import Noise
+
+START = b"\x00\x00\xff"  # the preamble, of one byte, and the start code
+ACK = START + b"\x00\xff\x00"
+TO_CHIP, FROM_CHIP, ERROR = 0xD4, 0xD5, 0x7F
+LENGTH_MAX = 265  # of what a frame holds: the chip's own limit
+FRAME_MAX = LENGTH_MAX + 10
+HEADER_MAX = 8
+
+SAM_CONFIGURATION, RF_CONFIGURATION, LIST_TARGETS = 0x14, 0x32, 0x4A
+CARDS_LISTED = 0x4B
+IS_ISO_DEP = 0x20  # of SEL_RES: the card tells its ATS as well
+NUMBER_LENGTHS = (4, 7, 10)
+DRAWN_ANEW = 0x08  # the first of four bytes
+
+# A chip asleep wakes at the first of these, and the long row gives it the time for it.
+WAKE = b"\x55\x55" + bytes(14)
+PAUSE_S = 0.02  # after an abort, which the chip needs a moment for
+ANSWER_S = 0.5  # the search of a card takes a few hundredths of a second
+INTERVAL_S = 0.2
+SILENT_S = 1.0  # until a chip that says nothing is tried again
+
+
+def frame(data: bytes, sender: int = TO_CHIP) -> bytes:
+    """A normal information frame.
+
+    >>> frame(b"\\x14\\x01\\x00\\x00").hex(" ")
+    '00 00 ff 05 fb d4 14 01 00 00 17 00'
+    """
+    held = bytes((sender,)) + data
+    length = len(held)
+    return START + bytes((length, -length & 0xFF)) + held + bytes((-sum(held) & 0xFF, 0))
+
+
+# Normal mode, no time limit, no interrupt line; then at most two tries to find a card, or the chip
+# would search for ever; then up to two cards at 106 kbit/s, type A; then the field off, which makes
+# a card that stays begin anew.
+_SET_UP = (
+    WAKE + frame(bytes((SAM_CONFIGURATION, 1, 0, 0))),
+    frame(bytes((RF_CONFIGURATION, 5, 0xFF, 1, 1))),
+)
+_ROUND = (frame(bytes((LIST_TARGETS, 2, 0))), frame(bytes((RF_CONFIGURATION, 1, 0))))
+_COMMAND = {sent: sent[sent.index(TO_CHIP) + 1] for sent in (*_SET_UP, *_ROUND)}
+
+
+class Session:
+    """Wakes the chip, sets it up, and asks it for cards again and again."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._offset = 0
+        self._noise = Noise()
+        self._due: list[bytes] = []  # what is still to be sent before the next rest
+        self._asked = 0  # the command whose answer is due, 0 for none
+        self._is_ready = False  # the chip has been set up
+        self._is_silent = False
+
+    def feed(self, chunk: bytes) -> list[Step]:
+        self._buffer += chunk
+        return self._frames(is_over=False)
+
+    def timeout(self) -> list[Step]:
+        """The pause is over; or the chip is silent, and perhaps was reset: set it up anew."""
+        steps = [*self._frames(is_over=True), *self._noise.tell()]
+        if any(isinstance(step, Wait | Rest) for step in steps):
+            return steps
+        if self._asked:
+            self._asked, self._is_ready, self._due = 0, False, []
+            if not self._is_silent:
+                self._is_silent = True
+                fault = Fault("silent", self._offset, 0, "the chip does not answer")
+                steps.append(Message(self._offset, b"", (), (fault,)))
+            return [*steps, Rest(SILENT_S)]
+        if self._due:
+            return steps + self._send()
+        if self._is_ready:
+            self._due = list(_ROUND)
+            return steps + self._send()
+        self._due = [*_SET_UP, *_ROUND]
+        return [*steps, Send(ACK), Wait(PAUSE_S)]  # it ends what was under way before
+
+    def _send(self) -> list[Step]:
+        sent = self._due.pop(0)
+        self._asked = _COMMAND[sent]
+        return [Send(sent), Wait(ANSWER_S)]
+
+    def _answered(self) -> list[Step]:
+        """The answer that was due has come."""
+        self._asked, self._is_silent = 0, False
+        if self._due:
+            return self._send()
+        self._is_ready = True
+        return [Rest(INTERVAL_S)]
+
+    def _frames(self, *, is_over: bool) -> list[Step]:
+        """All frames of the buffer. When it is over, what has begun will not be completed."""
+        buffer = self._buffer
+        steps: list[Step] = []
+        start = 0
+        while (at := buffer.find(START, start)) >= 0:
+            end = _end(buffer, at)
+            if end > len(buffer) and not is_over:
+                break
+            if not at < end <= len(buffer):
+                steps += self._skip(start, at + 1)
+                start = at + 1
+                continue
+            is_good = not sum(buffer[_held(buffer, at) : end - 1]) & 0xFF
+            if not is_good and (inner := _begins_within(buffer, at, end)):
+                steps += self._skip(start, inner)
+                start = inner
+                continue
+            steps += [*self._skip(start, at), *self._noise.tell()]
+            steps += self._frame(bytes(buffer[at:end]), self._offset + at, is_good=is_good)
+            start = end
+        if at < 0:
+            # What may yet become the start of a frame.
+            kept = 0 if is_over else next(n for n in (2, 1, 0) if buffer.endswith(START[:n]))
+            at = max(start, len(buffer) - kept)
+        steps += self._skip(start, at)
+        del buffer[:at]
+        self._offset += at
+        return steps
+
+    def _skip(self, start: int, stop: int) -> list[Step]:
+        """Bytes that belong to no frame; zeros before and after one may be any number."""
+        if not self._noise.length:
+            start = stop - len(self._buffer[start:stop].lstrip(b"\0"))
+        return self._noise.skip(self._offset + start, stop - start) if stop > start else []
+
+    def _frame(self, raw: bytes, offset: int, *, is_good: bool) -> list[Step]:
+        held = raw[_held(raw, 0) : -2]
+        if not is_good:
+            what = f"frame says {raw[-2]:02X}, its bytes give {-sum(held) & 0xFF:02X}"
+            return [_fault("checksum", offset, raw, what)]
+        if held[:1] == bytes((ERROR,)):
+            return [_fault("syntax", offset, raw, "the chip does not know the command")]
+        if held[:1] != bytes((FROM_CHIP,)) or len(held) < 2:
+            return [Message(offset, raw)]  # an acknowledgement, or the echo of a command
+        told = _cards(held[2:], offset, raw) if held[1] == CARDS_LISTED else Message(offset, raw)
+        is_due = self._asked and held[1] == self._asked + 1
+        return [told, *self._answered()] if is_due else [told]
+
+
+def _held(buffer: bytes | bytearray, at: int) -> int:
+    """Where that begins which a frame holds."""
+    return at + (8 if buffer[at + 3 : at + 5] == b"\xff\xff" else 5)
+
+
+def _end(buffer: bytes | bytearray, at: int) -> int:
+    """Where the frame at a start code ends, past the buffer as long as it is not all there.
+
+    `at` where none can begin.
+    """
+    head = buffer[at + 3 : at + HEADER_MAX]
+    if len(head) < 2:
+        return at + FRAME_MAX
+    if head[:2] == b"\x00\xff":  # holds nothing, not even a sum
+        end = at + len(ACK)
+    elif head[:2] == b"\xff\xff":
+        if len(head) < 5:
+            return at + FRAME_MAX
+        length = head[2] << 8 | head[3]
+        if sum(head[2:5]) & 0xFF or not 0 < length <= LENGTH_MAX:
+            return at
+        end = at + length + 10
+    elif head[0] and not sum(head[:2]) & 0xFF:
+        end = at + head[0] + 7
+    else:
+        return at
+    return at if end <= len(buffer) and buffer[end - 1] else end
+
+
+def _begins_within(buffer: bytearray, at: int, end: int) -> int:
+    """Where within a frame that is wrong another one begins, 0 for nowhere: bytes were lost."""
+    inner = buffer.find(START, at + 1, end)
+    while inner >= 0:
+        head = bytes(buffer[inner + 3 : min(inner + 5, end)])
+        if len(head) == 2 and (head == b"\xff\xff" or sum(head) & 0xFF == (head[0] == 0) * 0xFF):
+            return inner
+        inner = buffer.find(START, inner + 1, end)
+    return 0
+
+
+def _cards(listed: bytes, offset: int, raw: bytes) -> Message:
+    """What an answer to InListPassiveTarget says."""
+    count, card = listed[:1], listed[1:]
+    if count == b"\0" and not card:
+        return Message(offset, raw)
+    if count == b"\2":
+        return _fault("collision", offset, raw, "two cards at once")
+    length = card[4] if len(card) > 4 else 0
+    number, rest = card[5 : 5 + length], card[5 + length :]
+    has_ats = bool(rest) and bool(card[3] & IS_ISO_DEP) and rest[0] == len(rest)
+    is_whole = len(number) == length in NUMBER_LENGTHS and (has_ats or not rest)
+    if count != b"\1" or not is_whole:
+        return _fault("shape", offset, raw, f"{len(listed)} bytes that list no card")
+    if length == NUMBER_LENGTHS[0] and number[0] == DRAWN_ANEW:
+        return _fault("random", offset, raw, "it draws a new number each time, as phones do")
+    return Message(offset, raw, (Reading("card", number.hex().upper()),))
+
+
+def _fault(kind: str, offset: int, raw: bytes, what: str) -> Message:
+    return Message(offset, raw, (), (Fault(kind, offset, len(raw), what),))
+
+
+def _recognise(sample: bytes) -> bool:
+    """Whether a frame of the chip's own is in the sample; it only speaks when it is asked."""
+    steps = Session().feed(sample)
+    return any(
+        isinstance(step, Message) and not step.faults and FROM_CHIP in step.raw[5:9]
+        for step in steps
+    )
+
+
+def _open(settings: Mapping[str, str]) -> Session:
+    del settings  # the reader has none
+    return Session()
+
+
+def _listed(cards: str) -> bytes:
+    """The acknowledgement and the answer of an example, from its hex digits."""
+    return ACK + frame(bytes((CARDS_LISTED,)) + bytes.fromhex(cards), FROM_CHIP)
+
+
+DEVICE = Device(
+    name="pn532",
+    title="Card reader, PN532 on a serial line (13.56 MHz: MIFARE, NTAG, DESFire)",
+    line=Line(115200),
+    wiring=(
+        "Set the board's switches to HSU (UART), mostly both off. Its TX to the RX of a 3.3 V USB "
+        "adapter or of the Pi, its RX to TX, VCC to 3.3 V or 5 V as the board says, GND to ground. "
+        "Keep the antenna two fingers away from metal."
+    ),
+    registers=(
+        Register("card", "", "the card's own number: 8, 14 or 20 hex digits, in the chip's order"),
+    ),
+    examples=(
+        Example(
+            "a MIFARE Classic card of four bytes",
+            _listed("01 01 0004 08 04 DE AD BE EF"),
+            (Reading("card", "DEADBEEF"),),
+        ),
+        Example(
+            "an NTAG sticker of seven bytes, after a search that found nothing",
+            _listed("00") + _listed("01 01 0044 00 07 04 A1 B2 C3 D4 E5 80"),
+            (Reading("card", "04A1B2C3D4E580"),),
+        ),
+        Example(
+            "a DESFire card, which tells more of itself, then one of ten bytes",
+            _listed("01 01 0344 20 07 04 25 36 47 58 69 7A 06 75 77 81 02 80")
+            + _listed("01 01 0084 00 0A 04 11 22 33 44 55 66 77 88 99"),
+            (Reading("card", "0425364758697A"), Reading("card", "04112233445566778899")),
+        ),
+    ),
+    recognise=_recognise,
+    open=_open,
+    polled=True,
+    checksum_bits=8,
+    buffer_max=FRAME_MAX,
+    quirks=(
+        "A held card is told five times a second.",
+        "Two cards at once are refused (fault collision): hold up the card, not the purse.",
+        "Phones and some passports draw a new number each time (fault random): no card to go by.",
+        "The numbers of simple cards can be copied: a card says who claims to be there, no more.",
+        "Readers differ in the order of bytes: enrol cards with the reader that will read them.",
+        "After a power cut or half a second of silence the chip is woken and set up anew.",
+    ),
+)
