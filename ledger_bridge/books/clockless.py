@@ -5,7 +5,7 @@ re-timed: the time is worked out anew by whoever reads the chain, from the first
 that has one. Pure.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from gateway.contract.record import CONTAINER, DEPOSIT, REFUSAL, TEST_WEIGHT, Record
 from ledger_bridge.books.evidence import Facts, facts
@@ -32,8 +32,8 @@ def timed(record: Record, later: Record) -> Record:
 class Waiting:
     """Of one chain, the records that wait for a time, and those that will never have one."""
 
-    def __init__(self, records: Iterable[Record] = ()) -> None:
-        self.records = list(records)
+    def __init__(self) -> None:
+        self.records: list[Record] = []
         self.over: list[Record] = []
 
     def read(self, record: Record) -> Iterator[tuple[Record, Facts]]:

@@ -18,24 +18,26 @@ class FactsOfChains:
     def __init__(self, db: sqlite3.Connection, community: str) -> None:
         self._db = db
         self._community = community
-        self._waiting: dict[_Chain, Waiting] = {}
+        # Chains in which something waits; None where the table is still to be read.
+        self._waiting: dict[_Chain, Waiting] | None = None
 
     def forget(self) -> None:
         """After a rollback: what was kept in mind did not happen."""
-        self._waiting.clear()
+        self._waiting = None
 
     def read(self, some: Iterable[Record]) -> Iterator[Facts]:
         """What these records say; each follows the one before it in its chain."""
+        if self._waiting is None:
+            self._waiting = self._stored()
         for record in some:
             who = record.identity
-            chain = (who.gateway, who.chain)
-            waiting = self._waiting.get(chain)
+            waiting = self._waiting.get((who.gateway, who.chain))
+            if waiting is None and lacks_a_time(record):
+                waiting = self._waiting[who.gateway, who.chain] = Waiting()
             if waiting is None:
-                waiting = self._waiting[chain] = Waiting(self._stored(chain))
-            if waiting.records or lacks_a_time(record):
-                yield from self._read(record, waiting)
-            else:
                 yield facts(record)
+            else:
+                yield from self._read(record, waiting)
 
     def _read(self, record: Record, waiting: Waiting) -> Iterator[Facts]:
         who = record.identity
@@ -53,16 +55,23 @@ class FactsOfChains:
                 )
             yield said
         if not waiting.records:
+            assert self._waiting is not None
+            del self._waiting[who.gateway, who.chain]
             self._db.execute(
                 "UPDATE clockless SET is_over = 1"
                 " WHERE community = ? AND gateway = ? AND chain = ?",
                 (self._community, who.gateway, who.chain),
             )
 
-    def _stored(self, chain: _Chain) -> Iterator[Record]:
+    def _stored(self) -> dict[_Chain, Waiting]:
         rows = self._db.execute(
-            "SELECT data FROM clockless JOIN record USING (community, gateway, chain, seq)"
-            " WHERE community = ? AND gateway = ? AND chain = ? AND NOT is_over ORDER BY seq",
-            (self._community, *chain),
+            "SELECT gateway, chain, data FROM clockless"
+            " CROSS JOIN record USING (community, gateway, chain, seq)"
+            " WHERE community = ? AND NOT is_over ORDER BY gateway, chain, seq",
+            (self._community,),
         )
-        return (records.parse(data)[1] for (data,) in rows)
+        found: dict[_Chain, Waiting] = {}
+        for gateway, chain, data in rows:
+            waiting = found.setdefault((gateway, chain), Waiting())
+            waiting.records.append(records.parse(data)[1])
+        return found
