@@ -6,7 +6,7 @@ import re
 PLACES = {"mg": 0, "g": 3, "kg": 6, "t": 9}
 KNOWN = ", ".join(PLACES)
 # By their names on the line, in milligrams.
-UNITS: dict[bytes, int] = {unit.encode(): 10**places for unit, places in PLACES.items()}
+UNITS = {unit.encode(): int(10**places) for unit, places in PLACES.items()}
 
 _AMOUNT = re.compile(r"(-?)([0-9]{1,12})(?:\.([0-9]{1,9}))? ?(mg|g|kg|t)")
 
@@ -20,7 +20,8 @@ def weight_mg(number: bytes, fraction: bytes | None, unit: bytes) -> int:
     """
     if not fraction:
         return int(number) * UNITS[unit]
-    return int(number + fraction) * UNITS[unit] // 10 ** len(fraction)
+    one: int = 10 ** len(fraction)
+    return int(number + fraction) * UNITS[unit] // one
 
 
 def milligrams(text: str) -> int | None:

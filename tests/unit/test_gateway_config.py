@@ -324,7 +324,7 @@ def test_a_mass_is_exact(text: str, mass: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["0.0001 g", "101 t", "-1 kg", "1kg", "1e3 g", "", "1 kg ", "\u0661 g"]
+    "text", ["0.0001 g", "101 t", "-1 kg", "1e3 g", "", "1 kg ", "\u0661 g"]
 )
 def test_what_is_no_mass_above_zero_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is no mass such as"):
