@@ -40,7 +40,7 @@ from gateway.kiosk.pin import Door
 from gateway.kiosk.settings import MASS_MG_MAX, KioskSettings, mass_mg
 from gateway.kiosk.settling import deposit_mg_min
 from gateway.kiosk.slips import Credits
-from gateway.kiosk.standing import UNDO_MS, Past, Session, resume
+from gateway.kiosk.standing import UNDO_MS, Past, Session, forgotten, resume
 from gateway.kiosk.view import WITHDRAWN, Slip, View
 from gateway.quarter import Moment
 
@@ -359,6 +359,8 @@ class Point:
             what = f"a reason of {len(reason)} characters"
             raise _problem(what, f"1 to {records.REASON_CHARS_MAX}")
         self._book.correct(booked, fraction=fraction, by=records.OPERATOR, reason=reason)
+        if not fraction:
+            self.session = forgotten(self.session, deposit_id)
         log.info("deposit_corrected", deposit=deposit_id, fraction=fraction)
 
     def test_weight(self, nominal_mg: int) -> TestWeight:

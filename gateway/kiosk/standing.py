@@ -1,7 +1,7 @@
 """Where a deposit session stands: a value, and the questions that can be asked of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from gateway.kiosk.events import Deposit, Fraction, Terms, Undone
@@ -79,6 +79,12 @@ class Session:
     handed_out: Deposit | Undone | None = None
     slip: Past | None = None
     recent: tuple[Past, ...] = ()
+
+
+def forgotten(session: Session, deposit: str) -> Session:
+    """The session once an operator has taken a deposit back: the same bag may come again."""
+    recent = tuple(past for past in session.recent if past.deposit != deposit)
+    return replace(session, recent=recent)
 
 
 def resume(pasts: Sequence[Past], *, now_ms: int) -> Session:

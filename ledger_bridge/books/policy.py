@@ -147,15 +147,6 @@ class Rule(settings.Settings):
     rates: dict[str, Rate] = Field(default_factory=dict)
     cap: Annotated[Cap, PlainValidator(_cap)] | None = None
 
-    @model_validator(mode="before")
-    @classmethod
-    def _signed_before(cls, given: Any) -> Any:
-        """Policies never change: those that were signed with `cap_per_day` are read as well."""
-        if not isinstance(given, dict) or "cap_per_day" not in given or "cap" in given:
-            return given
-        rest = {key: value for key, value in given.items() if key != "cap_per_day"}
-        return {**rest, "cap": f"{given['cap_per_day']} per day"}
-
     @property
     def weeks(self) -> int:
         """How many weeks a claim is about; 0: a local day."""

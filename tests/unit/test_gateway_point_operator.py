@@ -119,6 +119,13 @@ def test_a_deposit_taken_back_by_the_operator_is_withdrawn_and_can_be_put_right(
     assert sums(manned.point) == {"glass": 3}
 
 
+def test_the_bag_of_a_deposit_that_the_operator_took_back_may_come_again(manned: Bench) -> None:
+    first = manned.deposit(3 * KG)
+    manned.point.correct(first, fraction="", reason="wrong card")
+    manned.point.sign_out()
+    assert first != manned.deposit(3 * KG)
+
+
 def test_a_deposit_that_the_operator_took_back_is_not_taken_back_again(manned: Bench) -> None:
     deposit = manned.deposit(3 * KG)
     manned.point.correct(deposit, fraction="", reason="stones")

@@ -121,11 +121,6 @@ def test_a_cap_that_is_none_is_named_with_its_line(cap, expected):
     assert "policy.toml line 43: rules.1.cap" == problem.where
 
 
-def test_a_policy_signed_with_cap_per_day_is_read_as_it_was_meant():
-    before = POLICY.replace('cap = "20 per day"', 'cap_per_day = "20"')
-    assert policies.parse(POLICY, name="policy") == policies.parse(before, name="policy")
-
-
 def test_rules_over_weeks_begin_where_their_periods_do():
     with pytest.raises(ConfigError) as error:
         policies.parse(POLICY.replace("1 per day", "7 per 4 weeks"), name="policy.toml")
