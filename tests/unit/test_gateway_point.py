@@ -507,9 +507,9 @@ def test_a_tare_that_somebody_left_on_the_empty_scale_is_cleared(bench: Bench) -
             bench.point.hear("scale", Message(0, b"", left))
         bench.point.tick()
         assert words == ["zero"] * (1 + (second >= 10))
-    bench.weigh(0)
-    bench.wait(20_000)
-    bench.point.tick()
+    for _ in range(12):
+        bench.weigh(0)
+        bench.point.tick()
     assert len(words) == 2
 
 
