@@ -3,6 +3,7 @@
 from collections import Counter
 from fractions import Fraction
 from math import floor
+from pathlib import Path
 
 import pytest
 
@@ -140,15 +141,27 @@ def _check_tries(week: Week) -> None:
     assert [] == [kind for kind, leave in week.truth.tries if leave.slip or not leave.refused]
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_a_week_with_every_fault_at_random_ends_with_what_honest_people_put_down(tmp_path, seed):
+KINDS = {"power", "bomb", "unplug", "silence", "unit", "switched", "noise", "link", "forged"}
+
+
+def _whole_week(folder: Path, seed: int, *, visitors: int) -> Week:
     print(f"replay: Week(folder, seed={seed})")
-    week = Week(tmp_path, seed=seed)
-    _check(week, _live(week, days=7, visitors=12))
+    week = Week(folder, seed=seed)
+    _check(week, _live(week, days=7, visitors=visitors))
     _check_tries(week)
+    return week
+
+
+def test_a_week_with_every_fault_at_random_ends_with_what_honest_people_put_down(tmp_path):
+    week = _whole_week(tmp_path, 1, visitors=12)
     assert 50 < len(week.truth.kept)
-    kinds = {"power", "bomb", "unplug", "silence", "unit", "switched", "noise", "link", "forged"}
-    assert kinds == set(week.truth.faults)
+    assert KINDS == set(week.truth.faults)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(2, 22))
+def test_weeks_that_are_busier_end_so_as_well(tmp_path, seed):
+    assert 100 < len(_whole_week(tmp_path, seed, visitors=25).truth.kept)
 
 
 def test_without_faults_each_dishonest_try_is_refused_by_its_own_name(tmp_path):
