@@ -250,8 +250,11 @@ class Tab:
         self.page.wait_for_timeout(SEEN_S * 1000)
 
     def touch(self, text: str) -> None:
-        """Touch the button that says this."""
-        self.page.locator("button:visible", has_text=text).first.click()
+        """Touch the button that says this, once its page is there with its script."""
+        button = self.page.locator("button:visible", has_text=text).first
+        button.wait_for()
+        self.page.wait_for_load_state("load")
+        button.click()
 
     def picture(self, name: str) -> None:
         """Keep a picture for the documents where there is none yet."""

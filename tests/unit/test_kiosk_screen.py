@@ -205,7 +205,9 @@ def test_no_more_screens_are_served_than_a_point_has_use_for(
     ids=str,
 )
 def test_what_is_touched_is_an_event_of_the_session(asked: dict[str, Any], event: object) -> None:
-    assert event == touch.event(asked)
+    found = touch.event(asked)
+    # Two events without a field are equal, whatever they mean.
+    assert (type(event), event) == (type(found), found)
 
 
 @pytest.mark.parametrize(
