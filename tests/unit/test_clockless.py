@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.contract.record import DEPOSIT, Element, decimal
 from ledger_bridge.books.recycling import held_records
 from ledger_bridge.books.verify import verify
 from tests.point import MINUTE_MS, WASTE_POLICY, Point
@@ -61,6 +62,28 @@ def test_a_start_that_ends_without_a_clock_leaves_its_deposits_waiting(street):
     # Nothing that comes later tells that start's time.
     street.take("point", point.turn_away(NOON_MS + 1, "mixed"))
     assert [] == times(street)
+
+
+def test_a_start_that_is_over_stays_so_after_a_restart_of_the_bridge(street):
+    point = Point()
+    first = without_a_clock(point, point.bring, "d1", NOON_MS, grams=2_000, card="A")
+    street.take("point", first, point.correct("d9", NOON_MS, boot="the next"))
+    street.community.db.close()
+    street.open()
+    street.take("point", point.correct("d9", NOON_MS + 1))
+    assert ([], 1) == (times(street), len(waiting(street)))
+
+
+def test_a_weight_that_carries_a_time_of_its_own_waits_for_none(street):
+    point = Point()
+    elements = [
+        Element(n="kiosk/net", u="g", v=decimal(2_000_000), t=decimal(NOON_MS)),
+        Element(n="kiosk/deposit", vs="d1"),
+        Element(n="kiosk/fraction", vs="glass"),
+    ]
+    street.take("point", point.record(elements, made_ms=None, typ=DEPOSIT))
+    street.take("point", point.turn_away(NOON_MS + HOUR_MS, "mixed"))
+    assert [("d1", NOON_MS, "2026-06-21")] == times(street)
 
 
 def test_what_waits_outlives_a_restart_of_the_bridge(street):
