@@ -187,7 +187,8 @@ def _begins_within(buffer: bytearray, at: int, end: int) -> int:
     inner = buffer.find(START, at + 1, end)
     while inner >= 0:
         head = bytes(buffer[inner + 3 : min(inner + 5, end)])
-        if len(head) == 2 and (head == b"\xff\xff" or sum(head) & 0xFF == (head[0] == 0) * 0xFF):
+        is_sum_right = len(head) == 2 and head[0] and not sum(head) & 0xFF
+        if is_sum_right or head in {b"\x00\xff", b"\xff\xff"}:
             return inner
         inner = buffer.find(START, inner + 1, end)
     return 0
