@@ -188,5 +188,15 @@ def test_every_screen_fits_and_every_target_can_be_hit_with_gloves(
             at.page.click("#language")
             if found := at.page.evaluate(MISFITS):
                 misfits[f"{name}, {language}"] = found
+    for name, opener in {
+        "nothing there": "#operator",
+        "what is it, with the operator": "#not_accepted",
+    }.items():
+        point.shown = VIEWS[name]
+        at.sees(point.shown.screen, point.shown.word)
+        at.page.click(opener)
+        if found := at.page.evaluate(MISFITS):
+            misfits[opener] = found
+        at.page.click("dialog[open] > [data-close]")
     assert {} == misfits
     assert [] == at.complaints
