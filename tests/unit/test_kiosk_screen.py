@@ -317,7 +317,10 @@ def test_signing_out_closes_the_books(bench: Touched) -> None:
 def test_a_correction_stands_on_the_day_sheet(bench: Touched) -> None:
     deposit = bench.deposit()
     bench.sign_in()
-    assert shown("3.250") + " kg" in bench.get("/operator").text
+    page = bench.get("/operator").text
+    assert shown("3.250") + " kg" in page
+    (done,) = bench.point.deposits()
+    assert done.code in page
     said = {"deposit": deposit, "fraction": "paper", "reason": "Verkeerde afvalsoort"}
     assert 204 == bench.post("/api/operator/correct", said).status_code
     row = bench.get("/operator").text.partition("<table>")[2].partition("</table>")[0]
