@@ -290,6 +290,7 @@ class Show:
             "difference": found[0] if found else None,
             "members": [one._asdict() for one in accounts],
             "bags": msgspec.to_builtins(day.bags),
+            "turned_away": day.turned_away,
             "meters": [one._asdict() for one in meters],
             "readings_checked": readings,
             "verify": books.verify,

@@ -34,7 +34,8 @@ def test_one_day_ends_with_books_that_equal_the_truth(tmp_path):
     assert outcome["difference"] is None
     assert outcome["agrees"] is True
     assert done.returncode == 0
-    assert len(outcome["bags"]) == 6
+    assert len(outcome["bags"]) == 8
+    assert outcome["turned_away"] == ["same_bag"]
     assert outcome["verify"]["verified"] is True
     credited = {one["member"]: one["credited"]["ENERGY"] for one in outcome["members"]}
     assert (credited["noor"], credited["yusuf"]) == ("14.138000", "3.842000")
