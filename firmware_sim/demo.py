@@ -166,7 +166,8 @@ class Show:
         self.tell(f"The hub's page:             {where.page('bridge', '/')}")
         for name in premises.gateways():
             self.tell(f"The page of {name + ':':15} {where.page(name, '/')}")
-        self.tell(f"The recycling point's screen: {where.page(premises.SCREEN, '/')}")
+        screen, pin = where.page(premises.SCREEN, "/"), premises.PIN
+        self.tell(f"The recycling point's screen: {screen} (its operator's PIN is {pin})")
         self._tell_all(telling.who_has_what())
         self.tell(f"The street stands after {time.monotonic() - self._begin_s:.1f} s.")
 
