@@ -302,8 +302,8 @@ class Show:
             self.tell(f"The books and the truth disagree: {found[0]}")
             return 1
         self.tell(
-            f"All agree to the last unit: {len(day.bags)} deposits once each, {readings} readings as"
-            f" the meters showed them, {books.verify['records']} records verified.\n"
+            f"All agree to the last unit: {len(day.bags)} deposits once each, {readings} readings"
+            f" as the meters showed them, {books.verify['records']} records verified.\n"
             f"{telling.HOW_CHECKED}"
         )
         return 0
