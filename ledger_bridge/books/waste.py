@@ -14,6 +14,7 @@ from gateway.contract.record import (
     TEST_WEIGHT,
     Element,
     Record,
+    is_id,
     milli,
 )
 from ledger_bridge.books.when import measured_ms
@@ -67,7 +68,7 @@ class Deposit(NamedTuple):
 class Correction(NamedTuple):
     """A deposit taken back (`fraction` is ""), or said to be of another fraction.
 
-    `at_ms` is when the record was made, None while the gateway had no clock.
+    `at_ms` is when it was said, None while the gateway had no clock, or none to believe.
     """
 
     gateway: str
@@ -145,6 +146,11 @@ class _Words:
         said = self._kiosk.get(word)
         return said.vs if said else ""
 
+    def id(self, word: str) -> str:
+        """The id that the kiosk says under `word`, "" where it says none, or one that is none."""
+        said = self.text(word)
+        return said if is_id(said) else ""
+
     def kiosk(self, *words: str) -> Element | None:
         return next((self._kiosk[word] for word in words if word in self._kiosk), None)
 
@@ -166,7 +172,7 @@ def _deposit(words: _Words) -> Deposit | None:
     # The first points said no more than their scale did.
     amount = words.kiosk("net", "pieces") or words.scale("net")
     at_ms = words.at_ms(amount)
-    if amount is None or at_ms is None or amount.u not in _UNITS or not words.text("deposit"):
+    if amount is None or at_ms is None or amount.u not in _UNITS or not words.id("deposit"):
         return None
     weighed = words.scale("gross", "net")
     serial = weighed.serial if weighed else ""
@@ -176,7 +182,7 @@ def _deposit(words: _Words) -> Deposit | None:
         gateway=who.gateway,
         chain=who.chain,
         seq=who.seq,
-        id=words.text("deposit"),
+        id=words.id("deposit"),
         at_ms=at_ms,
         boot=who.boot,
         mono_ms=who.mono_ms,
@@ -199,14 +205,14 @@ def _deposit(words: _Words) -> Deposit | None:
 
 def _correction(words: _Words) -> Correction | None:
     who = words.record.identity
-    if not words.text("deposit") or words.kiosk("fraction") is None:
+    if not words.id("deposit") or words.kiosk("fraction") is None:
         return None
     return Correction(
         gateway=who.gateway,
         chain=who.chain,
         seq=who.seq,
-        deposit=words.text("deposit"),
-        at_ms=who.made_ms,
+        deposit=words.id("deposit"),
+        at_ms=words.at_ms(words.kiosk("fraction")),
         boot=who.boot,
         mono_ms=who.mono_ms,
         fraction=words.text("fraction"),
@@ -218,7 +224,7 @@ def _correction(words: _Words) -> Correction | None:
 def _container(words: _Words) -> ContainerEvent | None:
     who = words.record.identity
     at_ms = words.at_ms(words.kiosk("event"))
-    event, emptying = words.text("event"), words.text("emptying")
+    event, emptying = words.text("event"), words.id("emptying")
     if at_ms is None or event not in {EMPTIED, HAULED} or not emptying:
         return None
     return ContainerEvent(

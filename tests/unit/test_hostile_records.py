@@ -9,9 +9,11 @@ from gateway.contract.cards import token
 from gateway.contract.keys import b64, unb64
 from gateway.contract.record import DEPOSIT, GENESIS, QUARTER, is_id
 from ledger_bridge import inbox
+from ledger_bridge.books import recycling
 from ledger_bridge.books.due import DUE_MAX, due
 from ledger_bridge.books.policy import parse
 from ledger_bridge.books.verify import verify
+from tests.point import Point
 from tests.street import CARD_KEY, ID, MIDNIGHT_MS, NOON_MS, POLICY, Chain, Street, key
 
 DEEP = b"[" * 30_000 + b"]" * 30_000
@@ -159,3 +161,40 @@ def test_only_what_can_be_an_id_is_kept_in_mind():
     assert not is_id("a" * 41)
     assert not is_id("")
     assert not is_id("a\n")
+
+
+ODD_IDS = {
+    "a NUL": "a\0b",
+    "nothing else": "\0",
+    "two lines": "a\nb",
+    "40 letters and one": "a" * 41,
+}
+
+
+@pytest.mark.parametrize("odd", ODD_IDS.values(), ids=ODD_IDS)
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda point, odd: point.bring(odd, grams=2_000, card="A"),
+        lambda point, odd: point.correct(odd, NOON_MS),
+        lambda point, odd: point.empty(odd, NOON_MS, kg=1),
+    ],
+    ids=["a deposit", "a correction", "an emptying"],
+)
+def test_what_happened_at_a_point_under_a_name_that_is_no_id_is_evidence_of_nothing(
+    street, make, odd
+):
+    assert 1 == street.take("point", make(Point(), odd)).stored
+    rows = "SELECT count(*) FROM {}"
+    for table in ("deposit", "correction", "container_event"):
+        assert (0,) == street.community.db.execute(rows.format(table)).fetchone()
+    verified(street)
+
+
+def test_a_correction_of_the_year_10000_is_told_without_a_time(street):
+    point = Point()
+    late = point.correct("d1", 253_402_300_800_000, by="operator", fraction="paper")
+    street.take("point", point.bring("d1", grams=2_000), late)
+    (held,) = recycling.held_deposits(street.community.db, ID, policies=street.community.policies)
+    assert [("paper", "")] == [(one["fraction"], one["at"]) for one in held["corrections"]]
+    verified(street)
