@@ -5,6 +5,7 @@ SAMConfiguration, §7.3.1 RFConfiguration, §7.3.5 InListPassiveTarget; ISO/IEC 
 that are drawn anew.
 """
 
+import re
 from collections.abc import Mapping
 
 from drivers.reading import Fault, Message, Reading
@@ -14,9 +15,10 @@ from drivers.wire.noise import Noise
 START = b"\x00\x00\xff"  # the preamble, of one byte, and the start code
 ACK = START + b"\x00\xff\x00"
 TO_CHIP, FROM_CHIP, ERROR = 0xD4, 0xD5, 0x7F
-LENGTH_MAX = 265  # of what a frame holds: the chip's own limit
+# Of what a frame holds. The chip may send 265 bytes, but lists two cards with all that they may
+# tell, numbers of 10 bytes and answers to select of 20, in fewer.
+LENGTH_MAX = 80
 FRAME_MAX = LENGTH_MAX + 10
-HEADER_MAX = 8
 
 SAM_CONFIGURATION, RF_CONFIGURATION, LIST_TARGETS = 0x14, 0x32, 0x4A
 CARDS_LISTED = 0x4B
@@ -30,6 +32,17 @@ PAUSE_S = 0.02  # after an abort, which the chip needs a moment for
 ANSWER_S = 0.5  # the search of a card takes a few hundredths of a second
 INTERVAL_S = 0.2
 SILENT_S = 1.0  # until a chip that says nothing is tried again
+
+_new = tuple.__new__  # a NamedTuple's own constructor takes three times as long
+
+# An acknowledgement, or a frame up to who sent it; and what may yet become one of these.
+_HEAD = re.compile(
+    rb"\0\0\xff(?:\0\xff\0|(?:(?P<length>[\x01-%c].)|\xff\xff(?P<longer>...))[\x7f\xd4\xd5])"
+    % LENGTH_MAX,
+    re.DOTALL,
+)
+_BEGUN = re.compile(rb"(?:\0(?:\0(?:\xff.{0,5})?)?)?\Z", re.DOTALL)
+BEGUN_MAX = 8
 
 
 def frame(data: bytes, sender: int = TO_CHIP) -> bytes:
@@ -107,28 +120,31 @@ class Session:
         """All frames of the buffer. When it is over, what has begun will not be completed."""
         buffer = self._buffer
         steps: list[Step] = []
-        start = 0
-        while (at := buffer.find(START, start)) >= 0:
-            end = _end(buffer, at)
+        start = at = 0
+        while head := _HEAD.search(buffer, at):
+            at = head.start()
+            end = _end(head)
             if end > len(buffer) and not is_over:
                 break
-            if not at < end <= len(buffer):
-                steps += self._skip(start, at + 1)
-                start = at + 1
+            is_whole = at < end <= len(buffer) and not buffer[end - 1]
+            is_good = is_whole and not sum(buffer[head.end() - 1 : end - 1]) & 0xFF
+            inner = -1 if is_good else buffer.find(START, at + 1, end)
+            if not is_whole or inner >= 0:  # bytes were lost, and another frame may have begun
+                at += 1
                 continue
-            is_good = not sum(buffer[_held(buffer, at) : end - 1]) & 0xFF
-            if not is_good and (inner := _begins_within(buffer, at, end)):
-                steps += self._skip(start, inner)
-                start = inner
-                continue
-            steps += [*self._skip(start, at), *self._noise.tell()]
-            steps += self._frame(bytes(buffer[at:end]), self._offset + at, is_good=is_good)
-            start = end
-        if at < 0:
-            # What may yet become the start of a frame.
-            kept = 0 if is_over else next(n for n in (2, 1, 0) if buffer.endswith(START[:n]))
-            at = max(start, len(buffer) - kept)
-        steps += self._skip(start, at)
+            if at > start:
+                steps += self._skip(start, at)
+            if self._noise.length:
+                steps += self._noise.tell()
+            if head.lastgroup:
+                steps += self._frame(bytes(buffer[at:end]), self._offset + at, is_good=is_good)
+            else:
+                steps.append(_new(Message, (self._offset + at, ACK, (), ())))
+            start = at = end
+        else:
+            at = len(buffer) if is_over else _begun(buffer, start)
+        if at > start:
+            steps += self._skip(start, at)
         del buffer[:at]
         self._offset += at
         return steps
@@ -140,58 +156,36 @@ class Session:
         return self._noise.skip(self._offset + start, stop - start) if stop > start else []
 
     def _frame(self, raw: bytes, offset: int, *, is_good: bool) -> list[Step]:
-        held = raw[_held(raw, 0) : -2]
+        held = raw[8 if raw[3:5] == b"\xff\xff" else 5 : -2]
         if not is_good:
             what = f"frame says {raw[-2]:02X}, its bytes give {-sum(held) & 0xFF:02X}"
             return [_fault("checksum", offset, raw, what)]
         if held[:1] == bytes((ERROR,)):
             return [_fault("syntax", offset, raw, "the chip does not know the command")]
         if held[:1] != bytes((FROM_CHIP,)) or len(held) < 2:
-            return [Message(offset, raw)]  # an acknowledgement, or the echo of a command
+            return [Message(offset, raw)]  # the echo of a command
         told = _cards(held[2:], offset, raw) if held[1] == CARDS_LISTED else Message(offset, raw)
         is_due = self._asked and held[1] == self._asked + 1
         return [told, *self._answered()] if is_due else [told]
 
 
-def _held(buffer: bytes | bytearray, at: int) -> int:
-    """Where that begins which a frame holds."""
-    return at + (8 if buffer[at + 3 : at + 5] == b"\xff\xff" else 5)
+def _begun(buffer: bytearray, start: int) -> int:
+    """Where that begins which may yet become a frame."""
+    begun = _BEGUN.search(buffer, max(start, len(buffer) - BEGUN_MAX))
+    assert begun  # nothing at all is a beginning too
+    return begun.start()
 
 
-def _end(buffer: bytes | bytearray, at: int) -> int:
-    """Where the frame at a start code ends, past the buffer as long as it is not all there.
-
-    `at` where none can begin.
-    """
-    head = buffer[at + 3 : at + HEADER_MAX]
-    if len(head) < 2:
-        return at + FRAME_MAX
-    if head[:2] == b"\x00\xff":  # holds nothing, not even a sum
-        end = at + len(ACK)
-    elif head[:2] == b"\xff\xff":
-        if len(head) < 5:
-            return at + FRAME_MAX
-        length = head[2] << 8 | head[3]
-        if sum(head[2:5]) & 0xFF or not 0 < length <= LENGTH_MAX:
-            return at
-        end = at + length + 10
-    elif head[0] and not sum(head[:2]) & 0xFF:
-        end = at + head[0] + 7
-    else:
-        return at
-    return at if end <= len(buffer) and buffer[end - 1] else end
-
-
-def _begins_within(buffer: bytearray, at: int, end: int) -> int:
-    """Where within a frame that is wrong another one begins, 0 for nowhere: bytes were lost."""
-    inner = buffer.find(START, at + 1, end)
-    while inner >= 0:
-        head = bytes(buffer[inner + 3 : min(inner + 5, end)])
-        is_sum_right = len(head) == 2 and head[0] and not sum(head) & 0xFF
-        if is_sum_right or head in {b"\x00\xff", b"\xff\xff"}:
-            return inner
-        inner = buffer.find(START, inner + 1, end)
-    return 0
+def _end(head: re.Match[bytes]) -> int:
+    """Where a frame with this head ends; where it begins, if its length cannot be."""
+    length, longer = head["length"], head["longer"]
+    if length:
+        is_right = not sum(length) & 0xFF
+        return head.start() + (length[0] + 7 if is_right else 0)
+    if longer:
+        is_right = not sum(longer) & 0xFF and 0 < longer[0] << 8 | longer[1] <= LENGTH_MAX
+        return head.start() + ((longer[0] << 8 | longer[1]) + 10 if is_right else 0)
+    return head.end()
 
 
 def _cards(listed: bytes, offset: int, raw: bytes) -> Message:

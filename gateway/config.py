@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ConfigDict
 
 from drivers import sdk
-from gateway import pins, ports
+from gateway import inputs, pins, ports
 from gateway.contract import settings
 from gateway.contract.errors import ConfigError
 from gateway.contract.keys import PublicKey
@@ -228,9 +228,8 @@ def _driver_settings(
 
 def _port(path: tuple[str, ...], port: str, driver: sdk.Device | None) -> Iterator[Mistake]:
     """`driver` is None where nobody knows it; then nothing is said of what it may hang on."""
-    if port.startswith(RENAMED_BY_PLUGGING):
-        what = f"{port} may be another device after the next restart"
-        yield Mistake(path, what, _stable_name(port))
+    if misnamed := _misnamed(port):
+        yield Mistake(path, *misnamed)
     elif port.startswith(ports.TCP):
         try:
             ports.address(port)
@@ -275,6 +274,15 @@ def _shared_ports(devices: dict[str, Any]) -> Iterator[Mistake]:
         if len(names) > 1 and talking:
             what = f"{', '.join(names)} share a port, and {talking[0]} speaks without being asked"
             yield Mistake(("device", names[1], "port"), what, "a port of its own for each")
+
+
+def _misnamed(port: str) -> tuple[str, str] | None:
+    """What is wrong with the name of a file under /dev, and what to try."""
+    if port.startswith(RENAMED_BY_PLUGGING):
+        return f"{port} may be another device after the next restart", _stable_name(port)
+    if Path(port).is_relative_to(inputs.FOLDER):
+        return f"{port} is no serial port", inputs.stable_name(Path(port))
+    return None
 
 
 def _stable_name(port: str) -> str:

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import serial
 
 from drivers.sdk import Line
-from gateway import loadcell, pins
+from gateway import inputs, loadcell, pins
 from gateway.contract.errors import LineLost
 from gateway.holders import HELD, holder
 
@@ -65,6 +65,7 @@ class Kind(NamedTuple):
 
 # By what the port begins with. Only drivers that name such a one in `Device.ports` hang there.
 KINDS = {
+    inputs.PREFIX: Kind(inputs.open_input, inputs.refuse),
     loadcell.KERNEL: Kind(loadcell.open_kernel, loadcell.refuse_kernel),
     loadcell.PINS: Kind(loadcell.open_pins, loadcell.refuse_pins),
 }

@@ -158,7 +158,7 @@ def test_a_frame_that_was_cut_off_does_not_take_the_next_one_with_it(at):
     assert _cards(steps) == ["DEADBEEF"]
 
 
-@pytest.mark.parametrize("length", ["000cf5", "0000f4", "010af5"])
+@pytest.mark.parametrize("length", ["000cf5", "0000f4", "010af5", "000000"])
 def test_an_extended_frame_whose_length_cannot_be_is_noise(length):
     steps = _open().feed(bytes.fromhex("0000ffffff" + length) + CARD)
     assert set(_faults(steps)) == {"noise"}
