@@ -32,6 +32,7 @@ class Booked:
     fraction: str
     net_mg: int | None
     pieces: int | None
+    crate_mg: int
     card: str
     club: str
     by_operator: bool
@@ -141,6 +142,7 @@ class Book:
                 fraction=given.fraction,
                 net_mg=given.net_mg,
                 pieces=given.pieces,
+                crate_mg=given.crate_mg,
                 card=given.card,
                 club=given.club,
                 by_operator=given.by_operator,
@@ -211,6 +213,7 @@ def _booked(kept: record.Record) -> Booked:
         fraction=said.text("fraction"),
         net_mg=said.mass_mg("kiosk/net"),
         pieces=said.count("pieces"),
+        crate_mg=said.mass_mg("kiosk/crate-tare") or 0,
         card=said.text("card"),
         club=said.text("club"),
         by_operator=said.text("operator") == "yes",

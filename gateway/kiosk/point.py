@@ -422,6 +422,7 @@ def _past(booked: Booked, *, at_ms: int) -> Past:
         net_mg=booked.net_mg,
         pieces=booked.pieces,
         at_ms=at_ms,
+        crate_mg=booked.crate_mg,
     )
 
 

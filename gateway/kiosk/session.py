@@ -318,7 +318,16 @@ def _kept(session: Session, id_: str, terms: Terms, now_ms: int) -> Session:
         phase = UNDONE
     else:
         assert out
-        past = Past(id_, out.fraction, out.card, out.club, out.net_mg, out.pieces, now_ms)
+        past = Past(
+            id_,
+            out.fraction,
+            out.card,
+            out.club,
+            out.net_mg,
+            out.pieces,
+            now_ms,
+            out.crate_mg,
+        )
         recent = pruned((*session.recent, past), now_ms)
         load = session.plate.zero(terms)
         phase = KEPT

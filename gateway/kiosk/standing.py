@@ -14,7 +14,7 @@ UNSEEN_MS = 700
 IDLE_MS = 45_000
 # A depositor may take a deposit back for so long; after that a steward decides.
 UNDO_MS = 300_000
-# The same weight of the same fraction within this long is taken for the same bag.
+# The same weight within this long is taken for the same bag.
 RECENT_MS = 600_000
 # One deposit takes ten seconds.
 RECENT_COUNT_MAX = 64
@@ -29,7 +29,10 @@ OPEN, KEPT, LAST, UNDONE, TURNED_AWAY = "open", "kept", "last", "undone", "turne
 
 
 class Past(NamedTuple):
-    """A deposit that was kept here at `at_ms` of the session's clock, and not taken back."""
+    """A deposit that was kept here at `at_ms` of the session's clock, and not taken back.
+
+    `crate_mg` was taken off to come to `net_mg`.
+    """
 
     deposit: str
     fraction: str
@@ -38,6 +41,7 @@ class Past(NamedTuple):
     net_mg: int | None
     pieces: int | None
     at_ms: int
+    crate_mg: int = 0
 
 
 class Draft(NamedTuple):
@@ -164,12 +168,23 @@ def objection(session: Session, terms: Terms, now_ms: int) -> str:
 
 
 def _is_again(session: Session, net_mg: int, terms: Terms, now_ms: int) -> bool:
+    """Whether it weighs what was kept lately as the same fraction, or last of all as any.
+
+    What lies in the same crate, or was taken out of it, is the same whatever was said of the crate.
+    """
+    weighed = [past for past in pruned(session.recent, now_ms) if past.net_mg is not None]
     return any(
-        past.fraction == session.draft.fraction
-        and past.net_mg is not None
-        and abs(past.net_mg - net_mg) <= SAME_DIVISIONS * terms.division_mg
-        for past in pruned(session.recent, now_ms)
+        (past.fraction == session.draft.fraction or past is weighed[-1])
+        and _weighs_as(past, net_mg, crate_mg(session, terms), terms)
+        for past in weighed
     )
+
+
+def _weighs_as(past: Past, net_mg: int, crate_mg: int, terms: Terms) -> bool:
+    assert past.net_mg is not None
+    less_mg = past.net_mg - net_mg
+    apart_mg = min(abs(less_mg), abs(less_mg + past.crate_mg - crate_mg))
+    return apart_mg <= SAME_DIVISIONS * terms.division_mg
 
 
 def is_seen(session: Session, terms: Terms, now_ms: int) -> bool:

@@ -540,3 +540,18 @@ def test_the_bridges_key_signs_no_rules(bench: Bench) -> None:
         "2026-06-01",
         1,
     )
+
+
+def test_after_a_power_cut_the_same_bag_out_of_its_crate_is_not_taken_again(bench: Bench) -> None:
+    bench.weigh(0)
+    bench.tap()
+    bench.act(Choose("glass"), UseCrate("blue"))
+    bench.weigh(4_750_000)
+    bench.act(Confirm())
+    bench.power_cut()
+    bench.weigh(0)
+    bench.tap(BO)
+    bench.act(Choose("glass"))
+    bench.weigh(4_750_000, times=8)
+    assert ("refused", "same_bag") == (bench.point.view().screen, bench.point.view().word)
+    assert 1 == len(bench.records(DEPOSIT))

@@ -11,6 +11,7 @@ from gateway.kiosk.events import (
     ForClub,
     Kept,
     NoCard,
+    Pieces,
     Refused,
     Tick,
     UseCrate,
@@ -269,18 +270,52 @@ def test_the_same_bag_is_not_taken_twice(apart_divisions: int, kept: int) -> Non
     assert ["same_bag"] * (2 - kept) == told.refused()
 
 
+OTHERS_BAG = [Card("bram"), LOOK_MS, Choose("paper"), lies(5_000_000), LOOK_MS, Confirm()]
+SAMS_LAMP = [SAM, 1_000, Choose("lamps"), Pieces(1), 1_000, Confirm(), EMPTY]
+
+
 @pytest.mark.parametrize(
     ("between", "fraction", "kept"),
     [
         (waits(590_000, weight(0)), GLASS, 1),
         (waits(601_000, weight(0)), GLASS, 2),
-        ([], Choose("paper"), 2),
+        ([], Choose("paper"), 1),
+        ([*OTHERS_BAG, EMPTY], Choose("paper"), 3),
+        ([*OTHERS_BAG, EMPTY], GLASS, 2),
+        (SAMS_LAMP, Choose("paper"), 2),
     ],
-    ids=["ten minutes", "more", "another fraction"],
+    ids=[
+        "ten minutes",
+        "more",
+        "another fraction",
+        "another fraction after another bag",
+        "after another bag",
+        "another fraction after a lamp",
+    ],
 )
 def test_the_same_weight_is_the_same_bag_for_ten_minutes(between, fraction, kept) -> None:
     told = tell(NOORS_BAG, EMPTY, between, SAM, fraction, lies(BAG_MG, times=6), Confirm())
     assert kept == len(told.deposits())
+
+
+BLUE = UseCrate("blue")
+CRATE_MG = 1_500_000
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        (lies(BAG_MG), [lies(BAG_MG), BLUE]),
+        ([BLUE, lies(BAG_MG)], [lies(BAG_MG)]),
+        ([BLUE, lies(BAG_MG)], [lies(BAG_MG - CRATE_MG)]),
+    ],
+    ids=["its crate was not said", "its crate is not said", "taken out of its crate"],
+)
+def test_the_same_bag_in_a_crate_or_out_of_it_is_not_taken_twice(first, then) -> None:
+    told = tell(EMPTY, NOOR, GLASS, first, LOOK_MS, Confirm())
+    told = tell(EMPTY, NOOR, GLASS, then, LOOK_MS, Confirm(), start=told)
+    assert 1 == len(told.deposits())
+    assert ["same_bag"] == told.refused()
 
 
 def test_the_deposits_that_are_remembered_are_bounded() -> None:
