@@ -30,7 +30,7 @@ D = 5_000  # the division, mg
 
 FRACTIONS = {
     "glass": Fraction("glass", "kg", "glas", "glass"),
-    "paper": Fraction("paper", "kg", "papier", "paper", most_mg=20_000_000),
+    "paper": Fraction("paper", "kg", "papier", "paper", most=20_000_000),
     "lamps": Fraction("lamps", "piece", "lampen", "lamps"),
     "paint": Fraction("paint", "kg", "verf", "paint", by_operator=True),
 }

@@ -8,7 +8,7 @@ class Fraction(NamedTuple):
     """A kind of waste as the policy declares it; `unit` is "kg" or "piece".
 
     `by_operator` fractions (hazardous ones) are accepted only with an operator at the point.
-    `most_mg` is the most that one deposit may weigh, None for what the scale carries.
+    `most` is the most that one deposit may be, in mg or pieces; None for what the scale carries.
     """
 
     id: str
@@ -16,7 +16,7 @@ class Fraction(NamedTuple):
     nl: str
     en: str
     by_operator: bool = False
-    most_mg: int | None = None
+    most: int | None = None
 
 
 class Crate(NamedTuple):

@@ -134,8 +134,9 @@ def read(toml: str) -> Rules:
 
 
 def _fraction(id_: str, kind: _Kind) -> Fraction:
-    most_mg = mass_mg(kind.most) if kind.most else None
-    return Fraction(id_, kind.unit, kind.nl, kind.en, kind.operator, most_mg)
+    """The most of it is rounded down."""
+    most = _amount(kind.most) // 1 if kind.most else None
+    return Fraction(id_, kind.unit, kind.nl, kind.en, kind.operator, most)
 
 
 def _worth(policy: _Policy) -> dict[str, Worth]:

@@ -152,19 +152,22 @@ def objection(session: Session, terms: Terms, now_ms: int) -> str:
     if fraction.by_operator and session.operator_ms is None:
         return "operator_needed"
     if fraction.unit == "piece":
-        return ""
+        return _too_much(session.draft.pieces, fraction)
     row = session.plate.settled(terms)
     assert row
     net_mg = row.first.net_mg - crate_mg(session, terms)
-    most_mg = net_mg if fraction.most_mg is None else fraction.most_mg
     is_again = session.operator_ms is None and _is_again(session, net_mg, terms, now_ms)
     objections = {
         "crate": session.draft.crate and net_mg <= 0,
         "too_light": net_mg < deposit_mg_min(terms),
-        "too_much": net_mg > most_mg,
+        "too_much": _too_much(net_mg, fraction),
         "same_bag": is_again,
     }
     return next((word for word, stands in objections.items() if stands), "")
+
+
+def _too_much(amount: int, fraction: Fraction) -> str:
+    return "too_much" if fraction.most is not None and amount > fraction.most else ""
 
 
 def _is_again(session: Session, net_mg: int, terms: Terms, now_ms: int) -> bool:

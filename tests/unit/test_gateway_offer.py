@@ -34,7 +34,7 @@ def test_fractions_clubs_and_rates_are_those_of_the_policy() -> None:
     rules = offer.read(RULES)
     assert rules.fractions == {
         "glass": Fraction("glass", "kg", "glas", "glass"),
-        "paper": Fraction("paper", "kg", "papier", "paper", most_mg=20_000_000),
+        "paper": Fraction("paper", "kg", "papier", "paper", most=20_000_000),
         "lamps": Fraction("lamps", "piece", "lampen", "lamps"),
         "paint": Fraction("paint", "kg", "verf", "paint", by_operator=True),
     }
@@ -247,3 +247,17 @@ def test_json_of_an_offer_has_names(tmp_path: Path) -> None:
     assert shown["crates"] == [
         {"id": "blue", "tare_mg": 1_500_000, "nl": "blauwe krat", "en": "blue crate"}
     ]
+
+
+@pytest.mark.parametrize(
+    ("unit", "most", "expected"),
+    [
+        ("piece", "12 piece", 12),
+        ("piece", "25/2 piece", 12),
+        ("kg", "500 g", 500_000),
+        ("kg", "1/3 kg", 333_333),
+    ],
+)
+def test_the_most_of_a_deposit_is_read_as_the_hub_reads_it(unit, most, expected) -> None:
+    kind = f'[fractions.cans]\nunit = "{unit}"\nnl = "a"\nen = "b"\nmost = "{most}"\n'
+    assert expected == offer.read(RULES + kind).fractions["cans"].most

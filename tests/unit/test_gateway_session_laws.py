@@ -176,7 +176,7 @@ def check_deposit(made: Deposit, heard: list[Heard], terms: Terms) -> None:
     assert made.weight.tare_mg == 0
     assert made.net_mg == made.weight.net_mg - made.crate_mg
     assert made.net_mg >= 100_000
-    assert fraction.most_mg is None or made.net_mg <= fraction.most_mg
+    assert fraction.most is None or made.net_mg <= fraction.most
 
 
 class Onlooker:

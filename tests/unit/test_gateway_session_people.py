@@ -363,3 +363,14 @@ def test_after_a_restart_it_can_be_taken_back() -> None:
 def test_nothing_is_shown_where_nothing_was_kept_lately(pasts: list) -> None:
     told = tell(BAG, start=resume(pasts, now_ms=0))
     assert ("clear", None) == (told.view.screen, told.view.slip)
+
+
+def test_more_pieces_than_the_policy_allows_at_once_are_turned_away() -> None:
+    lamps = FRACTIONS["lamps"]._replace(most=3)
+    terms = TERMS._replace(fractions={**FRACTIONS, "lamps": lamps})
+    said = [EMPTY, NOOR, 1_000, Choose("lamps"), 1_000]
+    told = tell(said, Pieces(4), 1_000, weight(0), terms=terms)
+    assert ("what", "too_much", False) == (told.view.screen, told.view.word, told.view.can_confirm)
+    assert ["too_much"] == tell(Confirm(), terms=terms, start=told).refused()
+    told = tell(said, Pieces(3), 1_000, Confirm(), terms=terms)
+    assert [3] == [one.pieces for one in told.deposits()]
