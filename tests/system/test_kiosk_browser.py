@@ -56,6 +56,7 @@ def test_a_member_deposits_by_card_and_touch_and_sees_what_was_credited(
     screen.sees("slip")
     # 12.340 kg at 0.05.
     screen.reads("Bijgeschreven +0,617000 WASTE")
+    assert screen.page.locator("#code").is_hidden()
     screen.picture("slip")
     assert "0.617000" == balance(here)
     empty(here, screen)

@@ -136,7 +136,8 @@ function slip(it) {
   byId("slip_credit").textContent = it.state === "credited" && it.amount ? `+${number(it.amount, root.lang)} ${it.asset}` : "";
   both(byId("slip_reason"), it.nl, it.en);
   for (const one of document.querySelectorAll("[data-code]")) one.textContent = it.code;
-  byId("code").hidden = !it.code;
+  // What is in an account, or was taken back, needs no code any more.
+  byId("code").hidden = !it.code || ["credited", "counted", "withdrawn"].includes(it.state);
 }
 
 function deeds(view) {
