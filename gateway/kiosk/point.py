@@ -161,7 +161,11 @@ class Point:
             self.tell_scale("zero")
 
     def take(self, event: Event) -> None:
-        """Something happened at the point. What comes of it is committed when this returns."""
+        """Something happened at the point. What comes of it is committed when this returns.
+
+        After an error of the journal nothing is taken any more: a new start knows what is kept.
+        """
+        assert self.session.handed_out is None or isinstance(event, Kept)
         self.session, outcome = session.advance(
             self.session, event, terms=self._terms, now_ms=self._real_ms()
         )

@@ -7,6 +7,7 @@ operator's pages open with the PIN, and close by themselves.
 import asyncio
 import hashlib
 import socket
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 import jinja2
 import msgspec
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import (
     HTMLResponse,
     PlainTextResponse,
@@ -104,6 +105,8 @@ class Screen:
         return StreamingResponse(self._changes(), media_type="text/event-stream")
 
     async def _changes(self) -> AsyncIterator[bytes]:
+        if self._watching >= EVENTS_MAX:
+            return  # many asked at once, before the first of them was counted
         self._watching += 1
         said, said_s = b"", 0.0
         try:
@@ -221,6 +224,11 @@ def _asking(ask: Callable[[dict[str, Any]], object]) -> Callable[[Request], Any]
             return _wrong(error, 403)
         except PeopleError as error:
             return _wrong(error, 400)
+        except ClientDisconnect:
+            return Response(status_code=400)  # which nobody hears any more
+        except sqlite3.Error as error:
+            # The point takes nothing after it, and with its next tick the gateway ends.
+            return _wrong(touch.problem(f"it was not kept: {error}", "call the steward"), 503)
         return Response(status_code=204)
 
     return answer

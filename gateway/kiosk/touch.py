@@ -37,7 +37,7 @@ def said(body: bytes) -> dict[str, Any]:
     """The JSON object of a request. Raises UsageError."""
     try:
         return msgspec.json.decode(body, type=dict[str, Any])
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise problem(f"this is not a JSON object: {error}", '{"act":"confirm"}') from error
 
 

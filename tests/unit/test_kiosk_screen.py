@@ -3,6 +3,9 @@
 import asyncio
 import json
 import re
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -184,6 +187,23 @@ def test_no_more_screens_are_served_than_a_point_has_use_for(
     assert 503 == bench.get("/events").status_code
 
 
+def test_screens_that_all_come_at_once_are_no_more_either(bench: Touched) -> None:
+    page = screen.Screen(bench.point, gateway="point", utc_ms=lambda: NOON)
+
+    async def come() -> list[int]:
+        streams = [page._changes() for _ in range(9)]
+        told = [len([one async for one in aiter_once(stream)]) for stream in streams]
+        for stream in streams:
+            await stream.aclose()
+        return told
+
+    async def aiter_once(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        with suppress(StopAsyncIteration):
+            yield await anext(stream)
+
+    assert [1, 1, 1, 1, 0, 0, 0, 0, 0] == asyncio.run(come())
+
+
 # What is touched
 
 
@@ -216,6 +236,9 @@ def test_what_is_touched_is_an_event_of_the_session(asked: dict[str, Any], event
         (b"", "this is not a JSON object"),
         (b"[]", "this is not a JSON object"),
         (b"{" * 4000, "this is not a JSON object"),
+        (b'{"act":' + b"[" * 3000, "this is not a JSON object"),
+        (b'{"act":"choose","fraction":"\xff"}', "this is not a JSON object"),
+        (b'{"\xff":1}', "this is not a JSON object"),
         (b'{"act":"explode"}', "no act is called 'explode'"),
         (b'{"act":["choose"]}', "no act is called ['choose']"),
         (b'{"act":"choose"}', "fraction is None"),
@@ -239,6 +262,47 @@ def test_what_cannot_be_an_act_is_told_with_what_to_do_and_changes_nothing(
     assert answer.json()["what"].startswith(what)
     assert answer.json()["try"]
     assert before == bench.point.session
+
+
+def test_what_the_disk_does_not_take_is_not_kept_and_ends_the_gateway(
+    bench: Touched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.weigh(0)
+    bench.act(Choose("glass"), NoCard())
+    bench.weigh(3_250_000, times=8)
+
+    def is_full(_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(bench.journal, "commit", is_full)
+        answer = bench.post("/api/act", {"act": "confirm"})
+    assert 503 == answer.status_code
+    assert "it was not kept: database or disk is full" == answer.json()["what"]
+    assert "keeping" == bench.now()["view"]["word"]
+    with pytest.raises(AssertionError):
+        bench.point.tick()
+    bench.power_cut()
+    assert [] == bench.records("mk-deposit-v1")
+
+
+def test_who_hangs_up_in_the_middle_of_a_word_is_let_go(bench: Touched) -> None:
+    sent: list[object] = []
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.disconnect"}
+
+    async def send(message: object) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/api/act",
+        "headers": [(b"host", b"127.0.0.1:7090"), (b"content-type", b"application/json")],
+    }
+    asyncio.run(bench.page(scope, receive, send))
+    assert 400 == sent[0]["status"]
 
 
 def test_a_form_of_any_page_is_no_touch(bench: Touched) -> None:
