@@ -19,6 +19,7 @@ from gateway.home import HomeLink
 from gateway.intake import Intake, moment_of
 from gateway.journal import Journal
 from gateway.kiosk import point as kiosk
+from gateway.kiosk.panel import Panel
 from gateway.kiosk.point import Point
 from gateway.lines import DeviceLine, Listener, Member
 from gateway.publish import Publisher
@@ -37,6 +38,7 @@ class House:
     lines: list[DeviceLine]
     publisher: Publisher | None = None
     home: HomeLink | None = None
+    panel: Panel | None = None
 
 
 def real_ms() -> int:
@@ -241,8 +243,14 @@ def health(house: House) -> dict[str, object]:
         "devices": _states(house, lambda _: {}),
         "receipts_forged": publisher.forged if publisher else 0,
         "receipts_refused": publisher.refused if publisher else 0,
-        **({"kiosk": point.health()} if point else {}),
+        **({"kiosk": point.health() | _panel(house)} if point else {}),
     }
+
+
+def _panel(house: House) -> dict[str, object]:
+    if house.panel:
+        return house.panel.health()
+    return {"panel": "lost"} if house.config.kiosk and house.config.kiosk.panel else {}
 
 
 def now(house: House) -> dict[str, object]:

@@ -18,6 +18,8 @@ from gateway.contract.errors import Problem, UsageError
 from gateway.contract.keys import SigningKey
 from gateway.contract.notify import notify
 from gateway.house import House
+from gateway.kiosk import panel
+from gateway.kiosk.panel import Panel
 
 log = structlog.get_logger()
 
@@ -93,10 +95,13 @@ async def _serve(config: Config, *, until: Until) -> None:
     with closing(parts.open_journal(config, clock=clock, key=key)) as journal:
         house = parts.build(config, journal, clock=clock, key=key)
         pages = _pages(house)
+        house.panel = _panel(house)
         async with asyncio.TaskGroup() as group:
             lines = [group.create_task(line.run()) for line in house.lines]
             others = [group.create_task(_tick(house))]
             others += [group.create_task(page) for page in pages]
+            if house.panel:
+                others.append(group.create_task(panel.run(house.panel)))
             if house.publisher:
                 others.append(group.create_task(house.publisher.link.run()))
                 others.append(group.create_task(house.publisher.run()))
@@ -116,6 +121,14 @@ async def _serve(config: Config, *, until: Until) -> None:
             for other in others:
                 other.cancel()
         log.info("gateway_stopped", **house.journal.tally()._asdict())
+
+
+def _panel(house: House) -> Panel | None:
+    """Buttons, lamps and buzzer of the recycling point, where there are any."""
+    point = house.intake.point
+    if point is None or point.settings.panel is None:
+        return None
+    return panel.opened(point, point.settings.panel, real_ms=parts.real_ms)
 
 
 def _pages(house: House) -> list[Coroutine[None, None, None]]:
