@@ -13,6 +13,7 @@ from drivers.sdk import Device, Example, Line, Register, Send, Setting, SettingE
 from drivers.wire import scalefile
 from drivers.wire.linepattern import LINE_MAX
 from drivers.wire.noise import Noise
+from drivers.wire.said import KNOWN_MAX, Said, message
 
 TIMEOUT_S = 1.0  # until a question is repeated
 
@@ -125,6 +126,8 @@ class Session:
         self._command = b""  # to be sent instead of the next question
         self._serial = ""
         self._noise = Noise()
+        self._is_asked = "ask" in described.sends
+        self._known: dict[bytes, Said | None] = {}  # what its lines say; None is nothing
 
     def feed(self, chunk: bytes) -> list[Step]:
         buffer = self._buffer
@@ -135,10 +138,13 @@ class Session:
             self._torn = False
             steps += self._skip(0, start)
         while not self._torn and (line := self._reader.search(buffer, start)):
-            if line.start() > start:
-                steps += self._skip(start, line.start())
-            steps += self._line(line)
-            start = line.end()
+            at, end = line.span()
+            if at > start:
+                steps += self._skip(start, at)
+            if self._noise.length:
+                steps += self._noise.tell()
+            self._line(line, self._offset + at, steps)
+            start = end
         stop = buffer.rfind(self._end, start) + 1 or start
         if self._torn or len(buffer) - stop >= LINE_MAX:
             self._torn = True
@@ -155,7 +161,7 @@ class Session:
         self._buffer.clear()
         self._offset += length
         self._torn = False
-        if "ask" not in self._sends:
+        if not self._is_asked:
             return steps
         sent, self._command = self._command or self._sends["ask"], b""
         return [*steps, Send(sent), Wait(TIMEOUT_S)]
@@ -165,7 +171,7 @@ class Session:
         if word not in self._sends:
             what = f"the scale's file says no {word}"
             return [Message(self._offset, b"", (), (Fault("logic", self._offset, 0, what),))]
-        if "ask" not in self._sends:
+        if not self._is_asked:
             return [Send(self._sends[word])]
         self._command = self._sends[word]
         return []
@@ -174,15 +180,25 @@ class Session:
         """Bytes of the buffer that are no line of the scale."""
         return self._noise.skip(self._offset + start, stop - start) if stop > start else []
 
-    def _line(self, line: re.Match[bytes]) -> list[Step]:
-        told = self._noise.tell()
-        message = self._reader.read(line, self._offset + line.start(), self._serial)
-        if message is None:
-            return told
-        if message.readings:
-            self._serial = message.readings[0].serial
-        told.append(message)
-        return [*told, self._pause] if "ask" in self._sends else told
+    def _line(self, line: re.Match[bytes], offset: int, steps: list[Step]) -> None:
+        raw = line[0]
+        if raw not in self._known:
+            self._understood(line, raw)
+        said = self._known[raw]
+        if said is not None:
+            steps.append(message(offset, raw, said))
+            if self._is_asked:
+                steps.append(self._pause)
+
+    def _understood(self, line: re.Match[bytes], raw: bytes) -> None:
+        said = self._reader.read(line, self._serial)
+        if said and said[0] and said[0][0].serial != self._serial:
+            # Lines that tell no serial number are now of this one.
+            self._serial = said[0][0].serial
+            self._known.clear()
+        if len(self._known) >= KNOWN_MAX:
+            self._known.clear()
+        self._known[raw] = said
 
 
 # A line of either scale that is shown here; what another one says, only its file knows.

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from drivers.reading import Message
 from drivers.sdk import SettingError
 from drivers.wire import linepattern, mass
 from drivers.wire.mass import PLACES
+from drivers.wire.said import Said
 from drivers.wire.scalewords import AMOUNTS, FAULTS, SKIPPED, STATES, TEXTS, Reader
 
 SETTING = "map"
@@ -238,23 +238,23 @@ def _one(reader: Reader, raw: bytes, sample: Mapping[str, Any], where: str) -> s
     match = reader.search(raw, 0)
     if match is None or match.span() != (0, len(raw)):
         raise _wrong(f"{where}: {raw!r} is no line of the pattern", "a pattern that fits it")
-    message = reader.read(match, 0, "")
-    told = _told(message)
+    told = _told(reader.read(match, ""))
     says = _says(sample, where)
     if told != says:
         raise _wrong(f"{where}: it is read as {told}, not as {says}", "a map that reads it so")
     return {name for name, part in match.groupdict().items() if part}
 
 
-def _told(message: Message | None) -> dict[str, object]:
+def _told(said: Said | None) -> dict[str, object]:
     """What a line says, as a sample has it."""
-    if message is None:
+    if said is None:
         return {}
-    if message.faults:
-        return {"fault": message.faults[0].kind}
-    told: dict[str, object] = {one.register: one.value for one in message.readings}
+    readings, against = said
+    if against:
+        return {"fault": against[0][0]}
+    told: dict[str, object] = {one.register: one.value for one in readings}
     steady = {"unchecked": True, "unstable": False}
-    doubt = message.readings[0].doubt
+    doubt = readings[0].doubt
     return told | ({"stable": steady[doubt]} if doubt in steady else {})
 
 

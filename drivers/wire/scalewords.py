@@ -6,7 +6,8 @@ Spec: docs/scale-map.md.
 import re
 from collections.abc import Mapping
 
-from drivers.reading import Fault, Message, Reading
+from drivers.reading import Reading
+from drivers.wire.said import Said
 
 AMOUNTS = ("value", "net", "gross", "tare")
 TEXTS = ("sign", "unit", "alibi", "serial")
@@ -63,8 +64,11 @@ class Reader:
         self._unit = unit.encode("latin-1")
         self._places = places
 
-    def read(self, line: re.Match[bytes], offset: int, serial: str) -> Message | None:
-        """A line as a message; None for one that is known to say nothing."""
+    def read(self, line: re.Match[bytes], serial: str) -> Said | None:
+        """What a line says; None for one that is known to say nothing.
+
+        `serial` is the number of the scale where the line does not tell it.
+        """
         if self._skipped and line[self._skipped] is not None:
             return None
         words = []
@@ -76,24 +80,20 @@ class Reader:
             word = table.get(text)
             if word is None:
                 known = ", ".join(_shown(one) for one in table)
-                return _refused(
-                    "status", f"{name} is {_shown(text)}, known are {known}", line, offset
-                )
+                return _refused("status", f"{name} is {_shown(text)}, known are {known}")
             words.append(word)
             if word in FAULTS and not refused:
                 refused = word
         if refused:
-            return _refused(refused, FAULTS[refused], line, offset)
-        return self._weighed(line, words, offset, serial)
+            return _refused(refused, FAULTS[refused])
+        return self._weighed(line, words, serial)
 
-    def _weighed(
-        self, line: re.Match[bytes], words: list[str], offset: int, serial: str
-    ) -> Message:
+    def _weighed(self, line: re.Match[bytes], words: list[str], serial: str) -> Said:
         unit = self._text(line, self._unit_at) or self._unit
         tens = self._tens.get(unit)
         if tens is None:
             known = ", ".join(_shown(one) for one in self._tens)
-            return _refused("unit", f"unit {_shown(unit)}, known are {known}", line, offset)
+            return _refused("unit", f"unit {_shown(unit)}, known are {known}")
         doubt = "unjudged"
         if "unstable" in words:
             doubt = "unstable"
@@ -108,16 +108,16 @@ class Reader:
             sign = b"" if name == "tare" else self._text(line, self._sign)
             value = self._milligrams(text, sign, tens)
             if value is None:
-                return _refused("value", f"{name} is {_shown(text)}", line, offset)
+                return _refused("value", f"{name} is {_shown(text)}")
             own = name
             if name == "value":
                 own = "gross" if "gross" in words else "net"
             readings.append(Reading(own, value, "mg", None, serial, None, doubt))
         if not readings:
-            return _refused("value", "no weight in it", line, offset)
+            return _refused("value", "no weight in it")
         if alibi := self._text(line, self._alibi).decode("latin-1"):
             readings.append(Reading("alibi", alibi, "", None, serial, None, doubt))
-        return Message(offset, line[0], tuple(readings))
+        return tuple(readings), ()
 
     def _text(self, line: re.Match[bytes], at: int) -> bytes:
         """A group without the blanks around it, b"" where the pattern or the line lacks it."""
@@ -142,6 +142,5 @@ def _shown(text: bytes) -> str:
     return repr(text[:20].decode("latin-1"))
 
 
-def _refused(kind: str, what: str, line: re.Match[bytes], offset: int) -> Message:
-    raw = line[0]
-    return Message(offset, raw, (), (Fault(kind, offset, len(raw), what),))
+def _refused(kind: str, what: str) -> Said:
+    return (), ((kind, what),)

@@ -204,6 +204,28 @@ def test_groups_say_sign_kind_tare_alibi_and_serial():
     assert {r.serial for r in message.readings} == {"SN2"}
 
 
+NAMED = r"""
+title = "a scale that says its number now and then"
+ends = "\r\n"
+pattern = ['N(?P<serial>.{3}) (?P<gross>.{6})', 'W(?P<net>.{6})']
+unit = "kg"
+
+[[sample]]
+line = "NSN1  1.500"
+says = { gross = "1.5 kg" }
+
+[[sample]]
+line = "W 1.500"
+says = { net = "1.5 kg" }
+"""
+
+
+def test_a_line_said_again_belongs_to_the_scale_that_was_named_last():
+    again = b"W 1.500\r\n"
+    told = _told(NAMED, again + b"NSN1  1.500\r\n" + again + b"NSN2  1.500\r\n" + again)
+    assert ["", "SN1", "SN1", "SN2", "SN2"] == [m.readings[0].serial for m in told]
+
+
 @pytest.mark.parametrize(
     ("line", "kind", "detail"),
     [
