@@ -170,6 +170,8 @@ class Session:
 
     def _error(self, line: Found) -> list[Message]:
         """The scale does not know what was asked, or did not understand it this time."""
+        if not self._asked:
+            return []  # whoever asked waits no longer
         kind, detail = _ERRORS[line.parts["error"]]
         if self._asked in self._tries:
             left = self._tries[self._asked] - 1 if kind == "transmission" else 0

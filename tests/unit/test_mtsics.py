@@ -319,6 +319,11 @@ def test_what_a_command_did_is_no_weight(answer):
     assert mtsics.DEVICE.open({}).feed(answer + b"\r\n") == []
 
 
+@pytest.mark.parametrize("error", [b"ES", b"ET", b"EL"])
+def test_an_error_that_answers_nothing_says_nothing(error):
+    assert mtsics.DEVICE.open({}).feed(error + b"\r\n") == []
+
+
 def test_a_scale_that_repeats_by_itself_does_not_put_off_the_next_question():
     session = mtsics.DEVICE.open({})
     session.timeout()
