@@ -61,11 +61,10 @@ class Session:
         buffer = self._buffer
         buffer += chunk
         seven = buffer.translate(sevenbits.PLAIN)
-        search = self._how.answer.search
         steps: list[Step] = []
         start = 1
         answered = False
-        while answer := search(seven, start):
+        for answer in self._how.answer.finditer(seven, start):
             at, end = answer.span()
             if at > start or self._noisy:
                 steps += self._end_of_gap(seven, start, at)

@@ -16,5 +16,6 @@ def message(offset: int, raw: bytes, said: Said) -> Message:
     readings, against = said
     if not against:
         return _new(Message, (offset, raw, readings, ()))
-    faults = tuple(Fault(kind, offset, len(raw), detail) for kind, detail in against)
-    return _new(Message, (offset, raw, readings, faults))
+    length = len(raw)
+    faults = [_new(Fault, (kind, offset, length, detail)) for kind, detail in against]
+    return _new(Message, (offset, raw, readings, tuple(faults)))

@@ -42,13 +42,14 @@ class Lines:
         if start:
             self._torn = False
             told += self._skip(data[:start], self._offset)
-        while not self._torn and (parts := self._known.search(data, start)):
+        offset = self._offset
+        for parts in () if self._torn else self._known.finditer(data, start):
             at, end = parts.span()
             if at > start:
-                told += self._skip(data[start:at], self._offset + start)
+                told += self._skip(data[start:at], offset + start)
             if self._noisy:
                 told += self._end_of_noise()
-            told.append(_new(Found, (self._offset + at, parts[0], parts)))
+            told.append(_new(Found, (offset + at, parts[0], parts)))
             start = end
         stop = data.rfind(b"\n", start) + 1 or start
         if self._torn or len(data) - stop >= self._line_max:
