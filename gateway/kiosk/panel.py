@@ -142,7 +142,7 @@ class Panel:
         return {"panel": "ok" if self._opened else "lost", "buttons_stuck": sorted(self.stuck)}
 
     def close(self) -> None:
-        """Everything off, and the pins given back."""
+        """Give the pins back; they go dark."""
         for device in self._opened:
             device.close()
         self._opened.clear()

@@ -10,7 +10,9 @@ from gpiozero.pins.mock import MockFactory
 from structlog.testing import capture_logs
 
 from drivers.reading import Message, Reading
+from gateway import config, house, run
 from gateway.contract import record
+from gateway.contract.keys import SigningKey
 from gateway.contract.settings import parse
 from gateway.kiosk import panel as panels
 from gateway.kiosk.events import Cancel, Choose, Confirm, Pieces
@@ -29,7 +31,7 @@ from gateway.kiosk.signals import (
     sounds_of,
 )
 from gateway.kiosk.view import Slip, View
-from tests.kiosk import BO, NOOR, Bench
+from tests.kiosk import BO, BRIDGE, NOOR, STEWARD, Bench
 
 PINS = """\
 buttons = { glass = 17, lamps = 18, paint = 24, oil = 25 }
@@ -295,7 +297,7 @@ def test_a_button_that_is_down_when_the_gateway_starts_was_not_pressed(street):
     assert again.bench.point.view().fraction == ""
 
 
-def test_a_closed_panel_is_dark_and_gives_its_pins_back(street):
+def test_a_closed_panel_gives_its_pins_back(street):
     street.wait(500)
     assert street.pin(13).state
     street.panel.close()
@@ -373,6 +375,63 @@ def test_an_error_of_lgpios_own_is_a_lost_panel(tmp_path, monkeypatch):
     panel, (said,) = _opened(Bench(tmp_path))
     assert panel is None
     assert said["reason"] == "GPIO busy"
+
+
+GATEWAY = f"""\
+community = "z"
+gateway = "point"
+bridge_key = "{BRIDGE.public.x}"
+broker = "mqtt://127.0.0.1:1"
+[device.scale]
+driver = "mtsics"
+port = "/dev/pts/9998"
+[device.qr]
+driver = "wedge"
+port = "input:/dev/input/by-id/usb-none-event-kbd"
+[kiosk]
+scale = "scale"
+readers = ["qr"]
+card_key = "card.key"
+stewards = ["{STEWARD.public.x}"]
+division = "5 g"
+[kiosk.panel]
+"""
+
+
+@pytest.fixture
+def configured(tmp_path):
+    (tmp_path / "gateway.toml").write_text(GATEWAY + PINS)
+    (tmp_path / "card.key").write_text(bytes(range(32)).hex())
+    SigningKey.create(tmp_path / "gateway.key")
+    return config.load(tmp_path / "gateway.toml")
+
+
+def _health_of_a_run(configured, *, until):
+    """What a whole gateway says of its panel, once `until` is true."""
+    said = []
+
+    async def watch(built):
+        async with asyncio.timeout(10):
+            while not until(built):
+                await asyncio.sleep(0.01)
+        said.append(house.health(built)["kiosk"])
+
+    assert run.run(configured, until=watch) == 0
+    return {key: said[0].get(key) for key in ("panel", "buttons_stuck")}
+
+
+def test_a_gateway_without_a_screen_serves_its_panel_and_gives_it_back(configured, factory):
+    red = factory.pin(13)
+    told = _health_of_a_run(configured, until=lambda _: red.function == "output" and red.state)
+    assert told == {"panel": "ok", "buttons_stuck": []}
+    assert red.function == "input"
+
+
+def test_a_gateway_whose_panel_cannot_be_had_goes_on(configured, factory):
+    other = gpiozero.DigitalOutputDevice(13)
+    told = _health_of_a_run(configured, until=lambda _: True)
+    assert told == {"panel": "lost", "buttons_stuck": None}
+    other.close()
 
 
 def _view(screen, word, **rest):
