@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gateway.contract import record
-from gateway.contract.errors import ConfigError, Problem, UsageError
+from gateway.contract.errors import ConfigError, Problem, Unreachable, UsageError
 from gateway.contract.keys import SigningKey
 from gateway.contract.record import Element, Identity
 from gateway.contract.signed import digest
@@ -106,9 +106,12 @@ class Journal:
     def open(
         cls, folder: Path, *, community: str | None, gateway: str, key: SigningKey, boot: str
     ) -> "Journal":
-        """Open or make the journal in `folder`. Raises UsageError, ConfigError."""
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = _lock(folder / "journal.lock")
+        """Open or make the journal in `folder`. Raises UsageError, ConfigError, Unreachable."""
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = _lock(folder / "journal.lock")
+        except OSError as error:
+            raise _unwritable(folder, error.strerror or str(error)) from error
         path = folder / "journal.db"
         try:
             db = sqlite3.connect(path, isolation_level=None)
@@ -116,13 +119,16 @@ class Journal:
             db.execute("PRAGMA synchronous = FULL")
             db.execute("PRAGMA foreign_keys = ON")
             _upgrade(db, path)
+            journal = cls(db, lock, owner=(community or NO_COMMUNITY, gateway), key=key, boot=boot)
+            journal._load(shared=community is not None)
+        except sqlite3.OperationalError as error:
+            os.close(lock)
+            raise _unwritable(folder, str(error)) from error
         except sqlite3.DatabaseError as error:
             os.close(lock)
             what = f"the journal cannot be read: {error}"
             try_ = "move it aside and start again; what was pending in it is then lost"
             raise ConfigError(Problem(what, str(path), try_)) from error
-        journal = cls(db, lock, owner=(community or NO_COMMUNITY, gateway), key=key, boot=boot)
-        journal._load(shared=community is not None)
         return journal
 
     def close(self) -> None:
@@ -383,8 +389,14 @@ class Journal:
         return tally
 
 
+def _unwritable(folder: Path, why: str) -> Unreachable:
+    """The disk is full, or not ours to write: what is in the journal is still good."""
+    try_ = "make room on the disk and let this user write there, then start again"
+    return Unreachable(Problem(f"the journal cannot be written: {why}", str(folder), try_))
+
+
 def _lock(path: Path) -> int:
-    """Hold the writer's lock until the process ends. Raises UsageError naming who holds it."""
+    """Hold the writer's lock until the process ends. Raises UsageError naming who holds it, and OSError."""
     lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -397,8 +409,12 @@ def _lock(path: Path) -> int:
             "stop it first (systemctl stop meterkast-gateway), or give another data folder",
         )
         raise UsageError(problem) from error
-    os.ftruncate(lock, 0)
-    os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    try:
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    except OSError:
+        os.close(lock)
+        raise
     return lock
 
 

@@ -3,7 +3,9 @@
 Nothing comes from elsewhere, and a page of elsewhere gets nothing: Host and Origin are checked.
 """
 
+import asyncio
 import ipaddress
+import logging
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -95,6 +97,11 @@ class _Server(uvicorn.Server):
         yield
 
 
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether uvicorn complains of more than that somebody was still reading when we stopped."""
+    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
+
+
 async def serve(app: ASGIApp, listener: socket.socket) -> None:
     """Serve until cancelled."""
     config = uvicorn.Config(
@@ -107,4 +114,5 @@ async def serve(app: ASGIApp, listener: socket.socket) -> None:
         server_header=False,
         timeout_graceful_shutdown=1,
     )
+    logging.getLogger("uvicorn.error").addFilter(_is_news)
     await _Server(config).serve(sockets=[listener])

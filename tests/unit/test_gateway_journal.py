@@ -1,5 +1,6 @@
 """The journal: nothing accepted is lost, nothing leaves without a receipt."""
 
+import errno
 import os
 import random
 import signal
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gateway.contract import record, signed
-from gateway.contract.errors import ConfigError, UsageError
+from gateway.contract.errors import ConfigError, Unreachable, UsageError
 from gateway.contract.keys import SigningKey
 from gateway.contract.record import GENESIS, QUARTER, Element
 from gateway.contract.record import SAMPLES as SAMPLES_TYP
@@ -327,6 +328,22 @@ def test_a_file_that_is_no_journal_is_named(tmp_path: Path) -> None:
     (tmp_path / "journal.db").write_bytes(b"no database at all, but long enough" * 40)
     with pytest.raises(ConfigError, match="the journal cannot be read"):
         reopen(tmp_path)
+
+
+def test_a_disk_that_takes_nothing_is_no_reason_to_throw_the_journal_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def is_full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "pwrite", is_full)
+    with pytest.raises(Unreachable, match="cannot be written: No space left on device"):
+        reopen(tmp_path)
+    monkeypatch.undo()
+    (tmp_path / "journal.db").mkdir()
+    with pytest.raises(Unreachable, match="cannot be written: unable to open") as told:
+        reopen(tmp_path)
+    assert "move it aside" not in str(told.value)
 
 
 WRITER = """
