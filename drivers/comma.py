@@ -22,6 +22,7 @@ from drivers.sdk import (
 )
 from drivers.wire.comma_lines import GROSS, LINE, LINE_MAX, NET, TARE, Weighed, weighed
 from drivers.wire.mass import UNITS
+from drivers.wire.said import KNOWN_MAX
 from drivers.wire.scale_lines import Found, Lines
 
 ASK = "READ"
@@ -59,11 +60,8 @@ class Session:
         self._lines = Lines(LINE, LINE_MAX)
         self._asked = b""
         self._commands: list[bytes] = []
-        # A scale at rest says the same again and again: what its last line said, and told.
-        self._raw = b""
-        self._said = self._told = Weighed(())
-        self._told_record = ""
-        self._readings: tuple[Reading, ...] = ()
+        # A scale says the same again and again: what its lines mean, and tell without a number.
+        self._known: dict[bytes, tuple[Weighed, tuple[Reading, ...]]] = {}
         self._moved()
 
     def feed(self, chunk: bytes) -> list[Step]:
@@ -136,9 +134,7 @@ class Session:
         kind = line.parts.lastgroup
         if kind == "done" or (kind == "no" and not self._asked):
             return []
-        if line.raw != self._raw:
-            self._raw, self._said = line.raw, weighed(line.parts, self._unit)
-        said = self._said
+        said, readings = self._known.get(line.raw) or self._understood(line)
         if said.fault:
             if kind not in _ANSWERS:
                 self._moved()
@@ -149,10 +145,18 @@ class Session:
             self._moved()
             return [_fault(line, "alibi", "the scale did not keep this weight")]
         record = self._note(said)
-        if said is not self._told or record != self._told_record:
-            self._told, self._told_record = said, record
-            self._readings = _readings(said, record)
-        return [_new(Message, (line.offset, line.raw, self._readings, ()))]
+        if record:
+            readings = (*readings, _reading("alibi", record, "", readings[0].doubt))
+        return [_new(Message, (line.offset, line.raw, readings, ()))]
+
+    def _understood(self, line: Found) -> tuple[Weighed, tuple[Reading, ...]]:
+        said = weighed(line.parts, self._unit)
+        doubt = DOUBTS[said.state]
+        readings = tuple(_reading(name, mg, "mg", doubt) for name, mg in said.weights)
+        if len(self._known) >= KNOWN_MAX:
+            self._known.clear()
+        self._known[line.raw] = said, readings
+        return said, readings
 
     def _note(self, said: Weighed) -> str:
         """Whether this is still the weight that lay there; the number under which it is kept."""
@@ -172,18 +176,13 @@ class Session:
         return self._record
 
 
-def _readings(said: Weighed, record: str) -> tuple[Reading, ...]:
-    doubt = DOUBTS[said.state]
-    weights = tuple(_reading(name, mg, "mg", doubt) for name, mg in said.weights)
-    return (*weights, _reading("alibi", record, "", doubt)) if record else weights
-
-
 def _reading(name: str, value: int | str, unit: str, doubt: str) -> Reading:
     return _new(Reading, (name, value, unit, None, "", None, doubt))
 
 
 def _fault(line: Found, kind: str, detail: str) -> Message:
-    return Message(line.offset, line.raw, (), (Fault(kind, line.offset, len(line.raw), detail),))
+    fault = _new(Fault, (kind, line.offset, len(line.raw), detail))
+    return _new(Message, (line.offset, line.raw, (), (fault,)))
 
 
 def _recognise(sample: bytes) -> bool:
