@@ -132,6 +132,19 @@ def test_dropped_events_between_two_codes_are_told_and_the_next_code_is_not_beli
     assert _told(lost + keys.types(3, 4, 5, 6) + keys.types(*FOUR)) == ["dropped", "1234"]
 
 
+@pytest.mark.parametrize("lost", [event(1_795_600_000_000, 0, 3, 0), b"\x15" * 7])
+def test_a_shift_that_came_up_unheard_is_not_down_for_ever(keys, lost):
+    stream = keys.down(SHIFT) + lost + keys.types(*FOUR) + keys.types(*FOUR)
+    assert _told(stream)[-1] == "1234"
+
+
+def test_the_bytes_of_a_code_begin_with_its_own_first_key(keys):
+    lost = keys.types(2, CTRL, 3, 4, 5)
+    stream = keys.types(*FOUR)
+    *_, message = wedge.DEVICE.open({}).feed(lost + stream)
+    assert message == Message(len(lost), stream[: -3 * 24], (wedge._card("1234"),))
+
+
 def test_a_pause_within_a_code_throws_it_away(keys):
     half = keys.down(2) + keys.up(2) + keys.wait(501)
     assert _told(half + keys.types(*FOUR)) == ["cut", "1234"]
