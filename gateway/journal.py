@@ -396,7 +396,10 @@ def _unwritable(folder: Path, why: str) -> Unreachable:
 
 
 def _lock(path: Path) -> int:
-    """Hold the writer's lock until the process ends. Raises UsageError naming who holds it, and OSError."""
+    """Hold the writer's lock until the process ends.
+
+    Raises OSError, and UsageError naming who holds it.
+    """
     lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
