@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 
 from drivers import sdk
 from drivers.wire.mass import milligrams
-from gateway import pins
+from gateway import loadcell, pins
 from gateway.contract.keys import PublicKey
 from gateway.contract.settings import Id, Mistake, Settings
 from gateway.devices import CARD
@@ -169,8 +169,9 @@ def _pins(panel: Mapping[str, Any], devices: Mapping[str, Any]) -> Iterator[Mist
     owners: dict[Any, str] = {}
     for name, device in devices.items():
         port = device.get("port") if isinstance(device, dict) else None
-        if isinstance(port, str) and port.startswith(pins.PREFIX):
-            owners[port.removeprefix(pins.PREFIX)] = f"the device {name!r}"
+        kind, _, numbers = port.partition(":") if isinstance(port, str) else ("", "", "")
+        if f"{kind}:" in {pins.PREFIX, loadcell.PINS}:
+            owners |= dict.fromkeys(numbers.split(","), f"the device {name!r}")
     buttons = panel.get("buttons")
     named: list[tuple[tuple[str, ...], Any]] = []
     if isinstance(buttons, dict):

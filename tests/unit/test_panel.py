@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 from drivers.reading import Message, Reading
 from gateway import config, house, run
 from gateway.contract import record
+from gateway.contract.errors import ConfigError
 from gateway.contract.keys import SigningKey
 from gateway.contract.settings import parse
 from gateway.kiosk import panel as panels
@@ -404,6 +405,17 @@ def configured(tmp_path):
     (tmp_path / "card.key").write_text(bytes(range(32)).hex())
     SigningKey.create(tmp_path / "gateway.key")
     return config.load(tmp_path / "gateway.toml")
+
+
+@pytest.mark.parametrize(("port", "pin"), [("gpio:17", 17), ("hx711:5,6", 5), ("hx711:12,23", 23)])
+def test_a_pin_of_the_panel_that_a_device_has_already_is_refused(tmp_path, port, pin):
+    driver = "s0" if port.startswith("gpio") else "hx711"
+    device = f'[device.other]\ndriver = "{driver}"\nport = "{port}"\n'
+    (tmp_path / "gateway.toml").write_text(GATEWAY + PINS + device)
+    with pytest.raises(ConfigError) as refused:
+        config.load(tmp_path / "gateway.toml")
+    whats = [problem.what for problem in refused.value.problems]
+    assert f"pin {pin} has the device 'other' already" in whats
 
 
 def _health_of_a_run(configured, *, until):
