@@ -116,10 +116,11 @@ def _heard(session: Session, event: Event, terms: Terms, now_ms: int) -> Session
             session = _loaded(session, plate, terms, now_ms)
         case Operator(is_here):
             operator_ms = now_ms if is_here else None
-        case Tick() | Kept():
-            pass
-        case _ if not is_gone:
+        case NotAccepted() if not is_gone:
+            # What anybody can do keeps no operator here: whoever left would never have left.
             operator_ms = now_ms
+        case _:
+            pass
     return replace(session, plate=plate, operator_ms=operator_ms)
 
 

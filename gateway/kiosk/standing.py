@@ -20,7 +20,7 @@ RECENT_MS = 600_000
 RECENT_COUNT_MAX = 64
 # A bag that was taken off and put down again may have lost or gained so much of its rounding.
 SAME_DIVISIONS = 2
-# An operator who says nothing for so long has left.
+# An operator who does nothing that only operators do has left after so long.
 OPERATOR_MS = 120_000
 
 # What a session is about: a load under way; a deposit that was kept, here and before a restart, or

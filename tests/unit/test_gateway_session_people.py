@@ -203,8 +203,17 @@ def test_an_operator_can_accept_the_same_weight_again() -> None:
 def test_an_operator_who_does_nothing_has_left_after_two_minutes() -> None:
     told = tell(EMPTY, COME, waits(119_000, weight(0)))
     assert told.view.operator
-    assert tell(GLASS, waits(119_000, weight(0)), start=told).view.operator
+    mixed = [BAG, NotAccepted("mixed"), waits(119_000, weight(0))]
+    assert tell(COME, waits(119_000, weight(0)), start=told).view.operator
+    assert tell(mixed, start=tell(EMPTY, COME, waits(100_000, weight(0)))).view.operator
     assert not tell(waits(2_000, weight(0)), start=told).view.operator
+
+
+def test_depositors_do_not_keep_an_operator_here_who_has_left() -> None:
+    told = tell(EMPTY, COME, waits(100_000, weight(0)), NOOR, GLASS, BAG, LOOK_MS, Confirm())
+    assert [True] == [one.by_operator for one in told.deposits()]
+    told = tell(EMPTY, waits(20_000, weight(0)), SAM, PAINT, start=told)
+    assert ["operator_needed"] == told.refused()
 
 
 @pytest.mark.parametrize("reason", REASONS)
