@@ -7,10 +7,12 @@ that are drawn anew.
 
 import re
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from drivers.reading import Fault, Message, Reading
 from drivers.sdk import Device, Example, Line, Register, Rest, Send, Step, Wait
 from drivers.wire.noise import Noise
+from drivers.wire.said import KNOWN_MAX, Said, message
 
 START = b"\x00\x00\xff"  # the preamble, of one byte, and the start code
 ACK = START + b"\x00\xff\x00"
@@ -32,8 +34,6 @@ PAUSE_S = 0.02  # after an abort, which the chip needs a moment for
 ANSWER_S = 0.5  # the search of a card takes a few hundredths of a second
 INTERVAL_S = 0.2
 SILENT_S = 1.0  # until a chip that says nothing is tried again
-
-_new = tuple.__new__  # a NamedTuple's own constructor takes three times as long
 
 # An acknowledgement, or a frame up to who sent it; and what may yet become one of these.
 _HEAD = re.compile(
@@ -67,6 +67,13 @@ _ROUND = (frame(bytes((LIST_TARGETS, 2, 0))), frame(bytes((RF_CONFIGURATION, 1, 
 _COMMAND = {sent: sent[sent.index(TO_CHIP) + 1] for sent in (*_SET_UP, *_ROUND)}
 
 
+class _Told(NamedTuple):
+    """What a frame says, and the command that it answers, 0 for none."""
+
+    said: Said
+    answers: int = 0
+
+
 class Session:
     """Wakes the chip, sets it up, and asks it for cards again and again."""
 
@@ -78,6 +85,7 @@ class Session:
         self._asked = 0  # the command whose answer is due, 0 for none
         self._is_ready = False  # the chip has been set up
         self._is_silent = False
+        self._known: dict[bytes, _Told] = {}
 
     def feed(self, chunk: bytes) -> list[Step]:
         self._buffer += chunk
@@ -132,41 +140,35 @@ class Session:
             if not is_whole or inner >= 0:  # bytes were lost, and another frame may have begun
                 at += 1
                 continue
-            if at > start:
-                steps += self._skip(start, at)
-            if self._noise.length:
-                steps += self._noise.tell()
-            if head.lastgroup:
-                steps += self._frame(bytes(buffer[at:end]), self._offset + at, is_good=is_good)
-            else:
-                steps.append(_new(Message, (self._offset + at, ACK, (), ())))
+            if at > start or self._noise.length:
+                start = self._noise_from(start, at)
+                steps += self._noise.end(self._offset + start, at - start)
+            raw = bytes(buffer[at:end])
+            told = self._known.get(raw) or self._understood(raw, is_good=is_good)
+            steps.append(message(self._offset + at, raw, told.said))
+            if self._asked and told.answers == self._asked:
+                steps += self._answered()
             start = at = end
         else:
             at = len(buffer) if is_over else _begun(buffer, start)
+        start = self._noise_from(start, at)
         if at > start:
-            steps += self._skip(start, at)
+            steps += self._noise.skip(self._offset + start, at - start)
         del buffer[:at]
         self._offset += at
         return steps
 
-    def _skip(self, start: int, stop: int) -> list[Step]:
-        """Bytes that belong to no frame; zeros before and after one may be any number."""
-        if not self._noise.length:
-            start = stop - len(self._buffer[start:stop].lstrip(b"\0"))
-        return self._noise.skip(self._offset + start, stop - start) if stop > start else []
+    def _noise_from(self, start: int, stop: int) -> int:
+        """Where noise begins between two frames: zeros before one may be any number."""
+        if self._noise.length:
+            return start
+        return stop - len(self._buffer[start:stop].lstrip(b"\0"))
 
-    def _frame(self, raw: bytes, offset: int, *, is_good: bool) -> list[Step]:
-        held = raw[8 if raw[3:5] == b"\xff\xff" else 5 : -2]
-        if not is_good:
-            what = f"frame says {raw[-2]:02X}, its bytes give {-sum(held) & 0xFF:02X}"
-            return [_fault("checksum", offset, raw, what)]
-        if held[:1] == bytes((ERROR,)):
-            return [_fault("syntax", offset, raw, "the chip does not know the command")]
-        if held[:1] != bytes((FROM_CHIP,)) or len(held) < 2:
-            return [Message(offset, raw)]  # the echo of a command
-        told = _cards(held[2:], offset, raw) if held[1] == CARDS_LISTED else Message(offset, raw)
-        is_due = self._asked and held[1] == self._asked + 1
-        return [told, *self._answered()] if is_due else [told]
+    def _understood(self, raw: bytes, *, is_good: bool) -> _Told:
+        if len(self._known) >= KNOWN_MAX:
+            self._known.clear()
+        self._known[raw] = _told(raw, is_good=is_good)
+        return self._known[raw]
 
 
 def _begun(buffer: bytearray, start: int) -> int:
@@ -188,26 +190,40 @@ def _end(head: re.Match[bytes]) -> int:
     return head.end()
 
 
-def _cards(listed: bytes, offset: int, raw: bytes) -> Message:
+def _told(raw: bytes, *, is_good: bool) -> _Told:
+    """What a whole frame says."""
+    held = raw[8 if raw[3:5] == b"\xff\xff" else 5 : -2]
+    if not is_good:
+        what = f"frame says {raw[-2]:02X}, its bytes give {-sum(held) & 0xFF:02X}"
+        return _Told(_against("checksum", what))
+    if held and held[0] == ERROR:
+        return _Told(_against("syntax", "the chip does not know the command"))
+    if len(held) < 2 or held[0] != FROM_CHIP:
+        return _Told(((), ()))  # an acknowledgement, or the echo of a command
+    said = _cards(held[2:]) if held[1] == CARDS_LISTED else ((), ())
+    return _Told(said, held[1] - 1)
+
+
+def _cards(listed: bytes) -> Said:
     """What an answer to InListPassiveTarget says."""
     count, card = listed[:1], listed[1:]
     if count == b"\0" and not card:
-        return Message(offset, raw)
+        return (), ()
     if count == b"\2":
-        return _fault("collision", offset, raw, "two cards at once")
+        return _against("collision", "two cards at once")
     length = card[4] if len(card) > 4 else 0
     number, rest = card[5 : 5 + length], card[5 + length :]
     has_ats = bool(rest) and bool(card[3] & IS_ISO_DEP) and rest[0] == len(rest)
     is_whole = len(number) == length in NUMBER_LENGTHS and (has_ats or not rest)
     if count != b"\1" or not is_whole:
-        return _fault("shape", offset, raw, f"{len(listed)} bytes that list no card")
+        return _against("shape", f"{len(listed)} bytes that list no card")
     if length == NUMBER_LENGTHS[0] and number[0] == DRAWN_ANEW:
-        return _fault("random", offset, raw, "it draws a new number each time, as phones do")
-    return Message(offset, raw, (Reading("card", number.hex().upper()),))
+        return _against("random", "it draws a new number each time, as phones do")
+    return (Reading("card", number.hex().upper()),), ()
 
 
-def _fault(kind: str, offset: int, raw: bytes, what: str) -> Message:
-    return Message(offset, raw, (), (Fault(kind, offset, len(raw), what),))
+def _against(kind: str, what: str) -> Said:
+    return (), ((kind, what),)
 
 
 def _recognise(sample: bytes) -> bool:
