@@ -45,7 +45,8 @@ class Talk:
         until_ms = self.now_ms + milliseconds
         while self.now_ms < until_ms:
             self.now_ms += STEP_MS
-            self._take(self._session.feed(self._device.ticks(self.now_ms)))
+            if said := self._device.ticks(self.now_ms):
+                self._take(self._session.feed(said))
             if self._wake_ms is not None and self.now_ms >= self._wake_ms:
                 self._wake_ms = None
                 self._take(self._session.timeout())

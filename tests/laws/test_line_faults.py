@@ -36,15 +36,22 @@ class Witness(Line):
     def __init__(self, simulated, faults, seed):
         super().__init__(simulated, faults, seed)
         self.shown = set()
+        self._last = {}
+
+    def _see(self):
+        truth = self.truth()
+        if truth != self._last:
+            self._last = dict(truth)
+            self.shown |= set(truth.items())
 
     def hears(self, data, *, now_ms):
         said = super().hears(data, now_ms=now_ms)
-        self.shown |= set(self.truth().items())
+        self._see()
         return said
 
     def ticks(self, now_ms):
         said = super().ticks(now_ms)
-        self.shown |= set(self.truth().items())
+        self._see()
         return said
 
 
