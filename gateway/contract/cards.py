@@ -11,9 +11,15 @@ from gateway.contract.errors import ConfigError, Problem
 _AS_MEANT = str.maketrans("ILO", "110", "- ")
 
 
+def _keyed(text: str, key: bytes) -> str:
+    return hmac.digest(key, text.encode(), "sha256").hex()[:32]
+
+
 def token(number: str, key: bytes) -> str:
-    """32 hex digits that stand for the card with this number (as its reader gives it)."""
-    return hmac.digest(key, number.encode(), "sha256").hex()[:32]
+    """32 hex digits that stand for the card with this number, as its reader gives it or as people
+    copy it: small letters are capitals.
+    """
+    return _keyed(number.strip().upper(), key)
 
 
 def claim(code: str, key: bytes) -> str:
@@ -22,7 +28,8 @@ def claim(code: str, key: bytes) -> str:
     Whoever brings the code is given it like a card, so that the deposit is theirs. Codes are of
     Crockford's base 32, which has no I, L and O: they are taken for what they look like.
     """
-    return token(f"claim:{code.upper().translate(_AS_MEANT)}", key)
+    # In small letters, as no card's number is: a QR code that says the same is no claim.
+    return _keyed(f"claim:{code.upper().translate(_AS_MEANT)}", key)
 
 
 def load_key(path: Path) -> bytes:

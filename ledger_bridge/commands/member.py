@@ -3,6 +3,7 @@
 import csv
 import re
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 
 import cyclopts
@@ -73,9 +74,17 @@ def card(member: str, number: str, /, *, config: Config = CONFIG, json: Json = F
     number
         The number as the card reader gives it. Only its keyed hash is kept.
     """
-    hub = Hub.load(config)
-    edit(hub, CardGiven(token(number, hub.card_key()), member))
+    books = read_books(config)
+    token_ = token(number, books.hub.card_key())
+    _must_be_free(token_, member, cards=books.registry.cards, where="member card")
+    edit(books.hub, CardGiven(token_, member))
     tell(f"card given to {member}", {"member": member}, json=json)
+
+
+def _must_be_free(token_: str, member: str, *, cards: Mapping[str, str], where: str) -> None:
+    """What was brought with a card is its holder's: another's card brings all of it along."""
+    if (owner := cards.get(token_, member)) != member:
+        raise UsageError(Problem(f"this card is {owner}'s", where, "another card"))
 
 
 # How people read and misread a code: Crockford's base 32 has no I, L, O or U.
@@ -122,7 +131,8 @@ def import_(file: Path, /, *, config: Config = CONFIG, json: Json = False) -> No
     """
     hub = Hub.load(config)
     rows = _rows(file)
-    known = set(read_books(config).registry.accounts)
+    registry = read_books(config).registry
+    known, cards = set(registry.accounts), dict(registry.cards)
     edits: list[Edit] = []
     people: dict[str, tuple[str, str]] = {}
     card_key = hub.card_key()
@@ -141,7 +151,10 @@ def import_(file: Path, /, *, config: Config = CONFIG, json: Json = False) -> No
             place = (row["gateway"], row["device"], row["serial"])
             edits.append(MeterFitted(*place, member, 0, per_pulse=worth))
         if row["card"]:
-            edits.append(CardGiven(token(row["card"], card_key), member))
+            token_ = token(row["card"], card_key)
+            _must_be_free(token_, member, cards=cards, where=f"{file} line {number}")
+            cards[token_] = member
+            edits.append(CardGiven(token_, member))
     edit(hub, *edits, people=people)
     others = len(edits) - len(people)
     counts = {"members": len(people), "meters_and_cards": others}

@@ -196,3 +196,9 @@ def test_topics_are_taken_apart(name, expected):
 def test_an_address_that_is_no_broker_is_named(url):
     with pytest.raises(ConfigError, match="is not the address of an MQTT broker"):
         Broker.parse(url, where="gateway.toml: broker")
+
+
+def test_a_card_that_says_a_code_is_no_claim() -> None:
+    key = b"k" * 32
+    claimed = cards.claim("K7QM3RXA", key)
+    assert claimed not in {cards.token(f"{word}K7QM3RXA", key) for word in ("claim:", "CLAIM:")}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.cli import build
-from gateway.contract.cards import claim
+from gateway.contract.cards import claim, token
 from gateway.contract.errors import PeopleError, UsageError
 from ledger_bridge.books import store
 from ledger_bridge.books.community import Community, load_registry
@@ -266,3 +266,21 @@ def test_a_statement_tells_what_became_of_each_deposit(hub, capsys):
         " A steward has decided on this deposit.  A steward decided that this does not count."
     )
     assert said in told
+
+
+def test_a_card_that_is_somebodys_is_not_given_to_another(hub, tmp_path):
+    before = registry(hub).cards
+    with pytest.raises(UsageError, match="this card is noor's"):
+        run("member", "card", "bram", "A", "--config", str(hub))
+    (tmp_path / "cards.csv").write_text("member,card\nbram,B\nnoor,b\n")
+    with pytest.raises(UsageError, match="this card is bram's") as told:
+        run("member", "import", str(tmp_path / "cards.csv"), "--config", str(hub))
+    assert "cards.csv line 3" in str(told.value)
+    assert before == registry(hub).cards
+    run("member", "card", "noor", "A", "--config", str(hub))
+
+
+def test_a_cards_number_may_be_copied_in_small_letters(hub):
+    run("member", "card", "bram", " 0a00b1c2d3 ", "--config", str(hub))
+    read_by_the_point = token("0A00B1C2D3", Hub.load(hub).card_key())
+    assert "bram" == registry(hub).cards[read_by_the_point]
