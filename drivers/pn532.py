@@ -125,29 +125,36 @@ class Session:
         return [Rest(INTERVAL_S)]
 
     def _frames(self, *, is_over: bool) -> list[Step]:
-        """All frames of the buffer. When it is over, what has begun will not be completed."""
+        """All frames of the buffer. When it is over, what has begun will not be completed.
+
+        An acknowledgement tells nothing: a command whose answer does not come has failed.
+        """
         buffer = self._buffer
         steps: list[Step] = []
         start = at = 0
         while head := _HEAD.search(buffer, at):
             at = head.start()
-            end = _end(head)
-            if end > len(buffer) and not is_over:
-                break
-            is_whole = at < end <= len(buffer) and not buffer[end - 1]
-            is_good = is_whole and not sum(buffer[head.end() - 1 : end - 1]) & 0xFF
-            inner = -1 if is_good else buffer.find(START, at + 1, end)
-            if not is_whole or inner >= 0:  # bytes were lost, and another frame may have begun
-                at += 1
-                continue
+            end, is_good = head.end(), True
+            if head.lastgroup:
+                end = _end(head)
+                if end > len(buffer) and not is_over:
+                    break
+                if not at < end <= len(buffer) or buffer[end - 1]:
+                    at += 1
+                    continue
+                is_good = not sum(buffer[head.end() - 1 : end - 1]) & 0xFF
+                if not is_good and buffer.find(START, at + 1, end) >= 0:
+                    at += 1  # bytes were lost, and another frame has begun
+                    continue
             if at > start or self._noise.length:
                 start = self._noise_from(start, at)
                 steps += self._noise.end(self._offset + start, at - start)
-            raw = bytes(buffer[at:end])
-            told = self._known.get(raw) or self._understood(raw, is_good=is_good)
-            steps.append(message(self._offset + at, raw, told.said))
-            if self._asked and told.answers == self._asked:
-                steps += self._answered()
+            if head.lastgroup:
+                raw = bytes(buffer[at:end])
+                told = self._known.get(raw) or self._understood(raw, is_good=is_good)
+                steps.append(message(self._offset + at, raw, told.said))
+                if self._asked and told.answers == self._asked:
+                    steps += self._answered()
             start = at = end
         else:
             at = len(buffer) if is_over else _begun(buffer, start)
@@ -180,14 +187,12 @@ def _begun(buffer: bytearray, start: int) -> int:
 
 def _end(head: re.Match[bytes]) -> int:
     """Where a frame with this head ends; where it begins, if its length cannot be."""
-    length, longer = head["length"], head["longer"]
+    length, longer = head.groups()
     if length:
         is_right = not sum(length) & 0xFF
         return head.start() + (length[0] + 7 if is_right else 0)
-    if longer:
-        is_right = not sum(longer) & 0xFF and 0 < longer[0] << 8 | longer[1] <= LENGTH_MAX
-        return head.start() + ((longer[0] << 8 | longer[1]) + 10 if is_right else 0)
-    return head.end()
+    is_right = not sum(longer) & 0xFF and 0 < longer[0] << 8 | longer[1] <= LENGTH_MAX
+    return head.start() + ((longer[0] << 8 | longer[1]) + 10 if is_right else 0)
 
 
 def _told(raw: bytes, *, is_good: bool) -> _Told:
@@ -199,7 +204,7 @@ def _told(raw: bytes, *, is_good: bool) -> _Told:
     if held and held[0] == ERROR:
         return _Told(_against("syntax", "the chip does not know the command"))
     if len(held) < 2 or held[0] != FROM_CHIP:
-        return _Told(((), ()))  # an acknowledgement, or the echo of a command
+        return _Told(((), ()))  # the echo of a command
     said = _cards(held[2:]) if held[1] == CARDS_LISTED else ((), ())
     return _Told(said, held[1] - 1)
 
@@ -264,15 +269,19 @@ DEVICE = Device(
             (Reading("card", "DEADBEEF"),),
         ),
         Example(
-            "an NTAG sticker of seven bytes, after a search that found nothing",
-            _listed("00") + _listed("01 01 0044 00 07 04 A1 B2 C3 D4 E5 80"),
+            "an NTAG sticker of seven bytes",
+            _listed("01 01 0044 00 07 04 A1 B2 C3 D4 E5 80"),
             (Reading("card", "04A1B2C3D4E580"),),
         ),
         Example(
-            "a DESFire card, which tells more of itself, then one of ten bytes",
-            _listed("01 01 0344 20 07 04 25 36 47 58 69 7A 06 75 77 81 02 80")
-            + _listed("01 01 0084 00 0A 04 11 22 33 44 55 66 77 88 99"),
-            (Reading("card", "0425364758697A"), Reading("card", "04112233445566778899")),
+            "a DESFire card, which tells more of itself",
+            _listed("01 01 0344 20 07 04 25 36 47 58 69 7A 06 75 77 81 02 80"),
+            (Reading("card", "0425364758697A"),),
+        ),
+        Example(
+            "a card of ten bytes",
+            _listed("01 01 0084 00 0A 04 11 22 33 44 55 66 77 88 99"),
+            (Reading("card", "04112233445566778899"),),
         ),
     ),
     recognise=_recognise,
