@@ -10,7 +10,7 @@ from gateway.kiosk.events import OutOfRange, Unreadable, Weight
 # A card held at the reader is read again and again; a gap this long is a new tap.
 TAP_MS = 1_000
 # Faults of the line rather than of the scale: no word of it was understood.
-UNHEARD = {"noise", "cut", "checksum", "parity", "empty"}
+UNHEARD = {"noise", "cut", "checksum", "parity", "empty", "overrun", "pattern"}
 MASSES = ("gross", "net", "tare")
 
 

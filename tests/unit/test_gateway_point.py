@@ -445,6 +445,8 @@ def mass(register: str, mg: int, doubt: str = "") -> Reading:
         (Message(0, b"", (), (Fault("unzeroed", 0, 5),)), Unreadable("unzeroed")),
         (Message(0, b"", (), (Fault("checksum", 0, 5),)), None),
         (Message(0, b"", (), (Fault("noise", 0, 5),)), None),
+        (Message(0, b"", (), (Fault("overrun", 0, 5),)), None),
+        (Message(0, b"", (), (Fault("pattern", 0, 5),)), None),
         (Message(0, b"", (mass("tare", 5),)), None),
         (Message(0, b"", (Reading("net", 5, "piece"),)), None),
     ],
