@@ -323,9 +323,7 @@ def test_a_mass_is_exact(text: str, mass: int) -> None:
     assert mass_mg(text) == mass
 
 
-@pytest.mark.parametrize(
-    "text", ["0.0001 g", "101 t", "-1 kg", "1e3 g", "", "1 kg ", "\u0661 g"]
-)
+@pytest.mark.parametrize("text", ["0.0001 g", "101 t", "-1 kg", "1e3 g", "", "1 kg ", "\u0661 g"])
 def test_what_is_no_mass_above_zero_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is no mass such as"):
         mass_mg(text)
