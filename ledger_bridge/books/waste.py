@@ -142,9 +142,9 @@ class _Words:
                 self._scale.setdefault(word, one)
 
     def text(self, word: str) -> str:
-        """What the kiosk says of `word`, "" for nothing."""
+        """What the kiosk says of `word`, "" for nothing, and for what would act on a terminal."""
         said = self._kiosk.get(word)
-        return said.vs if said else ""
+        return said.vs if said and said.vs.isprintable() else ""
 
     def id(self, word: str) -> str:
         """The id that the kiosk says under `word`, "" where it says none, or one that is none."""

@@ -198,3 +198,20 @@ def test_a_correction_of_the_year_10000_is_told_without_a_time(street):
     (held,) = recycling.held_deposits(street.community.db, ID, policies=street.community.policies)
     assert [("paper", "")] == [(one["fraction"], one["at"]) for one in held["corrections"]]
     verified(street)
+
+
+@pytest.mark.parametrize("odd", ["\x1b[2J", "glass\0", "glas\u202es", "gl\nass"], ids=repr)
+def test_what_would_act_on_a_stewards_terminal_is_not_passed_on(street, odd):
+    point = Point()
+    street.take(
+        "point",
+        point.bring("d1", grams=2_000, fraction=odd, card="A"),
+        point.correct("d1", NOON_MS, "paper", by="operator", reason=odd),
+        point.turn_away(NOON_MS, odd),
+    )
+    rows = street.community.db.execute(
+        "SELECT (SELECT fraction FROM deposit), (SELECT reason FROM correction),"
+        " (SELECT reason FROM turned)"
+    )
+    assert ("", "", "") == rows.fetchone()
+    verified(street)
