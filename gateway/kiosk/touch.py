@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from gateway.contract.errors import Problem, UsageError
+from gateway.kiosk.drafting import PIECES_MAX
 from gateway.kiosk.events import (
     REASONS,
     Cancel,
@@ -21,7 +22,6 @@ from gateway.kiosk.events import (
     UseCrate,
 )
 
-PIECES_MAX = 99
 TEXT_MAX = 200
 MG_PER_KG = 1_000_000
 # A lorry with its load.
