@@ -22,14 +22,25 @@ def token(number: str, key: bytes) -> str:
     return _keyed(number.strip().upper(), key)
 
 
+def plain(code: str) -> str:
+    """A code as people may write it, without its dash and with the letters that were meant.
+
+    Codes are of Crockford's base 32, which has no I, L and O: they are taken for what they look
+    like.
+
+    >>> plain("k7qm-3rxl")
+    'K7QM3RX1'
+    """
+    return code.upper().translate(_AS_MEANT)
+
+
 def claim(code: str, key: bytes) -> str:
     """What stands for a deposit of no known card: the code on its slip, as people may write it.
 
-    Whoever brings the code is given it like a card, so that the deposit is theirs. Codes are of
-    Crockford's base 32, which has no I, L and O: they are taken for what they look like.
+    Whoever brings the code is given it like a card, so that the deposit is theirs.
     """
     # In small letters, as no card's number is: a QR code that says the same is no claim.
-    return _keyed(f"claim:{code.upper().translate(_AS_MEANT)}", key)
+    return _keyed(f"claim:{plain(code)}", key)
 
 
 def load_key(path: Path) -> bytes:

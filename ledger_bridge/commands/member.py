@@ -9,7 +9,7 @@ from pathlib import Path
 import cyclopts
 
 from gateway.contract.cards import claim as claim_token
-from gateway.contract.cards import token
+from gateway.contract.cards import plain, token
 from gateway.contract.errors import ConfigError, Problem, UsageError
 from ledger_bridge.books.registry import CardGiven, Edit, MemberAdded, MeterFitted
 from ledger_bridge.commands.common import (
@@ -87,8 +87,7 @@ def _must_be_free(token_: str, member: str, *, cards: Mapping[str, str], where: 
         raise UsageError(Problem(f"this card is {owner}'s", where, "another card"))
 
 
-# How people read and misread a code: Crockford's base 32 has no I, L, O or U.
-_MISREAD = str.maketrans("OIL", "011")
+# Crockford's base 32 has no I, L, O or U.
 _CODE = re.compile(r"[0-9A-HJKMNP-TV-Z]{8}")
 
 
@@ -104,10 +103,9 @@ def claim(member: str, code: str, /, *, config: Config = CONFIG, json: Json = Fa
         The code on the slip, such as K7QM-3RXA.
     """
     books = read_books(config)
-    plain = code.upper().replace("-", "").replace(" ", "").translate(_MISREAD)
-    if not _CODE.fullmatch(plain):
+    if not _CODE.fullmatch(plain(code)):
         raise UsageError(Problem(f"{code!r} is no code", "member claim", "such as K7QM-3RXA"))
-    token_ = claim_token(plain, books.hub.card_key())
+    token_ = claim_token(code, books.hub.card_key())
     owner = books.registry.cards.get(token_)
     if owner not in {None, member}:
         what = f"this code was given to {owner}"
