@@ -165,7 +165,8 @@ class Point:
 
         After an error of the journal nothing is taken any more: a new start knows what is kept.
         """
-        assert self.session.handed_out is None or isinstance(event, Kept)
+        is_kept = self.session.handed_out is None or isinstance(event, Kept)
+        assert is_kept, "the journal did not take what was handed out"
         self.session, outcome = session.advance(
             self.session, event, terms=self._terms, now_ms=self._real_ms()
         )

@@ -280,7 +280,7 @@ def test_what_the_disk_does_not_take_is_not_kept_and_ends_the_gateway(
     assert 503 == answer.status_code
     assert "it was not kept: database or disk is full" == answer.json()["what"]
     assert "keeping" == bench.now()["view"]["word"]
-    with pytest.raises(AssertionError):
+    with pytest.raises(AssertionError, match="the journal did not take"):
         bench.point.tick()
     bench.power_cut()
     assert [] == bench.records("mk-deposit-v1")
