@@ -152,8 +152,8 @@ def _keys_at(model: type[BaseModel], path: Path_) -> set[str]:
             here = field.annotation if field else None
         else:
             here = _member(here)
-    if get_origin(here) in {Union, UnionType}:
-        here = _member(here)
+        if get_origin(here) in {Union, UnionType}:  # a table that may be left out
+            here = _member(here)
     is_table = isinstance(here, type) and issubclass(here, BaseModel)
     return set(here.model_fields) if is_table else set()
 

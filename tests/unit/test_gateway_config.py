@@ -327,3 +327,16 @@ def test_a_mass_is_exact(text: str, mass: int) -> None:
 def test_what_is_no_mass_above_zero_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is no mass such as"):
         mass_mg(text)
+
+
+@pytest.mark.parametrize(
+    ("panel", "near"),
+    [("{ buzer = 19 }", "did you mean buzzer?"), ("{ x = 3 }", "known here: amber, buttons, ")],
+)
+def test_an_unknown_key_is_near_to_those_of_its_own_table(
+    tmp_path: Path, panel: str, near: str
+) -> None:
+    with pytest.raises(ConfigError) as told:
+        config.load(write(tmp_path, point_toml({"panel": panel})))
+    (problem,) = told.value.problems
+    assert problem.try_.startswith(near)
