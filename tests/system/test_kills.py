@@ -79,4 +79,4 @@ def test_a_day_with_eighteen_kills_ends_with_books_that_equal_the_truth(tmp_path
     assert 0 == day.returncode
     assert 18 == len(dead)
     assert outcome["verify"]["verified"] is True
-    assert 6 == len(outcome["bags"])
+    assert 8 == len(outcome["bags"])
