@@ -2,6 +2,7 @@
 
 from firmware_sim.people import (
     ACT_MS,
+    LEFT_BEHIND,
     PATIENCE_MS,
     Act,
     Hold,
@@ -44,6 +45,9 @@ class Cheat:
             return [TakeAway(), Lift(), outcome]
         if now_ms - self._acted_ms < ACT_MS or not self._script:
             return []
+        if not self._begun and screen.screen in LEFT_BEHIND:
+            self._acted_ms = now_ms
+            return [Touch({"act": "leave"})]
         wanted, act = self._script[0]
         if wanted and screen.screen != wanted:
             return []

@@ -133,6 +133,9 @@ class Grumble(NamedTuple):
 
 Act = Hold | TakeAway | Put | Lift | Touch | Press | Leave | Grumble
 
+# What the one before has left on the screen, and who comes next puts away.
+LEFT_BEHIND = ("slip", "refused")
+
 # The three things that a deposit needs, in the order in which somebody may give them.
 ORDERS = (
     ("put", "what", "whose"),
@@ -188,14 +191,16 @@ class Person:
         return acts + self._goes_on(screen, now_ms)
 
     def _goes_on(self, screen: Screen, now_ms: int) -> list[Act]:
-        if screen.screen in {"refused", "closed", "clear"}:
-            if self._begun or self._lies:
-                return self._again(screen, now_ms)
-            return []
+        is_over = screen.screen in {"refused", "closed", "clear"}
+        if is_over and (self._begun or self._lies):
+            return self._again(screen, now_ms)
         if now_ms < self._not_before_ms or now_ms - self._acted_ms < ACT_MS + self._hesitates_ms:
             return []
         if not self._begun:
-            if screen.screen == "slip" or screen.fraction or screen.who:
+            if screen.screen in LEFT_BEHIND:
+                self._acted_ms = now_ms
+                return [Touch({"act": "leave"})]
+            if is_over or screen.fraction or screen.who:
                 return []  # somebody else is not done yet
             self._begun, self._since_ms = True, now_ms
         if now_ms - self._since_ms > PATIENCE_MS + 4 * self._hesitates_ms:

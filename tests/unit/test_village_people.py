@@ -30,6 +30,7 @@ BEFORE = Slip("aa" * 16, "paper", 1_000_000, None, "AAAA-AAAA")
 MINE = Slip("bb" * 16, "glass", 3_215_000, None, "BBBB-BBBB")
 GLASS = Touch({"act": "choose", "fraction": "glass"})
 CONFIRM, CANCEL = Touch({"act": "confirm"}), Touch({"act": "cancel"})
+LEAVE = Touch({"act": "leave"})
 
 
 def _screen(screen, *, fraction="", pieces=0, crate="", who="", ready=False, slip=None):
@@ -97,7 +98,7 @@ def test_whatever_is_brought_is_said_step_by_step(load, depositor, screens, expe
 
 def test_the_slip_of_somebody_before_is_not_mine():
     person = _person()
-    assert [] == _all_acts(person, KEPT_BEFORE, KEPT_BEFORE)
+    assert [LEAVE, LEAVE] == _all_acts(person, KEPT_BEFORE, REFUSED)
     assert not person.is_gone
 
 
