@@ -387,8 +387,7 @@ class Week:
                 break
             self._step()
         # The lights may go out at that moment; the day sheet tells which of the two it is.
-        (done,) = [one for one in self.point.deposits() if one.deposit == slip.deposit]
-        if not done.now:
+        if not self._counts_as(slip):
             del self.truth.kept[slip.deposit]
 
     def turns_away(self, load: Load) -> None:
@@ -405,12 +404,23 @@ class Week:
         self._pass(12_000)
 
     def corrects(self, slip: Slip, fraction: str) -> None:
-        """The operator sees at the container that it was something else."""
-        self.point.sign_in(PIN)
-        self.point.correct(slip.deposit, fraction=fraction, reason="was paper after all")
-        self.point.sign_out()
+        """The operator sees at the container that it was something else, and does it again where
+        the lights went out before it was written down.
+        """
+        while self._counts_as(slip) != fraction:
+            try:
+                self.point.sign_in(PIN)
+                self.point.correct(slip.deposit, fraction=fraction, reason="was paper after all")
+                self.point.sign_out()
+            except PowerCut:
+                self._power_cut()
         kept = self.truth.kept[slip.deposit]
         self.truth.kept[slip.deposit] = kept._replace(fraction=fraction)
+
+    def _counts_as(self, slip: Slip) -> str:
+        """What the day sheet says that a deposit is, "" for one that was taken back."""
+        (done,) = [one for one in self.point.deposits() if one.deposit == slip.deposit]
+        return done.now
 
     def paint(self, member: str, mass_mg: int) -> None:
         """Paint is only taken in with the operator at hand, who stays."""
