@@ -1,6 +1,8 @@
 """Start our programs as a service manager would, and end them by their process id."""
 
+import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -16,11 +18,16 @@ READY_S_MAX = 30.0
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port of loopback that nobody listens on now.
+
+    Below those that the kernel gives to whoever calls out: one of these could be gone again before
+    a program listens on it. Spec: Linux, ip-sysctl, ip_local_port_range from 32768 on.
+    """
+    while True:
+        port = random.SystemRandom().randrange(20_000, 32_768)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def meterkast(*args: object, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
