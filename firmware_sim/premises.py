@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import json
+import secrets
 import socket
 import sysconfig
 from pathlib import Path
@@ -16,6 +17,9 @@ METERKAST = Path(sysconfig.get_path("scripts")) / "meterkast"
 HOST = "127.0.0.1"
 HUB_PORT = 7080
 SCREEN_PORT = 7090
+# Below those that the kernel gives to whoever calls out.
+# Spec: Linux, ip-sysctl, ip_local_port_range: 32768 to 60999.
+OWN_PORTS = range(20_000, 32_768)
 # The kiosk among the pages: the point's screen has an address of its own.
 SCREEN = "kiosk"
 # When a container at the point is full.
@@ -61,15 +65,16 @@ def is_free(port: int) -> bool:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now; held together so that they differ."""
-    trials = [socket.socket() for _ in range(count)]
-    try:
-        for trial in trials:
-            trial.bind((HOST, 0))
-        return [int(trial.getsockname()[1]) for trial in trials]
-    finally:
-        for trial in trials:
-            trial.close()
+    """Ports that nobody listens on now, and that nobody who calls out is given meanwhile.
+
+    A program that was killed finds its port again when it comes back.
+    """
+    ports: set[int] = set()
+    while len(ports) < count:
+        port = secrets.choice(OWN_PORTS)
+        if is_free(port):
+            ports.add(port)
+    return list(ports)
 
 
 async def meterkast(*arguments: str, environment: dict[str, str], said_to_it: str = "") -> str:

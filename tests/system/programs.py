@@ -1,8 +1,6 @@
 """Start our programs as a service manager would, and end them by their process id."""
 
-import contextlib
 import os
-import random
 import signal
 import socket
 import subprocess
@@ -14,20 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from firmware_sim.premises import free_ports
+
 READY_S_MAX = 30.0
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listens on now.
-
-    Below those that the kernel gives to whoever calls out: one of these could be gone again before
-    a program listens on it. Spec: Linux, ip-sysctl, ip_local_port_range from 32768 on.
-    """
-    while True:
-        port = random.SystemRandom().randrange(20_000, 32_768)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
+    """A port of loopback that nobody listens on, nor is given who calls out meanwhile."""
+    return free_ports(1)[0]
 
 
 def meterkast(*args: object, stdin: str | None = None) -> subprocess.CompletedProcess[str]:

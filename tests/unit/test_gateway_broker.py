@@ -10,13 +10,9 @@ from pathlib import Path
 
 import aiomqtt
 
+from tests.system.programs import free_port
+
 COMMAND = [str(Path(sys.executable).with_name("meterkast")), "broker"]
-
-
-def free_port() -> int:
-    with socket.socket() as trial:
-        trial.bind(("127.0.0.1", 0))
-        return int(trial.getsockname()[1])
 
 
 @contextmanager
