@@ -14,7 +14,10 @@ RECEIPT = "mk-receipt-v1"
 
 
 class Receipt(msgspec.Struct, frozen=True):
-    """`up_to` is the last number stored without a gap (0: none), `hash` that record's digest."""
+    """`up_to` is the last number stored without a gap (0: none), `hash` that record's digest.
+
+    `held` says why the hub takes no more of this chain, "" where it does.
+    """
 
     community: str
     gateway: str
@@ -22,6 +25,7 @@ class Receipt(msgspec.Struct, frozen=True):
     up_to: int
     hash: str
     time_ms: int
+    held: str = ""
 
 
 def make(receipt: Receipt, *, key: SigningKey) -> bytes:

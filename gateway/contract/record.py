@@ -24,6 +24,10 @@ REFUSAL = "mk-refusal-v1"  # what was not accepted at a recycling point, and why
 CONTAINER = "mk-container-v1"  # a container emptied, or what the haulier weighed of it
 TEST_WEIGHT = "mk-test-weight-v1"  # what a scale showed for a weight that is known
 SAMPLES = "mk-samples-v1"  # denser readings for charts
+CLOCK = "mk-clock-v1"  # what time it was at a monotonic moment of a boot, and how far off at most
+LOST = "mk-lost-v1"  # records that the gateway no longer has
+ANSWER = "mk-answer-v1"  # what became of a command
+KEY = "mk-key-v1"  # from here on another key signs this chain
 
 GENESIS = "0" * 64  # `prev` of the first record of a chain
 

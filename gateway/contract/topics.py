@@ -13,6 +13,16 @@ def policy(community: str) -> str:
     return f"{ROOT}/{community}/policy"
 
 
+def keys(community: str) -> str:
+    """Where the rotations of the bridge's key lie, retained."""
+    return f"{ROOT}/{community}/keys"
+
+
+def hub(community: str) -> str:
+    """Whether the bridge is there: `online` or `offline`, retained, its last will."""
+    return f"{ROOT}/{community}/hub"
+
+
 def split(name: str) -> tuple[str, str, str] | None:
     """(community, gateway, leaf) of a topic on the community link, None for any other topic."""
     parts = name.split("/")
