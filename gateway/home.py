@@ -41,6 +41,7 @@ class HomeLink:
         self._devices = devices
         self._root = f"{ROOT}/{gateway}"
         self._said: dict[str, bytes] = {}
+        self.turned_s = 0.0
         self.link = Link(
             broker,
             client_id=f"mk-home-{gateway}",
@@ -58,9 +59,10 @@ class HomeLink:
     async def run(self) -> None:
         """Publish for ever; ends only when cancelled."""
         while True:
-            await self.link.up.wait()
-            with suppress(LinkDown):  # the link logs it; on_up says everything again
-                await self._publish_changes(asyncio.get_running_loop().time())
+            self.turned_s = asyncio.get_running_loop().time()
+            if self.link.up.is_set():
+                with suppress(LinkDown):  # the link logs it; on_up says everything again
+                    await self._publish_changes(self.turned_s)
             await asyncio.sleep(INTERVAL_S)
 
     async def _publish_changes(self, now_s: float) -> None:

@@ -23,6 +23,7 @@ from gateway.kiosk.panel import Panel
 from gateway.kiosk.point import Point
 from gateway.lines import DeviceLine, Listener, Member
 from gateway.publish import Publisher
+from gateway.reload import Settings
 
 
 @dataclass(slots=True)
@@ -39,6 +40,7 @@ class House:
     publisher: Publisher | None = None
     home: HomeLink | None = None
     panel: Panel | None = None
+    settings: Settings | None = None
 
 
 def real_ms() -> int:

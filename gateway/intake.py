@@ -74,6 +74,7 @@ class Intake:
         """`contacts` names the devices whose pulses only the journal remembers."""
         self.devices = devices
         self.point = point
+        self.turned_s = real_s()
         self.history: dict[str, dict[int, Counters]] = {name: {} for name in devices}
         self._journal = journal
         self._clock = clock
@@ -172,6 +173,7 @@ class Intake:
 
     def tick(self) -> None:
         """Time has passed without a message."""
+        self.turned_s = self._real_s()
         moment = self.moment()
         if self.point:
             self.point.tick()

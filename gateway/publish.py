@@ -52,6 +52,7 @@ class Publisher:
         """
         self.forged = 0
         self.refused = 0
+        self.turned_s = real_s()
         self._journal = journal
         self._community = community
         self._gateway = gateway
@@ -90,6 +91,7 @@ class Publisher:
             except TimeoutError:
                 pass  # look anyway: something may have to go again
             self._wake.clear()
+            self.turned_s = self._real_s()
             if not self.link.up.is_set():
                 continue
             try:

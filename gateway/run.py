@@ -2,24 +2,28 @@
 
 import asyncio
 import signal
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import structlog
 from cyclopts import Parameter
 
-from gateway import config as settings
+from gateway import config as files
 from gateway import house as parts
+from gateway import watchdog
 from gateway.config import Config
 from gateway.contract.clock import domain_clock
-from gateway.contract.errors import Problem, UsageError
+from gateway.contract.errors import PeopleError, Problem, UsageError
 from gateway.contract.keys import SigningKey
 from gateway.contract.notify import notify
 from gateway.house import House
 from gateway.kiosk import panel
 from gateway.kiosk.panel import Panel
+from gateway.reload import Settings
 
 log = structlog.get_logger()
 
@@ -37,7 +41,7 @@ def gateway(*, config: ConfigFile = Path("gateway.toml")) -> int:
     config
         the gateway's settings
     """
-    return run(settings.load(config), until=told_to_stop)
+    return _ended(_live(Settings(config)))
 
 
 def enrol(*, config: ConfigFile = Path("gateway.toml")) -> int:
@@ -48,7 +52,7 @@ def enrol(*, config: ConfigFile = Path("gateway.toml")) -> int:
     config
         the gateway's settings
     """
-    path = settings.load(config).key
+    path = files.load(config).key
     key = SigningKey.load(path) if path.exists() else SigningKey.create(path)
     print(key.public.x)
     return 0
@@ -59,8 +63,12 @@ Until = Callable[[House], Awaitable[None]]
 
 def run(config: Config, *, until: Until) -> int:
     """Serve until `until` returns: 0. When a part dies: 1, for the service manager to restart."""
+    return _ended(_serve(config, until=until))
+
+
+def _ended(life: Coroutine[None, None, None]) -> int:
     try:
-        asyncio.run(_serve(config, until=until))
+        asyncio.run(life)
     except ExceptionGroup as group:
         for error in _leaves(group):
             log.error("part_died", error=repr(error), exc_info=error, try_="restart the gateway")
@@ -75,13 +83,40 @@ def _leaves(group: ExceptionGroup[Exception]) -> list[Exception]:
     return leaves
 
 
-async def told_to_stop(_: House) -> None:
-    """Wait for SIGTERM or SIGINT."""
-    told = asyncio.Event()
+async def _live(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT, with new settings each time that there are some."""
+    stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, told.set)
-    await told.wait()
+        loop.add_signal_handler(number, stop.set)
+    is_trial = False
+    while not stop.is_set():
+        try:
+            await _serve(settings.good, until=partial(_until, settings, stop), settings=settings)
+        except PeopleError as error:
+            if not is_trial:
+                raise
+            settings.keep(error)
+            is_trial = False
+        else:
+            is_trial = True
+
+
+async def _until(settings: Settings, stop: asyncio.Event, _: House) -> None:
+    """Wait until there are new settings, which are then taken, or until told to stop."""
+    news = asyncio.ensure_future(settings.news())
+    stopped = asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait([news, stopped], return_when=asyncio.FIRST_COMPLETED)
+        if stop.is_set():
+            notify(STOPPING="1")
+            return
+        settings.take(news.result())
+        log.info("config_taken", file=str(settings.path))
+        notify(RELOADING="1", MONOTONIC_USEC=str(time.monotonic_ns() // 1000))
+    finally:
+        news.cancel()
+        stopped.cancel()
 
 
 async def _tick(house: House) -> None:
@@ -90,10 +125,11 @@ async def _tick(house: House) -> None:
         house.intake.tick()
 
 
-async def _serve(config: Config, *, until: Until) -> None:
+async def _serve(config: Config, *, until: Until, settings: Settings | None = None) -> None:
     clock, key = domain_clock(), parts.signing_key(config)
     with closing(parts.open_journal(config, clock=clock, key=key)) as journal:
         house = parts.build(config, journal, clock=clock, key=key)
+        house.settings = settings
         pages = _pages(house)
         house.panel = _panel(house)
         async with asyncio.TaskGroup() as group:
@@ -108,10 +144,11 @@ async def _serve(config: Config, *, until: Until) -> None:
             if house.home:
                 others.append(group.create_task(house.home.link.run()))
                 others.append(group.create_task(house.home.run()))
+            if every_s := watchdog.interval_s():
+                others.append(group.create_task(watchdog.run(_turned(house), every_s)))
             log.info("gateway_started", gateway=config.gateway, devices=len(house.devices))
             notify(READY="1", STATUS=f"{len(house.devices)} devices")
             await until(house)
-            notify(STOPPING="1")
             for line in lines:
                 line.cancel()
             await asyncio.wait(lines)
@@ -121,6 +158,16 @@ async def _serve(config: Config, *, until: Until) -> None:
             for other in others:
                 other.cancel()
         log.info("gateway_stopped", **house.journal.tally()._asdict())
+
+
+def _turned(house: House) -> dict[str, watchdog.Turned]:
+    """When each part that should never stand still last turned round."""
+    parts: dict[str, watchdog.Turned] = {"intake": lambda: house.intake.turned_s}
+    if publisher := house.publisher:
+        parts["community link"] = lambda: publisher.turned_s
+    if home := house.home:
+        parts["home link"] = lambda: home.turned_s
+    return parts
 
 
 def _panel(house: House) -> Panel | None:
