@@ -115,4 +115,12 @@ async def serve(app: ASGIApp, listener: socket.socket) -> None:
         timeout_graceful_shutdown=1,
     )
     logging.getLogger("uvicorn.error").addFilter(_is_news)
-    await _Server(config).serve(sockets=[listener])
+    server = _Server(config)
+    serving = asyncio.ensure_future(server.serve(sockets=[listener]))
+    try:
+        await asyncio.shield(serving)
+    finally:
+        # The loop may go on without this page: nothing of it stays behind, not even the port.
+        server.should_exit = True
+        await serving
+        listener.close()
