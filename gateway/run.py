@@ -12,9 +12,8 @@ from typing import Annotated
 import structlog
 from cyclopts import Parameter
 
+from gateway import building, watchdog
 from gateway import config as files
-from gateway import house as parts
-from gateway import watchdog
 from gateway.config import Config
 from gateway.contract.clock import domain_clock
 from gateway.contract.errors import PeopleError, Problem, UsageError
@@ -126,9 +125,9 @@ async def _tick(house: House) -> None:
 
 
 async def _serve(config: Config, *, until: Until, settings: Settings | None = None) -> None:
-    clock, key = domain_clock(), parts.signing_key(config)
-    with closing(parts.open_journal(config, clock=clock, key=key)) as journal:
-        house = parts.build(config, journal, clock=clock, key=key)
+    clock, key = domain_clock(), building.signing_key(config)
+    with closing(building.open_journal(config, clock=clock, key=key)) as journal:
+        house = building.build(config, journal, clock=clock, key=key)
         house.settings = settings
         pages = _pages(house)
         house.panel = _panel(house)
@@ -175,7 +174,7 @@ def _panel(house: House) -> Panel | None:
     point = house.intake.point
     if point is None or point.settings.panel is None:
         return None
-    return panel.opened(point, point.settings.panel, real_ms=parts.real_ms)
+    return panel.opened(point, point.settings.panel, real_ms=building.real_ms)
 
 
 def _pages(house: House) -> list[Coroutine[None, None, None]]:

@@ -4,9 +4,9 @@ import pytest
 
 from drivers import sdk
 from drivers.reading import Message, Reading
+from gateway.building import _interval_s
 from gateway.config import DeviceSettings
 from gateway.devices import DeviceNow, total
-from gateway.house import _interval_s
 
 READ = Message(0, b"", (Reading("1-0:1.8.0", 1, "mWh"),))
 

@@ -9,7 +9,7 @@ import pytest
 
 from drivers import sdk
 from drivers.reading import Message, Reading
-from gateway import config, house
+from gateway import building, config, health, house
 from gateway.contract.clock import SystemClock
 from gateway.contract.errors import ConfigError
 from gateway.contract.record import to_json
@@ -58,9 +58,9 @@ def inside(folder: Path, scenario: Callable[[House, Point], Any]) -> Any:
 
     async def run() -> Any:
         settings, clock = config.load(folder / "gateway.toml"), SystemClock()
-        journal = house.open_journal(settings, clock=clock, key=KEY)
+        journal = building.open_journal(settings, clock=clock, key=KEY)
         try:
-            built = house.build(settings, journal, clock=clock, key=KEY)
+            built = building.build(settings, journal, clock=clock, key=KEY)
             assert built.intake.point
             return scenario(built, built.intake.point)
         finally:
@@ -96,11 +96,11 @@ def test_a_house_without_a_point_hears_receipts_only(folder: Path) -> None:
 
     async def run() -> None:
         settings, clock = config.load(folder / "gateway.toml"), SystemClock()
-        journal = house.open_journal(settings, clock=clock, key=KEY)
-        built = house.build(settings, journal, clock=clock, key=KEY)
+        journal = building.open_journal(settings, clock=clock, key=KEY)
+        built = building.build(settings, journal, clock=clock, key=KEY)
         assert built.publisher
         assert built.publisher.link._subscriptions == ["mk/v1/z/point/receipt"]
-        assert not {"kiosk"} & {*house.birth(built), *house.health(built), *house.now(built)}
+        assert not {"kiosk"} & {*house.birth(built), *health.health(built), *house.now(built)}
         journal.close()
 
     asyncio.run(run())
@@ -113,7 +113,7 @@ def test_the_birth_names_the_points_devices_and_the_health_counts_what_was_refus
         hear(built, POLICY, paper())
         assert house.birth(built)["kiosk"] == {"scale": "scale", "readers": ["reader"]}
         point.refusals["too_light"] += 2
-        assert house.health(built)["kiosk"] == {
+        assert health.health(built)["kiosk"] == {
             "policy": "2026-06-01",
             "policies_refused": 0,
             "credits_forged": 0,
@@ -133,7 +133,7 @@ def test_neither_weight_nor_card_nor_code_is_told_to_the_page_or_the_hub(
         now_ms += 300
         return now_ms
 
-    monkeypatch.setattr(house, "real_ms", passes)
+    monkeypatch.setattr(building, "real_ms", passes)
 
     def scenario(built: House, point: Point) -> None:
         hear(built, POLICY, paper())
@@ -146,7 +146,7 @@ def test_neither_weight_nor_card_nor_code_is_told_to_the_page_or_the_hub(
         assert view.slip
         assert view.slip.code
         page = to_json(house.now(built)["kiosk"]).decode()
-        told = to_json([house.birth(built), house.health(built)]).decode()
+        told = to_json([house.birth(built), health.health(built)]).decode()
         assert view.slip.deposit in page
         assert not [word for word in (NOOR, view.slip.code) if word in page + told]
         assert "3333000" not in told
@@ -183,7 +183,7 @@ def test_the_scale_is_told_what_its_driver_knows_while_its_line_is_there(folder:
 def test_a_reader_without_a_card_is_not_silent_and_a_scale_that_is_asked_is(folder: Path) -> None:
     def scenario(built: House, point: Point) -> None:
         asked = sdk.load("rdm6300")._replace(polled=True)
-        assert not house._talks(asked)
+        assert not building._talks(asked)
         assert {name: device.talks for name, device in built.devices.items()} == {
             "scale": True,
             "reader": False,

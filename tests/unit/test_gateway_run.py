@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from drivers import sdk
+from gateway import building, replay, run
 from gateway import config as settings
-from gateway import house, replay, run
 from gateway.contract import record
 from gateway.contract.clock import SystemClock
 from gateway.contract.errors import ConfigError, UsageError
@@ -29,8 +29,8 @@ def home(tmp_path: Path) -> Path:
 def kinds(path: Path) -> dict[str, list[record.Record]]:
     """What the journal of a stopped gateway holds."""
     config, clock = settings.load(path), SystemClock()
-    key = house.signing_key(config)
-    with closing(house.open_journal(config, clock=clock, key=key)) as journal:
+    key = building.signing_key(config)
+    with closing(building.open_journal(config, clock=clock, key=key)) as journal:
         return {
             chain.kind: [
                 record.parse(data)[1] for data in journal.records(chain.chain, start=1, limit=99)

@@ -10,7 +10,7 @@ from gpiozero.pins.mock import MockFactory
 from structlog.testing import capture_logs
 
 from drivers.reading import Message, Reading
-from gateway import config, house, run
+from gateway import config, health, run
 from gateway.contract import record
 from gateway.contract.errors import ConfigError
 from gateway.contract.keys import SigningKey
@@ -426,7 +426,7 @@ def _health_of_a_run(configured, *, until):
         async with asyncio.timeout(10):
             while not until(built):
                 await asyncio.sleep(0.01)
-        said.append(house.health(built)["kiosk"])
+        said.append(health.health(built)["kiosk"])
 
     assert run.run(configured, until=watch) == 0
     return {key: said[0].get(key) for key in ("panel", "buttons_stuck")}
