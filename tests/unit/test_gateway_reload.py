@@ -117,6 +117,20 @@ def test_a_file_touched_or_taken_away_is_no_news(file):
     assert not asyncio.run(scenario())
 
 
+def test_a_file_that_is_still_being_written_is_not_read(file):
+    async def scenario() -> str:
+        settings = Settings(file)
+        waiting = asyncio.ensure_future(settings.news())
+        for turn in range(20):
+            file.write_text(WRONG + "#" * turn)
+            await asyncio.sleep(0.01)
+        refused = settings.refused
+        waiting.cancel()
+        return refused
+
+    assert "" == asyncio.run(scenario())
+
+
 def test_who_sends_sighup_gets_the_settings_read_although_the_file_is_the_same(file):
     async def scenario() -> config.Config:
         settings = Settings(file)
