@@ -1,6 +1,5 @@
 """gateway.toml: who this gateway is, what hangs on which line, and where its records go."""
 
-import ipaddress
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -12,7 +11,7 @@ from typing import Any
 from pydantic import ConfigDict
 
 from drivers import sdk
-from gateway import inputs, pins, ports
+from gateway import addresses, inputs, pins, ports
 from gateway.contract import settings
 from gateway.contract.errors import ConfigError
 from gateway.contract.keys import PublicKey
@@ -60,6 +59,7 @@ class Config(Settings):
     broker: str | None = None
     home_broker: str | None = None
     page: str | None = None
+    health: str | None = None
     samples_shared_since: date | None = None
     device: dict[Id, DeviceSettings]
     kiosk: KioskSettings | None = None
@@ -119,17 +119,6 @@ def _texts(driver: str, own: Mapping[str, str], *, base: Path) -> dict[str, str]
     return texts
 
 
-def address(text: str) -> tuple[str, int]:
-    """Host and port of `HOST:PORT`, the host an IP address or localhost. Raises ValueError."""
-    host, _, port = text.rpartition(":")
-    host = host.strip("[]")
-    if host != "localhost":
-        ipaddress.ip_address(host)
-    if not 0 <= int(port) <= 65535:
-        raise ValueError(port)
-    return host, int(port)
-
-
 def mistakes(tables: dict[str, Any], *, base: Path) -> Iterator[Mistake]:
     """What no type can tell: names of drivers and devices, ports, addresses, keys.
 
@@ -176,12 +165,7 @@ def _addresses(tables: dict[str, Any]) -> Iterator[Mistake]:
             except ConfigError as error:
                 for problem in error.problems:
                     yield Mistake((key,), problem.what, problem.try_)
-    if isinstance(tables.get("page"), str):
-        try:
-            address(tables["page"])
-        except ValueError:
-            what = f"{tables['page']!r} is not an address and a port"
-            yield Mistake(("page",), what, 'page = "127.0.0.1:7081"')
+    yield from addresses.mistakes(tables)
 
 
 def _device(name: str, device: dict[str, Any], *, base: Path) -> Iterator[Mistake]:

@@ -14,7 +14,7 @@ import uvicorn
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.config import address
+from gateway.addresses import address
 from gateway.contract.errors import Problem, Unreachable
 
 HEADERS = (

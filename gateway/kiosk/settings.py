@@ -1,6 +1,5 @@
 """`[kiosk]` of gateway.toml: the devices of a recycling point, its crates, containers and pins."""
 
-import ipaddress
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,6 +9,7 @@ from pydantic import AfterValidator, Field
 from drivers import sdk
 from drivers.wire.mass import milligrams
 from gateway import loadcell, pins
+from gateway.addresses import address, is_loopback
 from gateway.contract.keys import PublicKey
 from gateway.contract.settings import Id, Mistake, Settings
 from gateway.devices import CARD
@@ -136,19 +136,14 @@ def _screen(kiosk: Mapping[str, Any], *, page: object) -> Iterator[Mistake]:
     if not isinstance(screen, str):
         return
     path, example = ("kiosk", "screen"), 'screen = "127.0.0.1:7090"'
-    host, _, port = screen.rpartition(":")
-    host = host.strip("[]")
     try:
-        is_here = host == "localhost" or ipaddress.ip_address(host).is_loopback
-        is_port = 0 <= int(port) <= 65535
+        host, port = address(screen)
     except ValueError:
         yield Mistake(path, f"{screen!r} is not an address and a port", example)
         return
-    if not is_here:
+    if not is_loopback(host):
         yield Mistake(path, f"{screen!r} can be reached from other machines", example)
-    elif not is_port:
-        yield Mistake(path, f"{port!r} is no port", example)
-    elif screen == page and port != "0":
+    elif screen == page and port:
         yield Mistake(path, f"{screen!r} is the address of the page as well", "another port")
 
 

@@ -260,7 +260,7 @@ def test_a_recycling_point_has_all_its_keys(tmp_path: Path) -> None:
         ({"screen": '"0.0.0.0:7090"'}, "screen", "'0.0.0.0:7090' can be reached from other"),
         ({"screen": '"10.0.0.5:7090"'}, "screen", "'10.0.0.5:7090' can be reached from other"),
         ({"screen": '"kiosk"'}, "screen", "'kiosk' is not an address and a port"),
-        ({"screen": '"localhost:70000"'}, "screen", "'70000' is no port"),
+        ({"screen": '"localhost:70000"'}, "screen", "'localhost:70000' is not an address and"),
         ({"screen": '"127.0.0.1:7081"'}, "screen", "'127.0.0.1:7081' is the address of the page"),
         ({"screen": None, "panel": None}, "", "no screen and no buttons"),
         ({"screen": None, "panel": "{ green = 5 }"}, "", "no screen and no buttons"),
