@@ -65,7 +65,8 @@ def build(config: Config, journal: Journal, *, clock: Clock, key: SigningKey) ->
     for name, device in config.device.items():
         listener = _listener(name, devices, intake)
         opens = _settings(name, drivers[name], device, journal)
-        member = Member(name, drivers[name], opens, listener, device.speed())
+        quality = devices[name].line
+        member = Member(name, drivers[name], opens, listener, device.speed(), quality)
         members.setdefault(device.port, []).append(member)
     lines = [DeviceLine(port, sharing) for port, sharing in members.items()]
     house = House(config, clock, key, journal, devices, intake, lines)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from drivers.reading import Message, Reading
+from gateway.quality import LineQuality
 
 # Nobody is called silent sooner than this, by the real clock, nor before it has missed its turn:
 # a meter on a battery is asked once a day, and some meters speak once a minute.
@@ -21,7 +22,8 @@ class DeviceNow:
     """One device. `heard_s` is real monotonic time; `last_ms` is UTC of the domain.
 
     `talks` says that silence means trouble: a meter talks by itself, a card reader need not.
-    `interval_s` is how often it is asked, `pause_s` the longest pause that it lately made.
+    `interval_s` is how often it is asked, `pause_s` the longest pause that it lately made; `line`
+    tells how well its line is heard.
     """
 
     driver: str
@@ -34,6 +36,7 @@ class DeviceNow:
     interval_s: float = 0.0
     pause_s: float = 0.0
     readings: dict[str, Reading] = field(default_factory=dict)
+    line: LineQuality = field(default_factory=LineQuality)
 
     def state(self, now_s: float) -> str:
         """ok, silent or lost."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import cast
 
@@ -11,13 +11,18 @@ import structlog
 from drivers import sdk
 from drivers.reading import Message
 from gateway.contract.errors import LineLost
-from gateway.ports import Port, open_port
+from gateway.ports import Port, is_absent, open_port
+from gateway.quality import LineQuality
 
 log = structlog.get_logger()
 
 # A stick that was pulled is back within seconds; a line that stays away is asked twice a minute.
 BACKOFF_S_MIN = 0.5
 BACKOFF_S_MAX = 30.0
+# A line that was open for less is one that comes and goes, and is tried ever more seldom as well.
+STAYED_S = 5.0
+# While there is no such file nothing is opened: to look for it is cheap.
+PLUGGED_S = 0.5
 # A meter that listens to nobody and is not understood for so long may speak at another speed. Bytes
 # must have come: silence says nothing about speed.
 SEARCH_S = 15.0
@@ -38,7 +43,8 @@ class Listener:
 @dataclass(frozen=True, slots=True)
 class Member:
     """A device on a line. `settings` gives its driver's settings anew at each opening, for a count
-    goes on from the last one kept. `line` is what the user says, where it is not the driver's own.
+    goes on from the last one kept. `line` is what the user says, where it is not the driver's own;
+    in `quality` it is noted how well the line is heard.
     """
 
     name: str
@@ -46,6 +52,7 @@ class Member:
     settings: Callable[[], Mapping[str, str]]
     listener: Listener
     line: sdk.Line | None = None
+    quality: LineQuality = field(default_factory=LineQuality)
 
 
 class _Seat:
@@ -70,7 +77,7 @@ class DeviceLine:
         self._port = port
         self._members = members
         self._is_lost = False
-        self._heard = False
+        self._opened_s: float | None = None  # when this life of the line began
         self._set: sdk.Line | None = None
         lines = [members[0].line or members[0].device.line]
         if len(members) == 1 and members[0].line is None:
@@ -104,28 +111,33 @@ class DeviceLine:
 
     async def run(self) -> None:
         """Serve the line, open it again when it is lost; ends only when cancelled."""
+        loop = asyncio.get_running_loop()
         backoff_s = BACKOFF_S_MIN
         while True:
-            self._heard = False
+            self._opened_s = None
             try:
                 await self._serve()
             except LineLost as lost:
-                for member in self._members:
-                    member.listener.lost()
-                self._log_lost(lost)
-            backoff_s = BACKOFF_S_MIN if self._heard else min(backoff_s * 2, BACKOFF_S_MAX)
+                self._lose(lost, loop.time())
+            has_stayed = self._opened_s is not None and loop.time() - self._opened_s >= STAYED_S
+            backoff_s = BACKOFF_S_MIN if has_stayed else min(backoff_s * 2, BACKOFF_S_MAX)
             await asyncio.sleep(backoff_s)
+            while is_absent(self._port):
+                await asyncio.sleep(PLUGGED_S)
 
-    def _log_lost(self, lost: LineLost) -> None:
-        """Once; a port that opens and says nothing is not back yet."""
+    def _lose(self, lost: LineLost, now_s: float) -> None:
+        """Logged once; a port that opens and says nothing is not back yet."""
+        for member in self._members:
+            member.quality.lose(now_s, why=str(lost), try_=lost.try_)
+            member.listener.lost()
         if not self._is_lost:
             facts = {"try_": lost.try_} if lost.try_ else {}
             log.warning("line_lost", line=self.name, port=self._port, reason=str(lost), **facts)
         self._is_lost = True
 
-    def _hear(self) -> None:
+    def _hear(self, seat: _Seat, count: int) -> None:
         """Bytes have come."""
-        self._heard = True
+        seat.member.quality.hear(count, asyncio.get_running_loop().time())
         if self._is_lost:
             log.info("line_back", line=self.name)
             self._is_lost = False
@@ -138,7 +150,9 @@ class DeviceLine:
             if not self._is_lost:
                 log.info("line_open", line=self.name)
             self._strange_s = None
+            self._opened_s = asyncio.get_running_loop().time()
             for member in self._members:
+                member.quality.open(self._opened_s)
                 member.listener.opened()
             self._seats = [_Seat(member, self._own_line(member)) for member in self._members]
             await self._take_turns(port, self._seats)
@@ -173,7 +187,7 @@ class DeviceLine:
                 steps = seat.session.timeout()
             else:
                 if chunk:
-                    self._hear()
+                    self._hear(seat, len(chunk))
                 steps = seat.session.feed(chunk)
             for step in steps:
                 has_line = self._take(port, seat, step, has_line=has_line)
@@ -204,6 +218,7 @@ class DeviceLine:
         """Do one step; gives whether the line belongs to this seat after it."""
         match step:
             case Message():
+                seat.member.quality.take(step, asyncio.get_running_loop().time())
                 seat.member.listener.message(step)
             case sdk.Send(data):
                 port.write(data)

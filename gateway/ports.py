@@ -84,6 +84,12 @@ def address(port: str) -> tuple[str, int]:
     return parts.hostname, parts.port
 
 
+def is_absent(port: str) -> bool:
+    """Whether the port is a file under /dev that is not there: unplugged. False for all others."""
+    path = port.removeprefix(inputs.PREFIX)
+    return path.startswith("/") and not Path(path).exists()
+
+
 async def open_port(name: str, line: Line) -> Port:
     """The port, opened for us alone. Raises LineLost with a reason that a person can use."""
     if name.startswith(TCP):

@@ -154,7 +154,7 @@ def test_a_port_that_opens_and_hangs_up_is_lost_once_and_back_once_it_speaks(
 
     async def scenario() -> None:
         heard = Heard()
-        task = asyncio.create_task(DeviceLine("/dev/x", [member("m", device, heard)]).run())
+        task = asyncio.create_task(DeviceLine("tcp://x:1", [member("m", device, heard)]).run())
         while len(ports_opened) < 6:
             await asyncio.sleep(0.001)
         task.cancel()
@@ -182,7 +182,7 @@ def test_a_line_that_stays_away_is_tried_ever_more_seldom(monkeypatch: pytest.Mo
     monkeypatch.setattr(lines, "open_port", refuse)
 
     async def scenario() -> None:
-        task = asyncio.create_task(DeviceLine("/dev/x", [member("m", DEVICE, Heard())]).run())
+        task = asyncio.create_task(DeviceLine("tcp://x:1", [member("m", DEVICE, Heard())]).run())
         while len(slept) < 8:
             await pause(0)
         task.cancel()
