@@ -6,9 +6,10 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from drivers.reading import Message, Reading
+from gateway.clockwork import Clockwork
 from gateway.contract import record, signed
-from gateway.contract.clock import Clock
-from gateway.contract.record import QUARTER
+from gateway.contract.clock import METER, UNSET, Clock
+from gateway.contract.record import CLOCK, QUARTER
 from gateway.contract.record import SAMPLES as SAMPLES_TYP
 from gateway.devices import DeviceNow, total
 from gateway.journal import EVIDENCE, PRIVATE, SAMPLES, Journal
@@ -45,7 +46,7 @@ def counters(readings: dict[str, Reading]) -> Counters:
 def moment_of(clock: Clock) -> Moment:
     """The domain's time now, asked once."""
     quality = clock.quality()
-    utc_ms = None if quality == "unset" else clock.utc_ms()
+    utc_ms = None if quality == UNSET else clock.utc_ms()
     return Moment(utc_ms, clock.mono_ms(), quality)
 
 
@@ -84,6 +85,8 @@ class Intake:
         self._real_s = real_s
         self._contacts = contacts
         self._quarters = Quarters(journal.boundaries())
+        told = [record.parse(data)[1].identity for data in journal.newest(CLOCK, 1)]
+        self.clockwork = Clockwork(clock.boot, told[0] if told else None)
         self._load_history()
 
     def moment(self) -> Moment:
@@ -122,12 +125,14 @@ class Intake:
             self.point.hear(device, message)
         if device in self._contacts:
             self._keep_pulses(device, message, moment)
-        reading = timed(message, moment)
+        is_sure = self.clockwork.is_sure(moment)
+        reading = timed(message, moment, is_sure=is_sure)
         if reading is None:
             return
-        if moment.utc_ms is None:
-            moment = Moment(reading.at_ms, moment.mono_ms, "meter")
-        boundary = self._quarters.boundary(device, reading.at_ms)
+        if reading.by_meter and not is_sure:
+            moment = Moment(reading.at_ms, moment.mono_ms, METER)
+        at_ms = moment.mono_ms if reading.at_ms is None else reading.at_ms
+        boundary = self._quarters.boundary(device, at_ms)
         if boundary is not None:
             self._append_samples(self._quarters.samples(device, all_of_them=True), moment)
             self._append_boundary(device, boundary, reading, raw=message.raw, moment=moment)
@@ -150,11 +155,12 @@ class Intake:
         self, device: str, boundary: int, reading: Timed, *, raw: bytes, moment: Moment
     ) -> None:
         pack = elements(device, reading.readings, base_ms=moment.utc_ms or 0)
+        # A boundary since the boot is none for the next boot, or once there is a time.
+        passed = None if reading.at_ms is None else (device, boundary)
         for part in packs([*pack, telegram(device, raw)]):
-            self._journal.append(
-                EVIDENCE, QUARTER, part, moment=moment, boundary=(device, boundary)
-            )
-        self._remember(device, reading.at_ms, {r.register: r for r in reading.readings})
+            self._journal.append(EVIDENCE, QUARTER, part, moment=moment, boundary=passed)
+        if reading.at_ms is not None:
+            self._remember(device, reading.at_ms, {r.register: r for r in reading.readings})
 
     def _append_samples(self, samples: list[Sample], moment: Moment) -> None:
         """Samples taken since the member's consent go to the chain that leaves."""
@@ -175,10 +181,22 @@ class Intake:
         """Time has passed without a message."""
         self.turned_s = self._real_s()
         moment = self.moment()
+        self._look_at_the_clock(moment)
         if self.point:
             self.point.tick()
         if self._journal.is_due(moment.mono_ms):
             self._journal.commit(moment)
+
+    def _look_at_the_clock(self, moment: Moment) -> None:
+        due = self.clockwork.look(moment, self._clock.bound_ms())
+        if due is None:
+            return
+        self._journal.append(EVIDENCE, CLOCK, due.elements, moment=moment)
+        if due.is_set:
+            self._quarters.forget()
+            for history in self.history.values():
+                for ahead in [at for at in history if at > (moment.utc_ms or 0)]:
+                    del history[ahead]
 
     def finish(self) -> None:
         """The orderly end: what is in memory is written."""

@@ -41,9 +41,12 @@ class Moment(NamedTuple):
 
 
 class Timed(NamedTuple):
-    """A meter's numeric readings with their time settled; `at_ms` is that of the telegram."""
+    """A meter's numeric readings with their time settled; `at_ms` is that of the telegram.
 
-    at_ms: int
+    None where nobody has a time yet: whoever reads the record works it out from a later one.
+    """
+
+    at_ms: int | None
     readings: tuple[Reading, ...]
     by_meter: bool
 
@@ -54,31 +57,30 @@ class Sample(NamedTuple):
     readings: tuple[Reading, ...]
 
 
-def timed(message: Message, moment: Moment) -> Timed | None:
-    """The readings of a meter with their times, None for other devices or where nobody has a time.
+def timed(message: Message, moment: Moment, *, is_sure: bool) -> Timed | None:
+    """The readings of a meter with their times, None for other devices.
 
-    The meter's own time is taken when our clock is unset or within `METER_CLOCK_MS_MAX` of it,
-    else the time of receipt with the doubt "meter-clock". A meter on an M-Bus channel has a clock
-    of its own: its stamp stays where it is of the last day, and is doubted otherwise. What belongs
-    to another day by its register (`…*1`) or by its stamp keeps that stamp.
+    `is_sure`: our clock is kept right, or was in this boot. Then the meter's own time is taken
+    within `METER_CLOCK_MS_MAX` of it, else the time of receipt with the doubt "meter-clock". If we
+    are not sure, the meter's own is taken whatever ours says; without one ours, or none.
+
+    A meter on an M-Bus channel has a clock of its own: its stamp stays where it is of the last day,
+    or where we cannot tell, and is doubted otherwise. What belongs to another day by its register
+    (`…*1`) or by its stamp keeps that stamp.
     """
     numeric = tuple(r for r in message.readings if not isinstance(r.value, str))
     if not any(":" in reading.register for reading in numeric):
         return None
     own, now, doubt = _own_ms(message.readings), moment.utc_ms, ""
-    if now is None:
-        # Without any clock an M-Bus meter's stamp of an hour ago is better than no record.
-        own = _newest_channel_ms(numeric) if own is None else own
-        if own is None:
-            return None
-        at_ms, by_meter = own, True
-    elif own is None:
-        at_ms, by_meter = now, False
-    elif abs(own - now) <= METER_CLOCK_MS_MAX:
-        at_ms, by_meter = own, True
-    else:
-        at_ms, by_meter, doubt = now, False, CLOCK_DOUBT
-    return Timed(at_ms, tuple(_settled(r, own, at_ms, doubt) for r in numeric), by_meter)
+    assert now is not None or not is_sure
+    is_near = now is not None and own is not None and abs(own - now) <= METER_CLOCK_MS_MAX
+    by_meter = own is not None and (is_near or not is_sure)
+    if own is not None and not by_meter:
+        doubt = CLOCK_DOUBT
+    at_ms = own if by_meter else now
+    can_tell = is_sure or by_meter
+    settled = tuple(_settled(r, own, at_ms, doubt, can_tell=can_tell) for r in numeric)
+    return Timed(at_ms, settled, by_meter)
 
 
 def _own_ms(readings: Iterable[Reading]) -> int | None:
@@ -91,23 +93,23 @@ def _own_ms(readings: Iterable[Reading]) -> int | None:
     return max(stamps, key=lambda at: (stamps[at], at), default=None)
 
 
-def _newest_channel_ms(readings: Iterable[Reading]) -> int | None:
-    return max(
-        (r.at_ms for r in readings if r.at_ms is not None and is_channel(r.register)), default=None
-    )
-
-
-def _settled(reading: Reading, own: int | None, at_ms: int, doubt: str) -> Reading:
+def _settled(
+    reading: Reading, own: int | None, at_ms: int | None, doubt: str, *, can_tell: bool
+) -> Reading:
     """A reading of a telegram that counts as of `at_ms`, its own stamp being `own`."""
     stamp = reading.at_ms
     if is_channel(reading.register) and (stamp is None or stamp != own):
-        if stamp is not None and -CHANNEL_MS_MAX <= stamp - at_ms <= METER_CLOCK_MS_MAX:
+        if stamp is not None and (not can_tell or _is_of_the_day(stamp, at_ms)):
             return reading
         doubt = CLOCK_DOUBT
     elif stamp not in {None, own}:
         return reading
     # Doubts are words: a reading without a checksum may have a wrong clock as well.
     return reading._replace(at_ms=at_ms, doubt=f"{reading.doubt} {doubt}".strip())
+
+
+def _is_of_the_day(stamp: int, at_ms: int | None) -> bool:
+    return at_ms is not None and -CHANNEL_MS_MAX <= stamp - at_ms <= METER_CLOCK_MS_MAX
 
 
 def is_due(last_ms: int | None, boundary_ms: int) -> bool:
@@ -128,8 +130,15 @@ class Quarters:
         self._minutes: dict[str, int] = {}
         self._samples: dict[str, list[Sample]] = {}
 
+    def forget(self) -> None:
+        """The clock was set: the boundaries that it passed before may not have been any."""
+        self._boundaries.clear()
+
     def boundary(self, device: str, at_ms: int) -> int | None:
-        """The boundary which a reading at `at_ms` is the first to pass, None if none."""
+        """The boundary which a reading at `at_ms` is the first to pass, None if none.
+
+        Without a time `at_ms` counts from the boot: such a boundary lies far from all others.
+        """
         boundary = at_ms // QUARTER_MS * QUARTER_MS
         if not is_due(self._boundaries.get(device), boundary):
             return None
@@ -137,7 +146,9 @@ class Quarters:
         return boundary
 
     def sample(self, device: str, reading: Timed) -> None:
-        """Keep this reading if it is the first of its minute."""
+        """Keep this reading if it is the first of its minute; without a time it is no sample."""
+        if reading.at_ms is None:
+            return
         minute = reading.at_ms // MINUTE_MS
         if self._minutes.get(device) != minute:
             self._minutes[device] = minute

@@ -60,6 +60,9 @@ class HandClock:
     def mono_ms(self) -> int:
         return 0
 
+    def bound_ms(self) -> int | None:
+        return 0
+
     def quality(self) -> str:
         return "synced" if self.is_set else "unset"
 

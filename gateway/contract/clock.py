@@ -1,5 +1,8 @@
 """The domain's clock: UTC with its quality, and a monotonic anchor that outlives clock steps.
 
+A clock record tells what time it was at a moment of a boot, so that whoever reads the chain can
+work out when records before it were made; what is signed is never re-timed.
+
 `METERKAST_CLOCK` names a file whose one number, UTC milliseconds, is the time of a simulated
 village: every process of the village reads it there. Network and device time-outs stay real.
 """
@@ -8,7 +11,20 @@ import ctypes
 import os
 import time
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
+
+from gateway.contract.record import Element, Record, decimal, milli
+from gateway.contract.signed import Malformed
+
+# How far a clock is to be believed, the least first: it was never set; it was set and runs freely;
+# a meter's own stamp stands for it; it is kept right all the time.
+UNSET, HELD, METER, SYNCED = QUALITIES = ("unset", "held", "meter", "synced")
+
+# The elements of a clock record, in seconds: how far off at most, and by how much it was set.
+BOUND, STEP = "clock/bound", "clock/step"
+
+# The kernel calls a clock unsynchronised that may be further off than this.
+BOUND_MS_MAX = 16_000
 
 # adjtimex(2): kernel status bit that says nobody disciplines this clock.
 _STA_UNSYNC = 0x40
@@ -29,6 +45,24 @@ class Clock(Protocol):
         """synced (disciplined now), held (was set, free running), or unset."""
         ...
 
+    def bound_ms(self) -> int | None:
+        """How far off it is at most by the kernel's reckoning, None while nobody disciplines it."""
+        ...
+
+
+class Kernel(NamedTuple):
+    """What the kernel says of its clock."""
+
+    is_synced: bool
+    bound_ms: int
+
+
+def kernel_of(timex: bytes) -> Kernel:
+    """What a `struct timex` of a 64-bit Linux says; the bound is rounded up."""
+    error_us = int.from_bytes(timex[24:32], "little", signed=True)
+    status = int.from_bytes(timex[40:44], "little")
+    return Kernel(not status & _STA_UNSYNC, -(-error_us // 1000))
+
 
 class SystemClock:
     """The machine's own clock."""
@@ -45,12 +79,19 @@ class SystemClock:
 
     def quality(self) -> str:
         if self.utc_ms() < _EPOCH_OF_REASON_MS:
-            return "unset"
+            return UNSET
+        return SYNCED if self._kernel().is_synced else HELD
+
+    def bound_ms(self) -> int | None:
+        kernel = self._kernel()
+        return kernel.bound_ms if kernel.is_synced else None
+
+    def _kernel(self) -> Kernel:
         # struct timex is 208 bytes on every 64-bit Linux; modes (its first member) 0 only reads.
         timex = ctypes.create_string_buffer(208)
-        state = self._libc.adjtimex(timex)
-        status = int.from_bytes(timex.raw[40:44], "little")
-        return "held" if state < 0 or status & _STA_UNSYNC else "synced"
+        if self._libc.adjtimex(timex) < 0:
+            return Kernel(is_synced=False, bound_ms=BOUND_MS_MAX)
+        return kernel_of(timex.raw)
 
 
 class VillageClock:
@@ -67,10 +108,30 @@ class VillageClock:
         return self.utc_ms()
 
     def quality(self) -> str:
-        return "synced"
+        return SYNCED
+
+    def bound_ms(self) -> int | None:
+        return 0
 
 
 def domain_clock() -> Clock:
     """The village's clock where METERKAST_CLOCK names one, else the machine's."""
     path = os.environ.get("METERKAST_CLOCK")
     return VillageClock(Path(path)) if path else SystemClock()
+
+
+def clock_elements(*, bound_ms: int | None, step_ms: int) -> list[Element]:
+    """What a clock record says beside its identity, which bears the time."""
+    said = {BOUND: bound_ms, STEP: step_ms or None}
+    return [Element(n=name, u="s", v=decimal(ms)) for name, ms in said.items() if ms is not None]
+
+
+def bound_of(record: Record) -> int | None:
+    """How far off a record says that its clock is at most, in ms; None where it does not say."""
+    for one in record.elements:
+        if one.n == BOUND and one.u == "s":
+            try:
+                return milli(one.v)
+            except Malformed:
+                return None
+    return None

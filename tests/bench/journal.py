@@ -43,6 +43,9 @@ class HandClock:
     def mono_ms(self) -> int:
         return self.now_ms - MIDNIGHT_MS
 
+    def bound_ms(self) -> int | None:
+        return 0
+
     def quality(self) -> str:
         return "synced"
 

@@ -32,6 +32,9 @@ class HandClock:
     def mono_ms(self) -> int:
         return self.now_ms
 
+    def bound_ms(self) -> int | None:
+        return 0
+
     def quality(self) -> str:
         return "synced" if self.is_set else "unset"
 

@@ -35,26 +35,60 @@ GAS = Reading("0-1:24.2.1", 107_000, "mL", NOON - 3_600_000)
 
 
 def test_the_meters_own_time_is_taken_within_a_quarter_hour() -> None:
-    assert timed(meter(IMPORT), moment(NOON + 900_000)) == Timed(NOON, (IMPORT,), by_meter=True)
+    assert timed(meter(IMPORT), moment(NOON + 900_000), is_sure=True) == Timed(
+        NOON, (IMPORT,), by_meter=True
+    )
 
 
 def test_a_meter_clock_far_off_gives_the_time_of_receipt_and_a_doubt() -> None:
     late = NOON + 900_001
-    assert timed(meter(IMPORT), moment(late)) == Timed(
+    assert timed(meter(IMPORT), moment(late), is_sure=True) == Timed(
         late, (IMPORT._replace(at_ms=late, doubt="meter-clock"),), by_meter=False
     )
 
 
 def test_an_unset_clock_believes_the_meter() -> None:
-    assert timed(meter(IMPORT), moment(None)) == Timed(NOON, (IMPORT,), by_meter=True)
+    assert timed(meter(IMPORT), moment(None), is_sure=False) == Timed(
+        NOON, (IMPORT,), by_meter=True
+    )
 
 
-def test_nobody_has_a_time() -> None:
-    assert timed(meter(IMPORT._replace(at_ms=None)), moment(None)) is None
+def test_where_nobody_has_a_time_the_reading_has_none() -> None:
+    bare = IMPORT._replace(at_ms=None)
+    got = timed(meter(bare), moment(None), is_sure=False)
+    assert got == Timed(None, (bare,), by_meter=False)
+
+
+HELD = Moment(NOON + 5 * 3_600_000, 5, "held")
+
+
+def test_a_clock_that_nobody_kept_right_in_this_boot_gives_way_to_the_meters() -> None:
+    assert timed(meter(IMPORT), HELD, is_sure=False) == Timed(NOON, (IMPORT,), by_meter=True)
+
+
+def test_a_clock_that_was_right_in_this_boot_does_not_give_way() -> None:
+    late = IMPORT._replace(at_ms=HELD.utc_ms, doubt="meter-clock")
+    assert timed(meter(IMPORT), HELD, is_sure=True) == Timed(HELD.utc_ms, (late,), by_meter=False)
+
+
+def test_a_meter_without_a_clock_has_the_time_of_receipt_whoever_keeps_it() -> None:
+    bare = IMPORT._replace(at_ms=None)
+    late = IMPORT._replace(at_ms=HELD.utc_ms)
+    assert timed(meter(bare), HELD, is_sure=False) == Timed(HELD.utc_ms, (late,), by_meter=False)
+
+
+def test_a_clock_that_may_be_wrong_does_not_doubt_the_stamp_of_gas() -> None:
+    # DSMR 2: the clock runs five hours ahead, or a day behind; nobody can say that gas is wrong.
+    bare = IMPORT._replace(at_ms=None)
+    ahead = timed(meter(bare, GAS), HELD, is_sure=False)
+    behind = timed(meter(bare, GAS), HELD._replace(utc_ms=NOON - DAY_MS), is_sure=False)
+    assert ahead is not None
+    assert behind is not None
+    assert (GAS, GAS) == (ahead.readings[1], behind.readings[1])
 
 
 def test_gas_keeps_its_own_older_stamp() -> None:
-    got = timed(meter(IMPORT, IMPORT, GAS), moment(NOON))
+    got = timed(meter(IMPORT, IMPORT, GAS), moment(NOON), is_sure=True)
     assert got is not None
     assert got.readings[2].at_ms == NOON - 3_600_000
     assert got.at_ms == NOON
@@ -62,7 +96,9 @@ def test_gas_keeps_its_own_older_stamp() -> None:
 
 @pytest.mark.parametrize("off_ms", [-90 * DAY_MS, -CHANNEL_MS_MAX - 1, 900_001, 90 * DAY_MS])
 def test_an_m_bus_stamp_of_another_day_gives_the_time_of_receipt_and_a_doubt(off_ms: int) -> None:
-    got = timed(meter(IMPORT, IMPORT, GAS._replace(at_ms=NOON + off_ms)), moment(NOON + 5_000))
+    got = timed(
+        meter(IMPORT, IMPORT, GAS._replace(at_ms=NOON + off_ms)), moment(NOON + 5_000), is_sure=True
+    )
     assert got is not None
     assert got.readings[2] == GAS._replace(at_ms=NOON, doubt="meter-clock")
 
@@ -70,13 +106,13 @@ def test_an_m_bus_stamp_of_another_day_gives_the_time_of_receipt_and_a_doubt(off
 @pytest.mark.parametrize("off_ms", [-CHANNEL_MS_MAX, -3_600_000, -300_000, 0, 900_000])
 def test_an_m_bus_stamp_of_the_last_day_stays(off_ms: int) -> None:
     stamped = GAS._replace(at_ms=NOON + off_ms)
-    got = timed(meter(IMPORT, IMPORT, stamped), moment(NOON + 5_000))
+    got = timed(meter(IMPORT, IMPORT, stamped), moment(NOON + 5_000), is_sure=True)
     assert got is not None
     assert got.readings[2] == stamped
 
 
 def test_an_m_bus_meter_without_a_stamp_is_doubted() -> None:
-    got = timed(meter(IMPORT, GAS._replace(at_ms=None)), moment(NOON))
+    got = timed(meter(IMPORT, GAS._replace(at_ms=None)), moment(NOON), is_sure=True)
     assert got is not None
     assert got.readings[1] == GAS._replace(at_ms=NOON, doubt="meter-clock")
 
@@ -85,19 +121,20 @@ def test_gas_is_not_the_clock_of_a_meter_that_has_none() -> None:
     # DSMR 2: only gas is stamped, at the hour; electricity counts as of its receipt.
     bare = IMPORT._replace(at_ms=None, doubt="unchecked")
     hourly = GAS._replace(at_ms=NOON, doubt="unchecked")
-    got = timed(meter(bare, hourly), moment(NOON + 600_000))
+    got = timed(meter(bare, hourly), moment(NOON + 600_000), is_sure=True)
     late = bare._replace(at_ms=NOON + 600_000)
     assert got == Timed(NOON + 600_000, (late, hourly), by_meter=False)
 
 
-def test_without_any_clock_the_stamp_of_gas_is_better_than_no_record() -> None:
-    got = timed(meter(IMPORT._replace(at_ms=None), GAS), moment(None))
-    assert got == Timed(GAS.at_ms or 0, (IMPORT._replace(at_ms=GAS.at_ms), GAS), by_meter=True)
+def test_without_any_clock_gas_keeps_its_stamp_and_lends_it_to_nobody() -> None:
+    bare = IMPORT._replace(at_ms=None)
+    got = timed(meter(bare, GAS), moment(None), is_sure=False)
+    assert got == Timed(None, (bare, GAS), by_meter=False)
 
 
 def test_two_doubts_are_both_told() -> None:
     gas = GAS._replace(at_ms=NOON - 90 * DAY_MS, doubt="unchecked")
-    got = timed(meter(IMPORT, gas), moment(NOON))
+    got = timed(meter(IMPORT, gas), moment(NOON), is_sure=True)
     assert got is not None
     assert got.readings[1].doubt == "unchecked meter-clock"
 
@@ -105,13 +142,13 @@ def test_two_doubts_are_both_told() -> None:
 def test_the_count_of_a_due_date_keeps_its_date_and_is_no_clock() -> None:
     due = Reading("6-0:1.0.0*1", 900_000, "mJ", NOON - 150 * DAY_MS)
     now = Reading("6-0:1.0.0", 950_000, "mJ", None)
-    got = timed(meter(due, now), moment(NOON))
+    got = timed(meter(due, now), moment(NOON), is_sure=True)
     assert got == Timed(NOON, (due, now._replace(at_ms=NOON)), by_meter=False)
 
 
 def test_scales_and_card_readers_make_no_boundary() -> None:
-    assert timed(meter(Reading("net", 5_000, "mg")), moment(NOON)) is None
-    assert timed(meter(Reading("card", "0A00F00001")), moment(NOON)) is None
+    assert timed(meter(Reading("net", 5_000, "mg")), moment(NOON), is_sure=True) is None
+    assert timed(meter(Reading("card", "0A00F00001")), moment(NOON), is_sure=True) is None
 
 
 @given(st.lists(st.integers(0, 40 * QUARTER_MS), max_size=60), st.integers(0, 60))

@@ -43,6 +43,9 @@ class Hands:
     def mono_ms(self) -> int:
         return self.now_ms
 
+    def bound_ms(self) -> int | None:
+        return 0
+
     def quality(self) -> str:
         return "synced"
 
