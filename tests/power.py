@@ -42,6 +42,12 @@ class Sync(NamedTuple):
     folder: bool
 
 
+class Forget(NamedTuple):
+    """A sync failed, and the kernel takes for written what it could not write."""
+
+    name: str
+
+
 class Delete(NamedTuple):
     """`folder`: the folder was synced as well."""
 
@@ -49,7 +55,7 @@ class Delete(NamedTuple):
     folder: bool
 
 
-Operation = Create | Write | Truncate | Sync | Delete
+Operation = Create | Write | Truncate | Sync | Forget | Delete
 
 
 class State(NamedTuple):
@@ -81,6 +87,9 @@ class Medium:
         name = operation.name
         if isinstance(operation, Sync):
             self._settle(name, _left(self._safe.get(name), self._unsafe.pop(name, []), _always))
+        elif isinstance(operation, Forget):
+            unsafe = self._unsafe.get(name, [])
+            self._unsafe[name] = [one for one in unsafe if isinstance(one, Create | Delete)]
         else:
             self._unsafe.setdefault(name, []).append(operation)
         if isinstance(operation, Sync | Delete) and operation.folder:
@@ -174,7 +183,8 @@ class Disk:
         }
         self.operations: list[Operation] = []
         self.states: list[State] = []
-        self.written_bytes = 0
+        self.asked = 0  # writes and syncs so far
+        self.refused = range(0)  # which of them fail
         self.instead = dict(instead or {})
         self._checkpoint_pages = checkpoint_pages
         self._vfs = _Vfs(f"power-{next(Disk._numbers)}", self)
@@ -188,10 +198,13 @@ class Disk:
             db.execute(f"PRAGMA wal_autocheckpoint = {self._checkpoint_pages}")
         return db
 
+    def refuses(self) -> bool:
+        """Whether the write or sync that SQLite asks for now is to fail."""
+        self.asked += 1
+        return self.asked - 1 in self.refused
+
     def note(self, operation: Operation) -> None:
         self.operations.append(operation)
-        if isinstance(operation, Write):
-            self.written_bytes += len(operation.data)
 
     def settled(self, db: apsw.Connection) -> None:
         """No transaction is open; notes what the database holds, where that can be new.
@@ -241,8 +254,13 @@ class _File(apsw.VFSFile):
         self._is_new = bool(flags[0] & journals and flags[0] & apsw.SQLITE_OPEN_CREATE)
 
     def xWrite(self, data: Any, offset: int) -> None:  # noqa: N802
-        super().xWrite(data, offset)
-        self._disk.note(Write(self._name, offset, bytes(data)))
+        """A disk that is full takes the beginning, as `write` may."""
+        is_full = self._disk.refuses()
+        taken = bytes(data)[: len(data) // 2] if is_full else bytes(data)
+        super().xWrite(taken, offset)
+        self._disk.note(Write(self._name, offset, taken))
+        if is_full:
+            raise apsw.FullError("database or disk is full")
 
     def xTruncate(self, newsize: int) -> None:  # noqa: N802
         super().xTruncate(newsize)
@@ -250,6 +268,9 @@ class _File(apsw.VFSFile):
 
     def xSync(self, flags: int) -> None:  # noqa: ARG002, N802
         """Notes the sync and spares the real one: the folder is only a copy of what we note."""
+        if self._disk.refuses():
+            self._disk.note(Forget(self._name))
+            raise apsw.IOError("disk I/O error")
         self._disk.note(Sync(self._name, self._is_new))
         self._is_new = False
 

@@ -6,7 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.power import Create, Delete, Disk, Medium, Operation, Sync, Truncate, Write, contents
+from tests.power import (
+    Create,
+    Delete,
+    Disk,
+    Forget,
+    Medium,
+    Operation,
+    Sync,
+    Truncate,
+    Write,
+    contents,
+)
 
 BEFORE = {"a": b"old"}
 SECTOR = b"x" * 512
@@ -52,6 +63,12 @@ def only(*wanted: int) -> Callable[[], bool]:
         ),
         pytest.param(
             [Write("a", 0, SECTOR * 2)], only(0), {"a": SECTOR}, id="the end of a file is lost"
+        ),
+        pytest.param(
+            [Write("a", 0, b"N"), Forget("a"), Write("a", 1, b"N"), Sync("a", folder=False)],
+            every,
+            {"a": b"oNd"},
+            id="what a failed sync forgot no later one writes",
         ),
         pytest.param([Truncate("a", 1)], none, {"a": b"old"}, id="an unsynced cut is undone"),
         pytest.param([Truncate("a", 1)], every, {"a": b"o"}, id="or is not"),
@@ -148,4 +165,20 @@ def test_errors_are_those_of_the_standard_library(
     with pytest.raises(kind) as told:
         db.execute(statement)
     assert type(told.value) is kind
+    db.close()
+
+
+def test_a_disk_that_refuses_says_so_and_keeps_what_it_had(tmp_path: Path) -> None:
+    disk = Disk(tmp_path)
+    db = disk.connect(tmp_path / "x.db")
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("CREATE TABLE t (n INTEGER)")
+    disk.refused = range(disk.asked, disk.asked + 1)
+    with pytest.raises(sqlite3.OperationalError, match="database or disk is full"):
+        db.execute("INSERT INTO t VALUES (1)")
+    disk.refused = range(disk.asked + 2, disk.asked + 3)  # two writes, then the sync
+    with pytest.raises(sqlite3.OperationalError, match="disk I/O error"):
+        db.execute("INSERT INTO t VALUES (2)")
+    db.execute("INSERT INTO t VALUES (3)")
+    assert [(3,)] == db.execute("SELECT n FROM t").fetchall()
     db.close()
