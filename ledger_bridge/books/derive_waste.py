@@ -95,6 +95,18 @@ class WasteDerivation:
             corrections = self._corrections_of({*names, *(_name(row) for row in before)})
             self._judge(before, corrections, touched, registry=registry, policies=policies)
 
+    def take_out(self, facts: list[Fact], touched: set[Claim], policies: Policies) -> None:
+        """Remove facts whose records are about to be told of at another time."""
+        for fact in facts:
+            rows = self._db.execute(
+                f"DELETE FROM {TABLES[type(fact)]}"
+                " WHERE community = ? AND gateway = ? AND chain = ? AND seq = ? RETURNING *",
+                (self._community, *fact[:3]),
+            ).fetchall()
+            if isinstance(fact, Deposit):
+                for row in rows:
+                    _touch(touched, _deposit_row(row), policies)
+
     def again(self, touched: set[Claim], *, registry: Registry, policies: Policies) -> None:
         """Judge everything anew: the registry or the policies have changed."""
         of_community = (self._community,)

@@ -10,14 +10,22 @@ from pathlib import Path
 
 from gateway.contract.errors import PeopleError, Problem
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
+
+# Where the tables of what follows from the records are made.
+FACTS = ("counter.sql", "waste.sql", "times.sql")
 
 # Books of schema 1 knew no doubts, no worth of pulses and no meter that changes its channel; those
-# of schema 2 knew of deposits no more than a card, a fraction and a weight. Facts follow from the
-# records, so they are taken out of them anew.
+# of schema 2 knew of deposits no more than a card, a fraction and a weight; those of schema 3 took
+# every clock at its word. Facts follow from the records, so they are taken out of them anew.
 _FROM_OLDER = """
     DROP TABLE counter;
     DROP TABLE deposit;
+    DROP TABLE IF EXISTS correction;
+    DROP TABLE IF EXISTS container_event;
+    DROP TABLE IF EXISTS known_weight;
+    DROP TABLE IF EXISTS turned;
+    DROP TABLE IF EXISTS clockless;
     DROP TABLE IF EXISTS unread;
     {facts}
     INSERT INTO unread SELECT DISTINCT community FROM chain;
@@ -102,7 +110,7 @@ def open_to_write(path: Path) -> sqlite3.Connection:
     db.execute("PRAGMA foreign_keys = ON")
     db.execute("PRAGMA cache_size = -65536")
     if version < SCHEMA_VERSION:
-        facts = _sql("counter.sql") + _sql("waste.sql")
+        facts = "".join(map(_sql, FACTS))
         script = _FROM_OLDER.format(facts=facts) if version else _sql("schema.sql") + facts
         db.executescript(f"BEGIN; {script} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
     return db

@@ -17,7 +17,6 @@ from gateway.contract.keys import PublicKey
 from gateway.contract.record import GENESIS, Record
 from gateway.contract.signed import Malformed
 from ledger_bridge.books.book import Claim
-from ledger_bridge.books.clockless import Waiting
 from ledger_bridge.books.community import load_policies, load_registry
 from ledger_bridge.books.containers import NOT_THERE, Balance, PutDown, balance, waits
 from ledger_bridge.books.deposits import (
@@ -30,11 +29,12 @@ from ledger_bridge.books.deposits import (
 from ledger_bridge.books.derive import CounterRow, Meter, history
 from ledger_bridge.books.derive_waste import TABLES
 from ledger_bridge.books.due import concerned
-from ledger_bridge.books.evidence import Counter
+from ledger_bridge.books.evidence import Counter, facts
 from ledger_bridge.books.policy import Policies, check_start
 from ledger_bridge.books.quantity import Amount
 from ledger_bridge.books.registry import Registry
 from ledger_bridge.books.settle import reckon
+from ledger_bridge.books.times import Times
 from ledger_bridge.books.verify_book import BookCheck, ClaimRow, Differs
 from ledger_bridge.books.waste import KG, ContainerEvent, Correction, Deposit, Fact
 
@@ -70,7 +70,7 @@ class _Books:
         self.digests: dict[tuple[str, str, int], str] = {}
         self.counters: dict[Meter, list[Counter]] = defaultdict(list)
         self.waste: list[Fact] = []
-        self._clockless: dict[tuple[str, str], Waiting] = {}
+        self._times: dict[tuple[str, str], Times] = defaultdict(Times)
         self.measured: dict[tuple[str, str], dict[str | Brought, Amount]] = {}
         self.dues: dict[Claim, ClaimRow] = {}
         self.waiting: set[Claim] = set()
@@ -151,13 +151,16 @@ class _Books:
                 raise Differs(what, where)
 
     def _read(self, record: Record) -> None:
-        """What the next record of a chain says, and what those say that it gives a time."""
+        """What the next record of a chain says, and what those say whose time it settles."""
         who = record.identity
-        waiting = self._clockless.setdefault((who.gateway, who.chain), Waiting())
-        for _, (some_counters, some_waste) in waiting.read(record):
-            for fact in some_counters:
-                self.counters[fact[:4]].append(fact)
-            self.waste += some_waste
+        for settled in self._times[who.gateway, who.chain].read(record):
+            self._tell(settled)
+
+    def _tell(self, record: Record) -> None:
+        some_counters, some_waste = facts(record)
+        for fact in some_counters:
+            self.counters[fact[:4]].append(fact)
+        self.waste += some_waste
 
     def _forked(self) -> set[tuple[str, str]]:
         """Chains of which two records under one number are kept, both signed."""
@@ -189,6 +192,9 @@ class _Books:
     # Facts.
 
     def check_facts(self) -> None:
+        for times in self._times.values():
+            for one in times.open:
+                self._tell(one.timed())
         zone = self.policies.zone
         rows = [
             row
@@ -213,24 +219,33 @@ class _Books:
             if kind not in {Deposit, Correction}:
                 told = [fact for fact in self.waste if isinstance(fact, kind)]
                 self._compare(table, [(self.community, *fact) for fact in told])
-        timeless = [
-            (self.community, *chain, one.identity.seq, is_over)
-            for chain, waiting in self._clockless.items()
-            for is_over, some in enumerate((waiting.records, waiting.over))
-            for one in some
-        ]
-        self._compare("clockless", timeless)
+        timeless = self._check_times()
         for row in judged.deposits:
             if row.member and row.counted:
                 key = Brought(row.counts_as, row.is_verified)
                 day_of_member = self.measured.setdefault((row.member, row.day), {})
                 day_of_member[key] = day_of_member.get(key, 0) + row.counted
         self.held = (
-            len(timeless)
+            timeless
             + sum(row.verdict in WAITING for row in judged.deposits)
             + sum(row.verdict in CORRECTIONS_WAITING for row in judged.corrections)
             + sum(waits(one, self.registry) for one in self._balance(judged.deposits).every)
         )
+
+    def _check_times(self) -> int:
+        """What the chains tell of unsure times; gives how many records say nothing without one."""
+        unsure, timeless = [], []
+        for chain, times in self._times.items():
+            key = (self.community, *chain)
+            for one in times.open:
+                seq = one.record.identity.seq
+                unsure.append((*key, seq, one.rank, one.made_ms))
+                if one.is_waited_for():
+                    timeless.append((*key, seq, 0))
+            timeless += [(*key, one.record.identity.seq, 1) for one in times.over]
+        self._compare("unsure", unsure)
+        self._compare("clockless", timeless)
+        return len(timeless)
 
     def _balance(self, rows: list[DepositRow]) -> Balance:
         """Delivered against hauled: nothing is stored of it, it is reckoned where it is shown."""

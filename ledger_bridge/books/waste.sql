@@ -96,14 +96,3 @@ CREATE TABLE turned (
     gross_mg  INTEGER,
     PRIMARY KEY (community, gateway, chain, seq)
 ) STRICT, WITHOUT ROWID;
-
--- Records that were made while their gateway had no clock, and say nothing without a time. Once a
--- later one of the same start tells it they are facts, and no longer here.
-CREATE TABLE clockless (
-    community TEXT NOT NULL,
-    gateway   TEXT NOT NULL,
-    chain     TEXT NOT NULL,
-    seq       INTEGER NOT NULL,
-    is_over   INTEGER NOT NULL,           -- that start is over: nothing will tell it any more
-    PRIMARY KEY (community, gateway, chain, seq)
-) STRICT, WITHOUT ROWID;

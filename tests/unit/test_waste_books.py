@@ -74,6 +74,7 @@ AS_OF_SCHEMA_2 = """
     DROP TABLE known_weight;
     DROP TABLE turned;
     DROP TABLE clockless;
+    DROP TABLE unsure;
     PRAGMA user_version = 2;
 """
 
@@ -86,7 +87,7 @@ def test_books_of_schema_2_learn_what_the_records_always_said(street):
     older = sqlite3.connect(street.path)
     older.executescript(AS_OF_SCHEMA_2)
     older.close()
-    with pytest.raises(PeopleError, match="books of schema 2, this program reads 3"):
+    with pytest.raises(PeopleError, match="books of schema 2, this program reads 4"):
         store.open_to_read(street.path)
     street.open()
     db = street.community.db
