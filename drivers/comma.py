@@ -291,6 +291,7 @@ DEVICE = Device(
     recognise=_recognise,
     open=_open,
     polled=True,
+    unasked={"ask": ""},
     other_lines=(Line(2400, "7E1"), Line(9600, "7E1")),
     buffer_max=LINE_MAX,
     settings=(

@@ -334,6 +334,7 @@ DEVICE = Device(
     recognise=_recognise,
     open=_open,
     polled=True,
+    unasked={"mode": "d"},
     checksum_bits=7,
     buffer_max=BUFFER_MAX,
     settings=SETTINGS,

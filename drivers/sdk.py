@@ -155,7 +155,8 @@ class Device(NamedTuple):
     turn. A device that `counts` is not a meter of its own but a contact: its session begins at
     the setting `count`, and the gateway hands back there the last count that it kept. `commands`
     are what a scale can be told: "zero", "tare"; its sessions are then Commanded. `ports` are
-    examples of the ports that are made for this device alone, where it hangs on no line.
+    examples of the ports that are made for this device alone, where it hangs on no line. `unasked`
+    are the settings with which a polled device that talks by itself is listened to and not asked.
     """
 
     name: str
@@ -174,6 +175,7 @@ class Device(NamedTuple):
     settings: tuple[Setting, ...] = ()
     commands: tuple[str, ...] = ()
     ports: tuple[str, ...] = ()
+    unasked: Mapping[str, str] = MappingProxyType({})
     quirks: tuple[str, ...] = ()
 
 
