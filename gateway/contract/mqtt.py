@@ -1,0 +1,290 @@
+"""One MQTT 3.1.1 connection from its beginning to its end, on aiomqtt.
+
+aiomqtt and paho speak the protocol. What they leave open is closed here, for a program that runs
+for years against brokers of every kind: the end of a connection is heard at once by all who wait
+on it, its cause is told, and nothing of it stays behind; a broker that stands still is given up;
+and what it sends waits in the network once we have enough of it.
+"""
+
+import asyncio
+import logging
+import socket
+import ssl
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, NamedTuple
+
+import aiomqtt
+import paho.mqtt.client as paho
+from aiomqtt.exceptions import MqttConnectError
+from paho.mqtt.reasoncodes import ReasonCode
+
+from gateway.contract import trouble
+
+# A broker that neither takes nor sends a byte for this long while it owes an answer stands still.
+ANSWER_S_MAX = 10.0
+# The longest that one answer is waited for, however busy the broker is.
+SLOW_S_MAX = 120.0
+KEEPALIVE_S = 30
+LOOK_S = 1.0
+# Messages that we have and did not look at; then reading stops, and TCP lets the broker wait.
+INBOX_MAX = 1000
+# A record has at most 64 KiB; paho itself would hold the 256 MiB that the protocol allows.
+PACKET_BYTES_MAX = 131_072
+
+FAILURE = 0x80
+
+# Why paho ends a connection by itself, by its own names.
+_ENDS = {
+    "Keep alive timeout": f"it has been silent for {KEEPALIVE_S} s",
+    "Protocol error": "it does not speak MQTT 3.1.1",
+}
+
+
+class Lost(Exception):
+    """There is no connection, or none any more; says why in people's words."""
+
+
+class Message(NamedTuple):
+    """What came; `retained` where the broker had it before we asked."""
+
+    topic: str
+    payload: bytes
+    retained: bool
+
+
+class Connection(aiomqtt.Client):
+    """Used once: `open`, then the rest, and `close` whatever happened.
+
+    Closing says no goodbye: so the broker says our will, also after an orderly end.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        client_id: str,
+        user: str | None,
+        password: str | None,
+        tls: ssl.SSLContext | None,
+        will: aiomqtt.Will | None,
+    ) -> None:
+        # A logger of our own that prints nothing: paho tells causes nowhere else.
+        log = logging.Logger("paho", logging.ERROR)
+        log.addHandler(_Causes(self))
+        super().__init__(
+            host,
+            port,
+            username=user,
+            password=password,
+            identifier=client_id,
+            clean_session=False,
+            timeout=ANSWER_S_MAX,
+            keepalive=KEEPALIVE_S,
+            logger=log,
+            tls_context=tls,
+            will=will,
+        )
+        self.pending_calls_threshold = 2**16
+        self.cause: Exception | None = None
+        self._is_closed = False
+        self._is_paused = False
+        self._inbox: deque[Message] = deque()
+        self._stirred = asyncio.Event()
+        self._moved_s = self._loop.time()
+
+    async def open(self) -> None:
+        """Connect. Raises Lost."""
+        try:
+            await self.__aenter__()
+        except MqttConnectError as error:
+            self.cause = error  # it closed the connection as well, which says less
+            raise self._lost() from error
+        except aiomqtt.MqttError as error:
+            self.end(TimeoutError())
+            raise self._lost() from error
+
+    async def listen(self, filters: Sequence[tuple[str, int]]) -> list[str]:
+        """Subscribe to topic filters with their QoS; gives those refused. Raises Lost."""
+        if not filters:
+            return []
+        self._begin_to_wait()
+        try:
+            codes = await self.subscribe(list(filters), timeout=SLOW_S_MAX)
+        except aiomqtt.MqttError as error:
+            self.end(TimeoutError())
+            raise self._lost() from error
+        numbers = [code.value if isinstance(code, ReasonCode) else code for code in codes]
+        if len(numbers) != len(filters):
+            self.end(Lost("it answers what was not asked"))
+            raise self._lost()
+        return [name for (name, _), code in zip(filters, numbers, strict=True) if code >= FAILURE]
+
+    async def say(self, topic: str, payload: bytes, *, qos: int, retain: bool) -> None:
+        """Publish, and wait until the broker has it. Raises Lost."""
+        if self.cause:
+            raise self._lost()
+        self._begin_to_wait()
+        try:
+            await self.publish(topic, payload, qos=qos, retain=retain, timeout=SLOW_S_MAX)
+        except aiomqtt.MqttError:
+            self.end(TimeoutError())
+        if self.cause:
+            raise self._lost()
+
+    async def incoming(self) -> AsyncIterator[Message]:
+        """What comes, in order, until the end. Raises Lost."""
+        while True:
+            while self._inbox:
+                yield self._inbox.popleft()
+            if self.cause:
+                raise self._lost()
+            self._read_on()
+            self._stirred.clear()
+            await self._stirred.wait()
+
+    def end(self, cause: Exception) -> None:
+        """This is over: all who wait hear of it. The first cause is the one that is told."""
+        self.cause = self.cause or cause
+        gone = aiomqtt.MqttError(str(self.cause))
+        futures: list[asyncio.Future[Any]] = [self._connected, self._disconnected]
+        for future in (*futures, *self._pending_subscribes.values()):
+            if not future.done():
+                future.set_exception(gone)
+                future.exception()  # whether or not anybody waits
+        for waiting in self._pending_publishes.values():
+            waiting.set()
+        self._stirred.set()
+
+    def close(self) -> None:
+        """Let go of the socket and of everything that waits on it."""
+        self.end(Lost("closed by us"))
+        self._is_closed = True
+        sock = self._client.socket()
+        if isinstance(sock, socket.socket):
+            self._let_go(sock)
+            sock.close()
+        if self._misc_task:
+            self._misc_task.cancel()
+
+    def _lost(self) -> Lost:
+        assert self.cause
+        if isinstance(self.cause, Lost):
+            return Lost(str(self.cause))
+        return Lost(trouble.told(self.cause, host=self._hostname))
+
+    def _begin_to_wait(self) -> None:
+        """Silence counts from the moment that an answer is owed."""
+        if next(self._pending_calls, None) is None:
+            self._moved_s = self._loop.time()
+
+    # From here on: what aiomqtt calls, or has paho call.
+
+    def _client_connect(self) -> None:
+        """In a thread of its own, which nobody can stop: see `_opened`."""
+        try:
+            super()._client_connect()
+        except OSError as error:
+            self.cause = self.cause or error
+            raise
+
+    def _on_disconnect(self, *told: Any) -> None:
+        reason: object = told[3]
+        self.end(Lost(_ENDS.get(str(reason), trouble.CLOSED)))
+
+    def _on_message(self, _client: object, _userdata: object, message: paho.MQTTMessage) -> None:
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            return  # nothing that we asked for
+        self._inbox.append(Message(topic, bytes(message.payload), message.retain))
+        self._stirred.set()
+        if len(self._inbox) >= INBOX_MAX and not self._is_paused:
+            self._is_paused = True
+            if (sock := self._client.socket()) is not None:
+                self._loop.remove_reader(sock.fileno())
+
+    def _read_on(self) -> None:
+        sock = self._client.socket()
+        if self._is_paused and sock is not None:
+            self._is_paused = False
+            self._loop.add_reader(sock.fileno(), self._read)
+            self._loop.call_soon(self._read)  # TLS may hold what the socket no longer shows
+
+    def _on_socket_open(self, _client: object, _userdata: object, sock: Any) -> None:
+        self._loop.call_soon_threadsafe(self._opened, sock)
+
+    def _opened(self, sock: Any) -> None:
+        if self._is_closed:  # cancelled while the thread was connecting
+            sock.close()
+            return
+        self._loop.add_reader(sock.fileno(), self._read)
+        self._misc_task = self._loop.create_task(self._misc_loop())
+
+    def _on_socket_close(self, _client: object, _userdata: object, sock: Any) -> None:
+        self._let_go(sock)
+
+    def _on_socket_register_write(self, _client: object, _userdata: object, sock: Any) -> None:
+        self._loop.call_soon_threadsafe(self._want_to_write, sock)
+
+    def _want_to_write(self, sock: Any) -> None:
+        is_ours: bool = sock is self._client.socket()
+        if is_ours and sock.fileno() >= 0:
+            self._loop.add_writer(sock.fileno(), self._write)
+
+    def _on_socket_unregister_write(self, _client: object, _userdata: object, sock: Any) -> None:
+        if sock.fileno() >= 0:
+            self._loop.remove_writer(sock.fileno())
+
+    def _let_go(self, sock: Any) -> None:
+        if sock.fileno() >= 0:
+            self._loop.remove_reader(sock.fileno())
+            self._loop.remove_writer(sock.fileno())
+
+    def _read(self) -> None:
+        self._moved_s = self._loop.time()
+        try:
+            self._client.loop_read()
+            while not self._is_paused and _holds_more(self._client.socket()):
+                self._client.loop_read()
+        except Exception as error:  # noqa: BLE001 - whatever paho makes of a broker's bytes
+            self.end(Lost(f"it does not speak MQTT 3.1.1: {error!r}"))
+        # paho keeps both without a limit, and has no setting for it.
+        if self._client._in_packet["remaining_length"] > PACKET_BYTES_MAX:  # noqa: SLF001
+            self.end(Lost(f"it sends a message of more than {PACKET_BYTES_MAX // 1024} KiB"))
+        if self._client._in_messages:  # noqa: SLF001
+            self.end(Lost("it sends with QoS 2, which nobody asked for"))
+
+    def _write(self) -> None:
+        self._moved_s = self._loop.time()
+        try:
+            self._client.loop_write()
+        except Exception as error:  # noqa: BLE001 - as in _read
+            self.end(error)
+
+    async def _misc_loop(self) -> None:
+        """Once a second: paho's pings, and whether the broker still moves."""
+        while self._client.loop_misc() == paho.MQTT_ERR_SUCCESS:
+            is_owed = next(self._pending_calls, None) is not None
+            if is_owed and self._loop.time() - self._moved_s > ANSWER_S_MAX:
+                self.end(Lost(f"it has been silent for {ANSWER_S_MAX:g} s"))
+            await asyncio.sleep(LOOK_S)
+
+
+class _Causes(logging.Handler):
+    """Keeps the first error that paho logs, for it tells nobody else why a socket failed."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__()
+        self._connection = connection
+
+    def emit(self, record: logging.LogRecord) -> None:
+        for fact in record.args if isinstance(record.args, tuple) else ():
+            if isinstance(fact, OSError) and not self._connection.cause:
+                self._connection.cause = fact
+
+
+def _holds_more(sock: object) -> bool:
+    """Whether TLS has bytes that a look at the socket does not show."""
+    return isinstance(sock, ssl.SSLSocket) and sock.pending() > 0
