@@ -14,6 +14,7 @@ from gateway.contract.link import Broker
 from gateway.devices import CARD, DeviceNow
 from gateway.health import health
 from gateway.home import HomeLink
+from gateway.homefacts import facts
 from gateway.house import House, birth
 from gateway.intake import Intake, moment_of
 from gateway.journal import Journal
@@ -76,9 +77,23 @@ def build(config: Config, journal: Journal, *, clock: Clock, key: SigningKey) ->
     if intake.point:
         _connect(intake.point, house)
     if config.home_broker:
-        broker = Broker.parse(config.home_broker, where="home_broker")
-        house.home = HomeLink(devices, gateway=config.gateway, broker=broker)
+        house.home = _home(house, {name: driver.title for name, driver in drivers.items()})
     return house
+
+
+def _home(house: House, titles: Mapping[str, str]) -> HomeLink:
+    config = house.config
+    assert config.home_broker
+    return HomeLink(
+        house.devices,
+        gateway=config.gateway,
+        broker=Broker.parse(config.home_broker, where="home_broker"),
+        folder=config.data,
+        titles=titles,
+        health=lambda: facts(house),
+        discovery=config.discovery,
+        language=config.language,
+    )
 
 
 def _talks(driver: sdk.Device) -> bool:

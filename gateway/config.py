@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ConfigDict
 
@@ -25,6 +25,8 @@ BY_ID = Path("/dev/serial/by-id")
 RENAMED_BY_PLUGGING = ("/dev/ttyUSB", "/dev/ttyACM")
 # Keys of a device's block that are not the driver's own.
 DEVICE_KEYS = ("driver", "port", "line")
+# Where Home Assistant looks for devices: the beginning of a topic, or nothing for nowhere.
+_DISCOVERY = re.compile(r"([\w-]+(/[\w-]+)*)?", re.ASCII)
 _LINE = re.compile(r"(\d{2,6}) ([78][NEO][12])")
 
 
@@ -58,8 +60,10 @@ class Config(Settings):
     bridge_key: str | None = None
     broker: str | None = None
     home_broker: str | None = None
+    discovery: str = "homeassistant"
     page: str | None = None
     health: str | None = None
+    language: Literal["nl", "en"] = "nl"
     samples_shared_since: date | None = None
     device: dict[Id, DeviceSettings]
     kiosk: KioskSettings | None = None
@@ -166,6 +170,10 @@ def _addresses(tables: dict[str, Any]) -> Iterator[Mistake]:
                 for problem in error.problems:
                     yield Mistake((key,), problem.what, problem.try_)
     yield from addresses.mistakes(tables)
+    discovery = tables.get("discovery")
+    if isinstance(discovery, str) and not _DISCOVERY.fullmatch(discovery):
+        what = f"{discovery!r} is not where a topic begins"
+        yield Mistake(("discovery",), what, 'discovery = "homeassistant", or "" for nowhere')
 
 
 def _device(name: str, device: dict[str, Any], *, base: Path) -> Iterator[Mistake]:

@@ -154,6 +154,8 @@ async def _serve(config: Config, *, until: Until, settings: Settings | None = No
             house.intake.finish()
             if house.publisher:
                 await house.publisher.farewell()
+            if house.home:
+                await house.home.farewell()
             for other in others:
                 other.cancel()
         log.info("gateway_stopped", **house.journal.tally()._asdict())
