@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict
 
 from drivers import sdk
-from gateway import addresses, inputs, pins, ports
+from gateway import addresses, portnames
 from gateway.contract import settings
 from gateway.contract.errors import ConfigError
 from gateway.contract.keys import PublicKey
@@ -20,9 +20,6 @@ from gateway.contract.settings import Id, Mistake, Settings
 from gateway.kiosk import settings as kiosk
 from gateway.kiosk.settings import KioskSettings
 
-BY_ID = Path("/dev/serial/by-id")
-# The kernel gives these out in the order of plugging in: after a restart another meter answers.
-RENAMED_BY_PLUGGING = ("/dev/ttyUSB", "/dev/ttyACM")
 # Keys of a device's block that are not the driver's own.
 DEVICE_KEYS = ("driver", "port", "line")
 # Where Home Assistant looks for devices: the beginning of a topic, or nothing for nowhere.
@@ -185,8 +182,8 @@ def _device(name: str, device: dict[str, Any], *, base: Path) -> Iterator[Mistak
         else:
             what, allowed = f"no driver is called {driver!r}", ", ".join(known)
             yield Mistake(("device", name, "driver"), what, f"known drivers: {allowed}")
-    if isinstance(port, str):
-        yield from _port(("device", name, "port"), port, _loaded(driver))
+    if isinstance(port, str) and (wrong := portnames.refuse(port, _loaded(driver))):
+        yield Mistake(("device", name, "port"), *wrong)
     if isinstance(line, str):
         try:
             line_of(line)
@@ -218,36 +215,6 @@ def _driver_settings(
             yield Mistake(("device", name, error.name), error.what, error.allowed)
 
 
-def _port(path: tuple[str, ...], port: str, driver: sdk.Device | None) -> Iterator[Mistake]:
-    """`driver` is None where nobody knows it; then nothing is said of what it may hang on."""
-    if misnamed := _misnamed(port):
-        yield Mistake(path, *misnamed)
-    elif port.startswith(ports.TCP):
-        try:
-            ports.address(port)
-        except ValueError:
-            yield Mistake(path, f"{port!r} lacks a host or a port", 'port = "tcp://10.0.0.5:502"')
-    elif port.startswith(pins.PREFIX):
-        try:
-            pins.pin_number(port)
-        except ValueError:
-            what = f"{port!r} is no pin of the header"
-            yield Mistake(path, what, f"gpio:0 to gpio:{pins.PIN_MAX}, the BCM number")
-        else:
-            if driver and not driver.counts:
-                what = f"{port} is a pin, and this device speaks on a line"
-                yield Mistake(path, what, "a serial port or tcp://HOST:PORT")
-    elif kind := ports.kind_of(port):
-        if driver and not any(one.startswith(kind) for one in driver.ports):
-            what = f"{port} is no line, and this device speaks on one"
-            yield Mistake(path, what, "a serial port or tcp://HOST:PORT")
-        elif wrong := ports.KINDS[kind].refuse(port):
-            yield Mistake(path, *wrong)
-    elif not port.startswith("/"):
-        what = f"{port!r} is not the path of a serial port"
-        yield Mistake(path, what, f"a path under {BY_ID}, tcp://HOST:PORT or gpio:N")
-
-
 def _shared_ports(devices: dict[str, Any]) -> Iterator[Mistake]:
     """Several devices may hang on one line when each speaks only if asked, and all say the same."""
     owners: dict[str, list[str]] = {}
@@ -266,21 +233,3 @@ def _shared_ports(devices: dict[str, Any]) -> Iterator[Mistake]:
         if len(names) > 1 and talking:
             what = f"{', '.join(names)} share a port, and {talking[0]} speaks without being asked"
             yield Mistake(("device", names[1], "port"), what, "a port of its own for each")
-
-
-def _misnamed(port: str) -> tuple[str, str] | None:
-    """What is wrong with the name of a file under /dev, and what to try."""
-    if port.startswith(RENAMED_BY_PLUGGING):
-        return f"{port} may be another device after the next restart", _stable_name(port)
-    if Path(port).is_relative_to(inputs.FOLDER):
-        return f"{port} is no serial port", inputs.stable_name(Path(port))
-    return None
-
-
-def _stable_name(port: str) -> str:
-    """Which links under by-id lead to `port`, as a line to copy."""
-    links = sorted(BY_ID.iterdir()) if BY_ID.is_dir() else []
-    for link in links:
-        if os.path.realpath(link) == os.path.realpath(port):
-            return f'port = "{link}"'
-    return f"the device's name under {BY_ID} or /dev/serial/by-path"

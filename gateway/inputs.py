@@ -12,7 +12,7 @@ from pathlib import Path
 
 from drivers.sdk import Line
 from gateway.contract.errors import LineLost
-from gateway.holders import HELD, holder
+from gateway.holders import held
 
 PREFIX = "input:"
 FOLDER = Path("/dev/input")
@@ -94,7 +94,7 @@ def open_input(port: str) -> InputPort:
         os.close(descriptor)
         match error.errno:
             case errno.EBUSY:
-                raise LineLost(f"held by {holder(path)}", HELD) from error
+                raise held(path) from error
             case errno.ENOTTY | errno.EINVAL:
                 raise LineLost("this is no keyboard", stable_name(Path(path))) from error
             case _:

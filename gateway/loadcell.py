@@ -24,7 +24,7 @@ from typing import Any
 from drivers.sdk import Line
 from gateway import pins
 from gateway.contract.errors import LineLost
-from gateway.holders import HELD, holder
+from gateway.holders import held
 
 KERNEL, PINS = "iio:", "hx711:"
 
@@ -139,7 +139,7 @@ def open_kernel(port: str) -> CellPort:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         os.close(lock)
-        raise LineLost(f"held by {holder(str(raw))}", HELD) from error
+        raise held(str(raw)) from error
     return CellPort(_from_kernel(raw, gain), lambda: os.close(lock))
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from drivers.sdk import Line
-from gateway import config
+from gateway import config, portnames
 from gateway.contract.errors import ConfigError
 from gateway.kiosk.settings import mass_mg
 
@@ -106,7 +106,7 @@ def test_the_stable_name_is_given_where_one_leads_to_the_port(
     by_id = tmp_path / "by-id"
     by_id.mkdir()
     (by_id / "usb-FTDI_1-port0").symlink_to("/dev/ttyUSB0")
-    monkeypatch.setattr(config, "BY_ID", by_id)
+    monkeypatch.setattr(portnames, "STABLE", (by_id,))
     text = GOOD.replace("/dev/serial/by-id/usb-FTDI_1-port0", "/dev/ttyUSB0")
     with pytest.raises(ConfigError) as caught:
         config.load(write(tmp_path, text))

@@ -14,10 +14,10 @@ import structlog
 from drivers import sdk
 from drivers.reading import Fault, Message, Reading
 from drivers.sdk import Line, Rest, Send, SetLine, Step, Wait
-from gateway import lines, ports
+from gateway import holders, lines, ports, tcpport
 from gateway.contract.errors import LineLost
 from gateway.lines import DeviceLine, Listener, Member
-from gateway.ports import SerialPort
+from gateway.serialport import SerialPort
 
 
 class Asking:
@@ -253,7 +253,7 @@ def test_the_program_that_holds_a_port_is_named(pty: Pty) -> None:
     with subprocess.Popen(
         ["sleep", "60"], stdin=os.open(str(pty.link), os.O_RDWR | os.O_NOCTTY)
     ) as holder:
-        assert ports.holder(str(pty.link)) == f"sleep (process {holder.pid})"
+        assert str(holders.holder(str(pty.link))) == f"sleep (process {holder.pid})"
         holder.kill()
 
 
@@ -628,6 +628,6 @@ def test_a_host_that_nobody_knows_says_so() -> None:
 
 
 def test_a_host_that_does_not_answer_is_left_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ports, "CONNECT_S_MAX", 0.0)
+    monkeypatch.setattr(tcpport, "CONNECT_S_MAX", 0.0)
     with pytest.raises(LineLost, match="nobody answers within 0 s"):
         asyncio.run(ports.open_port("tcp://127.0.0.1:9", Line(9600)))

@@ -86,7 +86,7 @@ def test_a_keyboard_that_is_pulled_out_is_lost(kernel, keyboard, monkeypatch, nu
 @pytest.mark.parametrize(
     ("number", "what", "tries"),
     [
-        (errno.EBUSY, "held by", "stop it there"),
+        (errno.EBUSY, "held by", "sudo fuser --verbose"),
         (errno.ENOTTY, "no keyboard", "by-id"),
         (errno.EINVAL, "no keyboard", "by-id"),
         (errno.ENODEV, "unplugged", ""),

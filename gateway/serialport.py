@@ -1,0 +1,125 @@
+"""A serial port of this machine, or a pseudo-terminal, opened for us alone."""
+
+import contextlib
+import errno
+import fcntl
+import os
+import termios
+from pathlib import Path
+
+import serial
+
+from drivers.sdk import Line
+from gateway import holders
+from gateway.contract.errors import LineLost
+
+CHUNK_BYTES = 4096
+GONE = {errno.EIO, errno.ENXIO, errno.ENODEV, errno.EBADF}
+GROUP = "sudo usermod --append --groups dialout, with the user's name; then log in again"
+# Linux: Documentation/admin-guide/devices.txt, Unix98 pseudo-terminals.
+PTY_MAJORS = range(136, 144)
+
+
+class SerialPort:
+    """A serial port or a pseudo-terminal."""
+
+    def __init__(self, path: str, line: Line) -> None:
+        self._path = path
+        try:
+            self._is_pty = os.major(Path(path).stat().st_rdev) in PTY_MAJORS
+            bits, parity, stops = self._frame(line)
+            self._serial = serial.Serial(
+                path,
+                baudrate=line.baud,
+                bytesize=bits,
+                parity=parity,
+                stopbits=stops,
+                timeout=0,
+                exclusive=True,
+            )
+        except (termios.error, ValueError) as error:
+            raise _unfit(line, error) from error
+        except OSError as error:
+            if error.errno in {errno.EAGAIN, errno.EBUSY} or "exclusively lock" in str(error):
+                raise holders.held(path) from error
+            raise _lost(error) from error
+        if not self._is_pty:
+            self._claim()
+
+    def _claim(self) -> None:
+        """Keep others out, and see that none is in: most lock nothing, and two readers of one line
+        get half of each telegram. A pseudo-terminal is held open by whoever plays the device.
+        """
+        fcntl.ioctl(self._serial.fileno(), termios.TIOCEXCL)
+        if holders.holder(self._path):
+            self.close()
+            raise holders.held(self._path)
+
+    def fileno(self) -> int:
+        return int(self._serial.fileno())
+
+    def read(self) -> bytes:
+        try:
+            chunk = os.read(self._serial.fileno(), CHUNK_BYTES)
+        except BlockingIOError:
+            return b""
+        except OSError as error:
+            raise _lost(error) from error
+        if not chunk:
+            raise LineLost("the other end hung up")
+        return chunk
+
+    def write(self, data: bytes) -> None:
+        """Requests are shorter than any kernel buffer: one that does not fit means nobody reads."""
+        try:
+            written = os.write(self._serial.fileno(), data)
+        except OSError as error:
+            raise _lost(error) from error
+        if written != len(data):
+            raise LineLost("the line takes no more bytes")
+
+    def set_line(self, line: Line) -> None:
+        try:
+            self._serial.flush()
+            self._serial.baudrate = line.baud
+            bits, parity, stops = self._frame(line)
+            self._serial.bytesize, self._serial.parity, self._serial.stopbits = bits, parity, stops
+        except (termios.error, ValueError) as error:
+            raise _unfit(line, error) from error
+        except OSError as error:
+            raise _lost(error) from error
+
+    def close(self) -> None:
+        if self._serial.is_open and not self._is_pty:
+            with contextlib.suppress(OSError):  # unplugged
+                fcntl.ioctl(self._serial.fileno(), termios.TIOCNXCL)
+        self._serial.close()
+
+    def _frame(self, line: Line) -> tuple[int, str, int]:
+        """Data bits, parity, stop bits. A pseudo-terminal has bytes, no frame; refuses others."""
+        if self._is_pty:
+            return 8, "N", 1
+        return int(line.frame[0]), line.frame[1], int(line.frame[2])
+
+
+def _unfit(line: Line, error: Exception) -> LineLost:
+    """Why the port cannot be set to this line: it is gone, or its chip is too simple."""
+    if isinstance(error, termios.error) and error.args[0] in GONE:
+        return LineLost("unplugged")
+    return LineLost(f"it cannot do {line.baud} baud {line.frame}", "another cable")
+
+
+def _lost(error: OSError) -> LineLost:
+    cause = error.__context__  # pyserial tells what termios says as text only
+    number = cause.args[0] if isinstance(cause, termios.error) else error.errno
+    match number:
+        case errno.ENOTTY | errno.EISDIR:
+            return LineLost("this is no serial port", "ls /dev/serial/by-id")
+        case errno.ENOENT:
+            return LineLost("there is no such port")
+        case errno.EACCES | errno.EPERM:
+            return LineLost("this user may not open it", GROUP)
+        case _ if number in GONE:
+            return LineLost("unplugged")
+        case _:
+            return LineLost(error.strerror or str(error))
