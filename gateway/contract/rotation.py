@@ -13,7 +13,7 @@ import msgspec
 
 from gateway.contract import signed
 from gateway.contract.keys import PublicKey, SigningKey, b64, unb64
-from gateway.contract.record import Element, Record, to_json
+from gateway.contract.record import Element, Record, is_id, to_json
 from gateway.contract.signed import Malformed
 
 ROTATION = "mk-rotation-v1"
@@ -80,10 +80,26 @@ def follow(message: bytes, community: str, key: PublicKey) -> PublicKey:
 # A gateway's key
 
 
-def elements(community: str, gateway: str, *, old: PublicKey, new: SigningKey) -> list[Element]:
-    """What a record of the typ `KEY` says after its identity; the old key signs the record."""
+def elements(
+    community: str,
+    gateway: str,
+    *,
+    old: PublicKey,
+    new: SigningKey,
+    chains: Iterable[str] = (),
+) -> list[Element]:
+    """What a record of the typ `KEY` says after its identity; the old key signs the record.
+
+    `chains` are the gateway's others that the old key began: a hub may have nothing of them yet.
+    """
     proof = b64(new.sign(_claimed(community, gateway, old.x, new.public.x)))
-    return [Element(n="key/x", vs=new.public.x), Element(n="key/proof", vs=proof)]
+    said = [Element(n="key/x", vs=new.public.x), Element(n="key/proof", vs=proof)]
+    return said + [Element(n="key/chain", vs=chain) for chain in chains]
+
+
+def chains_of(record: Record) -> list[str]:
+    """The other chains that the old key began, by this `KEY` record; what is no id is left out."""
+    return [one.vs for one in record.elements if one.n == "key/chain" and is_id(one.vs)]
 
 
 def next_key(record: Record, key: PublicKey) -> PublicKey:
