@@ -102,7 +102,7 @@ def test_a_count_in_evidence_is_never_ahead_of_the_count_kept(house):
     house.clock.now_ms += 2_000
     house.intake.tick()
     assert house.counts()[-1][1] == 6
-    assert house.journal._db.execute("SELECT pulses FROM contact").fetchall() == [(6,)]
+    assert house.journal._disk.db.execute("SELECT pulses FROM contact").fetchall() == [(6,)]
 
 
 def test_what_came_within_the_last_ten_seconds_is_lost_by_a_power_cut_and_no_more(house):

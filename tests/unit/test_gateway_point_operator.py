@@ -238,7 +238,7 @@ def test_a_correction_counts_where_the_deposit_went(manned: Bench) -> None:
 
 def test_the_sum_of_a_container_outlives_the_records_it_comes_from(manned: Bench) -> None:
     manned.deposit(3 * KG)
-    manned.journal._db.execute("DELETE FROM record")
+    manned.journal._disk.db.execute("DELETE FROM record")
     manned.power_cut()
     assert sums(manned.point) == {"glass": 3}
     assert manned.point.deposits() == ()

@@ -1,0 +1,104 @@
+"""The chains of one gateway in one community, as the journal's file has them."""
+
+import os
+import sqlite3
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from gateway.contract import record
+from gateway.journal import gone
+from gateway.journal.values import EVIDENCE, Chain, Owner
+
+
+class Made(NamedTuple):
+    """When a record was made, as its identity says it."""
+
+    boot: str
+    mono_ms: int
+    clock: str
+    made_ms: int | None
+
+
+OF_CHAIN = "community = ? AND gateway = ? AND chain = ?"
+
+
+def begin(db: sqlite3.Connection, owner: Owner, kind: str, *, shared: bool) -> None:
+    """A new chain of this kind, where none goes on."""
+    db.execute(
+        "INSERT INTO chain VALUES (?, ?, ?, ?, ?, 1, 0, ?, 0) ON CONFLICT DO NOTHING",
+        (*owner, f"{kind}-{os.urandom(6).hex()}", kind, shared, record.GENESIS),
+    )
+
+
+def end(db: sqlite3.Connection, owner: Owner, chain: Chain) -> None:
+    """The chain ends at its last receipt, and what came after it never was in it."""
+    where = (*owner, chain.chain)
+    at_receipt = gone.digest_of(db, owner, chain, chain.receipted)
+    db.execute(f"DELETE FROM record WHERE {OF_CHAIN} AND seq > ?", (*where, chain.receipted))
+    db.execute(f"DELETE FROM lost WHERE {OF_CHAIN} AND first > ?", (*where, chain.receipted))
+    db.execute(f"UPDATE lost SET last = MIN(last, ?) WHERE {OF_CHAIN}", (chain.receipted, *where))
+    db.execute(
+        f"UPDATE chain SET current = 0, last = receipted, digest = ? WHERE {OF_CHAIN}",
+        (at_receipt, *where),
+    )
+    if chain.kind == EVIDENCE:
+        number_anew(db)
+
+
+def number_anew(db: sqlite3.Connection) -> None:
+    """What was emptied before is older than any record of the new evidence chain."""
+    db.execute("UPDATE container SET up_to = 0 WHERE up_to IS NOT NULL")
+
+
+def load(db: sqlite3.Connection, owner: Owner) -> list[Chain]:
+    """All of them, those that go on first."""
+    rows = db.execute(
+        "SELECT chain, kind, shared, current, last, receipted, digest FROM chain"
+        " WHERE community = ? AND gateway = ? ORDER BY current DESC, kind, chain",
+        owner,
+    ).fetchall()
+    return [
+        Chain(
+            chain=chain,
+            kind=kind,
+            shared=bool(shared),
+            current=bool(current),
+            first=first(db, owner, chain, last),
+            last=last,
+            receipted=receipted,
+            digest=digest,
+            appended=last,
+        )
+        for chain, kind, shared, current, last, receipted, digest in rows
+    ]
+
+
+def first(db: sqlite3.Connection, owner: Owner, chain: str, last: int) -> int:
+    """The lowest number held, the next one where none is."""
+    (lowest,) = db.execute(
+        f"SELECT MIN(seq) FROM record WHERE {OF_CHAIN}", (*owner, chain)
+    ).fetchone()
+    return int(lowest) if lowest is not None else last + 1
+
+
+def pending(db: sqlite3.Connection, owner: Owner, chain: Chain) -> list[tuple[str, bytes]]:
+    """The records without a receipt, with what they are; keys are of their own chain only."""
+    return db.execute(
+        f"SELECT typ, data FROM record WHERE {OF_CHAIN} AND seq > ? AND typ <> ? ORDER BY seq",
+        (*owner, chain.chain, chain.receipted, record.KEY),
+    ).fetchall()
+
+
+def oldest_pending_ms(db: sqlite3.Connection, owner: Owner, chains: Iterable[Chain]) -> int | None:
+    """When the oldest record was made that waits for its receipt."""
+    times = [
+        row[0]
+        for chain in chains
+        if chain.shared
+        for row in db.execute(
+            f"SELECT made_ms FROM record WHERE {OF_CHAIN} AND seq > ? AND made_ms IS NOT NULL"
+            " ORDER BY seq LIMIT 1",
+            (*owner, chain.chain, chain.receipted),
+        ).fetchall()
+    ]
+    return min(times, default=None)

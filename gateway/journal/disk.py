@@ -1,0 +1,99 @@
+"""The disk under the journal: transactions that it takes or not, and the room that it has."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from gateway.contract.errors import Problem
+from gateway.journal import room, salvage
+from gateway.journal.room import Ballast, Room, Space
+from gateway.journal.values import NotKept
+
+log = structlog.get_logger()
+
+
+class Disk:
+    """`stuck` says why the last transaction was not taken, "" where it was."""
+
+    def __init__(self, db: sqlite3.Connection, path: Path, limits: Room) -> None:
+        self.db = db
+        self.path = path
+        self.limits = limits
+        self.stuck = ""
+        self._ballast = Ballast(path.parent)
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Raises NotKept where the disk does not take it: then nothing of it is there."""
+        try:
+            self.db.execute("BEGIN IMMEDIATE")
+            yield self.db
+            self.db.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            self._roll_back()
+            raise self._not_kept(error) from error
+        except sqlite3.DatabaseError:
+            self._roll_back()
+            salvage.suspect(self.path)
+            raise
+        except BaseException:
+            self._roll_back()
+            raise
+        if self.stuck:
+            self.stuck = ""
+            log.info("journal_kept_again", where=str(self.path))
+
+    def _roll_back(self) -> None:
+        with suppress(sqlite3.Error):  # SQLite has done it itself after some errors
+            if self.db.in_transaction:
+                self.db.execute("ROLLBACK")
+
+    def _not_kept(self, error: sqlite3.OperationalError) -> NotKept:
+        try_ = "make room on the disk, or replace it"
+        if not self.stuck:
+            log.error("journal_stuck", reason=str(error), where=str(self.path), try_=try_)
+        self.stuck = str(error)
+        return NotKept(Problem(f"nothing can be kept: {error}", str(self.path), try_))
+
+    def ask(self, question: str, values: Any = ()) -> list[tuple[Any, ...]]:
+        """What the file holds. A file that cannot be read is looked through at the next start."""
+        try:
+            return self.db.execute(question, values).fetchall()
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError:
+            salvage.suspect(self.path)
+            raise
+
+    # Room
+
+    def space(self) -> Space:
+        return room.space(self.db, self.path)
+
+    def is_short(self) -> bool:
+        return self.space().left_bytes(self.limits) < 0
+
+    def has_room(self) -> bool:
+        """Whether enough was deleted, inside the transaction that does."""
+        space, step = self.space(), self.limits.step_bytes()
+        return space.left_bytes(self.limits) >= step and space.reusable_bytes >= step
+
+    def was_full(self, refused: NotKept) -> bool:
+        """Whether it was for want of room that the disk took nothing."""
+        code = getattr(refused.__cause__, "sqlite_errorcode", None)
+        return code == sqlite3.SQLITE_FULL or self.free_bytes() < room.BALLAST_BYTES
+
+    def free_bytes(self) -> int:
+        return room.free_bytes(self.path.parent)
+
+    def release_ballast(self) -> None:
+        self._ballast.release()
+
+    def hold_ballast(self) -> None:
+        """Once the disk has more left than it should have."""
+        if self.free_bytes() >= self.limits.free_bytes_min + room.BALLAST_BYTES:
+            self._ballast.make()

@@ -1,0 +1,78 @@
+"""How much room the journal has: its own limit, and that of the disk."""
+
+import os
+import sqlite3
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+# Room is made for a tenth of the limit at once, so that it is not made all the time; this much of
+# small records is deleted in a second.
+STEP_BYTES_MAX = 32_000_000
+# Deleting writes before it frees: what the write-ahead log grows by while `STEP_BYTES_MAX` go.
+BALLAST_BYTES = 4_000_000
+
+
+class Room(NamedTuple):
+    """The journal's limit, and what the disk should have left for others."""
+
+    max_bytes: int = 1_000_000_000
+    free_bytes_min: int = 50_000_000
+
+    def step_bytes(self) -> int:
+        return min(self.max_bytes // 10, STEP_BYTES_MAX)
+
+
+class Space(NamedTuple):
+    """What the journal uses, what it can use again, and what the disk has left."""
+
+    used_bytes: int
+    reusable_bytes: int
+    free_bytes: int
+
+    def left_bytes(self, room: Room) -> int:
+        """How far it is from what the room allows; less than nothing where room must be made."""
+        on_disk = self.free_bytes + self.reusable_bytes - room.free_bytes_min
+        return min(room.max_bytes - self.used_bytes, on_disk)
+
+
+def free_bytes(folder: Path) -> int:
+    """What the disk has left for us."""
+    disk = os.statvfs(folder)
+    return disk.f_bavail * disk.f_frsize
+
+
+def space(db: sqlite3.Connection, path: Path) -> Space:
+    """Also inside a transaction that deletes: what it frees counts as free."""
+    (page,) = db.execute("PRAGMA page_size").fetchone()
+    (pages,) = db.execute("PRAGMA page_count").fetchone()
+    (free,) = db.execute("PRAGMA freelist_count").fetchone()
+    try:
+        wal = path.with_name(f"{path.name}-wal").stat().st_size
+    except FileNotFoundError:
+        wal = 0
+    return Space((pages - free) * page + wal, free * page, free_bytes(path.parent))
+
+
+class Ballast:
+    """A file that holds some of the disk for the moment when it is full: deleting needs room."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "journal.ballast"
+
+    def exists(self) -> bool:
+        return self._path.exists()
+
+    def release(self) -> None:
+        with suppress(OSError):
+            self._path.unlink(missing_ok=True)
+
+    def make(self) -> None:
+        """Hold the room again, where the disk gives it."""
+        if self._path.exists():
+            return
+        try:
+            with self._path.open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, BALLAST_BYTES)
+        except OSError:
+            self.release()
