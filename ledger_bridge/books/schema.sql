@@ -40,6 +40,7 @@ CREATE TABLE chain (
     digest    TEXT NOT NULL,
     held      TEXT NOT NULL DEFAULT '',
     logged    INTEGER NOT NULL DEFAULT 0, -- up to which number the log knows this chain
+    key       TEXT NOT NULL DEFAULT '',   -- that it began with; '': the one of the admission
     PRIMARY KEY (community, gateway, chain)
 ) STRICT, WITHOUT ROWID;
 
@@ -73,8 +74,8 @@ CREATE TABLE person (
     PRIMARY KEY (community, member)
 ) STRICT;
 
--- Facts, taken out of records, are in counter.sql and waste.sql. `verify` takes them out again and
--- compares.
+-- Facts, taken out of records, are in counter.sql, waste.sql and times.sql: `verify` takes them out
+-- again and compares. What the hub knows of its gateways is in gateways.sql.
 
 -- Settlement: what each claim should have got, and has got.
 

@@ -17,7 +17,8 @@ FACTS = ("counter.sql", "waste.sql", "times.sql")
 
 # Books of schema 1 knew no doubts, no worth of pulses and no meter that changes its channel; those
 # of schema 2 knew of deposits no more than a card, a fraction and a weight; those of schema 3 took
-# every clock at its word. Facts follow from the records, so they are taken out of them anew.
+# every clock at its word, and knew of gateways only their first key. Facts follow from the records,
+# so they are taken out of them anew.
 _FROM_OLDER = """
     DROP TABLE counter;
     DROP TABLE deposit;
@@ -29,6 +30,8 @@ _FROM_OLDER = """
     DROP TABLE IF EXISTS unread;
     {facts}
     INSERT INTO unread SELECT DISTINCT community FROM chain;
+    {gateways}
+    ALTER TABLE chain ADD COLUMN key TEXT NOT NULL DEFAULT '';
 """
 
 
@@ -111,7 +114,11 @@ def open_to_write(path: Path) -> sqlite3.Connection:
     db.execute("PRAGMA cache_size = -65536")
     if version < SCHEMA_VERSION:
         facts = "".join(map(_sql, FACTS))
-        script = _FROM_OLDER.format(facts=facts) if version else _sql("schema.sql") + facts
+        gateways = _sql("gateways.sql")
+        if version:
+            script = _FROM_OLDER.format(facts=facts, gateways=gateways)
+        else:
+            script = _sql("schema.sql") + facts + gateways
         db.executescript(f"BEGIN; {script} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
     return db
 

@@ -155,6 +155,12 @@ AS_OF_SCHEMA_1 = """
     DROP TABLE turned;
     DROP TABLE clockless;
     DROP TABLE unsure;
+    DROP TABLE lost;
+    DROP TABLE rotated;
+    DROP TABLE gap;
+    DROP TABLE command;
+    DROP TABLE heard;
+    ALTER TABLE chain DROP COLUMN key;
     PRAGMA user_version = 1;
 """
 
