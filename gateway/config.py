@@ -12,11 +12,12 @@ from pydantic import ConfigDict
 
 from drivers import sdk
 from gateway import addresses, portnames
-from gateway.contract import settings
+from gateway.contract import settings, tls
 from gateway.contract.errors import ConfigError
 from gateway.contract.keys import PublicKey
 from gateway.contract.link import Broker
 from gateway.contract.settings import Id, Mistake, Settings
+from gateway.contract.tls import Tls
 from gateway.kiosk import settings as kiosk
 from gateway.kiosk.settings import KioskSettings
 
@@ -56,7 +57,9 @@ class Config(Settings):
     key: Path = Path("gateway.key")
     bridge_key: str | None = None
     broker: str | None = None
+    broker_tls: Tls | None = None
     home_broker: str | None = None
+    home_broker_tls: Tls | None = None
     discovery: str = "homeassistant"
     page: str | None = None
     health: str | None = None
@@ -84,6 +87,8 @@ def load(path: Path) -> Config:
         update={
             "data": base / config.data,
             "key": base / config.key,
+            "broker_tls": config.broker_tls and config.broker_tls.under(base),
+            "home_broker_tls": config.home_broker_tls and config.home_broker_tls.under(base),
             "kiosk": point,
             "device": devices,
         }
@@ -127,6 +132,8 @@ def mistakes(tables: dict[str, Any], *, base: Path) -> Iterator[Mistake]:
     """
     yield from _community(tables)
     yield from _addresses(tables)
+    for broker in ("broker", "home_broker"):
+        yield from tls.mistakes(tables, broker=broker, base=base)
     devices = tables.get("device")
     devices = devices if isinstance(devices, dict) else {}
     if "device" in tables and not devices:
@@ -147,7 +154,7 @@ def _community(tables: dict[str, Any]) -> Iterator[Mistake]:
     for key, example in needed.items():
         if "community" in tables and key not in tables:
             yield Mistake((key,), f"a community needs the key {key!r}", f"add {example}")
-    for key in ("broker", "bridge_key", "samples_shared_since", "kiosk"):
+    for key in ("broker", "broker_tls", "bridge_key", "samples_shared_since", "kiosk"):
         if key in tables and "community" not in tables:
             yield Mistake((key,), f"{key!r} without a community", 'add community = "…" or leave it')
     if isinstance(tables.get("bridge_key"), str):

@@ -17,7 +17,7 @@ from gateway.contract import receipt as receipts
 from gateway.contract import topics
 from gateway.contract.clock import Clock, domain_clock
 from gateway.contract.errors import ConfigError, PeopleError, Problem
-from gateway.contract.link import Broker, Link, LinkDown
+from gateway.contract.link import Link, LinkDown
 from gateway.contract.notify import notify
 from gateway.contract.receipt import Receipt
 from gateway.contract.signed import SIGNED_BYTES_MAX
@@ -54,7 +54,7 @@ class Bridge:
         self._settled = asyncio.Event()
         self._policy_told = ""
         self.link = Link(
-            Broker.parse(hub.settings.broker, where=f"{hub.config}: broker"),
+            hub.broker,
             client_id=f"bridge-{hub.community}",
             subscriptions=[topics.topic(hub.community, "+", "record")],
             on_message=self._arrived,

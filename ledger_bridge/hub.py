@@ -2,15 +2,18 @@
 
 import ipaddress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator
 
-from gateway.contract import settings
+from gateway.contract import settings, tls
 from gateway.contract.cards import load_key
 from gateway.contract.errors import ConfigError, Problem
 from gateway.contract.keys import SigningKey
+from gateway.contract.link import Broker
+from gateway.contract.tls import Tls
 from ledger_bridge.books import store
 from ledger_bridge.books.community import Community
 
@@ -33,6 +36,7 @@ class HubSettings(settings.Settings):
 
     community: settings.Id
     broker: str
+    broker_tls: Tls | None = None
     page: Annotated[str, AfterValidator(_is_address)] = "127.0.0.1:7080"
     books: str = "books.db"
     bridge_key: str = "keys/bridge.key"
@@ -51,11 +55,22 @@ class Hub:
     @classmethod
     def load(cls, config: Path) -> "Hub":
         """Raises ConfigError with every mistake in the file."""
-        return cls(settings.load(config, HubSettings), config)
+        check = partial(tls.mistakes, broker="broker", base=config.parent)
+        return cls(settings.load(config, HubSettings, check=check), config)
 
     @property
     def community(self) -> str:
         return self.settings.community
+
+    @property
+    def broker(self) -> Broker:
+        """Where its records come from. Raises ConfigError."""
+        files = self.settings.broker_tls
+        return Broker.parse(
+            self.settings.broker,
+            where=f"{self.config}: broker",
+            files=files and files.under(self.config.parent),
+        )
 
     def path(self, relative: str) -> Path:
         return self.config.parent / relative

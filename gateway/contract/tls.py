@@ -63,7 +63,9 @@ def mistakes(tables: Mapping[str, Any], *, broker: str, base: Path) -> Iterator[
     table = tables.get(name)
     if not isinstance(table, dict):
         return
-    if not str(tables.get(broker, "mqtts://")).startswith("mqtts://"):
+    if broker not in tables:
+        yield Mistake((name,), f"{name!r} without {broker!r}", f'{broker} = "mqtts://HOST:8883"')
+    elif not str(tables[broker]).startswith("mqtts://"):
         what = f"{name} is given, and {broker} is not spoken to with TLS"
         yield Mistake((broker,), what, f'{broker} = "mqtts://HOST:8883", or leave out {name}')
     # A key that is none, or no text, is told where the file is read into its types.
