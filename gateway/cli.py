@@ -17,6 +17,7 @@ COMMANDS = {
     "bridge": "ledger_bridge.bridge:bridge",
     "broker": "gateway.broker:broker",
     "drivers": "gateway.catalogue:drivers",
+    "discover": "gateway.discover:discover",
     "decode": "gateway.decode:decode",
     "replay": "gateway.replay:replay",
     "sim": "firmware_sim.command:sim",

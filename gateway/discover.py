@@ -1,0 +1,314 @@
+"""`meterkast discover`: listen on every port, recognise who speaks, and write it down.
+
+Nothing is sent, so that nothing is disturbed: only `--probe` asks devices that are silent.
+"""
+
+import asyncio
+import glob
+import logging
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, NamedTuple
+
+import msgspec
+import structlog
+from cyclopts import Parameter
+
+from drivers import sdk
+from gateway import blocks, probe
+from gateway.blocks import Block
+from gateway.contract.errors import LineLost, Problem, Unreachable
+from gateway.devices import CARD
+from gateway.ports import Port, open_port
+from gateway.recognise import HEARD_BYTES_MAX, Known, drivers, known_by, lines
+from gateway.serialport import PTY_MAJORS
+
+# Older meters speak every ten seconds; most every second.
+LISTEN_S = 11.0
+# So many bytes must be new before they are looked at again.
+NEW_BYTES = 200
+SETTLE_S = 0.3
+# Stable names first: whatever has one is not called by another.
+PLACES = ("/dev/serial/by-id/*", "/dev/serial/by-path/*", "/dev/serial0", "/dev/ttyAMA[0-9]*")
+# On a Raspberry Pi 5 this one leads to the debugging plug.
+NO_PORTS = {"/dev/ttyAMA10"}
+
+ConfigFile = Annotated[Path, Parameter(name="--config")]
+AsJson = Annotated[bool, Parameter(name="--json", negative="")]
+Flag = Annotated[bool, Parameter(negative="")]
+
+
+class Outcome(NamedTuple):
+    """What a port gave: a device that is known, or why none is.
+
+    `settings` are what its block needs beside driver and port; `others` are drivers that know it
+    as well. `may_ask` says that the port could be opened and that nobody speaks on it.
+    """
+
+    port: str
+    known: Known | None = None
+    settings: Mapping[str, str] = MappingProxyType({})
+    others: tuple[str, ...] = ()
+    what: str = ""
+    try_: str = ""
+    may_ask: bool = False
+
+
+def discover(
+    *,
+    config: ConfigFile = Path("gateway.toml"),
+    port: list[str] | None = None,
+    write: Flag = False,
+    is_probing: Annotated[bool, Parameter(name="--probe", negative="")] = False,
+    seconds: float = LISTEN_S,
+    as_json: AsJson = False,
+) -> int:
+    """Find out which device speaks on which port, and give its block for gateway.toml.
+
+    Parameters
+    ----------
+    config
+        where the blocks are written, and whose ports are passed over
+    port
+        listen here instead of on all ports; may be given several times
+    write
+        put the blocks into the file; what else stands there is left alone
+    is_probing
+        also ask devices that only speak when asked; not while another program asks them
+    seconds
+        how long a port may be silent before it is given up
+    as_json
+        one JSON object a line
+    """
+    # What lines say of themselves is for a gateway's log.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    taken = blocks.taken(config)
+    # A path counts from where the user stands; a block's counts from nowhere.
+    found = [str(Path(one).absolute()) for one in port] if port else seen()
+    names = [one for one in found if os.path.realpath(one) not in taken]
+    for one in found:
+        if one not in names:
+            _say(f"{one}: is {taken[os.path.realpath(one)]!r} in {config}")
+    if not names:
+        if found:
+            return 0
+        raise Unreachable(
+            Problem(
+                "there is no serial port", ", ".join(PLACES), "plug the cable in, or name --port"
+            )
+        )
+    outcomes = asyncio.run(_all(names, seconds, is_probing=is_probing))
+    return _tell(outcomes, config, is_written=write, as_json=as_json)
+
+
+def seen() -> list[str]:
+    """The serial ports of this machine, each by its most stable name."""
+    found: dict[str, str] = {}
+    for place in PLACES:
+        for name in sorted(glob.glob(place)):  # noqa: PTH207 - a pattern from the root
+            if name not in NO_PORTS:
+                found.setdefault(os.path.realpath(name), name)
+    return list(found.values())
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+async def _all(names: Sequence[str], seconds: float, *, is_probing: bool) -> list[Outcome]:
+    """All ports at the same time."""
+    _say(f"listening on {', '.join(names)} …")
+    among = drivers()
+    outcomes = await asyncio.gather(*(listen(name, among, seconds) for name in names))
+    if not is_probing:
+        return outcomes
+    silent = [one.port for one in outcomes if one.may_ask]
+    if silent:
+        _say(f"asking on {', '.join(silent)}: meters, scales and readers that speak when asked …")
+    asked = await asyncio.gather(*(_ask(name, among) for name in silent))
+    answers = {one.port: one for one in asked if one.known}
+    return [answers.get(one.port, one) for one in outcomes]
+
+
+async def _ask(name: str, among: list[sdk.Device]) -> Outcome:
+    answer = await probe.ask(name, [driver for driver in among if driver.polled], tell=_say)
+    if answer is None:
+        return Outcome(name)
+    return Outcome(name, answer.known, answer.settings, answer.others)
+
+
+async def listen(name: str, among: list[sdk.Device], seconds: float) -> Outcome:
+    """Listen at one line after the other until somebody is recognised; silence ends it."""
+    noise: list[tuple[sdk.Line, bytes]] = []
+    for line in lines(among):
+        try:
+            port = await open_port(name, line)
+        except LineLost as lost:
+            if noise:
+                continue  # a speed that this adapter cannot do
+            return Outcome(name, what=str(lost), try_=lost.try_)
+        try:
+            known, heard = await _hear(port, among, seconds)
+        except LineLost as lost:
+            return Outcome(name, what=str(lost), try_=lost.try_)
+        finally:
+            port.close()
+        if known:
+            return _recognised(name, line, known)
+        if not heard:
+            return _silence(name, seconds)
+        noise.append((line, heard))
+    return _noise(name, noise)
+
+
+def _recognised(name: str, line: sdk.Line, known: list[Known]) -> Outcome:
+    driver = known[0].driver
+    settings = dict(driver.unasked)
+    # A pseudo-terminal has no speed: heard at one is heard at all.
+    has_speed = os.major(Path(name).stat().st_rdev) not in PTY_MAJORS
+    if has_speed and line not in {driver.line, *driver.other_lines}:
+        settings["line"] = f"{line.baud} {line.frame}"
+    return Outcome(name, known[0], settings, tuple(one.driver.name for one in known[1:]))
+
+
+async def _hear(port: Port, among: list[sdk.Device], seconds: float) -> tuple[list[Known], bytes]:
+    """Who is recognised within the time, and what was heard. Raises LineLost."""
+    loop = asyncio.get_running_loop()
+    until_s = loop.time() + seconds
+    heard, looked_at = b"", 0
+    while True:
+        chunk = await _read(port, min(until_s, loop.time() + SETTLE_S))
+        heard = (heard + chunk)[-HEARD_BYTES_MAX:]
+        is_over = loop.time() >= until_s
+        # Looked at when the line rests or enough is new: a telegram is known by its end.
+        looked_at += len(chunk)
+        if looked_at and (is_over or not chunk or looked_at >= NEW_BYTES):
+            looked_at = 0
+            known = known_by(heard, among)
+            if known and (is_over or not known[0].needs_key):
+                return known, heard
+        if is_over:
+            return [], heard
+
+
+async def _read(port: Port, until_s: float) -> bytes:
+    loop = asyncio.get_running_loop()
+    readable = asyncio.Event()
+    loop.add_reader(port.fileno(), readable.set)
+    try:
+        async with asyncio.timeout_at(until_s):
+            await readable.wait()
+    except TimeoutError:
+        return b""
+    finally:
+        loop.remove_reader(port.fileno())
+    return port.read()
+
+
+def _silence(name: str, seconds: float) -> Outcome:
+    what = f"nobody said anything within {seconds:g} s"
+    try_ = (
+        "a smart meter: is its port enabled, and does the cable bring the request line up? "
+        "a device that speaks only when asked: meterkast discover --probe"
+    )
+    return Outcome(name, what=what, try_=try_, may_ask=True)
+
+
+def _noise(name: str, noise: list[tuple[sdk.Line, bytes]]) -> Outcome:
+    """Somebody speaks whom no driver knows."""
+    line, heard = max(noise, key=lambda one: _legible(one[1]))
+    if _legible(heard) > 0.9:
+        shown = heard[:60].decode("latin-1").encode("unicode_escape").decode()
+        what = f"somebody speaks at {line.baud} baud {line.frame} whom no driver knows: {shown}"
+        return Outcome(name, what=what, try_="meterkast drivers; docs/new-device.md")
+    what = f"{len(heard)} bytes came that make no sense at any speed"
+    return Outcome(name, what=what, try_="meterkast doctor: an inverted line or a loose plug")
+
+
+def _legible(heard: bytes) -> float:
+    """The share of bytes that are text."""
+    return sum(0x20 <= byte < 0x7F or byte in b"\r\n" for byte in heard) / len(heard)
+
+
+def _tell(outcomes: list[Outcome], config: Path, *, is_written: bool, as_json: bool) -> int:
+    known = [one for one in outcomes if one.known]
+    made = _blocks(config, known)
+    for outcome in outcomes:
+        if as_json:
+            print(msgspec.json.encode(_fields(outcome, made)).decode())
+        elif outcome.known:
+            _say(f"{outcome.port}: {described(outcome)}")
+        else:
+            _say(f"{outcome.port}: {outcome.what or 'nobody answers'}")
+            _say(f"  try: {outcome.try_ or 'another cable; meterkast doctor'}")
+    if known and is_written:
+        blocks.write(config, made)
+        _say(f"written to {config}; go on with: meterkast check; meterkast gateway")
+    elif known and not as_json:
+        print(blocks.text(made).strip())
+    return 0 if known else Unreachable.exit_code
+
+
+def _blocks(config: Path, outcomes: list[Outcome]) -> list[Block]:
+    """A block for each, none called as a device in the file is."""
+    names = set(blocks.devices(config))
+    made = []
+    for outcome in outcomes:
+        assert outcome.known
+        driver = outcome.known.driver
+        name = blocks.free_name(_name(driver), names)
+        names.add(name)
+        made.append(
+            Block(
+                name,
+                driver.name,
+                outcome.port,
+                outcome.settings,
+                outcome.others,
+                needs_key=outcome.known.needs_key,
+            )
+        )
+    return made
+
+
+def _name(driver: sdk.Device) -> str:
+    """What a device is called at first; whoever knows better writes another name."""
+    codes = {register.code for register in driver.registers}
+    if CARD in codes:
+        return "reader"
+    return "scale" if "net" in codes or "gross" in codes else "meter"
+
+
+def described(outcome: Outcome) -> str:
+    """What was found, in a line for people."""
+    assert outcome.known
+    driver, readings = outcome.known.driver, outcome.known.readings
+    said = [driver.title]
+    if outcome.known.serial:
+        said.append(f"number {outcome.known.serial}")
+    if readings:
+        said.append(f"{len(readings)} registers")
+    else:
+        said.append("in a cipher: ask the grid operator for its key")
+    if outcome.others:
+        said.append(f"or {' or '.join(outcome.others)}: see its type plate")
+    return ", ".join(said)
+
+
+def _fields(outcome: Outcome, made: list[Block]) -> dict[str, object]:
+    block = next((one for one in made if one.port == outcome.port), None)
+    if outcome.known is None or block is None:
+        return {"port": outcome.port, "what": outcome.what, "try": outcome.try_}
+    return {
+        "port": outcome.port,
+        "device": block.name,
+        "driver": block.driver,
+        "settings": dict(outcome.settings),
+        "serial": outcome.known.serial,
+        "registers": [reading.register for reading in outcome.known.readings],
+        "needs_key": outcome.known.needs_key,
+        "others": list(outcome.others),
+    }

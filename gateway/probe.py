@@ -1,0 +1,85 @@
+"""Ask on a silent port: each driver's own first question, until somebody answers."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from drivers import sdk
+from drivers.reading import Message
+from gateway.lines import DeviceLine, Listener, Member
+from gateway.recognise import Known
+
+# What answers does so within a second or two; a meter at 300 baud needs its time.
+ANSWER_S = 3.0
+SLOW_S = 12.0
+SLOW_BAUD = 300
+# Meters come with address 1; whoever hangs up a second one gives it the next.
+ADDRESSES = ("", "2", "3")
+
+
+class Answer(NamedTuple):
+    """Who answered at which line, with which settings beside the defaults; `others` did as well."""
+
+    known: Known
+    line: sdk.Line
+    settings: Mapping[str, str]
+    others: tuple[str, ...]
+
+
+async def ask(port: str, among: list[sdk.Device], *, tell: Callable[[str], None]) -> Answer | None:
+    """The first device that answers one of these drivers, None where none does."""
+    for address in ADDRESSES:
+        answers: list[Answer] = []
+        for driver in among:
+            named = {setting.name for setting in driver.settings}
+            if address and "address" not in named:
+                continue
+            # A line on which one Modbus meter has answered is asked as the others of its family.
+            if answers and driver.checksum_bits != answers[0].known.driver.checksum_bits:
+                continue
+            settings = {"address": address} if address else {}
+            if not _is_enough(driver, settings):
+                continue
+            tell(f"{port}: {driver.name}{f' at address {address}' if address else ''} …")
+            if known := await _answered(port, driver, settings):
+                answers.append(Answer(known, driver.line, settings, ()))
+        if answers:
+            best = max(answers, key=lambda one: len(one.known.readings) - one.known.faults)
+            names = tuple(one.known.driver.name for one in answers if one is not best)
+            return best._replace(others=names)
+    return None
+
+
+def _is_enough(driver: sdk.Device, settings: Mapping[str, str]) -> bool:
+    """Whether the driver can ask with these settings; some need a map of what to ask for."""
+    try:
+        driver.open(settings)
+    except sdk.SettingError:
+        return False
+    return True
+
+
+async def _answered(port: str, driver: sdk.Device, settings: Mapping[str, str]) -> Known | None:
+    """What the device says to this driver, None where it says nothing."""
+    heard: list[Message] = []
+    told = asyncio.Event()
+
+    def message(said: Message) -> None:
+        heard.append(said)
+        if said.readings:
+            told.set()
+
+    listener = Listener(message, opened=lambda: None, lost=told.set)
+    line = DeviceLine(port, [Member(driver.name, driver, lambda: settings, listener)])
+    running = asyncio.ensure_future(line.run())
+    try:
+        async with asyncio.timeout(SLOW_S if driver.line.baud <= SLOW_BAUD else ANSWER_S):
+            await told.wait()
+    except TimeoutError:
+        return None
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+    readings = max((one.readings for one in heard), key=len, default=())
+    faults = sum(len(one.faults) for one in heard)
+    return Known(driver, readings, faults) if readings else None
