@@ -19,7 +19,7 @@ import structlog
 
 from drivers.reading import UNITS, Reading
 from gateway import homeassistant, homememory
-from gateway.channels import by_kind
+from gateway.channels import by_kind, is_channel
 from gateway.contract.link import Broker, Link, LinkDown, Will
 from gateway.contract.record import decimal
 from gateway.counters import Counters
@@ -35,9 +35,6 @@ INTERVAL_S = 1.0
 HEALTH_S = 60.0
 # The counts are written down this often: what a meter counts meanwhile is no spike.
 SAVE_S = 900.0
-
-# The register that holds a meter's own number, by which of these it has.
-_SERIALS = ("0-0:96.1.1", "0-0:96.1.0", "1-0:96.1.0")
 
 
 def with_kinds(readings: Mapping[str, Reading]) -> dict[str, Reading]:
@@ -90,7 +87,8 @@ class _Device:
         return self.readings.keys() - self.raw.keys()
 
     def about(self, title: str) -> About:
-        serial = next((str(self.raw[one].value) for one in _SERIALS if one in self.raw), "")
+        own = (one.serial for name, one in self.raw.items() if not is_channel(name))
+        serial = next(filter(None, own), "")
         return About(title, version("meterkast"), serial)
 
 

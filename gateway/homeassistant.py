@@ -137,9 +137,9 @@ def _key(register: str, count: Count | None) -> str:
     """A counter of another meter is another thing: statistics must not run from one to the next."""
     parts = [register]
     if count and count.serial:
-        parts.append(count.serial)
+        parts += ["meter", count.serial]
     if count and count.anew > 1:
-        parts.append(str(count.anew))
+        parts += ["anew", str(count.anew)]
     return re.sub(r"[^a-zA-Z0-9]+", "-", "-".join(parts)).strip("-").lower()
 
 
