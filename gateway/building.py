@@ -6,22 +6,22 @@ from collections.abc import Callable, Mapping
 
 from drivers import sdk
 from drivers.reading import Message
+from gateway import hub
+from gateway.bridgekey import BridgeKey
 from gateway.config import Config, DeviceSettings
-from gateway.contract import cards, topics
+from gateway.contract import cards
 from gateway.contract.clock import Clock
-from gateway.contract.keys import PublicKey, SigningKey
+from gateway.contract.keys import SigningKey
 from gateway.contract.link import Broker
 from gateway.devices import CARD, DeviceNow
-from gateway.health import health
 from gateway.home import HomeLink
 from gateway.homefacts import facts
-from gateway.house import House, birth
+from gateway.house import House
 from gateway.intake import Intake, moment_of
 from gateway.journal import Journal
 from gateway.kiosk import point as kiosk
 from gateway.kiosk.point import Point
 from gateway.lines import DeviceLine, Listener, Member
-from gateway.publish import Publisher
 
 
 def real_ms() -> int:
@@ -49,16 +49,17 @@ def build(config: Config, journal: Journal, *, clock: Clock, key: SigningKey) ->
         name: DeviceNow(
             driver=driver.name,
             talks=_talks(driver),
-            interval_s=_interval_s(driver, config.device[name]),
+            interval_s=interval_s(driver, config.device[name]),
         )
         for name, driver in drivers.items()
     }
+    bridge_key = hub.bridge_key(config)
     intake = Intake(
         journal,
         devices,
         clock=clock,
         samples_shared_since=config.samples_shared_since,
-        point=_point(config, journal, clock=clock, key=key),
+        point=_point(config, journal, clock=clock, key=key, bridge_key=bridge_key),
         real_s=asyncio.get_running_loop().time,
         contacts={name for name, driver in drivers.items() if driver.counts},
     )
@@ -71,8 +72,8 @@ def build(config: Config, journal: Journal, *, clock: Clock, key: SigningKey) ->
         members.setdefault(device.port, []).append(member)
     lines = [DeviceLine(port, sharing) for port, sharing in members.items()]
     house = House(config, clock, key, journal, devices, intake, lines)
-    if config.community:
-        house.publisher = _publisher(house)
+    if bridge_key:
+        house.publisher = hub.publisher(house, bridge_key, drivers)
         journal.on_commit = house.publisher.wake
     if intake.point:
         _connect(intake.point, house)
@@ -87,7 +88,7 @@ def _home(house: House, titles: Mapping[str, str]) -> HomeLink:
     return HomeLink(
         house.devices,
         gateway=config.gateway,
-        broker=Broker.parse(config.home_broker, where="home_broker"),
+        broker=Broker.parse(config.home_broker, where="home_broker", files=config.home_broker_tls),
         folder=config.data,
         titles=titles,
         health=lambda: facts(house),
@@ -102,7 +103,7 @@ def _talks(driver: sdk.Device) -> bool:
     return CARD not in codes and (driver.polled or any(":" in code for code in codes))
 
 
-def _interval_s(driver: sdk.Device, device: DeviceSettings) -> float:
+def interval_s(driver: sdk.Device, device: DeviceSettings) -> float:
     """How often the device is asked, 0 where its driver has no setting for it."""
     usual = {setting.name: setting.default for setting in driver.settings}
     return float((usual | device.own()).get("interval") or 0)
@@ -120,11 +121,18 @@ def _settings(
     return settings
 
 
-def _point(config: Config, journal: Journal, *, clock: Clock, key: SigningKey) -> Point | None:
+def _point(
+    config: Config,
+    journal: Journal,
+    *,
+    clock: Clock,
+    key: SigningKey,
+    bridge_key: BridgeKey | None,
+) -> Point | None:
     if config.kiosk is None:
         return None
     assert config.community
-    assert config.bridge_key
+    assert bridge_key
     return Point(
         journal,
         config.kiosk,
@@ -132,7 +140,7 @@ def _point(config: Config, journal: Journal, *, clock: Clock, key: SigningKey) -
             community=config.community,
             gateway=config.gateway,
             key=key,
-            bridge_key=PublicKey(config.bridge_key),
+            bridge_key=bridge_key,
             card_key=cards.load_key(config.kiosk.card_key),
         ),
         folder=config.data,
@@ -166,27 +174,3 @@ def _listener(name: str, devices: dict[str, DeviceNow], intake: Intake) -> Liste
         intake.lost(name)
 
     return Listener(message, opened, lost)
-
-
-def _publisher(house: House) -> Publisher:
-    config = house.config
-    assert config.community
-    assert config.broker
-    assert config.bridge_key
-    point = house.intake.point
-    hears: dict[str, Callable[[bytes], None]] = {}
-    if point:
-        hears[topics.policy(config.community)] = point.new_policy
-        hears[topics.topic(config.community, config.gateway, "credit")] = point.new_credit
-    return Publisher(
-        house.journal,
-        community=config.community,
-        gateway=config.gateway,
-        broker=Broker.parse(config.broker, where="broker"),
-        bridge_key=PublicKey(config.bridge_key),
-        samples_shared=config.samples_shared_since is not None,
-        birth=lambda: birth(house),
-        health=lambda: health(house),
-        hears=hears,
-        real_s=asyncio.get_running_loop().time,
-    )

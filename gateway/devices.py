@@ -23,7 +23,7 @@ class DeviceNow:
 
     `talks` says that silence means trouble: a meter talks by itself, a card reader need not.
     `interval_s` is how often it is asked, `pause_s` the longest pause that it lately made; `line`
-    tells how well its line is heard.
+    tells how well its line is heard. `telegram` is the last message, without any of a card.
     """
 
     driver: str
@@ -37,6 +37,7 @@ class DeviceNow:
     pause_s: float = 0.0
     readings: dict[str, Reading] = field(default_factory=dict)
     line: LineQuality = field(default_factory=LineQuality)
+    telegram: Message | None = None
 
     def state(self, now_s: float) -> str:
         """ok, silent or lost."""
@@ -57,6 +58,8 @@ class DeviceNow:
             self.heard_s = now_s
             self.last_ms = utc_ms
             self.readings = {r.register: r for r in message.readings if r.register != CARD}
+            if len(self.readings) == len(message.readings):
+                self.telegram = message
 
 
 def total(readings: Mapping[str, Reading], code: str) -> int | None:

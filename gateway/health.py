@@ -10,8 +10,8 @@ def health(house: House) -> dict[str, object]:
         "clock": house.clock.quality(),
         "journal": journal(house),
         "devices": states(house, lambda _: {}),
-        "receipts_forged": publisher.forged if publisher else 0,
-        "receipts_refused": publisher.refused if publisher else 0,
+        "receipts_forged": publisher.forgeries.count if publisher else 0,
+        "receipts_refused": publisher.receipts.refused if publisher else 0,
         **({"kiosk": point.health() | _panel(house)} if point else {}),
     }
 

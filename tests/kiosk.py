@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from drivers.reading import Fault, Message, Reading
+from gateway.bridgekey import BridgeKey
 from gateway.contract import credit, policy, record
 from gateway.contract.credit import Credit
 from gateway.contract.keys import SigningKey
@@ -117,10 +118,11 @@ class Bench:
 
     def open(self) -> None:
         self.journal = Journal.open(self.folder, community="z", gateway="point", key=KEY, boot="b")
+        bridge_key = BridgeKey(BRIDGE.public, community="z", folder=self.folder)
         self.point = Point(
             self.journal,
             self.settings,
-            Owner("z", "point", KEY, BRIDGE.public, CARD_KEY),
+            Owner("z", "point", KEY, bridge_key, CARD_KEY),
             folder=self.folder,
             moment=lambda: Moment(self.utc_ms, self.now_ms, "synced" if self.utc_ms else "unset"),
             real_ms=lambda: self.now_ms,

@@ -34,6 +34,7 @@ from firmware_sim.people import (
     screen_of,
 )
 from firmware_sim.scale import Plate, Scale
+from gateway.bridgekey import BridgeKey
 from gateway.contract import cards, policy
 from gateway.contract.receipt import Receipt
 from gateway.contract.settings import parse
@@ -216,10 +217,11 @@ class Week:
                 raise PowerCut
 
         self.journal.commit = commit_or_die  # type: ignore[method-assign]
+        bridge_key = BridgeKey(key("bridge").public, community=ID, folder=self._folder)
         self.point = Point(
             self.journal,
             self._settings,
-            Owner(ID, "point", key("point"), key("bridge").public, CARD_KEY),
+            Owner(ID, "point", key("point"), bridge_key, CARD_KEY),
             folder=self._folder,
             moment=lambda: Moment(self.utc_ms, self.now_ms, "synced"),
             real_ms=lambda: self.now_ms,

@@ -12,9 +12,10 @@ from typing import NamedTuple
 import structlog
 
 from drivers.reading import Message
+from gateway.bridgekey import BridgeKey
 from gateway.contract import cards
 from gateway.contract.errors import PeopleError, Problem
-from gateway.contract.keys import PublicKey, SigningKey
+from gateway.contract.keys import SigningKey
 from gateway.journal import Journal
 from gateway.kiosk import offer, records, session, slips
 from gateway.kiosk.book import Book, Booked, Done, TestWeight
@@ -40,7 +41,7 @@ from gateway.kiosk.pin import Door
 from gateway.kiosk.settings import MASS_MG_MAX, KioskSettings, mass_mg
 from gateway.kiosk.settling import deposit_mg_min
 from gateway.kiosk.slips import Credits
-from gateway.kiosk.standing import UNDO_MS, Past, Session, forgotten, resume
+from gateway.kiosk.standing import UNDO_MS, Past, Session, forgotten, is_under_way, resume
 from gateway.kiosk.view import WITHDRAWN, Slip, View
 from gateway.quarter import Moment
 
@@ -63,7 +64,7 @@ class Owner(NamedTuple):
     community: str
     gateway: str
     key: SigningKey
-    bridge_key: PublicKey
+    bridge_key: BridgeKey
     card_key: bytes
 
 
@@ -173,6 +174,11 @@ class Point:
         kept = self._keep(outcome) if outcome else ""
         if kept:
             self.take(Kept(kept))
+
+    def is_free(self) -> bool:
+        """Nobody is depositing and nothing lies on the scale."""
+        session = self.session
+        return not is_under_way(session) and not session.plate.is_loaded(self._terms)
 
     def _look(self, weight: Weight | None) -> None:
         """How long the scale has shown the same, for the operator's test weight."""

@@ -3,9 +3,10 @@
 import hashlib
 import hmac
 
+from gateway.bridgekey import BridgeKey
 from gateway.contract import credit
 from gateway.contract.credit import Credit
-from gateway.contract.keys import PublicKey, SigningKey
+from gateway.contract.keys import SigningKey
 from gateway.contract.signed import Malformed
 from gateway.kiosk.view import KEPT, SENT
 
@@ -34,16 +35,16 @@ def code(deposit: str, key: bytes) -> str:
 class Credits:
     """What the hub said of deposits. `forged` counts what the bridge's key has not signed."""
 
-    def __init__(self, *, community: str, gateway: str, bridge_key: PublicKey) -> None:
+    def __init__(self, *, community: str, gateway: str, bridge_key: BridgeKey) -> None:
         self.forged = 0
         self._owner = (community, gateway)
-        self._key = bridge_key
+        self._bridge_key = bridge_key
         self._said: dict[str, Credit] = {}
 
     def take(self, data: bytes) -> str:
         """Remember a credit; gives the reason where it is not for us to believe, else ""."""
         try:
-            said = credit.check(data, key=self._key)
+            said = credit.check(data, key=self._bridge_key.key)
             if (said.community, said.gateway) != self._owner:
                 raise Malformed(f"a credit for {said.gateway!r} of {said.community!r}")
         except Malformed as error:

@@ -8,98 +8,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.contract import receipt, record, signed
+from gateway.contract import receipt, record, rotation
 from gateway.contract.keys import SigningKey
-from gateway.contract.link import Broker, LinkDown
+from gateway.contract.link import LinkDown
 from gateway.contract.receipt import Receipt
-from gateway.contract.record import QUARTER
-from gateway.journal import EVIDENCE, PRIVATE, Journal, Tally
-from gateway.publish import RESEND_S, WINDOW, Publisher
-from gateway.quarter import Moment
+from gateway.journal import EVIDENCE, PRIVATE, SAMPLES, Tally
+from gateway.publish import GREETING_S
+from gateway.window import PATIENCE_S, PATIENCE_S_MAX
+from tests.publisher import BRIDGE, KEY, ROOT, Bench
 
-KEY = SigningKey(bytes(32))
-BRIDGE = SigningKey(bytes([1]) * 32)
-NOON = Moment(1_780_308_000_000, 0, "synced")
-
-
-class FakeLink:
-    """Keeps what is published; `drops` says for each message whether the broker loses it."""
-
-    def __init__(self) -> None:
-        self.up = asyncio.Event()
-        self.up.set()
-        self.records: list[bytes] = []
-        self.said: dict[str, bytes] = {}
-        self.drops: list[bool] = []
-        self.down = False
-
-    async def publish(self, topic: str, payload: bytes, **_: object) -> None:
-        if self.down:
-            raise LinkDown
-        if not topic.endswith("/record"):
-            self.said[topic] = payload
-        elif not (self.drops and self.drops.pop()):
-            self.records.append(payload)
-
-
-class Hub:
-    """Stores each chain without a gap, as a bridge would, and receipts."""
-
-    def __init__(self) -> None:
-        self.chains: dict[str, list[bytes]] = {}
-
-    def take(self, data: bytes) -> bytes:
-        _, got = record.parse(data)
-        chain = self.chains.setdefault(got.identity.chain, [])
-        if got.identity.seq == len(chain) + 1:
-            chain.append(data)
-        return self.receipt(got.identity.chain)
-
-    def receipt(self, name: str, *, key: SigningKey = BRIDGE, community: str = "z") -> bytes:
-        chain = self.chains.get(name, [])
-        digest = signed.digest(chain[-1]) if chain else record.GENESIS
-        told = Receipt(community, "home", name, len(chain), digest, 0)
-        return receipt.make(told, key=key)
-
-
-class Bench:
-    def __init__(self, folder: Path) -> None:
-        self.now_s = 0.0
-        self.journal = Journal.open(folder, community="z", gateway="home", key=KEY, boot="b")
-        self.publisher = Publisher(
-            self.journal,
-            community="z",
-            gateway="home",
-            broker=Broker("127.0.0.1", 1, tls=False, user=None, password=None),
-            bridge_key=BRIDGE.public,
-            samples_shared=False,
-            birth=dict,
-            health=dict,
-            real_s=lambda: self.now_s,
-        )
-        self.link = FakeLink()
-        self.publisher.link = self.link  # type: ignore[assignment]
-        (self.chain,) = [c for c in self.journal.chains() if c.kind == EVIDENCE]
-        self.hub = Hub()
-
-    def put(self, count: int) -> None:
-        for _ in range(count):
-            self.journal.append(EVIDENCE, QUARTER, [], moment=NOON)
-        self.journal.commit(NOON)
-
-    async def send(self, now_s: float) -> None:
-        self.now_s = now_s
-        await self.publisher._send(self.chain)
-
-    def answer(self, *, payload: bytes | None = None) -> None:
-        """The hub takes what has come and receipts the chain once."""
-        for data in self.link.records:
-            self.hub.take(data)
-        self.link.records.clear()
-        self.publisher._on_message("", payload or self.hub.receipt(self.chain.chain))
-
-    def numbers(self) -> list[int]:
-        return [record.parse(data)[1].identity.seq for data in self.link.records]
+NEW = SigningKey(bytes([2]) * 32)
 
 
 @pytest.fixture
@@ -109,127 +27,327 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     made.journal.close()
 
 
-@pytest.mark.parametrize("count", [WINDOW + 7])
-def test_no_more_than_the_window_is_under_way(bench: Bench, count: int) -> None:
-    async def scenario() -> None:
-        bench.put(count)
-        await bench.send(0)
-        await bench.send(1)
-        assert bench.numbers() == list(range(1, 51))
-        bench.answer()
-        await bench.send(2)
-        assert bench.numbers() == list(range(51, 58))
-
-    asyncio.run(scenario())
+@pytest.fixture
+def sharing(tmp_path: Path) -> Iterator[Bench]:
+    """The publisher of a member who shares samples."""
+    made = Bench(tmp_path, samples=True)
+    yield made
+    made.journal.close()
 
 
-def test_what_has_no_receipt_goes_again_after_five_seconds(bench: Bench) -> None:
-    async def scenario() -> None:
-        bench.put(2)
-        await bench.send(0)
-        bench.link.records.clear()
-        await bench.send(RESEND_S)
-        assert bench.numbers() == []
-        await bench.send(RESEND_S + 0.1)
-        assert bench.numbers() == [1, 2]
+def test_no_more_than_the_window_is_under_way(bench: Bench) -> None:
+    bench.put(71)
+    bench.turn()
+    bench.turn()
+    assert list(range(1, 65)) == bench.sent()
+    bench.answer()
+    bench.turn()
+    assert list(range(65, 72)) == bench.sent()
 
-    asyncio.run(scenario())
+
+def test_what_has_no_receipt_is_asked_after_with_the_first_record_alone(bench: Bench) -> None:
+    bench.put(3)
+    bench.turn()
+    bench.link.records.clear()
+    bench.turn(105)
+    assert [1] == bench.sent()
+    bench.answer()
+    bench.turn()
+    assert [2, 3] == bench.sent()
+
+
+def test_a_hub_that_is_back_gets_all_that_waits_after_one_probe(bench: Bench) -> None:
+    bench.put(3)
+    bench.hub_says(b"offline")
+    bench.turn()
+    assert [] == bench.sent()
+    bench.hub_says(b"online")
+    bench.answer()
+    bench.turn()
+    assert [1, 2, 3] == bench.sent()
+
+
+def test_a_hub_that_is_away_is_only_probed(bench: Bench) -> None:
+    bench.put(9)
+    bench.answer()
+    bench.hub_says(b"offline")
+    for now_s in (100, 101, 104, 106, 107):
+        bench.turn(now_s)
+    assert [1, 1] == bench.sent()
+
+
+def test_a_receipt_shows_that_a_hub_is_there_whatever_was_said_of_it(bench: Bench) -> None:
+    bench.put(3)
+    bench.hub_says(b"offline")
+    bench.answer()
+    bench.turn()
+    assert [1, 2, 3] == bench.sent()
+    assert "online" == bench.publisher.standing().hub
+
+
+def test_to_a_hub_that_never_answered_the_birth_is_said_again(bench: Bench) -> None:
+    bench.put(3)
+    bench.hub_says(b"offline")
+    bench.turn()
+    assert {f"{ROOT}/health", f"{ROOT}/birth"} == bench.link.said.keys()
+    assert [] == bench.sent()
+
+
+def test_the_hub_has_two_seconds_to_say_how_far_it_is(bench: Bench) -> None:
+    bench.put(3)
+    asyncio.run(bench.publisher._on_up())
+    bench.turn(100)
+    bench.turn(101.9)
+    assert [] == bench.sent()
+    bench.turn(100 + GREETING_S)
+    assert [1, 2, 3] == bench.sent()
+
+
+def test_after_the_hubs_answer_nothing_waits(bench: Bench) -> None:
+    bench.put(3)
+    asyncio.run(bench.publisher._on_up())
+    bench.answer()
+    bench.turn(100)
+    assert [1, 2, 3] == bench.sent()
+
+
+def test_evidence_goes_first_and_samples_have_what_it_leaves(sharing: Bench) -> None:
+    sharing.put(100, kind=SAMPLES)
+    sharing.put(40)
+    sharing.turn()
+    assert list(range(1, 41)) == sharing.sent()
+    assert list(range(1, 25)) == sharing.sent(SAMPLES)
+    first = record.parse(sharing.link.records[0])[1].identity
+    assert sharing.chain(EVIDENCE).chain == first.chain
+
+
+def test_new_evidence_does_not_wait_for_a_week_of_samples(sharing: Bench) -> None:
+    sharing.put(1000, kind=SAMPLES)
+    sharing.turn()
+    assert list(range(1, 65)) == sharing.sent(SAMPLES)
+    sharing.put(1)
+    sharing.turn()
+    assert [1] == sharing.sent(EVIDENCE)
+
+
+def test_samples_go_on_where_evidence_is_held(sharing: Bench) -> None:
+    sharing.put(100)
+    sharing.put(100, kind=SAMPLES)
+    sharing.turn()
+    assert list(range(1, 17)) == sharing.sent(SAMPLES)
+    sharing.hear(sharing.hub.receipt(sharing.chain().chain, held="two records under number 1"))
+    sharing.answer(kind=SAMPLES)
+    sharing.turn()
+    assert list(range(17, 33)) == sharing.sent(SAMPLES)
+
+
+def test_a_held_chain_is_told_and_goes_on_once_it_is_free(bench: Bench) -> None:
+    bench.put(3)
+    bench.answer(held="two records under number 1")
+    bench.turn()
+    assert {bench.chain().chain: "two records under number 1"} == bench.publisher.standing().held
+    assert [1] == bench.sent()
+    bench.answer()
+    bench.turn()
+    assert {} == bench.publisher.standing().held
+    assert [2, 3] == bench.sent()
 
 
 def test_a_restored_hub_gets_the_old_records_again(bench: Bench) -> None:
-    async def scenario() -> None:
-        bench.put(5)
-        await bench.send(0)
-        bench.answer()
-        assert bench.journal.tally() == Tally(5, 5, 0, 0)
-        bench.hub.chains[bench.chain.chain] = bench.hub.chains[bench.chain.chain][:2]
-        bench.answer()
-        assert bench.journal.tally() == Tally(5, 2, 3, 0)
-        await bench.send(1)
-        assert bench.numbers() == [3, 4, 5]
-
-    asyncio.run(scenario())
+    bench.put(5)
+    bench.turn()
+    bench.answer()
+    assert Tally(5, 5, 0, 0) == bench.journal.tally()
+    del bench.hub.chains[bench.chain().chain][2:]
+    bench.answer()
+    assert Tally(5, 2, 3, 0) == bench.journal.tally()
+    bench.turn()
+    assert [3, 4, 5] == bench.sent()
 
 
-def test_a_forged_receipt_is_counted_and_deletes_nothing(bench: Bench) -> None:
-    async def scenario() -> None:
-        bench.put(2)
-        await bench.send(0)
-        for data in bench.link.records:
-            bench.hub.take(data)
-        name = bench.chain.chain
-        bench.answer(payload=bench.hub.receipt(name, key=KEY))
-        bench.answer(payload=bench.hub.receipt(name, community="other"))
-        bench.answer(payload=b"nonsense")
-        assert bench.publisher.forged == 3
-        assert bench.journal.tally() == Tally(2, 0, 2, 0)
-
-    asyncio.run(scenario())
+def test_an_old_receipt_said_again_has_nothing_sent_again(bench: Bench) -> None:
+    bench.put(2)
+    old = bench.hub.receipt(bench.chain().chain)
+    bench.turn()
+    bench.answer()
+    bench.hear(old)
+    bench.turn()
+    assert [] == bench.sent()
+    assert Tally(2, 2, 0, 0) == bench.journal.tally()
 
 
-def test_a_receipt_for_other_bytes_is_an_alarm_and_deletes_nothing(bench: Bench) -> None:
-    async def scenario() -> None:
-        bench.put(2)
-        told = Receipt("z", "home", bench.chain.chain, 2, "0" * 64, 0)
-        bench.answer(payload=receipt.make(told, key=BRIDGE))
-        assert bench.publisher.refused == 1
-        assert bench.journal.tally() == Tally(2, 0, 2, 0)
+@pytest.mark.parametrize(
+    "forge",
+    [
+        pytest.param(lambda hub, name: hub.receipt(name, key=KEY), id="another key"),
+        pytest.param(lambda hub, name: hub.receipt(name, community="other"), id="a neighbour's"),
+        pytest.param(lambda hub, name: hub.receipt(name)[:-5] + b"AAAAA", id="signature"),
+        pytest.param(lambda hub, name: hub.receipt(name).replace(b":2", b":1", 1), id="number"),
+        pytest.param(lambda hub, name: b"nonsense", id="nonsense"),
+        pytest.param(lambda hub, name: b"", id="nothing"),
+    ],
+)
+def test_a_forged_receipt_is_counted_and_deletes_nothing(bench: Bench, forge) -> None:
+    bench.put(2)
+    bench.turn()
+    bench.take()
+    bench.hear(forge(bench.hub, bench.chain().chain))
+    assert 1 == bench.publisher.standing().forged
+    assert Tally(2, 0, 2, 0) == bench.journal.tally()
 
-    asyncio.run(scenario())
+
+def test_a_receipt_for_other_bytes_is_told_and_deletes_nothing(bench: Bench) -> None:
+    bench.put(2)
+    name = bench.chain().chain
+    bench.hear(receipt.make(Receipt("z", "home", name, 2, "0" * 64, 0), key=BRIDGE))
+    assert f"record 2 of {name} differs from the hub's" == bench.publisher.standing().refused
+    assert Tally(2, 0, 2, 0) == bench.journal.tally()
 
 
-def test_what_else_the_hub_says_goes_to_who_hears_it_and_is_no_receipt(tmp_path: Path) -> None:
-    heard: list[bytes] = []
+def test_a_hub_with_more_of_ours_than_we_have_gets_a_new_chain(bench: Bench) -> None:
+    """The journal is a copy of an older one: nothing is said again under a number that is used."""
+    bench.put(2)
+    old = bench.chain().chain
+    bench.hear(receipt.make(Receipt("z", "home", old, 7, "0" * 64, 0), key=BRIDGE))
+    assert old != bench.chain().chain
+    bench.turn()
+    assert [1, 2] == bench.sent()
+    expected = f"record 7 of {old}, of which the last here is 2"
+    assert expected == bench.publisher.standing().refused
 
-    async def scenario() -> None:
-        bench = Bench(tmp_path)
-        publisher = Publisher(
-            bench.journal,
-            community="z",
-            gateway="home",
-            broker=Broker("127.0.0.1", 1, tls=False, user=None, password=None),
-            bridge_key=BRIDGE.public,
-            samples_shared=False,
-            birth=dict,
-            health=dict,
-            real_s=lambda: 0.0,
-            hears={"mk/v1/z/policy": heard.append},
-        )
-        assert publisher.link._subscriptions == ["mk/v1/z/home/receipt", "mk/v1/z/policy"]
-        publisher._on_message("mk/v1/z/policy", b"paper")
-        publisher._on_message("mk/v1/z/home/receipt", b"nonsense")
-        assert (heard, publisher.forged) == ([b"paper"], 1)
-        bench.journal.close()
 
-    asyncio.run(scenario())
+def test_once_the_bridge_has_a_new_key_the_old_one_is_not_believed(bench: Bench) -> None:
+    bench.put(2)
+    bench.turn()
+    bench.take()
+    bench.publisher._on_message("mk/v1/z/keys", rotation.make("z", old=BRIDGE, new=NEW))
+    name = bench.chain().chain
+    bench.hear(bench.hub.receipt(name))
+    assert Tally(2, 0, 2, 0) == bench.journal.tally()
+    bench.hear(bench.hub.receipt(name, key=NEW))
+    assert Tally(2, 2, 0, 0) == bench.journal.tally()
+    assert 1 == bench.publisher.standing().forged
+
+
+def test_a_forged_rotation_is_counted(bench: Bench) -> None:
+    bench.publisher._on_message("mk/v1/z/keys", b"nonsense")
+    assert 1 == bench.publisher.standing().forged
 
 
 def test_samples_without_consent_are_never_sent(bench: Bench) -> None:
-    async def scenario() -> None:
-        bench.journal.append(PRIVATE, QUARTER, [], moment=NOON)
-        bench.journal.commit(NOON)
-        bench.publisher.wake()
-        task = asyncio.create_task(bench.publisher.run())
-        while "mk/v1/z/home/health" not in bench.link.said:
-            await asyncio.sleep(0)
-        task.cancel()
-        assert bench.link.records == []
-
-    asyncio.run(scenario())
+    bench.put(3, kind=PRIVATE)
+    bench.put(3, kind=SAMPLES)
+    bench.turn()
+    assert [] == bench.link.records
 
 
-def test_everything_is_said_again_when_the_link_is_up(bench: Bench) -> None:
-    async def scenario() -> None:
-        bench.put(1)
-        await bench.send(0)
-        bench.link.records.clear()
-        await bench.publisher._on_up()
-        await bench.send(0)
-        assert bench.numbers() == [1]
-        assert bench.link.said["mk/v1/z/home/state"] == b"online"
-        assert bench.link.said["mk/v1/z/home/birth"] == b"{}"
+def test_private_samples_are_not_sent_with_consent_either(sharing: Bench) -> None:
+    sharing.put(3, kind=PRIVATE)
+    sharing.turn()
+    assert [] == sharing.link.records
 
-    asyncio.run(scenario())
+
+def test_what_the_broker_may_have_forgotten_is_said_when_the_link_is_up(bench: Bench) -> None:
+    bench.put(1)
+    bench.turn()
+    bench.answer()
+    bench.link.said.clear()
+    asyncio.run(bench.publisher._on_up())
+    bench.turn()
+    assert {f"{ROOT}/state": b"online", f"{ROOT}/birth": b"{}", f"{ROOT}/health": b"{}"} == (
+        bench.link.said
+    )
+
+
+def test_what_was_under_way_when_the_link_was_lost_is_asked_after_at_once(bench: Bench) -> None:
+    bench.put(3)
+    bench.answer()
+    bench.turn()
+    bench.link.records.clear()
+    asyncio.run(bench.publisher._on_up())
+    bench.turn(100.5)
+    assert [1] == bench.sent()
+
+
+def test_what_a_broken_link_refused_goes_later(bench: Bench) -> None:
+    bench.put(2)
+    bench.answer()
+    bench.link.down = True
+    with pytest.raises(LinkDown):
+        bench.turn()
+    bench.link.down = False
+    bench.turn(105)
+    bench.answer()
+    bench.turn()
+    assert [2] == bench.sent()
+
+
+def test_the_standing_tells_what_waits_and_since_when(bench: Bench) -> None:
+    bench.put(2)
+    bench.turn()
+    bench.now_s = 107
+    standing = bench.publisher.standing()
+    assert (True, "", 7.0, 2, None) == (
+        standing.up,
+        standing.hub,
+        standing.overdue_s,
+        standing.in_flight,
+        standing.heard_ms,
+    )
+    bench.answer()
+    standing = bench.publisher.standing()
+    assert (0.0, 0, 1) == (standing.overdue_s, standing.in_flight, standing.heard_ms)
+
+
+def test_without_a_link_no_receipt_is_overdue(bench: Bench) -> None:
+    bench.put(2)
+    bench.turn()
+    bench.link.up.clear()
+    bench.now_s = 999
+    assert 0.0 == bench.publisher.standing().overdue_s
+
+
+def test_a_range_that_is_asked_for_goes_in_pieces(bench: Bench) -> None:
+    bench.put(40)
+    bench.turn()
+    bench.answer()
+    assert "" == bench.publisher.ask(bench.chain().chain, 3, 30)
+    bench.turn()
+    assert list(range(3, 19)) == bench.sent()
+    bench.turn()
+    bench.turn()
+    assert list(range(3, 31)) == bench.sent()
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "why"),
+    [
+        pytest.param(0, 2, "{} has records 1 to 3, and not 0 to 2", id="before the first"),
+        pytest.param(4, 9, "{} has records 1 to 3, and not 4 to 9", id="after the last"),
+        pytest.param(3, 2, "{} has records 1 to 3, and not 3 to 2", id="backwards"),
+    ],
+)
+def test_a_range_that_is_none_is_refused(bench: Bench, first: int, last: int, why: str) -> None:
+    bench.put(3)
+    name = bench.chain().chain
+    assert why.format(name) == bench.publisher.ask(name, first, last)
+
+
+@pytest.mark.parametrize("kind", [SAMPLES, PRIVATE])
+def test_a_chain_that_does_not_leave_the_house_cannot_be_asked_for(bench: Bench, kind: str) -> None:
+    bench.put(3, kind=kind)
+    name = bench.chain(kind).chain
+    assert f"no chain {name} leaves this house" == bench.publisher.ask(name, 1, 3)
+    bench.turn()
+    assert [] == bench.link.records
+
+
+def test_only_so_many_ranges_wait(bench: Bench) -> None:
+    bench.put(3)
+    name = bench.chain().chain
+    assert [""] * 8 + ["8 ranges are still to be sent"] == [
+        bench.publisher.ask(name, 1, 1) for _ in range(9)
+    ]
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -246,22 +364,16 @@ def test_any_pattern_of_loss_ends_with_everything_once_at_the_hub(
 ) -> None:
     bench = Bench(tmp_path_factory.mktemp("journal"))
     bench.link.drops = drops
-
-    async def scenario() -> None:
-        bench.put(count)
-        for turn in range(250):
-            await bench.send(turn * (RESEND_S + 1))
-            for data in bench.link.records:
-                bench.hub.take(data)
-            bench.link.records.clear()
-            if not (lost_receipts and lost_receipts.pop()):
-                bench.answer()
-            if not bench.journal.tally().pending:
-                return
-        raise AssertionError("never delivered")
-
-    asyncio.run(scenario())
-    at_the_hub = bench.hub.chains[bench.chain.chain]
-    assert at_the_hub == bench.journal.records(bench.chain.chain, start=1, limit=10**6)
-    assert bench.journal.tally() == Tally(count, count, 0, 0)
+    bench.put(count)
+    for _ in range(400):
+        bench.turn(bench.now_s + 1)
+        bench.take()
+        if not (lost_receipts and lost_receipts.pop()):
+            bench.answer()
+        if not bench.journal.tally().pending:
+            break
+        bench.now_s += PATIENCE_S_MAX + PATIENCE_S
+    at_the_hub = bench.hub.chains[bench.chain().chain]
+    assert at_the_hub == bench.journal.records(bench.chain().chain, start=1, limit=10**6)
+    assert Tally(count, count, 0, 0) == bench.journal.tally()
     bench.journal.close()

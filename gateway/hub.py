@@ -1,0 +1,99 @@
+"""What a gateway of a community talks to its hub with, put together."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import date
+
+from drivers import sdk
+from gateway.bridgekey import BridgeKey
+from gateway.commands import Commands
+from gateway.config import Config
+from gateway.contract import record, topics
+from gateway.contract.keys import PublicKey
+from gateway.contract.link import Broker
+from gateway.health import health
+from gateway.house import House, birth
+from gateway.intake import local_midnight_ms
+from gateway.journal import SAMPLES, Journal
+from gateway.publish import Publisher
+from gateway.quarter import Moment
+
+
+def bridge_key(config: Config) -> BridgeKey | None:
+    """The key that the hub signs with now, None for a house without a community."""
+    if config.community is None:
+        return None
+    assert config.bridge_key
+    return BridgeKey(PublicKey(config.bridge_key), community=config.community, folder=config.data)
+
+
+def publisher(house: House, key: BridgeKey, drivers: Mapping[str, sdk.Device]) -> Publisher:
+    """The link to the hub, and who hears what comes on it."""
+    config, real_s = house.config, asyncio.get_running_loop().time
+    assert config.community
+    assert config.broker
+    if since := config.samples_shared_since:
+        forget_samples(house.journal, since, house.intake.moment())
+    hears: dict[str, Callable[[bytes], None]] = {}
+    if point := house.intake.point:
+        hears[topics.policy(config.community)] = point.new_policy
+        hears[topics.topic(config.community, config.gateway, "credit")] = point.new_credit
+
+    def command(payload: bytes) -> None:
+        commands.hear(payload)
+
+    hears[topics.topic(config.community, config.gateway, "command")] = command
+    link = Publisher(
+        house.journal,
+        community=config.community,
+        gateway=config.gateway,
+        broker=Broker.parse(config.broker, where="broker", files=config.broker_tls),
+        bridge_key=key,
+        samples_shared=since is not None,
+        birth=lambda: birth(house),
+        health=lambda: health(house),
+        moment=house.intake.moment,
+        real_s=real_s,
+        hears=hears,
+    )
+    commands = Commands(
+        house.journal,
+        house.devices,
+        owner=(config.community, config.gateway),
+        bridge_key=key,
+        forgeries=link.forgeries,
+        moment=house.intake.moment,
+        is_sure=house.intake.clockwork.is_sure,
+        real_s=real_s,
+        ask=link.ask,
+        tell=lambda device, word: tell(house, drivers, device, word),
+    )
+    return link
+
+
+def forget_samples(journal: Journal, since: date, moment: Moment) -> None:
+    """No sample from before the member's consent, as it is dated now, leaves with a chain of then.
+
+    A consent that was withdrawn and given anew begins a new chain of samples.
+    """
+    chain = next(c for c in journal.chains() if c.kind == SAMPLES and c.current)
+    oldest = journal.records(chain.chain, start=1, limit=1)
+    if not oldest:
+        return
+    made_ms = record.parse(oldest[0])[1].identity.made_ms
+    if made_ms is not None and made_ms < local_midnight_ms(since):
+        journal.begin_again(SAMPLES, moment, carry=False)
+
+
+def tell(house: House, drivers: Mapping[str, sdk.Device], device: str, word: str) -> str:
+    """Have a device told a word that the hub asks for; why not, "" where so."""
+    if device not in drivers:
+        return f"no device is called {device[:40]}"
+    if word not in drivers[device].commands:
+        return f"a {drivers[device].name} cannot be told to {word}"
+    point = house.intake.point
+    if point and point.settings.scale == device and not point.is_free():
+        return "somebody is at the scale, or something lies on it"
+    if not any(line.command(device, word) for line in house.lines):
+        return f"{device} cannot be reached"
+    return ""
