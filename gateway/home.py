@@ -139,7 +139,7 @@ class HomeLink:
     async def _on_up(self) -> None:
         """A broker may have lost what it retained: say everything again."""
         self._forget_said()
-        await self.link.publish(self._topics.state, b"online", retain=True)
+        await self._say(self._topics.state, b"online")
 
     def _forget_said(self) -> None:
         self._said.clear()
@@ -225,7 +225,7 @@ class HomeLink:
 
     def _is_ours(self, topic: str) -> bool:
         leaves = ("state", "avail", "line")
-        ours = {self._topics.health}
+        ours = {self._topics.state, self._topics.health}
         ours |= {self._topics.device(name, leaf) for name in self._devices for leaf in leaves}
         if self._topics.prefix:
             ours |= {self._topics.config(name) for name in ("", *self._devices)}

@@ -46,6 +46,9 @@ def _chains(house: House) -> dict[str, dict[str, int]]:
 
 
 def journal(house: House) -> dict[str, object]:
+    """How far what was recorded has come; without a community it has nowhere to go."""
+    if house.publisher is None:
+        return {}
     return {**house.journal.tally()._asdict(), "chains": _chains(house)}
 
 

@@ -158,7 +158,7 @@ async def _serve(config: Config, *, until: Until, settings: Settings | None = No
                 await house.home.farewell()
             for other in others:
                 other.cancel()
-        log.info("gateway_stopped", **house.journal.tally()._asdict())
+        log.info("gateway_stopped", **(house.journal.tally()._asdict() if house.publisher else {}))
 
 
 def _turned(house: House) -> dict[str, watchdog.Turned]:
