@@ -23,10 +23,14 @@ class Changes(NamedTuple):
 
 @dataclass(slots=True)
 class _Boot:
-    """The last boot of a chain: no clock worse than `lowest` tells the time of a record in it."""
+    """The last boot of a chain: no clock worse than `lowest` tells the time of a record in it.
+
+    `is_first`: there is nothing of boots before it that a synced clock would bound.
+    """
 
     boot: str
     lowest: int
+    is_first: bool
 
 
 @dataclass(slots=True)
@@ -39,12 +43,14 @@ class _Entry:
 
 @dataclass(slots=True)
 class _Batch:
-    """Of one chain, what the records that came together change."""
+    """Of one chain, what the records that came together change, by their numbers.
+
+    What is `settled` nothing will change any more.
+    """
 
     chain: _Chain
     open: dict[int, _Entry] = field(default_factory=dict)
-    settled: list[_Entry] = field(default_factory=list)
-    over: list[_Entry] = field(default_factory=list)
+    settled: dict[int, _Entry] = field(default_factory=dict)
 
 
 class FactsOfChains:
@@ -53,105 +59,123 @@ class FactsOfChains:
     def __init__(self, db: sqlite3.Connection, community: str) -> None:
         self._db = db
         self._community = community
-        # Chains in which a time may change; None where the table is still to be read.
-        self._boots: dict[_Chain, _Boot] | None = None
+        self.forget()
 
     def forget(self) -> None:
         """After a rollback: what was kept in mind did not happen."""
-        self._boots = None
+        # Chains in which a time may change; None where the tables are still to be read.
+        self._boots: dict[_Chain, _Boot] | None = None
+        # When the last record of each chain was made with a synced clock.
+        self._synced: dict[_Chain, int] = {}
 
     def read(self, some: Iterable[Record]) -> Changes:
         """What these records say and change; each follows the one before it in its chain."""
         if self._boots is None:
-            self._boots = self._stored()
+            self._boots = self._load()
         changes = Changes([], [])
         batches: dict[_Chain, _Batch] = {}
+        synced: dict[_Chain, int] = {}
         for record in some:
-            chain = (record.identity.gateway, record.identity.chain)
-            if chain in self._boots or may_be_told(record):
+            who = record.identity
+            chain = (who.gateway, who.chain)
+            is_unsure = may_be_told(record)
+            if is_unsure or chain in self._boots:
                 batch = batches.setdefault(chain, _Batch(chain))
                 self._next(record, batch, self._boots)
-                if may_be_told(record):
-                    continue
-            changes.come.append(facts(record))
+            if not is_unsure:
+                changes.come.append(facts(record))
+            if who.made_ms is not None and rank(record) == SURE:
+                self._synced[chain] = synced[chain] = who.made_ms
         for batch in batches.values():
             self._write(batch, changes)
+        self._db.executemany(
+            "INSERT INTO synced VALUES (?, ?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET made_ms = excluded.made_ms",
+            [(self._community, *chain, made_ms) for chain, made_ms in synced.items()],
+        )
         return changes
 
     def _next(self, record: Record, batch: _Batch, boots: dict[_Chain, _Boot]) -> None:
         """The next record of a chain in which a time may change."""
         who, by = record.identity, rank(record)
-        at = boots.get(batch.chain)
-        if at and at.boot != who.boot:
+        at = boots.setdefault(batch.chain, _Boot(who.boot, SURE, is_first=True))
+        if at.boot != who.boot:
             self._end(batch)
-            del boots[batch.chain]
-            at = None
-        if at and at.lowest < by:
-            self._take_up(batch, by)
+            at.boot, at.lowest, at.is_first = who.boot, SURE, False
+        if at.lowest < by:
+            self._take_up(batch, by, is_over=False)
             at.lowest = by
-            for entry in [one for one in batch.open.values() if one.now.rank < by]:
+            for seq, entry in [*batch.open.items()]:
+                if entry.now.is_over or entry.now.rank >= by:
+                    continue
                 told = entry.now.told(record)
                 if told is None:
                     at.lowest = min(at.lowest, entry.now.rank)
                     continue
                 entry.now = told
                 if by == SURE:
-                    batch.settled.append(batch.open.pop(told.record.identity.seq))
-            if at.lowest == SURE:
-                del boots[batch.chain]
-                at = None
+                    batch.settled[seq] = batch.open.pop(seq)
+        if by == SURE and not at.is_first:
+            self._take_up(batch, by, is_over=True)
+            for seq, entry in [*batch.open.items()]:
+                if entry.now.is_over:
+                    entry.now = entry.now.bounded_by(record)
+                    batch.settled[seq] = batch.open.pop(seq)
+            at.is_first = True
         if may_be_told(record):
-            batch.open[who.seq] = _Entry(as_said(record), None)
-            boots[batch.chain] = _Boot(who.boot, min(at.lowest, by) if at else by)
+            said = as_said(record, self._synced.get(batch.chain))
+            batch.open[who.seq] = _Entry(said, None)
+            at.lowest = min(at.lowest, by)
+        if at.is_first and at.lowest == SURE:
+            del boots[batch.chain]
 
-    def _take_up(self, batch: _Batch, by: int) -> None:
-        """The records in the table whose time a clock so good tells better."""
+    def _take_up(self, batch: _Batch, by: int, *, is_over: bool) -> None:
+        """The records in the table whose time a clock so good tells better, or bounds."""
         rows = self._db.execute(
-            "SELECT seq, by_rank, made_ms, data FROM unsure"
+            "SELECT seq, data, by_rank, made_ms, not_before_ms FROM unsure"
             " JOIN record USING (community, gateway, chain, seq)"
-            " WHERE community = ? AND gateway = ? AND chain = ? AND by_rank < ? ORDER BY seq",
-            (self._community, *batch.chain, by),
-        )
-        for seq, by_rank, made_ms, data in rows:
-            if seq not in batch.open:
-                made = Made(records.parse(data)[1], by_rank, made_ms)
+            " WHERE community = ? AND gateway = ? AND chain = ? AND is_over = ? AND by_rank < ?",
+            (self._community, *batch.chain, is_over, by),
+        ).fetchall()
+        for seq, data, by_rank, made_ms, floor_ms in rows:
+            if seq not in batch.open and seq not in batch.settled:
+                made = Made(records.parse(data)[1], by_rank, made_ms, floor_ms, is_over)
                 batch.open[seq] = _Entry(made, made)
 
     def _end(self, batch: _Batch) -> None:
-        """Nothing will tell more of the boot that is over."""
-        batch.over += batch.open.values()
-        batch.open.clear()
+        """A boot is over: what has no time of it gets none, the rest at most a bound."""
+        for seq, entry in [*batch.open.items()]:
+            entry.now = entry.now._replace(is_over=True)
+            if entry.now.made_ms is None:
+                batch.settled[seq] = batch.open.pop(seq)
         where = (self._community, *batch.chain)
-        self._db.execute(
-            "UPDATE clockless SET is_over = 1 WHERE community = ? AND gateway = ? AND chain = ?",
-            where,
-        )
-        self._db.execute(
-            "DELETE FROM unsure WHERE community = ? AND gateway = ? AND chain = ?", where
-        )
+        for statement in (
+            "DELETE FROM unsure WHERE made_ms IS NULL",
+            "UPDATE unsure SET is_over = 1 WHERE NOT is_over",
+            "UPDATE clockless SET is_over = 1 WHERE NOT is_over",
+        ):
+            self._db.execute(f"{statement} AND community = ? AND gateway = ? AND chain = ?", where)
 
     def _write(self, batch: _Batch, changes: Changes) -> None:
-        for some, is_over in ((batch.settled, False), (batch.over, True)):
-            for entry in some:
-                self._say(entry, changes, is_over=is_over)
-        for entry in batch.open.values():
-            self._say(entry, changes, is_over=False)
+        for entry in (*batch.settled.values(), *batch.open.values()):
+            self._say(entry, changes)
         where = (self._community, *batch.chain)
         self._db.executemany(
             "DELETE FROM unsure WHERE community = ? AND gateway = ? AND chain = ? AND seq = ?",
-            [(*where, one.now.record.identity.seq) for one in batch.settled if one.before],
+            [(*where, seq) for seq, one in batch.settled.items() if one.before],
         )
         self._db.executemany(
-            "INSERT INTO unsure VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE"
-            " SET by_rank = excluded.by_rank, made_ms = excluded.made_ms",
+            "INSERT INTO unsure VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE"
+            " SET by_rank = excluded.by_rank, made_ms = excluded.made_ms,"
+            " is_over = excluded.is_over",
             [
-                (*where, seq, one.now.rank, one.now.made_ms)
+                (*where, seq, *one.now[1:])
                 for seq, one in batch.open.items()
                 if one.now != one.before
             ],
         )
 
-    def _say(self, entry: _Entry, changes: Changes, *, is_over: bool) -> None:
+    def _say(self, entry: _Entry, changes: Changes) -> None:
         """What a record says by the time it has now, instead of what the tables have of it."""
         now, before = entry.now, entry.before
         if before and before.made_ms == now.made_ms:
@@ -162,7 +186,7 @@ class FactsOfChains:
         who = now.record.identity
         key = (self._community, who.gateway, who.chain, who.seq)
         if now.is_waited_for():
-            self._db.execute("INSERT INTO clockless VALUES (?, ?, ?, ?, ?)", (*key, is_over))
+            self._db.execute("INSERT INTO clockless VALUES (?, ?, ?, ?, ?)", (*key, now.is_over))
         elif before:
             self._db.execute(
                 "DELETE FROM clockless"
@@ -170,14 +194,23 @@ class FactsOfChains:
                 key,
             )
 
-    def _stored(self) -> dict[_Chain, _Boot]:
+    def _load(self) -> dict[_Chain, _Boot]:
         rows = self._db.execute(
-            "SELECT gateway, chain, min(by_rank), data, max(seq) FROM unsure"
-            " CROSS JOIN record USING (community, gateway, chain, seq)"
-            " WHERE community = ? GROUP BY gateway, chain",
-            (self._community,),
+            "SELECT gateway, chain, made_ms FROM synced WHERE community = ?", (self._community,)
         )
-        return {
-            (gateway, chain): _Boot(records.parse(data)[1].identity.boot, lowest)
-            for gateway, chain, lowest, data, _ in rows
-        }
+        self._synced = {(gateway, chain): made_ms for gateway, chain, made_ms in rows}
+        boots: dict[_Chain, _Boot] = {}
+        for gateway, chain, lowest, is_over, data, _ in self._db.execute(
+            "SELECT gateway, chain, min(by_rank), is_over, data, max(seq) FROM unsure"
+            " CROSS JOIN record USING (community, gateway, chain, seq)"
+            " WHERE community = ? GROUP BY gateway, chain, is_over"
+            " ORDER BY gateway, chain, is_over DESC",
+            (self._community,),
+        ):
+            last = records.parse(data)[1].identity.boot
+            if is_over:  # whatever comes next in this chain, its boot is over
+                boots[gateway, chain] = _Boot("", SURE, is_first=False)
+            else:
+                past = (gateway, chain) in boots
+                boots[gateway, chain] = _Boot(last, lowest, is_first=not past)
+        return boots

@@ -2,8 +2,9 @@
 
 Every record says its boot, the time since it, what time the gateway took it to be, and how good its
 clock was. So a record takes its time from the first later one of the same boot whose clock was
-better. What is signed is never re-timed: the time is worked out anew by whoever reads the chain,
-and follows from the chain alone. Pure.
+better. Where no clock of its boot was synced it was at least not made before the last record that
+was made with a synced clock, nor after the next one. What is signed is never re-timed: the time is
+worked out anew by whoever reads the chain, and follows from the chain alone. Pure.
 """
 
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from gateway.contract.clock import METER, QUALITIES, SYNCED, bound_of
+from gateway.contract.clock import HELD, METER, QUALITIES, SYNCED, bound_of
 from gateway.contract.record import (
     CLOCK,
     CONTAINER,
@@ -43,6 +44,8 @@ SLACK_MS = 1_000
 BY_METER_MS = 60_000
 # A gateway that was sure of its clock would have believed a meter's within a quarter-hour of it.
 METER_MS_MAX = 900_000
+# How far a time that such a clock tells may lie outside what the chain allows.
+_BOUND_MS = {UNSURE: SLACK_MS, RANKS[HELD]: SLACK_MS, RANKS[METER]: METER_MS_MAX}
 
 
 def rank(record: Record) -> int:
@@ -81,14 +84,20 @@ def _at(record: Record, made_ms: int) -> Record:
 
 
 class Made(NamedTuple):
-    """A record, when it was made as far as is known, and by how good a clock."""
+    """A record, when it was made as far as is known, and by how good a clock.
+
+    `not_before_ms` is when the last record before it was made with a synced clock. `is_over`: its
+    boot is over, and only a bound may come yet.
+    """
 
     record: Record
     rank: int
     made_ms: int | None
+    not_before_ms: int | None
+    is_over: bool = False
 
     def told(self, later: Record) -> "Made | None":
-        """The same by the better clock of a later record; None where that tells no time."""
+        """The same by the better clock of a later record of its boot; None if that tells none."""
         who, by = self.record.identity, later.identity
         assert by.made_ms is not None
         made_ms = by.made_ms - (by.mono_ms - who.mono_ms)
@@ -97,7 +106,22 @@ class Made(NamedTuple):
         said = who.made_ms if rank(self.record) > UNSURE else None
         if said is not None and abs(made_ms - said) <= _slack_ms(self.record, later):
             made_ms = said
-        return self._replace(rank=rank(later), made_ms=made_ms)
+        return self._replace(rank=rank(later), made_ms=made_ms).bounded()
+
+    def bounded(self) -> "Made":
+        """Not made before what came before it."""
+        floor_ms = self.not_before_ms
+        if self.rank == SURE or self.made_ms is None or floor_ms is None:
+            return self
+        is_before = self.made_ms < floor_ms - _BOUND_MS[self.rank]
+        return self._replace(made_ms=floor_ms) if is_before else self
+
+    def bounded_by(self, later: Record) -> "Made":
+        """Not made after what came after it, with a synced clock in another boot."""
+        cap_ms = later.identity.made_ms
+        assert cap_ms is not None
+        is_after = self.made_ms is not None and self.made_ms > cap_ms + _BOUND_MS[self.rank]
+        return self._replace(made_ms=cap_ms) if is_after else self
 
     def timed(self) -> Record:
         """The record as it is to be read."""
@@ -121,9 +145,10 @@ def may_be_told(record: Record) -> bool:
     return rank(record) < SURE and record.typ in _TELL
 
 
-def as_said(record: Record) -> Made:
-    """A record at the time that it says itself."""
-    return Made(record, rank(record), record.identity.made_ms)
+def as_said(record: Record, not_before_ms: int | None) -> Made:
+    """A record at the time that it says itself, as far as that can be."""
+    said = Made(record, rank(record), record.identity.made_ms, not_before_ms)
+    return said.bounded()
 
 
 class Times:
@@ -132,12 +157,14 @@ class Times:
     def __init__(self) -> None:
         self._boot = ""
         self._open: dict[int, list[Made]] = {by: [] for by in range(SURE)}
-        self.over: list[Made] = []  # that nothing will tell any more
+        self._past: list[Made] = []  # of boots that are over
+        self.synced_ms: int | None = None  # when the last record was made with a synced clock
+        self.timeless: list[Made] = []  # that nothing will tell any more
 
     @property
     def open(self) -> list[Made]:
-        """Those of the last boot whose time another record may still tell."""
-        return [one for some in self._open.values() for one in some]
+        """Those whose time another record may still change."""
+        return [*self._past, *(one for some in self._open.values() for one in some)]
 
     def read(self, record: Record) -> Iterator[Record]:
         """The next record of the chain; gives those whose time is settled by it."""
@@ -155,15 +182,22 @@ class Times:
                     yield told.timed()
                 else:
                     self._open[by].append(told)
+        if by == SURE:
+            yield from (one.bounded_by(record).timed() for one in self._past)
+            self._past.clear()
+            self.synced_ms = record.identity.made_ms
         if may_be_told(record):
-            self._open[by].append(as_said(record))
+            self._open[by].append(as_said(record, self.synced_ms))
         else:
             yield record
 
     def _end(self) -> Iterator[Record]:
-        for one in self.open:
-            if one.is_waited_for():
-                self.over.append(one)
-            yield one.timed()
         for some in self._open.values():
+            for one in some:
+                if one.made_ms is not None:
+                    self._past.append(one._replace(is_over=True))
+                    continue
+                if one.is_waited_for():
+                    self.timeless.append(one)
+                yield one.record
             some.clear()

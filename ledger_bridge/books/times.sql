@@ -1,18 +1,29 @@
 -- When records were made whose gateway had no clock to believe, as far as their chains tell by now.
--- Both tables follow from the records.
+-- All of it follows from the records.
 
--- Records of a boot that is not over, whose time a record with a better clock may still tell.
-CREATE TABLE unsure (
+-- When the last record of a chain was made with a synced clock.
+CREATE TABLE synced (
     community TEXT NOT NULL,
     gateway   TEXT NOT NULL,
     chain     TEXT NOT NULL,
-    seq       INTEGER NOT NULL,
-    by_rank   INTEGER NOT NULL,           -- how good the clock is that tells its time now
-    made_ms   INTEGER,                    -- when it was made by that clock; NULL: nobody knows
+    made_ms   INTEGER NOT NULL,
+    PRIMARY KEY (community, gateway, chain)
+) STRICT, WITHOUT ROWID;
+
+-- Records whose time a later one with a better clock may still tell, or bound.
+CREATE TABLE unsure (
+    community     TEXT NOT NULL,
+    gateway       TEXT NOT NULL,
+    chain         TEXT NOT NULL,
+    seq           INTEGER NOT NULL,
+    by_rank       INTEGER NOT NULL,       -- how good the clock is that tells its time now
+    made_ms       INTEGER,                -- when it was made by that clock; NULL: nobody knows
+    not_before_ms INTEGER,                -- the row of `synced` when it came
+    is_over       INTEGER NOT NULL,       -- its boot is over
     PRIMARY KEY (community, gateway, chain, seq)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX unsure_by_rank ON unsure (community, gateway, chain, by_rank);
+CREATE INDEX unsure_by_rank ON unsure (community, gateway, chain, is_over, by_rank);
 
 -- Records of recycling points that say nothing without a time. Once a later one of the same boot
 -- tells it they are facts, and no longer here.

@@ -234,15 +234,17 @@ class _Books:
 
     def _check_times(self) -> int:
         """What the chains tell of unsure times; gives how many records say nothing without one."""
-        unsure, timeless = [], []
+        synced, unsure, timeless = [], [], []
         for chain, times in self._times.items():
             key = (self.community, *chain)
-            for one in times.open:
-                seq = one.record.identity.seq
-                unsure.append((*key, seq, one.rank, one.made_ms))
-                if one.is_waited_for():
-                    timeless.append((*key, seq, 0))
-            timeless += [(*key, one.record.identity.seq, 1) for one in times.over]
+            if times.synced_ms is not None:
+                synced.append((*key, times.synced_ms))
+            for record, *known in times.open:
+                unsure.append((*key, record.identity.seq, *known))
+            waited = [(one, 0) for one in times.open if one.is_waited_for()]
+            waited += [(one, 1) for one in times.timeless]
+            timeless += [(*key, one.record.identity.seq, is_over) for one, is_over in waited]
+        self._compare("synced", synced)
         self._compare("unsure", unsure)
         self._compare("clockless", timeless)
         return len(timeless)

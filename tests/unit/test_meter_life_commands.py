@@ -155,6 +155,7 @@ AS_OF_SCHEMA_1 = """
     DROP TABLE turned;
     DROP TABLE clockless;
     DROP TABLE unsure;
+    DROP TABLE synced;
     DROP TABLE lost;
     DROP TABLE rotated;
     DROP TABLE gap;

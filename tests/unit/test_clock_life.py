@@ -1,0 +1,149 @@
+"""A house whose clock was wrong has the books of a house whose clock was right."""
+
+import random
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from tests.clocks import HOUR_MS, MINUTE_MS, Books, Event, Life
+from tests.street import MIDNIGHT_MS
+
+TO_1970_MS = -1_782_000_000_000
+
+
+def at(hour: float, what: str, *, off_h: float = 0, off_ms: int = 0) -> Event:
+    """Something at an hour of 21 June 2026, and how far off the clock is from then on."""
+    return Event(MIDNIGHT_MS + round(hour * HOUR_MS), what, round(off_h * HOUR_MS) or off_ms)
+
+
+def in_1970(hour: float) -> Event:
+    return at(hour, "boot", off_ms=TO_1970_MS)
+
+
+# The sun shines from 9 to 17; a bag is brought at 12 on the first day and at 11 on the second.
+LIVES = {
+    "the clock is right": [],
+    "boots in 1970": [in_1970(10), at(14, "sync")],
+    "boots in 1970, for a night": [in_1970(8), at(35.5, "sync")],
+    "boots in 1970, and only its meter tells the time": [in_1970(10)],
+    "boots five hours ahead": [at(10, "boot", off_h=5.12), at(14, "sync")],
+    "boots five hours behind": [at(10, "boot", off_h=-5.12), at(14, "sync")],
+    "boots five hours ahead, over midnight": [at(20, "boot", off_h=5.12), at(26, "sync")],
+    "boots five hours behind, over midnight": [at(20, "boot", off_h=-5.12), at(26, "sync")],
+    "boots behind, and only its meter tells the time": [at(10, "boot", off_h=-5.12)],
+    "comes back from a power cut a little behind": [at(11.9, "boot", off_h=-0.4), at(12.3, "sync")],
+    "boots three times before it is synced": [
+        in_1970(9.5), at(10.5, "boot", off_h=-3), at(11.5, "boot", off_h=2), at(14, "sync"),
+    ],
+    "is set a day ahead by hand": [at(10, "set", off_h=24), at(14, "sync")],
+    "is set a day behind by hand": [at(10, "set", off_h=-24), at(14, "sync")],
+    "is set by hand, and again, and again": [
+        at(9, "set", off_h=1), at(10, "set", off_h=-1), at(11, "set", off_h=7), at(14, "sync"),
+    ],
+    "boots in 1970 and is set by hand first": [
+        in_1970(10), at(11, "set", off_h=-2), at(14, "sync"),
+    ],
+    "is nobody's for a while, and right": [at(10, "set"), at(14, "sync")],
+}  # fmt: skip
+
+DAYS = [
+    ("cellar", "2026-06-21", 2880),
+    ("cellar", "2026-06-22", 2880),
+    ("hall", "2026-06-21", 2880),
+    ("hall", "2026-06-22", 2880),
+    ("roof", "2026-06-21", 2880),
+    ("roof", "2026-06-22", 2880),
+]
+BAGS = [("bag-1", "2026-06-21", "1200"), ("bag-2", "2026-06-22", "1100")]
+# A third of 3 times 5.76 kWh; 0.05 for each of 4 kg.
+CREDITS = (5_760_000, 200_000)
+
+
+def lived(folder, events, *, from_ms=MIDNIGHT_MS, hours=42) -> list[bytes]:
+    bags = [at(12, "bag"), at(35, "bag")]
+    return Life(folder, from_ms=from_ms).live([*events, *bags], to_ms=from_ms + hours * HOUR_MS)
+
+
+@pytest.mark.parametrize("events", LIVES.values(), ids=LIVES)
+def test_whatever_the_clock_showed_everything_counts_once_and_on_its_day(events, tmp_path):
+    made = lived(tmp_path / "home", events)
+    books = Books(tmp_path / "books")
+    books.street.take("home", *made)
+    assert DAYS == books.days()
+    assert BAGS == books.bags()
+    assert CREDITS == books.credits()
+    books.check()
+
+
+class Changed(NamedTuple):
+    """A day on which the clocks of Amsterdam are changed, from when, and at which hour of it."""
+
+    midnight_ms: int
+    hours: int
+    changed_h: int
+    days: tuple[str, str]
+
+
+SPRING = Changed(1_774_738_800_000, 23, 2, ("2026-03-29", "2026-03-30"))
+AUTUMN = Changed(1_792_879_200_000, 25, 3, ("2026-10-25", "2026-10-26"))
+
+
+@pytest.mark.parametrize("off_h", [-5.12, 24], ids=["behind", "a day ahead"])
+@pytest.mark.parametrize(
+    ("change", "quarters"),
+    [pytest.param(SPRING, 92, id="92 quarters"), pytest.param(AUTUMN, 100, id="100 quarters")],
+)
+def test_a_clock_set_right_while_the_clocks_are_changed_loses_no_quarter_hour(
+    change, quarters, off_h, tmp_path
+):
+    begin_ms, end_ms = change.midnight_ms, change.midnight_ms + change.hours * HOUR_MS
+    events = [
+        Event(begin_ms, "boot", round(off_h * HOUR_MS)),
+        Event(begin_ms + change.changed_h * HOUR_MS + 10 * MINUTE_MS, "sync"),
+    ]
+    life = Life(tmp_path / "home", from_ms=begin_ms - HOUR_MS)
+    books = Books(tmp_path / "books")
+    books.street.take("home", *life.live(events, to_ms=end_ms + 18 * HOUR_MS))
+    each = [(device, day, 2880) for device in ("cellar", "hall", "roof") for day in change.days]
+    assert each == books.days()
+    assert quarters == len(books.quarters("hall", begin_ms, end_ms))
+    books.check()
+
+
+# What can happen to a clock between 9 and 17 o'clock, and by how many hours it is off then.
+HAPPENS = st.builds(
+    at,
+    st.integers(36, 67).map(lambda quarter: quarter / 4),
+    st.sampled_from(["boot", "set", "sync"]),
+    off_h=st.sampled_from([-495_000, -26, -5.12, -0.4, 0.4, 3, 26]),
+)
+
+
+@settings(max_examples=20, deadline=None)
+@given(happens=st.lists(HAPPENS, max_size=6), seed=st.integers(0, 99))
+@example(happens=[at(10, "boot", off_h=-5.12), at(11, "boot", off_h=26)], seed=1)
+def test_a_clock_that_is_right_in_the_end_has_lost_and_doubled_nothing(happens, seed):
+    """DESIGN invariant 2, for records that tell of each other's time."""
+    chance = random.Random(seed)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        life = Life(folder / "home", from_ms=MIDNIGHT_MS + 8 * HOUR_MS, step_ms=15 * MINUTE_MS)
+        events = [at(12, "bag"), *happens, at(17, "sync")]
+        made = life.live(events, to_ms=MIDNIGHT_MS + 18 * HOUR_MS)
+        at_once, in_pieces = Books(folder / "at once"), Books(folder / "in pieces")
+        at_once.street.take("home", *made)
+        left = chance.sample([*made, *made], 2 * len(made))
+        while left:
+            size = chance.randint(1, len(left))
+            in_pieces.street.take("home", *left[:size])
+            left = left[size:]
+            in_pieces.restart()
+        assert at_once.all() == in_pieces.all()
+        at_once.check()
+        in_pieces.check()
+        # The sun shone for 8 hours, 60 Wh a quarter-hour, on each of the three.
+        assert {"cellar": 1920, "hall": 1920, "roof": 1920} == at_once.gained()
