@@ -24,7 +24,7 @@ from gateway.contract.errors import LineLost, Problem, Unreachable
 from gateway.devices import CARD
 from gateway.ports import Port, open_port
 from gateway.recognise import HEARD_BYTES_MAX, Known, drivers, known_by, lines
-from gateway.serialport import PTY_MAJORS
+from gateway.serialport import is_pseudo
 
 # Older meters speak every ten seconds; most every second.
 LISTEN_S = 11.0
@@ -168,8 +168,7 @@ def _recognised(name: str, line: sdk.Line, known: list[Known]) -> Outcome:
     driver = known[0].driver
     settings = dict(driver.unasked)
     # A pseudo-terminal has no speed: heard at one is heard at all.
-    has_speed = os.major(Path(name).stat().st_rdev) not in PTY_MAJORS
-    if has_speed and line not in {driver.line, *driver.other_lines}:
+    if not is_pseudo(name) and line not in {driver.line, *driver.other_lines}:
         settings["line"] = f"{line.baud} {line.frame}"
     return Outcome(name, known[0], settings, tuple(one.driver.name for one in known[1:]))
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from gateway.contract.errors import LineLost
 
 PROC = Path("/proc")
+OURS = "meterkast"
 # What a command line or a name says, who that is, and what to do about it.
 KNOWN = (
     ("homeassistant|hass", "Home Assistant", "delete there what reads this port, such as DSMR"),
@@ -20,7 +21,7 @@ KNOWN = (
     ("getty", "the login console", "raspi-config: no login shell over serial"),
     ("brltty", "brltty", "sudo apt remove brltty"),
     ("ser2net", "ser2net", "port = tcp://127.0.0.1:PORT, with the port of its settings"),
-    ("meterkast", "meterkast", "stop the gateway meanwhile"),
+    (OURS, OURS, "stop the gateway meanwhile"),
 )
 # Scripts are known by their own name rather than that of what runs them.
 _RUNS_SCRIPTS = re.compile(r"(python|node|java|perl|sh|bash)[\d.]*")

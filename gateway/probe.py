@@ -28,9 +28,10 @@ class Answer(NamedTuple):
 
 async def ask(port: str, among: list[sdk.Device], *, tell: Callable[[str], None]) -> Answer | None:
     """The first device that answers one of these drivers, None where none does."""
+    quickest = sorted(among, key=lambda driver: driver.line.baud <= SLOW_BAUD)
     for address in ADDRESSES:
         answers: list[Answer] = []
-        for driver in among:
+        for driver in quickest:
             named = {setting.name for setting in driver.settings}
             if address and "address" not in named:
                 continue

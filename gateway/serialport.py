@@ -26,7 +26,7 @@ class SerialPort:
     def __init__(self, path: str, line: Line) -> None:
         self._path = path
         try:
-            self._is_pty = os.major(Path(path).stat().st_rdev) in PTY_MAJORS
+            self._is_pty = is_pseudo(path)
             bits, parity, stops = self._frame(line)
             self._serial = serial.Serial(
                 path,
@@ -100,6 +100,11 @@ class SerialPort:
         if self._is_pty:
             return 8, "N", 1
         return int(line.frame[0]), line.frame[1], int(line.frame[2])
+
+
+def is_pseudo(path: str) -> bool:
+    """Whether this is a pseudo-terminal, which has bytes and no speed. Raises OSError."""
+    return os.major(Path(path).stat().st_rdev) in PTY_MAJORS
 
 
 def _unfit(line: Line, error: Exception) -> LineLost:
