@@ -13,6 +13,8 @@ from gateway.recognise import Known
 ANSWER_S = 3.0
 SLOW_S = 12.0
 SLOW_BAUD = 300
+# The width of the checksum of Modbus, and of no other device that is asked.
+MODBUS_BITS = 16
 # Meters come with address 1; whoever hangs up a second one gives it the next.
 ADDRESSES = ("", "2", "3")
 
@@ -35,8 +37,7 @@ async def ask(port: str, among: list[sdk.Device], *, tell: Callable[[str], None]
             named = {setting.name for setting in driver.settings}
             if address and "address" not in named:
                 continue
-            # A line on which one Modbus meter has answered is asked as the others of its family.
-            if answers and driver.checksum_bits != answers[0].known.driver.checksum_bits:
+            if answers and not _is_kin(driver, answers[0].known.driver):
                 continue
             settings = {"address": address} if address else {}
             if not _is_enough(driver, settings):
@@ -49,6 +50,11 @@ async def ask(port: str, among: list[sdk.Device], *, tell: Callable[[str], None]
             names = tuple(one.known.driver.name for one in answers if one is not best)
             return best._replace(others=names)
     return None
+
+
+def _is_kin(driver: sdk.Device, other: sdk.Device) -> bool:
+    """Whether both may read the same device: Modbus meters answer whoever asks."""
+    return driver.checksum_bits == other.checksum_bits == MODBUS_BITS
 
 
 def _is_enough(driver: sdk.Device, settings: Mapping[str, str]) -> bool:

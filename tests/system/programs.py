@@ -97,6 +97,23 @@ def running(*programs: Program) -> Iterator[None]:
             program.end()
 
 
+@contextmanager
+def simulated(device: str, port: Path, *args: object) -> Iterator[Path]:
+    """A simulated device at this port, as `meterkast sim` plays it."""
+    command = [sys.executable, "-m", "gateway", "sim", device, "--port", str(port)]
+    process = subprocess.Popen(
+        [*command, *map(str, args)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    try:
+        assert process.stdout
+        assert f"{port}\n".encode() == process.stdout.readline(), "no such simulator"
+        yield port
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=10)
+        process.stdout.close()
+
+
 def until(what: str, is_so, *, seconds: float = 20.0) -> None:
     """Wait for something that must come about."""
     deadline = time.monotonic() + seconds
