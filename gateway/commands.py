@@ -157,8 +157,9 @@ class Commands:
     ) -> None:
         """Answer for good: what is answered is not done again."""
         self._answered.add(said.id)
-        for part in packs([*command.answer(said.id, outcome, why), *more]):
-            self._journal.append(EVIDENCE, ANSWER, part, moment=moment)
+        head = command.answer(said.id, outcome, why)
+        for part in list(packs(more)) or [[]]:
+            self._journal.append(EVIDENCE, ANSWER, [*head, *part], moment=moment)
         log.info("command_answered", word=said.word, outcome=outcome, why=why)
         try:
             self._journal.commit(moment)

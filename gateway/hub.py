@@ -93,7 +93,7 @@ def tell(house: House, drivers: Mapping[str, sdk.Device], device: str, word: str
         return f"a {drivers[device].name} cannot be told to {word}"
     point = house.intake.point
     if point and point.settings.scale == device and not point.is_free():
-        return "somebody is at the scale, or something lies on it"
+        return "the scale is in use, or not known to be empty"
     if not any(line.command(device, word) for line in house.lines):
         return f"{device} cannot be reached"
     return ""

@@ -16,8 +16,8 @@ from gateway.bridgekey import BridgeKey
 from gateway.contract import cards
 from gateway.contract.errors import PeopleError, Problem
 from gateway.contract.keys import SigningKey
-from gateway.journal import Journal
-from gateway.kiosk import offer, records, session, slips
+from gateway.journal import Journal, NotKept
+from gateway.kiosk import events, offer, records, session, slips
 from gateway.kiosk.book import Book, Booked, Done, TestWeight
 from gateway.kiosk.containers import Container
 from gateway.kiosk.events import (
@@ -29,6 +29,7 @@ from gateway.kiosk.events import (
     Outcome,
     Refused,
     ScaleGone,
+    Terms,
     Tick,
     Undone,
     Weight,
@@ -56,6 +57,8 @@ UNTARE_MS = 10_000
 # The member's own reason, in the record of a deposit taken back on the spot.
 UNDONE = "undone"
 WHERE = "the recycling point"
+# The word of a point whose journal takes nothing.
+BROKEN = "broken"
 
 
 class Owner(NamedTuple):
@@ -90,6 +93,7 @@ class Point:
         self.tell_scale: Callable[[str], bool] = lambda _: False
         self.is_linked: Callable[[], bool] = lambda: False
         self.refusals: Counter[str] = Counter()
+        self._journal = journal
         self._owner = owner
         self._moment = moment
         self._real_ms = real_ms
@@ -164,21 +168,29 @@ class Point:
     def take(self, event: Event) -> None:
         """Something happened at the point. What comes of it is committed when this returns.
 
-        After an error of the journal nothing is taken any more: a new start knows what is kept.
+        What the journal cannot keep is not accepted, and nothing is until it can keep again.
         """
-        is_kept = self.session.handed_out is None or isinstance(event, Kept)
-        assert is_kept, "the journal did not take what was handed out"
+        is_told = self.session.handed_out is None or isinstance(event, Kept | events.NotKept)
+        assert is_told, "nobody said what became of what was handed out"
         self.session, outcome = session.advance(
-            self.session, event, terms=self._terms, now_ms=self._real_ms()
+            self.session, event, terms=self._terms_now(), now_ms=self._real_ms()
         )
-        kept = self._keep(outcome) if outcome else ""
+        try:
+            kept = self._keep(outcome) if outcome else ""
+        except NotKept:
+            self.take(events.NotKept())
+            return
         if kept:
             self.take(Kept(kept))
 
+    def _terms_now(self) -> Terms:
+        return self._terms if self._journal.takes else self._terms._replace(broken=BROKEN)
+
     def is_free(self) -> bool:
-        """Nobody is depositing and nothing lies on the scale."""
-        session = self.session
-        return not is_under_way(session) and not session.plate.is_loaded(self._terms)
+        """Nobody is depositing, and the scale says that nothing lies on it."""
+        plate = self.session.plate
+        is_bare = plate.weight is not None and not plate.is_loaded(self._terms)
+        return is_bare and not is_under_way(self.session)
 
     def _look(self, weight: Weight | None) -> None:
         """How long the scale has shown the same, for the operator's test weight."""
@@ -208,7 +220,8 @@ class Point:
                 return deposit
             case Refused(reason, fraction):
                 self.refusals[reason] += 1
-                self._book.refuse(outcome)
+                if self._journal.takes:
+                    self._book.refuse(outcome)
                 log.info("deposit_refused", reason=reason, fraction=fraction)
         return ""
 
@@ -223,7 +236,7 @@ class Point:
 
     def view(self) -> View:
         """What the screen shows now."""
-        view = view_of(self.session, terms=self._terms, now_ms=self._real_ms())
+        view = view_of(self.session, terms=self._terms_now(), now_ms=self._real_ms())
         slip = self._slip(view.slip) if view.slip else None
         about, asset = self._about(view, slip)
         link = "up" if self.is_linked() else "down"
@@ -281,7 +294,8 @@ class Point:
     def offer(self) -> Offer:
         """What can be chosen here."""
         full = frozenset(one.fraction for one in self.containers() if one.is_full)
-        return offer.offer(self._paper.rules, self.settings, full=full)
+        shown = offer.offer(self._paper.rules, self.settings, full=full)
+        return shown if self._journal.takes else shown._replace(closed=BROKEN)
 
     def deposits(self) -> tuple[Done, ...]:
         """Today's deposits with what became of them, the newest first."""
