@@ -1,9 +1,12 @@
 """What becomes of a message: boundary records, samples, the day's chart, the deposit session."""
 
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from datetime import UTC, date, datetime, time
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
+
+import structlog
 
 from drivers.reading import Message, Reading
 from gateway.clockwork import Clockwork
@@ -12,7 +15,7 @@ from gateway.contract.clock import METER, UNSET, Clock
 from gateway.contract.record import CLOCK, QUARTER
 from gateway.contract.record import SAMPLES as SAMPLES_TYP
 from gateway.devices import DeviceNow, total
-from gateway.journal import EVIDENCE, PRIVATE, SAMPLES, Journal
+from gateway.journal import EVIDENCE, PRIVATE, SAMPLES, Journal, NotKept
 from gateway.kiosk.point import Point
 from gateway.quarter import (
     QUARTER_MS,
@@ -25,6 +28,8 @@ from gateway.quarter import (
     telegram,
     timed,
 )
+
+log = structlog.get_logger()
 
 # Days are the community's local ones.
 ZONE = ZoneInfo("Europe/Amsterdam")
@@ -125,6 +130,8 @@ class Intake:
             self.point.hear(device, message)
         if device in self._contacts:
             self._keep_pulses(device, message, moment)
+        if not self._journal.takes:
+            return  # the meter goes on counting
         is_sure = self.clockwork.is_sure(moment)
         reading = timed(message, moment, is_sure=is_sure)
         if reading is None:
@@ -138,8 +145,13 @@ class Intake:
             self._append_boundary(device, boundary, reading, raw=message.raw, moment=moment)
         self._quarters.sample(device, reading)
         self._append_samples(self._quarters.samples(device), moment)
+        self._commit_when_due(moment)
+
+    def _commit_when_due(self, moment: Moment) -> None:
+        """What the disk does not take stays in memory, and nothing is added to it."""
         if self._journal.is_due(moment.mono_ms):
-            self._journal.commit(moment)
+            with suppress(NotKept):
+                self._journal.commit(moment)
 
     def lost(self, device: str) -> None:
         """The line of a device is gone."""
@@ -181,11 +193,11 @@ class Intake:
         """Time has passed without a message."""
         self.turned_s = self._real_s()
         moment = self.moment()
-        self._look_at_the_clock(moment)
+        if self._journal.takes:
+            self._look_at_the_clock(moment)
         if self.point:
             self.point.tick()
-        if self._journal.is_due(moment.mono_ms):
-            self._journal.commit(moment)
+        self._commit_when_due(moment)
 
     def _look_at_the_clock(self, moment: Moment) -> None:
         due = self.clockwork.look(moment, self._clock.bound_ms())
@@ -203,4 +215,8 @@ class Intake:
         moment = self.moment()
         for device in self.devices:
             self._append_samples(self._quarters.samples(device, all_of_them=True), moment)
-        self._journal.commit(moment)
+        try:
+            self._journal.commit(moment)
+        except NotKept as error:
+            (problem,) = error.problems
+            log.error("not_kept_at_the_end", reason=problem.what, try_=problem.try_)

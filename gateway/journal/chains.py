@@ -3,21 +3,10 @@
 import os
 import sqlite3
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from gateway.contract import record
 from gateway.journal import gone
 from gateway.journal.values import EVIDENCE, Chain, Owner
-
-
-class Made(NamedTuple):
-    """When a record was made, as its identity says it."""
-
-    boot: str
-    mono_ms: int
-    clock: str
-    made_ms: int | None
-
 
 OF_CHAIN = "community = ? AND gateway = ? AND chain = ?"
 

@@ -35,6 +35,8 @@ class Disk:
             self.db.execute("COMMIT")
         except sqlite3.OperationalError as error:
             self._roll_back()
+            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR:
+                raise  # wrong SQL is nothing that a disk does
             raise self._not_kept(error) from error
         except sqlite3.DatabaseError:
             self._roll_back()

@@ -79,7 +79,7 @@ def connected(path: Path, connect: Connect) -> sqlite3.Connection:
         # Debian's SQLite overwrites what is deleted: twenty times the writing, and nobody is
         # kept from reading a card by it.
         db.execute("PRAGMA secure_delete = OFF")
-        _upgrade(db, path)
+        upgrade(db, path)
         db.execute("PRAGMA foreign_keys = ON")
     except BaseException:
         db.close()
@@ -87,7 +87,8 @@ def connected(path: Path, connect: Connect) -> sqlite3.Connection:
     return db
 
 
-def _upgrade(db: sqlite3.Connection, path: Path) -> None:
+def upgrade(db: sqlite3.Connection, path: Path) -> None:
+    """Make the tables, or bring them to the newest schema. Raises ConfigError."""
     (version,) = db.execute("PRAGMA user_version").fetchone()
     if version > SCHEMA_VERSION:
         what = f"the journal has schema {version}, this program knows {SCHEMA_VERSION}"

@@ -5,6 +5,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from gateway.contract import record
+from gateway.contract.keys import SigningKey
+from gateway.contract.record import Element, Identity
+from gateway.contract.signed import digest
 from gateway.journal.values import Beside, Chain, Owner
 
 
@@ -16,6 +20,15 @@ class Row(NamedTuple):
     typ: str
     made_ms: int | None
     data: bytes
+
+
+class Made(NamedTuple):
+    """When a record was made, as its identity says it."""
+
+    boot: str
+    mono_ms: int
+    clock: str
+    made_ms: int | None
 
 
 @dataclass(slots=True)
@@ -39,6 +52,29 @@ class Group:
             pulses=self.pulses.copy(),
             beside=self.beside.copy(),
         )
+
+    def add(
+        self,
+        owner: Owner,
+        chain: Chain,
+        made: Made,
+        elements: list[Element],
+        *,
+        typ: str,
+        key: SigningKey,
+    ) -> None:
+        """Sign a record and put it at the end of its chain."""
+        identity = Identity(
+            **owner._asdict(),
+            chain=chain.chain,
+            seq=chain.appended + 1,
+            prev=chain.digest,
+            **made._asdict(),
+        )
+        data = record.make(identity, elements, typ=typ, key=key)
+        self.rows.append(Row(chain.chain, identity.seq, typ, made.made_ms, data))
+        chain.appended = identity.seq
+        chain.digest = digest(data)
 
     def wait(self, mono_ms: int, at_most_ms: int) -> None:
         due = mono_ms + at_most_ms

@@ -14,12 +14,10 @@ import structlog
 
 from gateway.contract import lost, record, rotation
 from gateway.contract.keys import SigningKey
-from gateway.contract.record import Element, Identity
-from gateway.contract.signed import digest
+from gateway.contract.record import Element
 from gateway.journal import chains, expiry, file, gone, salvage
-from gateway.journal.chains import Made
 from gateway.journal.disk import Disk
-from gateway.journal.group import Group, Row
+from gateway.journal.group import Group, Made
 from gateway.journal.kept import Kept
 from gateway.journal.room import Room
 from gateway.journal.values import (
@@ -135,25 +133,12 @@ class Journal(Kept):
         """
         chain = self._current(kind)
         made = Made(self._boot, moment.mono_ms, moment.clock, moment.utc_ms)
-        self._append(chain, typ, elements, made)
+        self._group.add(self._owner, chain, made, elements, typ=typ, key=self._key)
         if boundary:
             self._group.boundaries[boundary[0]] = boundary[1]
         wait_ms = EVIDENCE_WAIT_MS if kind == EVIDENCE else SAMPLES_WAIT_MS
         self._group.wait(moment.mono_ms, wait_ms)
         return chain.appended
-
-    def _append(self, chain: Chain, typ: str, elements: list[Element], made: Made) -> None:
-        identity = Identity(
-            **self._owner._asdict(),
-            chain=chain.chain,
-            seq=chain.appended + 1,
-            prev=chain.digest,
-            **made._asdict(),
-        )
-        data = record.make(identity, elements, typ=typ, key=self._key)
-        self._group.rows.append(Row(chain.chain, identity.seq, typ, made.made_ms, data))
-        chain.appended = identity.seq
-        chain.digest = digest(data)
 
     def _current(self, kind: str) -> Chain:
         return next(chain for chain in self._chains if chain.kind == kind and chain.current)
@@ -293,11 +278,13 @@ class Journal(Kept):
     def renew(self, new: SigningKey, moment: Moment) -> None:
         """From here on `new` signs: the last record that the old key signs says so in each chain.
 
-        Raises NotKept, and the old key goes on.
+        A chain without a record begins with the new key. Raises NotKept, and the old key goes on.
         """
+        waits = [chain for chain in self.chains() if chain.shared and chain.appended]
         with self.at_once(moment):
-            for chain in [c for c in self._chains if c.current and c.shared]:
-                said = rotation.elements(*self._owner, old=self._key.public, new=new)
+            for chain in [chain for chain in waits if chain.current]:
+                others = [other.chain for other in waits if other is not chain]
+                said = rotation.elements(*self._owner, old=self._key.public, new=new, chains=others)
                 self.append(chain.kind, record.KEY, said, moment=moment)
         self._key = new
 
@@ -318,7 +305,7 @@ class Journal(Kept):
             for typ, data in carried:
                 who, elements, _ = record.parse(data)[1]
                 made = Made(who.boot, who.mono_ms, who.clock, who.made_ms)
-                self._append(chain, typ, elements, made)
+                self._group.add(self._owner, chain, made, elements, typ=typ, key=self._key)
             self._group.write(db, self._owner, [chain])
         self._group = Group()
         self._chains = chains.load(self._disk.db, self._owner)

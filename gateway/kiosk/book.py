@@ -1,6 +1,7 @@
 """The book of a recycling point: what is written down, and what the journal tells of it again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -118,22 +119,26 @@ class Book:
                 found.append(TestWeight(kept.identity.made_ms, nominal, shown))
         return tuple(found)
 
-    # What is written; but for refusals a power cut does not matter when these return
+    # What is written; a power cut does not matter when these return. Where the disk takes nothing
+    # they raise NotKept, and nothing was written.
+
+    @contextmanager
+    def _writing(self) -> Iterator[Moment]:
+        moment = self._moment()
+        with self._journal.at_once(moment):
+            yield moment
+        self.containers.look()
 
     def _append(self, typ: str, pack: list[Element], moment: Moment) -> int:
         return self._journal.append(EVIDENCE, typ, pack, moment=moment)
 
-    def _commit(self, moment: Moment) -> None:
-        self._journal.commit(moment)
-        self.containers.look()
-
     def keep(self, given: Deposit, *, deposit: str, claim: str, division_mg: int) -> None:
         """A deposit, from now on called `deposit`; it is accepted when this returns."""
-        moment = self._moment()
-        made = records.Made(deposit, claim, division_mg, moment.utc_ms)
-        seq = self._append(DEPOSIT, records.deposit(given, made, scale=self._scale), moment)
-        self.containers.deliver(given.fraction, mass_mg=given.net_mg or 0, pieces=given.pieces or 0)
-        self._commit(moment)
+        with self._writing() as moment:
+            made = records.Made(deposit, claim, division_mg, moment.utc_ms)
+            seq = self._append(DEPOSIT, records.deposit(given, made, scale=self._scale), moment)
+            mass, pieces = given.net_mg or 0, given.pieces or 0
+            self.containers.deliver(given.fraction, mass_mg=mass, pieces=pieces)
         self._add(
             Booked(
                 deposit=deposit,
@@ -152,15 +157,14 @@ class Book:
 
     def correct(self, booked: Booked, *, fraction: str, by: str, reason: str) -> None:
         """A deposit is of another fraction, or with fraction "" taken back."""
-        moment = self._moment()
         pack = records.correction(booked.deposit, fraction=fraction, by=by, reason=reason)
-        self._append(CORRECTION, pack, moment)
         mass, pieces = booked.net_mg or 0, booked.pieces or 0
-        if booked.now:
-            self.containers.correct(booked.now, mass_mg=-mass, pieces=-pieces, seq=booked.seq)
-        if fraction:
-            self.containers.correct(fraction, mass_mg=mass, pieces=pieces, seq=booked.seq)
-        self._commit(moment)
+        with self._writing() as moment:
+            self._append(CORRECTION, pack, moment)
+            if booked.now:
+                self.containers.correct(booked.now, mass_mg=-mass, pieces=-pieces, seq=booked.seq)
+            if fraction:
+                self.containers.correct(fraction, mass_mg=mass, pieces=pieces, seq=booked.seq)
         _correct(booked, fraction=fraction, by=by, reason=reason)
 
     def refuse(self, refused: Refused) -> None:
@@ -169,34 +173,31 @@ class Book:
 
     def empty(self, fraction: str, *, emptying: str, hauled_mg: int | None) -> None:
         """A container was emptied, from now on called `emptying`."""
-        moment = self._moment()
         pack = records.container(
             fraction, event=records.EMPTIED, emptying=emptying, hauled_mg=hauled_mg
         )
-        seq = self._append(CONTAINER, pack, moment)
-        self.containers.empty(
-            fraction, emptying=emptying, seq=seq, at_ms=moment.utc_ms, hauled_mg=hauled_mg
-        )
-        self._commit(moment)
+        with self._writing() as moment:
+            seq = self._append(CONTAINER, pack, moment)
+            self.containers.empty(
+                fraction, emptying=emptying, seq=seq, at_ms=moment.utc_ms, hauled_mg=hauled_mg
+            )
 
     def haul(self, fraction: str, *, emptying: str, hauled_mg: int) -> None:
         """What the haulier weighed of an emptying."""
-        moment = self._moment()
         pack = records.container(
             fraction, event=records.HAULED, emptying=emptying, hauled_mg=hauled_mg
         )
-        self._append(CONTAINER, pack, moment)
-        self.containers.haul(emptying, hauled_mg=hauled_mg)
-        self._commit(moment)
+        with self._writing() as moment:
+            self._append(CONTAINER, pack, moment)
+            self.containers.haul(emptying, hauled_mg=hauled_mg)
 
     def test(self, nominal_mg: int, weight: Weight, *, division_mg: int) -> TestWeight:
         """What the scale shows for a weight that is known."""
-        moment = self._moment()
-        pack = records.test_weight(
-            nominal_mg, weight, scale=self._scale, division_mg=division_mg, at_ms=moment.utc_ms
-        )
-        self._append(TEST_WEIGHT, pack, moment)
-        self._commit(moment)
+        with self._writing() as moment:
+            pack = records.test_weight(
+                nominal_mg, weight, scale=self._scale, division_mg=division_mg, at_ms=moment.utc_ms
+            )
+            self._append(TEST_WEIGHT, pack, moment)
         return TestWeight(moment.utc_ms, nominal_mg, weight.gross_mg)
 
 

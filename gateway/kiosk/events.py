@@ -40,7 +40,8 @@ class Terms(NamedTuple):
     """What a session goes by: the policy's offer, and the point's own settings.
 
     `division_mg` is the scale's division d. With `steady_by_clock` a scale that says "unstable"
-    for ever is judged by time alone.
+    for ever is judged by time alone. `broken` is why nothing can be accepted whatever the rules
+    say, "" where it can.
     """
 
     fractions: Mapping[str, Fraction]
@@ -48,6 +49,11 @@ class Terms(NamedTuple):
     clubs: Mapping[str, Club]
     division_mg: int
     steady_by_clock: bool = False
+    broken: str = ""
+
+    def closed(self) -> str:
+        """The word of why the point takes nothing, "" where it does."""
+        return self.broken or ("" if self.fractions else "no_rules")
 
 
 # Events
@@ -146,6 +152,10 @@ class Tick(NamedTuple):
     """Only time has passed."""
 
 
+class NotKept(NamedTuple):
+    """The journal could not commit what was handed out: it was never accepted."""
+
+
 class Kept(NamedTuple):
     """The journal has committed what was handed out; a deposit is called `deposit` from now on."""
 
@@ -170,6 +180,7 @@ Event = (
     | ScaleGone
     | Tick
     | Kept
+    | NotKept
 )
 
 # Why an operator turns something away.

@@ -59,7 +59,7 @@ def view_of(session: Session, *, terms: Terms, now_ms: int) -> View:
 
 def _screen(session: Session, terms: Terms, now_ms: int) -> tuple[str, str]:
     """The screen and its word."""
-    closed = session.plate.closed(now_ms) or ("" if terms.fractions else "no_rules")
+    closed = terms.broken or session.plate.closed(now_ms) or terms.closed()
     if session.phase == TURNED_AWAY:
         return REFUSED, session.word
     if session.phase != OPEN:

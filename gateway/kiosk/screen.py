@@ -32,6 +32,7 @@ from gateway import web
 from gateway.contract.errors import PeopleError, Problem
 from gateway.contract.record import to_json
 from gateway.house import House
+from gateway.journal import NotKept
 from gateway.kiosk import sheet, touch
 from gateway.kiosk.events import REASONS
 from gateway.kiosk.labels import LABELS
@@ -223,11 +224,11 @@ def _asking(ask: Callable[[dict[str, Any]], object]) -> Callable[[Request], Any]
         except Forbidden as error:
             return _wrong(error, 403)
         except PeopleError as error:
-            return _wrong(error, 400)
+            return _wrong(error, 503 if isinstance(error, NotKept) else 400)
         except ClientDisconnect:
             return Response(status_code=400)  # which nobody hears any more
         except sqlite3.Error as error:
-            # The point takes nothing after it, and with its next tick the gateway ends.
+            # The file is damaged: with the point's next tick the gateway ends, and mends it.
             return _wrong(touch.problem(f"it was not kept: {error}", "call the steward"), 503)
         return Response(status_code=204)
 

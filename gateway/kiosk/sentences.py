@@ -159,6 +159,18 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "De weegschaal zegt niets. Roep de beheerder.",
         "The scale says nothing. Call the steward.",
     ),
+    "not_kept": (
+        "Niet bewaard: dit punt kan nu niets bewaren. Neem het weer mee.",
+        "Not kept: this point cannot keep anything now. Take it back.",
+    ),
+    "not_undone": (
+        "Niet teruggedraaid: dit punt kan nu niets bewaren. Het telt nog.",
+        "Not taken back: this point cannot keep anything now. It still counts.",
+    ),
+    "broken": (
+        "Gesloten: dit punt kan nu niets bewaren. Roep de beheerder.",
+        "Closed: this point cannot keep anything now. Call the steward.",
+    ),
     "no_rules": (
         "Gesloten: de spelregels zijn hier nog niet aangekomen.",
         "Closed: the rules have not arrived here yet.",

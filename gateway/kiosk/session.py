@@ -20,6 +20,7 @@ from gateway.kiosk.events import (
     Kept,
     NoCard,
     NotAccepted,
+    NotKept,
     Operator,
     Outcome,
     OutOfRange,
@@ -75,13 +76,15 @@ After = tuple[Session, Outcome | None]
 def advance(session: Session, event: Event, *, terms: Terms, now_ms: int) -> After:
     """The session after `event` at real monotonic `now_ms`, and what the journal is to keep.
 
-    While a deposit, or one taken back, is handed out only its `Kept` goes on with the session:
-    nothing is accepted before the commit.
+    While a deposit, or one taken back, is handed out only its `Kept` or `NotKept` goes on with the
+    session: nothing is accepted before the commit.
     """
     session = _heard(session, event, terms, now_ms)
     if session.handed_out:
         if isinstance(event, Kept):
             session = _kept(session, event.deposit, terms, now_ms)
+        elif isinstance(event, NotKept):
+            session = _not_kept(session, terms, now_ms)
         return session, None
     session, outcome = _waited(session, terms, now_ms)
     # Whoever acts at the very moment of a refusal has not seen it.
@@ -100,7 +103,7 @@ def _answered(session: Session, event: Event, terms: Terms, now_ms: int) -> Afte
             session = _cancel(session, now_ms)
         case Card() | Choose() | Pieces() | UseCrate() | NoCard() | ForClub() | Confirm():
             return _said(session, event, terms, now_ms)
-        case OutOfRange() | Unreadable() | ScaleGone() | Operator() | Tick() | Kept():
+        case OutOfRange() | Unreadable() | ScaleGone() | Operator() | Tick() | Kept() | NotKept():
             pass
     return session, None
 
@@ -183,8 +186,8 @@ def _nobody_came(session: Session, terms: Terms, now_ms: int) -> After:
         return replace(_opened(session, now_ms), load=session.plate.zero(terms)), None
     screen = missing(session, terms)
     word = _NEVER_CAME[screen]
-    if not terms.fractions:
-        word = "no_rules"
+    if terms.closed():
+        word = terms.closed()
     elif not screen:
         word = objection(session, terms, now_ms) or word
     return _refuse(session, word, terms, now_ms)
@@ -244,7 +247,7 @@ def _weighed(session: Session, terms: Terms, now_ms: int) -> After:
 
 
 def _said(session: Session, said: Said, terms: Terms, now_ms: int) -> After:
-    is_closed = not terms.fractions or session.plate.closed(now_ms)
+    is_closed = terms.closed() or session.plate.closed(now_ms)
     if session.load is None:
         if isinstance(said, Card) and not is_closed:
             session = _off_first(session, said, now_ms)
@@ -340,6 +343,15 @@ def _kept(session: Session, id_: str, terms: Terms, now_ms: int) -> Session:
         slip=past,
         recent=recent,
     )
+
+
+def _not_kept(session: Session, terms: Terms, now_ms: int) -> Session:
+    """It is as before: the load is turned away, and what was to be taken back stands."""
+    is_undo = isinstance(session.handed_out, Undone)
+    session = replace(session, handed_out=None)
+    if is_undo:
+        return replace(session, word="not_undone", since_ms=now_ms)
+    return _refuse(session, "not_kept", terms, now_ms)[0]
 
 
 def _undo(session: Session, now_ms: int) -> After:

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import re
-import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
@@ -264,26 +263,27 @@ def test_what_cannot_be_an_act_is_told_with_what_to_do_and_changes_nothing(
     assert before == bench.point.session
 
 
-def test_what_the_disk_does_not_take_is_not_kept_and_ends_the_gateway(
-    bench: Touched, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_the_disk_does_not_take_is_not_kept_and_the_screen_says_so(bench: Touched) -> None:
     bench.weigh(0)
     bench.act(Choose("glass"), NoCard())
     bench.weigh(3_250_000, times=8)
-
-    def is_full(_: object) -> None:
-        raise sqlite3.OperationalError("database or disk is full")
-
-    with monkeypatch.context() as broken:
-        broken.setattr(bench.journal, "commit", is_full)
-        answer = bench.post("/api/act", {"act": "confirm"})
-    assert 503 == answer.status_code
-    assert "it was not kept: database or disk is full" == answer.json()["what"]
-    assert "keeping" == bench.now()["view"]["word"]
-    with pytest.raises(AssertionError, match="the journal did not take"):
-        bench.point.tick()
-    bench.power_cut()
+    bench.journal._disk.db.execute("PRAGMA query_only = ON")
+    assert 204 == bench.post("/api/act", {"act": "confirm"}).status_code
+    view = bench.now()["view"]
+    assert ("refused", "not_kept", None) == (view["screen"], view["word"], view["slip"])
     assert [] == bench.records("mk-deposit-v1")
+
+
+def test_what_an_operator_does_is_told_not_to_be_kept_where_the_disk_takes_nothing(
+    bench: Touched,
+) -> None:
+    bench.deposit()
+    bench.post("/api/operator", {"pin": PIN})
+    bench.journal._disk.db.execute("PRAGMA query_only = ON")
+    answer = bench.post("/api/operator/emptied", {"fraction": "glass"})
+    assert 503 == answer.status_code
+    assert "nothing can be kept: attempt to write a readonly database" == answer.json()["what"]
+    assert [] == bench.records("mk-container-v1")
 
 
 def test_who_hangs_up_in_the_middle_of_a_word_is_let_go(bench: Touched) -> None:

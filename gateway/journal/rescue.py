@@ -1,0 +1,190 @@
+"""What a damaged journal still says, and what its chains are after that."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+from gateway.contract import lost, record, signed
+from gateway.contract.keys import PublicKey
+from gateway.contract.signed import Malformed
+from gateway.journal import chains, gone
+from gateway.journal.pages import Found, Pages, Value
+from gateway.journal.values import EVIDENCE, KINDS, NO_COMMUNITY, PRIVATE, Chain, Owner
+
+# A boundary is in milliseconds since 1970; no contact was ever closed so many times.
+BOUNDARY_MS_MIN = 10**11
+
+Values = tuple[Value, ...]
+
+
+def copy(path: Path, db: sqlite3.Connection) -> int:
+    """All rows that can be read, into an empty journal. Gives the number of records."""
+    with closing(Pages(path)) as pages:
+        for found in pages.rows():
+            table = _table(found.values)
+            if table == "record":
+                _copy_record(db, found)
+            elif table:
+                marks = ", ".join("?" * len(found.values))
+                db.execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", found.values)
+    (count,) = db.execute("SELECT COUNT(*) FROM record").fetchone()
+    return int(count)
+
+
+def _table(row: Values) -> str:
+    """Which table has rows like this, "" for none of ours."""
+    kinds = "".join("-" if one is None else type(one).__name__[0] for one in row)
+    match kinds:
+        case "sssisib" | "sssis-b":
+            return "record"
+        case "ssssiiisi":
+            return "chain"
+        case "sssi":
+            return "boundary" if _int(row[3]) >= BOUNDARY_MS_MIN else "contact"
+        case "sssiissi" | "sssiis--":
+            return "lost"
+        case "si":
+            return "written"
+    is_container = kinds[:4] == "ssss" and len(kinds) == 9 and set(kinds[4:]) <= {"i", "-"}
+    return "container" if is_container else ""
+
+
+def _int(value: Value) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def _copy_record(db: sqlite3.Connection, found: Found) -> None:
+    """One that says itself what it is; a number of a row that was given twice is given anew."""
+    community, gateway, chain, seq, typ, _, data = found.values
+    assert isinstance(data, bytes)
+    try:
+        who, _, said = record.parse(data)[1]
+    except Malformed:
+        return
+    if (who.community, who.gateway, who.chain, who.seq, said) != (
+        community,
+        gateway,
+        chain,
+        seq,
+        typ,
+    ):
+        return
+    place = (
+        "INSERT OR IGNORE INTO record (rowid, community, gateway, chain, seq, typ, made_ms, data)"
+    )
+    for rowid in (found.rowid, None):
+        db.execute(f"{place} VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (rowid, *found.values))
+
+
+def settle(db: sqlite3.Connection, key: PublicKey) -> Iterator[int]:
+    """Decide where each chain stands; gives how many records of each no hub will have.
+
+    A chain whose end can be read goes on. Any other ends with the last record that is known, and
+    another begins: two records of one number would be worse.
+    """
+    names = db.execute(
+        "SELECT community, gateway, chain FROM record"
+        " UNION SELECT community, gateway, chain FROM chain"
+    ).fetchall()
+    for community, gateway, name in names:
+        yield _settle(db, Owner(community, gateway), name, key)
+    db.execute(
+        "DELETE FROM lost WHERE (community, gateway, chain) NOT IN (SELECT"
+        " community, gateway, chain FROM chain)"
+    )
+
+
+def _settle(db: sqlite3.Connection, owner: Owner, name: str, key: PublicKey) -> int:
+    where = (*owner, name)
+    known = next((chain for chain in chains.load(db, owner) if chain.chain == name), None)
+    top = _top(db, where)
+    is_known = known is not None and top <= known.last
+    tip = (known.last, known.digest) if known and is_known else (0, "")
+    for seq in list(_unbelieved(db, where, tip, key)):
+        db.execute(f"DELETE FROM record WHERE {chains.OF_CHAIN} AND seq = ?", (*where, seq))
+    if known is None or not is_known or _top(db, where) < known.last:
+        _end(db, owner, name, known if is_known else None, known.receipted if known else None)
+    chain = next(chain for chain in chains.load(db, owner) if chain.chain == name)
+    return _explain(db, owner, chain) if chain.shared else 0
+
+
+def _top(db: sqlite3.Connection, where: tuple[str, ...]) -> int:
+    (top,) = db.execute(
+        f"SELECT COALESCE(MAX(seq), 0) FROM record WHERE {chains.OF_CHAIN}", where
+    ).fetchone()
+    return int(top)
+
+
+def _unbelieved(
+    db: sqlite3.Connection, where: tuple[str, ...], tip: tuple[int, str], key: PublicKey
+) -> Iterator[int]:
+    """The numbers of records that are not what was once written.
+
+    A record is believed by the digest in the one after it, or in the chain's own row; at the lower
+    end of a gap by its signature. An older key is not known here: what it signed and can be read
+    at all is believed.
+    """
+    above, expected = tip[0] + 1, tip[1]
+    for seq, data in db.execute(
+        f"SELECT seq, data FROM record WHERE {chains.OF_CHAIN} ORDER BY seq DESC", where
+    ):
+        document, said = record.parse(data)
+        if expected and seq == above - 1:
+            is_believed = signed.digest(data) == expected
+        else:
+            is_believed = document.kid != key.kid or document.by(key)
+        if is_believed:
+            above, expected = seq, said.identity.prev
+        else:
+            yield seq
+
+
+def _end(
+    db: sqlite3.Connection, owner: Owner, name: str, known: Chain | None, receipted: int | None
+) -> None:
+    """No record follows in this chain; where its row is unknown it is told from its records."""
+    where = (*owner, name)
+    prefix = name.rpartition("-")[0]
+    kind = prefix if prefix in KINDS else EVIDENCE
+    if known:
+        db.execute(f"UPDATE chain SET current = 0 WHERE {chains.OF_CHAIN}", where)
+    else:
+        top = _top(db, where)
+        first = chains.first(db, owner, name, top)
+        rows = db.execute(
+            f"SELECT data FROM record WHERE {chains.OF_CHAIN} AND seq = ?", (*where, top)
+        ).fetchall()
+        tip = signed.digest(rows[0][0]) if rows else record.GENESIS
+        shared = owner.community != NO_COMMUNITY and kind != PRIVATE
+        up_to = first - 1 if receipted is None else receipted
+        db.execute(
+            "INSERT OR REPLACE INTO chain VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?)",
+            (*where, kind, shared, top, tip, up_to if shared else 0),
+        )
+        if receipted is None and shared and first > 1:
+            gone.add(db, owner, name, 1, first - 1, why=lost.UNREADABLE)
+    if kind == EVIDENCE:
+        chains.number_anew(db)
+
+
+def _explain(db: sqlite3.Connection, owner: Owner, chain: Chain) -> int:
+    """What waited for the hub and is gone becomes lost, to be told; gives how much that is."""
+    where = (*owner, chain.chain)
+    db.execute(
+        "DELETE FROM record WHERE EXISTS (SELECT 1 FROM lost"
+        " WHERE lost.community = record.community AND lost.gateway = record.gateway"
+        " AND lost.chain = record.chain AND record.seq BETWEEN lost.first AND lost.last)"
+        f" AND {chains.OF_CHAIN}",
+        where,
+    )
+    gaps = list(gone.unheld(db, owner, chain, 0))
+    # Below a gap in what is delivered lie records that were deleted long ago.
+    floor = max(
+        (min(g.last, chain.receipted) for g in gaps if g.first <= chain.receipted), default=0
+    )
+    db.execute(f"DELETE FROM record WHERE {chains.OF_CHAIN} AND seq <= ?", (*where, floor))
+    for gap in gone.unheld(db, owner, chain, chain.receipted):
+        gone.add(db, owner, chain.chain, gap.first, gap.last, why=lost.UNREADABLE)
+    gone.ask_again(db, owner, chain, chain.receipted)
+    return gone.counts(db, owner).get(chain.chain, 0)
