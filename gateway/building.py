@@ -18,7 +18,8 @@ from gateway.home import HomeLink
 from gateway.homefacts import facts
 from gateway.house import House
 from gateway.intake import Intake, moment_of
-from gateway.journal import Journal
+from gateway.journal import Journal, Room
+from gateway.journal.room import bytes_of
 from gateway.kiosk import point as kiosk
 from gateway.kiosk.point import Point
 from gateway.lines import DeviceLine, Listener, Member
@@ -38,7 +39,12 @@ def signing_key(config: Config) -> SigningKey:
 
 def open_journal(config: Config, *, clock: Clock, key: SigningKey) -> Journal:
     return Journal.open(
-        config.data, community=config.community, gateway=config.gateway, key=key, boot=clock.boot
+        config.data,
+        community=config.community,
+        gateway=config.gateway,
+        key=key,
+        boot=clock.boot,
+        room=Room(bytes_of(config.journal_max)),
     )
 
 

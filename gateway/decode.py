@@ -12,9 +12,13 @@ from cyclopts import Parameter
 
 from drivers import sdk
 from drivers.reading import Fault, Message, Reading
+from gateway import captures
+from gateway.captures import Piece
 from gateway.contract.errors import Problem, Unreachable, UsageError
 
 CHUNK_BYTES = 16 * 1024
+# A session pauses and gives up between its questions, in so many turns at most.
+TIMEOUTS_MAX = 10
 
 _BLANKS = b" \t\r\n\v\f:-"  # and what dumps put between bytes or at a line's end
 _HEX_DIGITS = b"0123456789abcdefABCDEF"
@@ -55,13 +59,12 @@ def decode(
     session = open_session(device, [*settings, *([f"key={key}"] if key is not None else [])])
     tell = _tell_json if as_json else _tell_table
     try:
+        read = _from_hex if as_hex else captures.pieces
         if file == "-":
-            messages, faults = _decode(
-                session, _chunks(sys.stdin.buffer, file, as_hex=as_hex), tell
-            )
+            messages, faults = _decode(session, read(sys.stdin.buffer, file), tell)
         else:
-            with Path(file).open("rb") as capture:
-                messages, faults = _decode(session, _chunks(capture, file, as_hex=as_hex), tell)
+            with Path(file).open("rb") as stream:
+                messages, faults = _decode(session, read(stream, file), tell)
     except BrokenPipeError:
         raise  # it is the output that broke
     except OSError as error:
@@ -85,6 +88,14 @@ def named_driver(driver: str) -> sdk.Device:
 
 def open_session(device: sdk.Device, given: Iterable[str]) -> sdk.Session:
     """A session with the settings `NAME=VALUE`; a file's name stands for its text."""
+    try:
+        return device.open(read_settings(device, given))
+    except sdk.SettingError as error:
+        raise UsageError(Problem(error.what, f"--set {error.name}=…", error.allowed)) from error
+
+
+def read_settings(device: sdk.Device, given: Iterable[str]) -> dict[str, str]:
+    """The settings `NAME=VALUE`, files as their text. Raises UsageError."""
     declared = {setting.name: setting for setting in device.settings}
     own: dict[str, str] = {}
     for pair in given:
@@ -100,27 +111,21 @@ def open_session(device: sdk.Device, given: Iterable[str]) -> sdk.Session:
             except (OSError, UnicodeDecodeError) as error:
                 what = f"{value} cannot be read as text: {error}"
                 raise UsageError(Problem(what, f"--set {pair}", "the path of a file")) from error
-    try:
-        return device.open(own)
-    except sdk.SettingError as error:
-        raise UsageError(Problem(error.what, f"--set {error.name}=…", error.allowed)) from error
+    return own
 
 
-def _chunks(capture: BinaryIO, where: str, *, as_hex: bool) -> Iterator[bytes]:
-    """The capture in pieces; from hex digits when it is written in them. Raises UsageError."""
+def _from_hex(stream: BinaryIO, where: str) -> Iterator[Piece]:
+    """The bytes of a file written in hex digits. Raises UsageError."""
     odd = b""
     place = 0
-    while chunk := capture.read(CHUNK_BYTES):
-        if not as_hex:
-            yield chunk
-            continue
+    while chunk := stream.read(CHUNK_BYTES):
         wrong = chunk.translate(None, _BLANKS + _HEX_DIGITS)[:1]
         if wrong:
             at = f"{where}, byte {place + chunk.index(wrong)}"
             raise UsageError(Problem(f"no hex digit: {wrong!r}", at, "leave out --hex"))
         digits = odd + chunk.translate(None, _BLANKS)
         odd = digits[len(digits) & ~1 :]
-        yield bytes.fromhex(digits[: len(digits) & ~1].decode("ascii"))
+        yield Piece(0, bytes.fromhex(digits[: len(digits) & ~1].decode("ascii")))
         place += len(chunk)
     if odd:
         what = "an odd number of hex digits"
@@ -128,26 +133,38 @@ def _chunks(capture: BinaryIO, where: str, *, as_hex: bool) -> Iterator[bytes]:
 
 
 def _decode(
-    session: sdk.Session, chunks: Iterable[bytes], tell: Callable[[Reading | Fault], None]
+    session: sdk.Session, pieces: Iterable[Piece], tell: Callable[[Reading | Fault], None]
 ) -> tuple[int, int]:
     """How many messages gave readings, and how many faults there were."""
     messages = faults = 0
-    for steps in _steps(session, chunks):
-        for step in steps:
-            if isinstance(step, Message):  # a capture is not asked and not waited for
-                messages += bool(step.readings)
-                faults += len(step.faults)
-                for reading in step.readings:
-                    tell(reading)
-                for fault in step.faults:
-                    tell(fault)
+    for step in _steps(session, pieces):
+        if isinstance(step, Message):
+            messages += bool(step.readings)
+            faults += len(step.faults)
+            for reading in step.readings:
+                tell(reading)
+            for fault in step.faults:
+                tell(fault)
     return messages, faults
 
 
-def _steps(session: sdk.Session, chunks: Iterable[bytes]) -> Iterator[list[sdk.Step]]:
-    for chunk in chunks:
-        yield session.feed(chunk)
-    yield session.timeout()  # the silence after a capture ends its last telegram
+def _steps(session: sdk.Session, pieces: Iterable[Piece]) -> Iterator[sdk.Step]:
+    """What the session does with a capture. Time is told to it where the capture asks, so that it
+    asks as well and knows what is answered; one that was only heard passes without time.
+    """
+    ahead = 0  # questions of the session that the capture has not come to
+    for piece in pieces:
+        for _ in range(TIMEOUTS_MAX if piece.tx and not ahead else 0):
+            steps = session.timeout()
+            yield from steps
+            if any(isinstance(step, sdk.Send) for step in steps):
+                ahead += 1
+                break
+        ahead = max(0, ahead - bool(piece.tx))
+        steps = session.feed(piece.rx) if piece.rx else []
+        ahead += sum(isinstance(step, sdk.Send) for step in steps)
+        yield from steps
+    yield from session.timeout()  # the silence after a capture ends its last telegram
 
 
 def _tell_json(part: Reading | Fault) -> None:

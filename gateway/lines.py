@@ -72,9 +72,17 @@ class DeviceLine:
     From its Send to its Rest the line belongs to one device; nobody else speaks meanwhile.
     """
 
-    def __init__(self, port: str, members: Sequence[Member]) -> None:
+    def __init__(
+        self,
+        port: str,
+        members: Sequence[Member],
+        *,
+        tap: Callable[[Port, sdk.Line], Port] = lambda port, _: port,
+    ) -> None:
+        """`tap` is given each port that was opened, and gives the one to use."""
         assert members
         self._port = port
+        self._tap = tap
         self._members = members
         self._is_lost = False
         self._opened_s: float | None = None  # when this life of the line began
@@ -145,7 +153,7 @@ class DeviceLine:
     async def _serve(self) -> None:
         """One life of the line. Raises LineLost."""
         self._set = self._lines[self._trial]
-        port = await open_port(self._port, self._set)
+        port = self._tap(await open_port(self._port, self._set), self._set)
         try:
             if not self._is_lost:
                 log.info("line_open", line=self.name)

@@ -1,27 +1,32 @@
 """`meterkast replay FILE`: a capture drives the whole gateway instead of the device's line."""
 
 import asyncio
+import contextlib
 import os
 import sys
 import tty
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, BinaryIO
 
 import msgspec
 from cyclopts import Parameter
 
 from drivers import sdk
+from gateway import captures, run
 from gateway import config as settings
-from gateway import run
+from gateway.building import interval_s
+from gateway.captures import Piece
 from gateway.config import Config
 from gateway.contract.errors import Problem, Unreachable, UsageError
 from gateway.house import House
 
 CHUNK_BYTES = 256
 BITS_PER_BYTE = 10  # start, eight, stop
-# A polled device is not asked by a capture: what it once said comes unasked.
 QUIET_S = 0.3
+# A device that is asked has an interval of its own; nobody is waited for longer than two of them.
+ASKED_S_MAX = 30.0
 RECEIPTS_S_MAX = 10.0
 ConfigFile = Annotated[Path, Parameter(name="--config")]
 
@@ -33,37 +38,64 @@ def replay(
     device: str | None = None,
     speed: float | None = None,
 ) -> int:
-    """Feed a capture of raw bytes to the gateway as if the device had sent it now.
+    """Feed a capture to the gateway as if the device said it now.
+
+    A device that is asked gives each answer once the gateway has asked for it.
 
     Parameters
     ----------
     file
-        raw bytes, as they came from the line
+        made by `meterkast capture`, or the raw bytes as they came from the line
     config
         the gateway's settings; the gateway itself must not be running
     device
         whose line is replaced; needed where there are several
     speed
-        1 sends as fast as the real line, 10 ten times as fast; without it as fast as possible
+        1 is as fast as it came, 10 ten times as fast; without it as fast as possible
     """
     loaded = settings.load(config)
     name = _name(loaded, device, config)
+    if speed is not None and speed <= 0:
+        raise UsageError(Problem(f"no speed: {speed}", "--speed", "1 is the line's own speed"))
+    with _opened(file) as stream:
+        for _ in captures.pieces(stream, str(file)):
+            pass  # what is wrong with it is told before anything is fed
+        stream.seek(0)
+        return _replay(loaded, name, captures.pieces(stream, str(file)), speed)
+
+
+def _opened(file: Path) -> BinaryIO:
     try:
-        capture = file.read_bytes()
+        return file.open("rb")
     except OSError as error:
         what = f"the capture cannot be read: {error.strerror}"
         raise Unreachable(Problem(what, str(file), "give the path of a capture")) from error
-    if speed is not None and speed <= 0:
-        raise UsageError(Problem(f"no speed: {speed}", "--speed", "1 is the line's own speed"))
-    baud = sdk.load(loaded.device[name].driver).line.baud
+
+
+def _replay(config: Config, name: str, pieces: Iterator[Piece], speed: float | None) -> int:
+    block = config.device[name]
+    driver = sdk.load(block.driver)
+    baud = (block.speed() or driver.line).baud
     ours, theirs = os.openpty()
     tty.setraw(theirs)
+    os.set_blocking(ours, False)
+    patience_s = ASKED_S_MAX + 2 * interval_s(driver, block)
     try:
-        player = _Player(name, capture, ours, baud * speed if speed else None)
-        return run.run(_with_port(loaded, name, os.ttyname(theirs)), until=player.play)
+        player = _Player(name, _timed(pieces, baud), ours, speed, patience_s)
+        return run.run(_with_port(config, name, os.ttyname(theirs)), until=player.play)
     finally:
         os.close(ours)
         os.close(theirs)
+
+
+def _timed(pieces: Iterator[Piece], baud: int) -> Iterator[Piece]:
+    """In short pieces; the bytes of a file without times follow each other as on the line."""
+    sent = 0
+    for piece in pieces:
+        for at in range(0, max(1, len(piece.rx)), CHUNK_BYTES):
+            line_ms = sent * BITS_PER_BYTE * 1000 // baud
+            sent += CHUNK_BYTES
+            yield Piece(piece.ms or line_ms, piece.rx[at : at + CHUNK_BYTES], piece.tx)
 
 
 def _name(config: Config, device: str | None, path: Path) -> str:
@@ -80,40 +112,64 @@ def _name(config: Config, device: str | None, path: Path) -> str:
 
 
 def _with_port(config: Config, name: str, port: str) -> Config:
-    replaced = config.device[name].model_copy(update={"port": port})
-    return config.model_copy(update={"device": {**config.device, name: replaced}})
+    """All devices of this one's line hang on the other port."""
+    replaced = {
+        one: block.model_copy(update={"port": port})
+        for one, block in config.device.items()
+        if block.port == config.device[name].port
+    }
+    return config.model_copy(update={"device": config.device | replaced})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Player:
-    """Writes the capture into the pseudo-terminal at `ours`; `baud` None: as fast as it is read."""
+    """Plays the device at the far end of the pseudo-terminal `ours`.
+
+    `speed` None: as fast as it is read. The gateway is waited for no longer than `patience_s` to
+    ask what it asked when the capture was made.
+    """
 
     name: str
-    capture: bytes
+    pieces: Iterator[Piece]
     ours: int
-    baud: float | None
+    speed: float | None
+    patience_s: float
+    asked: int = 0  # bytes that the gateway has asked and the capture has not come to
 
     async def play(self, house: House) -> None:
         """All of the capture, then wait until it is read, and for receipts if there is a link."""
         loop = asyncio.get_running_loop()
-        os.set_blocking(self.ours, False)
         while not house.devices[self.name].open:
             await asyncio.sleep(0.01)
-        started_s, sent = loop.time(), 0
-        while sent < len(self.capture):
-            if self.baud:
-                due_s = started_s + sent * BITS_PER_BYTE / self.baud
-                await asyncio.sleep(max(0.0, due_s - loop.time()))
-            try:
-                sent += os.write(self.ours, self.capture[sent : sent + CHUNK_BYTES])
-                await asyncio.sleep(0)
-            except BlockingIOError:
-                await asyncio.sleep(0.005)
+        began_s = loop.time()
+        for piece in self.pieces:
+            if piece.tx:
+                await self._hear(len(piece.tx))
+            if self.speed:
+                due_s = began_s + piece.ms / 1000 / self.speed
+                await asyncio.sleep(due_s - loop.time())
+            await self._say(piece.rx)
         await asyncio.sleep(QUIET_S)
         house.intake.finish()
         await _receipts(house)
         print(msgspec.json.encode(_told(house, self.name)).decode())
         sys.stdout.flush()
+
+    async def _hear(self, count: int) -> None:
+        """Wait until the gateway has asked so much."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.patience_s):
+                while self.asked < count:
+                    with contextlib.suppress(BlockingIOError):
+                        self.asked += len(os.read(self.ours, CHUNK_BYTES))
+                    await asyncio.sleep(0.005)
+        self.asked = max(0, self.asked - count)
+
+    async def _say(self, data: bytes) -> None:
+        while data:
+            with contextlib.suppress(BlockingIOError):
+                data = data[os.write(self.ours, data) :]
+            await asyncio.sleep(0 if not data else 0.005)
 
 
 async def _receipts(house: House) -> None:

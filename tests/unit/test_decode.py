@@ -168,3 +168,43 @@ def test_a_recorded_conversation_of_modbus_tcp_is_read_with_its_setting(
         ("1-0:15.8.0", 3_000_000, "unchecked"),
     ]
     assert end == {"messages": 2, "faults": 0}
+
+
+ASKED = (
+    b'{"capture":1,"device":"scale","driver":"mtsics","began":"2026-06-21T10:00:00Z"}\n'
+    b'{"ms":0,"line":"9600 8N1"}\n'
+    b'{"ms":2,"tx":"53490d0a"}\n'  # SI
+    b'{"ms":8,"rx":"532053202020202020382e323230"}\n'
+    b'{"ms":9,"rx":"206b670d0a"}\n'  # S S      8.220 kg
+)
+NET = {
+    "register": "net", "value": 8220000, "unit": "mg", "at": None, "serial": "",
+    "doubt": "unchecked",
+}  # fmt: skip
+
+
+def test_a_device_is_asked_where_the_capture_asks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "scale.capture"
+    file.write_bytes(ASKED)
+    assert decode("mtsics", str(file), as_json=True) == 0
+    assert _lines(capsys) == [NET, {"messages": 1, "faults": 0}]
+
+
+def test_a_question_that_nobody_answered_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "meter.capture"
+    asked = b'{"ms":1,"tx":"1040fe3e16"}\n'  # SND_NKE to address 254
+    file.write_bytes(ASKED.splitlines(keepends=True)[0] + 3 * asked)
+    assert decode("mbus", str(file), as_json=True) == 1
+    assert _lines(capsys) == [
+        {"fault": "silent", "offset": 0, "length": 0, "detail": "no answer to 3 questions"},
+        {"messages": 0, "faults": 1},
+    ]
+
+
+def test_a_capture_is_decoded_as_it_comes_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(ASKED)))
+    assert decode("mtsics", "-") == 0

@@ -4,7 +4,7 @@ import pytest
 
 from drivers import sdk
 from drivers.reading import Message, Reading
-from gateway.building import _interval_s
+from gateway.building import interval_s
 from gateway.config import DeviceSettings
 from gateway.devices import DeviceNow, total
 
@@ -52,7 +52,7 @@ def test_a_card_reader_is_never_silent_and_a_lost_line_is_lost():
 )
 def test_the_interval_is_the_devices_own_or_its_drivers(driver, own, expected):
     device = DeviceSettings(driver=driver, port="/dev/pts/1", **own)
-    assert _interval_s(sdk.load(driver), device) == expected
+    assert interval_s(sdk.load(driver), device) == expected
 
 
 def test_pulses_are_not_taken_for_energy():

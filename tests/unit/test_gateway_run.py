@@ -1,6 +1,7 @@
 """A whole gateway, from bytes on a pseudo-terminal to records in its journal."""
 
 import json
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -55,6 +56,48 @@ def test_a_replayed_capture_becomes_a_boundary_record_and_samples(
     assert len(held[PRIVATE]) == 1
     assert replay.replay(capture, config=home, speed=100) == 0
     assert len(kinds(home)[EVIDENCE]) in {2, 3}  # 3 where a boundary passed meanwhile
+
+
+def test_a_capture_is_replayed_at_its_own_times(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "hall.capture"
+    half = len(TELEGRAM) // 2
+    file.write_text(
+        '{"capture":1,"device":"hall","driver":"p1","began":"2026-06-21T10:00:00Z"}\n'
+        f'{{"ms":10,"rx":"{TELEGRAM[:half].hex()}"}}\n'
+        f'{{"ms":3000,"rx":"{TELEGRAM[half:].hex()}"}}\n'
+    )
+    began_s = time.monotonic()
+    assert replay.replay(file, config=home, speed=10) == 0
+    assert time.monotonic() - began_s >= 0.3
+    told = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("{"))
+    assert (json.loads(told)["messages"], json.loads(told)["faults"]) == (1, 0)
+
+
+def test_devices_of_one_line_are_answered_once_they_ask(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, file = tmp_path / "gateway.toml", tmp_path / "scales.capture"
+    block = 'driver = "mtsics"\nport = "/dev/pts/9999"\n'
+    path.write_text(f'gateway = "point"\n[device.a]\n{block}[device.b]\n{block}')
+    answers = [b"S S      1.000 kg\r\n", b"S S      2.000 kg\r\n"]
+    spoken = "".join(
+        f'{{"ms":1,"tx":"{b"SI".hex()}0d0a"}}\n{{"ms":2,"rx":"{answer.hex()}"}}\n'
+        for answer in answers
+    )
+    file.write_text('{"capture":1,"device":"a","driver":"mtsics","began":"x"}\n' + spoken)
+    assert replay.replay(file, config=path, device="a") == 0
+    told = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("{"))
+    assert (json.loads(told)["messages"], json.loads(told)["faults"]) == (1, 0)
+
+
+def test_what_is_wrong_with_a_capture_is_told_before_it_is_fed(home: Path, tmp_path: Path) -> None:
+    file = tmp_path / "hall.capture"
+    file.write_text('{"capture":1}\n{"ms":1,"rx":"zz"}\n')
+    with pytest.raises(UsageError, match=r"hall\.capture, line 2"):
+        replay.replay(file, config=home)
+    assert not (tmp_path / "data").exists()
 
 
 def test_replay_names_the_devices_there_are(home: Path, tmp_path: Path) -> None:
