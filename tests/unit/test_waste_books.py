@@ -64,6 +64,19 @@ def test_a_change_behind_the_programs_back_is_named(street, statement):
         check(street)
 
 
+AS_OF_SCHEMA_3 = """
+    DROP TABLE unsure;
+    DROP TABLE synced;
+    DROP TABLE lost;
+    DROP TABLE rotated;
+    DROP TABLE gap;
+    DROP TABLE command;
+    DROP TABLE heard;
+    ALTER TABLE chain DROP COLUMN key;
+    UPDATE deposit SET at_ms = at_ms + 1;
+    PRAGMA user_version = 3;
+"""
+
 AS_OF_SCHEMA_2 = """
     CREATE TABLE old AS SELECT community, gateway, chain, seq, id, at_ms, card, fraction,
         amount AS net_mg, day, member, '' AS verdict FROM deposit;
@@ -86,15 +99,18 @@ AS_OF_SCHEMA_2 = """
 """
 
 
-def test_books_of_schema_2_learn_what_the_records_always_said(street):
+@pytest.mark.parametrize(
+    ("version", "as_of"), [(2, AS_OF_SCHEMA_2), (3, AS_OF_SCHEMA_3)], ids=["2", "3"]
+)
+def test_books_of_an_older_schema_learn_what_the_records_always_said(street, version, as_of):
     db = street.community.db
     before = {table: db.execute(f"SELECT * FROM {table}").fetchall() for table in TABLES}
     assert all(before.values())
     db.close()
     older = sqlite3.connect(street.path)
-    older.executescript(AS_OF_SCHEMA_2)
+    older.executescript(as_of)
     older.close()
-    with pytest.raises(PeopleError, match="books of schema 2, this program reads 4"):
+    with pytest.raises(PeopleError, match=f"books of schema {version}, this program reads 4"):
         store.open_to_read(street.path)
     street.open()
     db = street.community.db
