@@ -18,6 +18,7 @@ from gateway.contract.keys import PublicKey
 from gateway.contract.link import Broker
 from gateway.contract.settings import Id, Mistake, Settings
 from gateway.contract.tls import Tls
+from gateway.journal import room
 from gateway.kiosk import settings as kiosk
 from gateway.kiosk.settings import KioskSettings
 
@@ -60,6 +61,7 @@ class Config(Settings):
     broker_tls: Tls | None = None
     home_broker: str | None = None
     home_broker_tls: Tls | None = None
+    journal_max: str = "1 GB"
     discovery: str = "homeassistant"
     page: str | None = None
     health: str | None = None
@@ -132,6 +134,7 @@ def mistakes(tables: dict[str, Any], *, base: Path) -> Iterator[Mistake]:
     """
     yield from _community(tables)
     yield from _addresses(tables)
+    yield from _journal(tables)
     for broker in ("broker", "home_broker"):
         yield from tls.mistakes(tables, broker=broker, base=base)
     devices = tables.get("device")
@@ -178,6 +181,15 @@ def _addresses(tables: dict[str, Any]) -> Iterator[Mistake]:
     if isinstance(discovery, str) and not _DISCOVERY.fullmatch(discovery):
         what = f"{discovery!r} is not where a topic begins"
         yield Mistake(("discovery",), what, 'discovery = "homeassistant", or "" for nowhere')
+
+
+def _journal(tables: dict[str, Any]) -> Iterator[Mistake]:
+    text = tables.get("journal_max")
+    if isinstance(text, str):
+        try:
+            room.bytes_of(text)
+        except ValueError as error:
+            yield Mistake(("journal_max",), str(error), 'journal_max = "1 GB", at least "16 MB"')
 
 
 def _device(name: str, device: dict[str, Any], *, base: Path) -> Iterator[Mistake]:

@@ -1,6 +1,7 @@
 """How much room the journal has: its own limit, and that of the disk."""
 
 import os
+import re
 import sqlite3
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +12,22 @@ from typing import NamedTuple
 STEP_BYTES_MAX = 32_000_000
 # Deleting writes before it frees: what the write-ahead log grows by while `STEP_BYTES_MAX` go.
 BALLAST_BYTES = 4_000_000
+
+
+# The write-ahead log alone takes 4 MB.
+LIMIT_BYTES_MIN = 16_000_000
+_SIZE = re.compile(r"(\d{1,6}) ([MG])B", re.ASCII)
+
+
+def bytes_of(text: str) -> int:
+    """The bytes of "64 MB" or "1 GB". Raises ValueError for what is no limit of a journal."""
+    match = _SIZE.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is not a size")
+    size = int(match[1]) * {"M": 10**6, "G": 10**9}[match[2]]
+    if size < LIMIT_BYTES_MIN:
+        raise ValueError(f"{text!r} is too little for a journal")
+    return size
 
 
 class Room(NamedTuple):
