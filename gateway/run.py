@@ -1,4 +1,4 @@
-"""`meterkast gateway`: run one gateway until it is told to stop. `meterkast enrol`: its key."""
+"""`meterkast gateway`: run one gateway until it is told to stop."""
 
 import asyncio
 import signal
@@ -12,12 +12,11 @@ from typing import Annotated
 import structlog
 from cyclopts import Parameter
 
-from gateway import building, watchdog
+from gateway import building, ownkey, watchdog
 from gateway import config as files
 from gateway.config import Config
 from gateway.contract.clock import domain_clock
 from gateway.contract.errors import PeopleError, Problem, UsageError
-from gateway.contract.keys import SigningKey
 from gateway.contract.notify import notify
 from gateway.house import House
 from gateway.kiosk import panel
@@ -41,20 +40,6 @@ def gateway(*, config: ConfigFile = Path("gateway.toml")) -> int:
         the gateway's settings
     """
     return _ended(_live(Settings(config)))
-
-
-def enrol(*, config: ConfigFile = Path("gateway.toml")) -> int:
-    """Make this gateway's key where it is used, and print the public half for the hub.
-
-    Parameters
-    ----------
-    config
-        the gateway's settings
-    """
-    path = files.load(config).key
-    key = SigningKey.load(path) if path.exists() else SigningKey.create(path)
-    print(key.public.x)
-    return 0
 
 
 Until = Callable[[House], Awaitable[None]]
@@ -125,7 +110,8 @@ async def _tick(house: House) -> None:
 
 
 async def _serve(config: Config, *, until: Until, settings: Settings | None = None) -> None:
-    clock, key = domain_clock(), building.signing_key(config)
+    clock = domain_clock()
+    key = ownkey.load(config, clock=clock)
     with closing(building.open_journal(config, clock=clock, key=key)) as journal:
         house = building.build(config, journal, clock=clock, key=key)
         house.settings = settings
@@ -180,17 +166,21 @@ def _panel(house: House) -> Panel | None:
 
 
 def _pages(house: House) -> list[Coroutine[None, None, None]]:
-    """The local page and the recycling point's screen, already listening.
+    """The local page, the recycling point's screen and the figures of health, already listening.
 
     Raises UsageError, Unreachable.
     """
     kiosk = house.config.kiosk
-    addresses = {"page": house.config.page, "kiosk.screen": kiosk.screen if kiosk else None}
+    addresses = {
+        "page": house.config.page,
+        "health": house.config.health,
+        "kiosk.screen": kiosk.screen if kiosk else None,
+    }
     wanted = {key: where for key, where in addresses.items() if where}
     if not wanted:
         return []
     try:
-        from gateway import web  # noqa: PLC0415 - the pages are an extra
+        from gateway import healthport, web  # noqa: PLC0415 - the pages are an extra
         from gateway.kiosk import screen  # noqa: PLC0415
         from gateway.page import app  # noqa: PLC0415
     except ImportError as error:
@@ -200,6 +190,6 @@ def _pages(house: House) -> list[Coroutine[None, None, None]]:
             f"pip install 'meterkast[page]', or leave out: {', '.join(wanted)}",
         )
         raise UsageError(problem) from error
-    serves = {"page": app.serve, "kiosk.screen": screen.serve}
+    serves = {"page": app.serve, "health": healthport.serve, "kiosk.screen": screen.serve}
     listeners = {key: web.listen(where, key=key) for key, where in wanted.items()}
     return [serves[key](house, listener) for key, listener in listeners.items()]
