@@ -8,16 +8,20 @@ import gc
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
 
 from gateway.contract import record as records
+from gateway.contract import signed
 from gateway.contract.receipt import Receipt
-from gateway.contract.record import GENESIS, Record, is_id
-from gateway.contract.signed import Malformed, digest
+from gateway.contract.record import ANSWER, KEY, LOST, Record, is_id
+from gateway.contract.signed import Malformed, Signed, digest
 from ledger_bridge.books.community import Community
+from ledger_bridge.books.gone import gone
 from ledger_bridge.books.store import commit
+from ledger_bridge.heads import Believed, ChainKey, Head, Heads, RecordKey
+from ledger_bridge.orders import Orders
 
-# A record may run ahead of its chain by so many numbers and is kept until the gap fills.
+# A record may run ahead of its chain by so many numbers and is kept until the gap fills. One that
+# says what is lost may lie further on: it is what fills the gap.
 AHEAD_MAX = 1_000
 
 # How many gateway names that nobody admitted are remembered as refused.
@@ -28,31 +32,15 @@ MALFORMED = "malformed"
 FOREIGN = "another community"
 UNKNOWN = "unknown gateway"
 FORGED = "wrong signature"
+STRANGE_KEY = "signed by a key that is not known"
+WRONG_KEY = "signed by a key of other numbers"
 FORKED = "two records under one number"
 HELD = "its chain is held"
 TOO_FAR = "too far ahead of its chain"
+DECLARED_LOST = "its gateway said that it is lost"
 
-# One gateway's one chain, and one number in it.
-ChainKey = tuple[str, str]
-RecordKey = tuple[str, str, int]
-
-
-class Believed(NamedTuple):
-    """A record whose signature is its gateway's, as it came."""
-
-    record: Record
-    digest: str
-    data: bytes
-
-
-@dataclass(slots=True)
-class _Head:
-    """How far a chain is stored without a gap, and the highest number stored beyond gaps."""
-
-    up_to: int = 0
-    digest: str = GENESIS
-    held: str = ""
-    top: int = 0
+# Kinds of record that say something to the hub itself.
+_SPEAKING = {LOST, ANSWER}
 
 
 @dataclass(slots=True)
@@ -63,6 +51,18 @@ class Delivery:
     stored: int = 0
     repeated: int = 0
     refused: list[tuple[str, str]] = field(default_factory=list)  # (gateway, reason)
+    answered: list[str] = field(default_factory=list)  # ids of commands
+
+    def then(self, more: "Delivery") -> "Delivery":
+        """This batch and one after it as one: of each chain the later receipt."""
+        receipts = {(one.gateway, one.chain): one for one in [*self.receipts, *more.receipts]}
+        return Delivery(
+            list(receipts.values()),
+            self.stored + more.stored,
+            self.repeated + more.repeated,
+            self.refused + more.refused,
+            self.answered + more.answered,
+        )
 
 
 def spare_the_collector() -> None:
@@ -71,12 +71,13 @@ def spare_the_collector() -> None:
 
 
 class Refused(Exception):
-    """Why one delivery is not stored."""
+    """Why one delivery is not stored; its chain as far as it is known."""
 
-    def __init__(self, gateway: str, reason: str) -> None:
+    def __init__(self, gateway: str, reason: str, chain: str = "") -> None:
         super().__init__(f"{gateway}: {reason}")
         self.gateway = gateway
         self.reason = reason
+        self.chain = chain
 
 
 class Inbox:
@@ -85,10 +86,8 @@ class Inbox:
     def __init__(self, community: Community) -> None:
         self._community = community
         self._db: sqlite3.Connection = community.db
-        self._heads: dict[ChainKey, _Head] = {}
-        # Of the batch under way: chains whose row changes, records that became evidence.
-        self._changed: set[ChainKey] = set()
-        self._linked: list[Record] = []
+        self._heads = Heads(community)
+        self._orders = Orders(community.db, community.id)
 
     def take(self, deliveries: Iterable[tuple[str, bytes]], *, now_ms: int) -> Delivery:
         """Check and store a batch of (gateway by the topic, two lines)."""
@@ -99,12 +98,22 @@ class Inbox:
                 believed.append(self.believe(gateway, data))
             except Refused as refusal:
                 refused.append((refusal, data))
-        return self.store(believed, refused, now_ms=now_ms)
+        # What a key signed that these very records introduce can be believed after them.
+        turning = {one.record.identity.gateway for one in believed if one.record.typ == KEY}
+        later = [
+            (refusal.gateway, data)
+            for refusal, data in refused
+            if refusal.reason == STRANGE_KEY and refusal.gateway in turning
+        ]
+        if not later:
+            return self.store(believed, refused, now_ms=now_ms)
+        rest = [one for one in refused if (one[0].gateway, one[1]) not in later]
+        delivery = self.store(believed, rest, now_ms=now_ms)
+        return delivery.then(self.take(later, now_ms=now_ms))
 
     def believe(self, gateway: str, data: bytes) -> Believed:
         """The record in a delivery, its signature checked. Raises Refused; changes nothing."""
-        key = self._community.registry.keys.get(gateway)
-        if key is None:
+        if gateway not in self._community.registry.keys:
             raise Refused(gateway, UNKNOWN)
         try:
             document, record = records.parse(data)
@@ -114,9 +123,17 @@ class Inbox:
             raise Refused(gateway, FOREIGN)
         if record.identity.gateway != gateway:
             raise Refused(gateway, UNKNOWN)
-        if not document.by(key):
-            raise Refused(gateway, FORGED)
+        if not document.by(self._heads.key_of(record.identity)):
+            raise Refused(gateway, self._why_not(document, record), record.identity.chain)
         return Believed(record, digest(data), data)
+
+    def _why_not(self, document: Signed, record: Record) -> str:
+        """What is the matter with a signature that is not by the key of this number."""
+        who = record.identity
+        if document.kid == self._heads.key_of(who).kid:
+            return FORGED
+        registry, keys = self._community.registry, self._heads.keys
+        return WRONG_KEY if keys.knows(registry, who.gateway, document.kid) else STRANGE_KEY
 
     def store(
         self,
@@ -128,25 +145,42 @@ class Inbox:
         """Store what is new, with what it says, in one commit; then make the receipts."""
         delivery = Delivery()
         asked: set[ChainKey] = set()
-        new: dict[RecordKey, Believed] = {}
-        self._changed, self._linked = set(), []
+        new = self._heads.begin()
         try:
             with commit(self._db):
                 for one in believed:
                     try:
-                        self._sort(one, new, asked, delivery)
+                        self._sort(one, new, asked, delivery, now_ms)
                     except Refused as refusal:
                         self._note(refusal, one.data, now_ms, delivery)
                 for before, data in refused:
                     self._note(before, data, now_ms, delivery)
-                self._write(new.values(), now_ms)
+                    # Who signs with a key that is not known here may know more than the hub.
+                    chain = (before.gateway, before.chain)
+                    if before.reason == STRANGE_KEY and not self._heads.at(chain).is_new:
+                        asked.add(chain)
+                for one in self._heads.expelled:
+                    gateway = one.record.identity.gateway
+                    self._note(Refused(gateway, WRONG_KEY), one.data, now_ms, delivery)
+                self._write(new, now_ms)
         except BaseException:
-            self._heads.clear()
+            self._heads.forget()
             self._community.derivation.forget()
             raise
         delivery.stored = len(new)
         delivery.receipts = [self._receipt(key, now_ms) for key in sorted(asked)]
         return delivery
+
+    def receipts(self, gateway: str, chains: Iterable[str], *, now_ms: int) -> list[Receipt]:
+        """The receipts of these chains, and of all others of an admitted gateway."""
+        if gateway not in self._community.registry.keys:
+            return []
+        stored = self._db.execute(
+            "SELECT chain FROM chain WHERE community = ? AND gateway = ?",
+            (self._community.id, gateway),
+        )
+        names = {*chains, *(chain for (chain,) in stored)}
+        return [self._receipt((gateway, chain), now_ms) for chain in sorted(names)]
 
     def _sort(
         self,
@@ -154,14 +188,16 @@ class Inbox:
         new: dict[RecordKey, Believed],
         asked: set[ChainKey],
         delivery: Delivery,
+        now_ms: int,
     ) -> None:
         """Decide what a record is: new, a repetition, or refused."""
         who = one.record.identity
         chain: ChainKey = (who.gateway, who.chain)
         key: RecordKey = (who.gateway, who.chain, who.seq)
-        head = self._head(chain)
+        head = self._heads.at(chain)
         asked.add(chain)
-        known = new[key].digest if key in new else self._known(key, head)
+        self._must_be_signed(one)
+        known = new[key].digest if key in new else self._heads.digest_of(key, head)
         if known == one.digest:
             delivery.repeated += 1
         elif known:
@@ -169,104 +205,61 @@ class Inbox:
             raise Refused(who.gateway, FORKED)
         elif head.held:
             raise Refused(who.gateway, HELD)
-        elif who.seq > head.up_to + AHEAD_MAX:
+        elif who.seq <= head.up_to:
+            raise Refused(who.gateway, DECLARED_LOST)
+        elif who.seq > head.up_to + AHEAD_MAX and one.record.typ != LOST:
+            self._heads.too_far(chain, head, who.seq)
             raise Refused(who.gateway, TOO_FAR)
         else:
             new[key] = one
-            head.top = max(head.top, who.seq)
-            self._changed.add(chain)
-            if who.seq == head.up_to + 1:
-                self._link(head, one.record, one.digest)
-                self._advance(chain, head, new)
+            self._heads.add(chain, head, one)
+            if one.record.typ in _SPEAKING:
+                self._heed(one.record, asked, delivery, now_ms)
 
-    def _head(self, key: ChainKey) -> _Head:
-        if key not in self._heads:
-            row = self._db.execute(
-                "SELECT up_to, digest, held, (SELECT max(seq) FROM record AS r WHERE"
-                " (r.community, r.gateway, r.chain) = (c.community, c.gateway, c.chain))"
-                " FROM chain AS c WHERE community = ? AND gateway = ? AND chain = ?",
-                (self._community.id, *key),
-            ).fetchone()
-            self._heads[key] = _Head(*row) if row else _Head()
-        return self._heads[key]
-
-    def _known(self, key: RecordKey, head: _Head) -> str:
-        """The digest of what is stored under this number, "" for nothing."""
-        if key[2] == head.up_to:
-            return head.digest
-        if key[2] > head.top:
-            return ""
-        row = self._db.execute(
-            "SELECT digest FROM record"
-            " WHERE community = ? AND gateway = ? AND chain = ? AND seq = ?",
-            (self._community.id, *key),
-        ).fetchone()
-        return row[0] if row else ""
-
-    def _link(self, head: _Head, record: Record, hashed: str) -> None:
-        """Move the head over the record after it; a link that does not fit holds the chain.
-
-        Only what the head has passed is evidence: so it is the same whatever came first.
-        """
-        if record.identity.prev != head.digest:
-            head.held = f"record {head.up_to + 1} does not follow record {head.up_to}"
+    def _must_be_signed(self, one: Believed) -> None:
+        """Once more, where its gateway's key is another since it was believed."""
+        who = one.record.identity
+        if who.gateway not in self._heads.turned:
             return
-        head.up_to += 1
-        head.digest = hashed
-        self._linked.append(record)
+        if not signed.parse(one.data).by(self._heads.key_of(who)):
+            raise Refused(who.gateway, WRONG_KEY)
 
-    def _advance(self, key: ChainKey, head: _Head, new: dict[RecordKey, Believed]) -> None:
-        """Move the head over what waited beyond the gap that is filled now."""
-        while head.up_to < head.top and not head.held:
-            waiting = self._next((*key, head.up_to + 1), new)
-            if waiting is None:
-                return
-            self._link(head, *waiting)
+    def _heed(self, record: Record, asked: set[ChainKey], delivery: Delivery, now_ms: int) -> None:
+        """Do what a record says to the hub itself."""
+        if record.typ == ANSWER:
+            delivery.answered.append(self._orders.answer(record, now_ms))
+        elif said := gone(record):
+            chain = (record.identity.gateway, said.lost.chain)
+            self._heads.note_lost(chain, said)
+            asked.add(chain)
 
-    def _next(self, key: RecordKey, new: dict[RecordKey, Believed]) -> tuple[Record, str] | None:
-        """A record and its digest, None where it is not here yet."""
-        if (fresh := new.get(key)) is not None:
-            return fresh.record, fresh.digest
-        row = self._db.execute(
-            "SELECT data, digest FROM record"
-            " WHERE community = ? AND gateway = ? AND chain = ? AND seq = ?",
-            (self._community.id, *key),
-        ).fetchone()
-        return (records.parse(row[0])[1], row[1]) if row else None
-
-    def _write(self, new: Iterable[Believed], now_ms: int) -> None:
+    def _write(self, new: dict[RecordKey, Believed], now_ms: int) -> None:
         community = self._community.id
         self._db.executemany(
             "INSERT INTO record (community, gateway, chain, seq, digest, data, stored_ms)"
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
             [
                 (community, who.gateway, who.chain, who.seq, hashed, data, now_ms)
-                for (who, *_), hashed, data in new
+                for (who, *_), hashed, data in new.values()
             ],
         )
-        self._write_heads()
+        self._heads.write(now_ms)
         self._community.derivation.add(
-            self._linked,
+            self._heads.linked,
             registry=self._community.registry,
             policies=self._community.policies,
         )
 
-    def _write_heads(self) -> None:
-        rows: list[tuple[Any, ...]] = []
-        for key in self._changed:
-            head = self._heads[key]
-            rows.append((self._community.id, *key, head.up_to, head.digest, head.held))
-        self._db.executemany(
-            "INSERT INTO chain (community, gateway, chain, up_to, digest, held)"
-            " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE"
-            " SET up_to = excluded.up_to, digest = excluded.digest, held = excluded.held",
-            rows,
-        )
+    def _fork(self, key: RecordKey, head: Head, data: bytes) -> None:
+        """Keep the second record under a number as proof, and hold the chain.
 
-    def _fork(self, key: RecordKey, head: _Head, data: bytes) -> None:
-        """Keep the second record under a number as proof, and hold the chain."""
+        Not where the chain went on under another key: the records after it say which one is it,
+        and whoever found an old key must not stop a gateway.
+        """
+        if self._heads.is_under_later_key(key):
+            raise Refused(key[0], WRONG_KEY)
         head.held = head.held or f"two records under number {key[2]}"
-        self._changed.add(key[:2])
+        self._heads.changed.add(key[:2])
         self._db.execute(
             "INSERT OR IGNORE INTO fork VALUES (?, ?, ?, ?, ?)", (self._community.id, *key, data)
         )
@@ -288,5 +281,5 @@ class Inbox:
         )
 
     def _receipt(self, key: ChainKey, now_ms: int) -> Receipt:
-        head = self._heads[key]
-        return Receipt(self._community.id, *key, head.up_to, head.digest, now_ms)
+        head = self._heads.at(key)
+        return Receipt(self._community.id, *key, head.up_to, head.digest, now_ms, head.held)

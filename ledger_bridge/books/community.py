@@ -59,8 +59,10 @@ class Community:
             return
         with commit(self.db):
             rows = self.db.execute(
-                "SELECT data FROM record JOIN chain USING (community, gateway, chain)"
-                " WHERE community = ? AND seq <= up_to ORDER BY gateway, chain, seq",
+                "SELECT data FROM record AS r JOIN chain USING (community, gateway, chain)"
+                " WHERE community = ? AND seq <= up_to AND NOT EXISTS (SELECT 1 FROM lost AS l"
+                " WHERE (l.community, l.gateway, l.chain) = (r.community, r.gateway, r.chain)"
+                " AND seq BETWEEN passed_from AND last) ORDER BY gateway, chain, seq",
                 (self.id,),
             )
             while some := rows.fetchmany(RECORDS_READ):

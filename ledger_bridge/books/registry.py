@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from gateway.contract import signed
+from gateway.contract import rotation, signed
 from gateway.contract.errors import PeopleError, Problem
 from gateway.contract.keys import PublicKey, SigningKey
 from gateway.contract.policy import STEWARD
@@ -48,6 +48,22 @@ class MemberAdded(msgspec.Struct, frozen=True, tag="member", tag_field="kind"):
 class GatewayAdmitted(msgspec.Struct, frozen=True, tag="gateway", tag_field="kind"):
     gateway: str
     key: str
+
+
+class GatewayRekeyed(msgspec.Struct, frozen=True, tag="rekey", tag_field="kind"):
+    """The gateway's key is lost: another counts from these numbers of its chains on, (chain, first
+    number), and for every chain that begins later.
+    """
+
+    gateway: str
+    key: str
+    chains: tuple[tuple[str, int], ...]
+
+
+class BridgeRotated(msgspec.Struct, frozen=True, tag="bridge", tag_field="kind"):
+    """The bridge's key hands over to another: a rotation in two lines."""
+
+    rotation: str
 
 
 class MeterFitted(msgspec.Struct, frozen=True, tag="fit", tag_field="kind"):
@@ -113,6 +129,8 @@ Edit = (
     Founded
     | MemberAdded
     | GatewayAdmitted
+    | GatewayRekeyed
+    | BridgeRotated
     | MeterFitted
     | CardGiven
     | ScaleVerified
@@ -147,14 +165,18 @@ def _refuse(what: str, where: str, try_: str) -> PeopleError:
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """The community as of some edit: `keys` by gateway, `cards` (keyed hash) to member, `scales` by
-    gateway and device, `decisions` and `explained` by gateway and deposit or emptying.
+    """The community as of some edit: `keys` by gateway as it was admitted, `cards` (keyed hash) to
+    member, `scales` by gateway and device, `decisions` and `explained` by gateway and deposit or
+    emptying. `bridge` is the bridge's key in use, `rotations` what led to it.
     """
 
     community: str
     founded: Founded | None = None
+    bridge: str = ""
+    rotations: tuple[str, ...] = ()
     accounts: dict[str, str] = field(default_factory=dict)
     keys: dict[str, PublicKey] = field(default_factory=dict)
+    rekeyed: dict[str, tuple[GatewayRekeyed, ...]] = field(default_factory=dict)
     fits: dict[tuple[str, str], tuple[Fit, ...]] = field(default_factory=dict)
     cards: dict[str, str] = field(default_factory=dict)
     scales: dict[tuple[str, str], tuple[ScaleVerified, ...]] = field(default_factory=dict)
@@ -166,17 +188,22 @@ class Registry:
         """The keys whose word counts; nobody's before the community is founded."""
         return self.founded.stewards if self.founded else ()
 
+    def first_key(self, gateway: str) -> str:
+        """The key by the stewards' last word: what the gateway handed on itself follows from it."""
+        rekeyed = self.rekeyed.get(gateway)
+        return rekeyed[-1].key if rekeyed else self.keys[gateway].x
+
     def with_edit(self, edit: Edit) -> "Registry":
         """The registry after one more edit. Raises PeopleError where the edit contradicts it."""
         match edit:
             case Founded():
                 if self.founded:
                     raise _refuse("the community is founded already", self.community, "go on")
-                return replace(self, founded=edit)
+                return replace(self, founded=edit, bridge=edit.bridge)
             case MemberAdded(member, account):
                 return self._with_member(member, account)
-            case GatewayAdmitted(gateway, key):
-                return self._with_gateway(gateway, key)
+            case GatewayAdmitted() | GatewayRekeyed() | BridgeRotated():
+                return self._with_key_edit(edit)
             case MeterFitted():
                 return self._with_fit(edit)
             case CardGiven(card, member):
@@ -184,6 +211,15 @@ class Registry:
                 return replace(self, cards={**self.cards, card: member})
             case ScaleVerified() | DepositDecided() | EmptyingExplained():
                 return self._with_waste_edit(edit)
+
+    def _with_key_edit(self, edit: GatewayAdmitted | GatewayRekeyed | BridgeRotated) -> "Registry":
+        match edit:
+            case GatewayAdmitted(gateway, key):
+                return self._with_gateway(gateway, key)
+            case GatewayRekeyed():
+                return self._with_rekeying(edit)
+            case BridgeRotated(said):
+                return self._with_rotation(said)
 
     def _with_waste_edit(
         self, edit: ScaleVerified | DepositDecided | EmptyingExplained
@@ -216,15 +252,42 @@ class Registry:
     def _with_gateway(self, gateway: str, key: str) -> "Registry":
         if not is_id(gateway):
             raise _refuse(f"{gateway!r} is no id", "gateway", "use 1 to 40 of a-z, 0-9 and -")
+        public = self._must_be_key(key, gateway)
+        known = self.keys.get(gateway)
+        if known and known.x != key:
+            try_ = f"a new id, or where its key is lost: meterkast hub rekey {gateway}={key}"
+            raise _refuse("this gateway has another key", f"gateway {gateway}", try_)
+        return replace(self, keys={**self.keys, gateway: public})
+
+    def _must_be_key(self, key: str, gateway: str) -> PublicKey:
         try:
-            public = PublicKey(key)
+            return PublicKey(key)
         except ValueError as error:
             try_ = "take the line that `meterkast enrol` printed on the gateway"
             raise _refuse(f"{key!r} is no Ed25519 key", f"gateway {gateway}", try_) from error
-        known = self.keys.get(gateway)
-        if known and known.x != key:
-            raise _refuse("this gateway has another key", f"gateway {gateway}", "use a new id")
-        return replace(self, keys={**self.keys, gateway: public})
+
+    def _with_rekeying(self, edit: GatewayRekeyed) -> "Registry":
+        where = f"gateway {edit.gateway}"
+        if edit.gateway not in self.keys:
+            raise _refuse(f"no gateway {edit.gateway!r}", where, "meterkast hub admit")
+        self._must_be_key(edit.key, edit.gateway)
+        earlier = self.rekeyed.get(edit.gateway, ())
+        if edit.key in {self.keys[edit.gateway].x, *(one.key for one in earlier)}:
+            raise _refuse("it had this key before", where, "make a new one: meterkast enrol")
+        if any(not is_id(chain) or first < 1 for chain, first in edit.chains):
+            raise _refuse("numbers of a chain begin with 1", where, "CHAIN:NUMBER")
+        return replace(self, rekeyed={**self.rekeyed, edit.gateway: (*earlier, edit)})
+
+    def _with_rotation(self, said: str) -> "Registry":
+        """The bridge's key after a rotation that the key in use signed."""
+        try:
+            new = rotation.follow(said.encode(), self.community, PublicKey(self.bridge))
+        except ValueError as error:
+            raise _refuse(str(error), "the bridge's key", "meterkast hub rotate bridge") from error
+        if new.x == self.bridge:
+            what = "a rotation that does not begin with the bridge's key in use"
+            raise _refuse(what, "the bridge's key", "meterkast hub rotate bridge")
+        return replace(self, bridge=new.x, rotations=(*self.rotations, said))
 
     def _with_fit(self, edit: MeterFitted) -> "Registry":
         where = f"{edit.gateway}/{edit.device}"

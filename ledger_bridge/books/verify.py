@@ -10,11 +10,9 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from gateway.contract import record as records
-from gateway.contract import signed
 from gateway.contract.errors import PeopleError
 from gateway.contract.keys import PublicKey
-from gateway.contract.record import GENESIS, Record
+from gateway.contract.record import Record
 from gateway.contract.signed import Malformed
 from ledger_bridge.books.book import Claim
 from ledger_bridge.books.community import load_policies, load_registry
@@ -36,6 +34,7 @@ from ledger_bridge.books.registry import Registry
 from ledger_bridge.books.settle import reckon
 from ledger_bridge.books.times import Times
 from ledger_bridge.books.verify_book import BookCheck, ClaimRow, Differs
+from ledger_bridge.books.verify_records import RecordCheck
 from ledger_bridge.books.waste import KG, ContainerEvent, Correction, Deposit, Fact
 
 __all__ = ["Differs", "Verified", "verify"]
@@ -68,6 +67,7 @@ class _Books:
         self.registry: Registry
         self.policies: Policies
         self.digests: dict[tuple[str, str, int], str] = {}
+        self.passed: dict[tuple[str, str, int], str] = {}
         self.counters: dict[Meter, list[Counter]] = defaultdict(list)
         self.waste: list[Fact] = []
         self._times: dict[tuple[str, str], Times] = defaultdict(Times)
@@ -116,39 +116,9 @@ class _Books:
 
     def check_records(self) -> None:
         """Every signature and every link; what the chains' heads have passed becomes facts."""
-        heads = {
-            (gateway, chain): (up_to, digest, bool(held))
-            for gateway, chain, up_to, digest, held in self.rows(
-                "SELECT gateway, chain, up_to, digest, held FROM chain WHERE community = ?"
-            )
-        }
-        at: dict[tuple[str, str], tuple[int, str]] = {}
-        held = self._forked()
-        for gateway, chain, seq, digest, data in self.rows(
-            "SELECT gateway, chain, seq, digest, data FROM record WHERE community = ?"
-            " ORDER BY gateway, chain, seq"
-        ):
-            where = f"record {gateway}/{chain}/{seq}"
-            record = self._record(data, digest, (gateway, chain, seq), where)
-            self.digests[gateway, chain, seq] = digest
-            up_to, last = at.get((gateway, chain), (0, GENESIS))
-            if seq != up_to + 1 or record.identity.prev != last:
-                if (gateway, chain) in heads and seq <= heads[gateway, chain][0]:
-                    raise Differs("it does not follow the record before it", where)
-                if seq == up_to + 1:
-                    held.add((gateway, chain))
-                continue
-            at[gateway, chain] = (seq, digest)
-            self._read(record)
-        for key in sorted({*heads, *at, *held}):
-            where = f"chain {key[0]}/{key[1]}"
-            up_to, digest = at.get(key, (0, GENESIS))
-            said, *rest = heads.get(key, (0, GENESIS, False))
-            if (said, rest[0]) != (up_to, digest):
-                raise Differs(f"stored up to {up_to}, said {said}", where)
-            if rest[1] != (key in held):
-                what = "it is not held and should be" if key in held else "it is held for nothing"
-                raise Differs(what, where)
+        check = RecordCheck(self.db, self.registry)
+        check.check(self._read)
+        self.digests, self.passed = check.digests, check.passed
 
     def _read(self, record: Record) -> None:
         """What the next record of a chain says, and what those say whose time it settles."""
@@ -161,33 +131,6 @@ class _Books:
         for fact in some_counters:
             self.counters[fact[:4]].append(fact)
         self.waste += some_waste
-
-    def _forked(self) -> set[tuple[str, str]]:
-        """Chains of which two records under one number are kept, both signed."""
-        forked = set()
-        for *key, data in self.rows(
-            "SELECT gateway, chain, seq, data FROM fork WHERE community = ?"
-        ):
-            gateway, chain, seq = key
-            where = f"fork {gateway}/{chain}/{seq}"
-            self._record(data, signed.digest(data), (gateway, chain, seq), where)
-            forked.add((gateway, chain))
-        return forked
-
-    def _record(self, data: bytes, digest: str, key: tuple[str, str, int], where: str) -> Record:
-        try:
-            document, record = records.parse(data)
-        except Malformed as error:
-            raise Differs(f"it cannot be read any more: {error}", where) from error
-        public = self.registry.keys.get(key[0])
-        if public is None or not document.by(public):
-            raise Differs("its signature is not its gateway's", where)
-        who = record.identity
-        if (who.community, who.gateway, who.chain, who.seq) != (self.community, *key):
-            raise Differs("it stands under another's number", where)
-        if signed.digest(data) != digest:
-            raise Differs("its digest is not that of its bytes", where)
-        return record
 
     # Facts.
 
@@ -342,7 +285,7 @@ def verify(
         book = BookCheck(db, books.registry, log_key)
         book.check_leaves()
         book.check_papers()
-        book.check_heads(books.digests)
+        book.check_heads({**books.passed, **books.digests})
         book.check_bookings()
         book.check_claims(books.claims)
     finally:

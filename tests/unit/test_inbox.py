@@ -75,7 +75,7 @@ def odd_deliveries():
     far = Chain("home")
     return {
         "one digit changed": ("home", forged, inbox.FORGED),
-        "signed by another": ("home", other.quarter(MIDNIGHT_MS, export_wh=1), inbox.FORGED),
+        "signed by another": ("home", other.quarter(MIDNIGHT_MS, export_wh=1), inbox.STRANGE_KEY),
         "another community": ("home", foreign.quarter(MIDNIGHT_MS, export_wh=1), inbox.FOREIGN),
         "unknown gateway": ("stranger", stranger.quarter(MIDNIGHT_MS, export_wh=1), inbox.UNKNOWN),
         "another's topic": ("point", good, inbox.UNKNOWN),
