@@ -13,10 +13,11 @@ from gateway.contract.errors import LineLost
 
 PROC = Path("/proc")
 OURS = "meterkast"
+FEEDS = "the home link feeds Home Assistant"
 # What a command line or a name says, who that is, and what to do about it.
 KNOWN = (
-    ("homeassistant|hass", "Home Assistant", "delete there what reads this port, such as DSMR"),
-    ("dsmr_datalogger|dsmr-reader", "DSMR-reader", "stop its datalogger"),
+    (r"homeassistant|\bhass\b", "Home Assistant", f"delete what reads this port there; {FEEDS}"),
+    (r"dsmr_datalogger|dsmr-?reader", "DSMR-reader", "sudo supervisorctl stop dsmr_datalogger"),
     ("ModemManager", "ModemManager", "sudo systemctl disable --now ModemManager"),
     ("getty", "the login console", "raspi-config: no login shell over serial"),
     ("brltty", "brltty", "sudo apt remove brltty"),
@@ -51,7 +52,7 @@ def holder(path: str) -> Holder | None:
 def held(path: str) -> LineLost:
     """What to say of a port that another program has."""
     if by := holder(path):
-        return LineLost(f"held by {by}", f"{by.try_}; the home link feeds Home Assistant as well")
+        return LineLost(f"held by {by}", by.try_)
     return LineLost("held by another program", f"sudo fuser --verbose {os.path.realpath(path)}")
 
 
@@ -97,7 +98,7 @@ def _named(process: int) -> Holder:
         return Holder(program, process, f"sudo systemctl stop {unit[1]}")
     if container := _CONTAINER.search(place):
         return Holder(program, process, f"sudo docker stop {container[1]}")
-    return Holder(program, process, "stop it there")
+    return Holder(program, process, f"stop it there; {FEEDS} as well")
 
 
 def _text(path: Path) -> str:

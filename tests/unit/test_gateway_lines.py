@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import socket
+import subprocess
 import tty
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +16,7 @@ import structlog
 from drivers import sdk
 from drivers.reading import Fault, Message, Reading
 from drivers.sdk import Line, Rest, Send, SetLine, Step, Wait
-from gateway import holders, lines, ports, tcpport
+from gateway import lines, ports, serialport, tcpport
 from gateway.contract.errors import LineLost
 from gateway.lines import DeviceLine, Listener, Member
 from gateway.serialport import SerialPort
@@ -192,6 +194,87 @@ def test_a_line_that_stays_away_is_tried_ever_more_seldom(monkeypatch: pytest.Mo
     assert slept[:8] == [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0]
 
 
+@pytest.mark.parametrize(("stayed_s", "expected"), [(0.0, [0.5, 0.5, 0.5]), (5.0, [1.0, 2.0, 4.0])])
+def test_a_line_that_comes_and_goes_is_tried_ever_more_seldom_and_one_that_stayed_at_once(
+    monkeypatch: pytest.MonkeyPatch, stayed_s: float, expected: list[float]
+) -> None:
+    slept: list[float] = []
+    pause = asyncio.sleep
+
+    async def opened(name: str, line: Line) -> Lines:
+        port = Lines()
+        os.write(port.writer, b"+")
+        os.close(port.writer)
+        return port
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        await pause(0)
+
+    monkeypatch.setattr(lines, "open_port", opened)
+    monkeypatch.setattr(lines, "STAYED_S", stayed_s)
+    device = DEVICE._replace(open=lambda _: Deaf(), polled=False)
+
+    async def scenario() -> None:
+        task = asyncio.create_task(DeviceLine("tcp://x:1", [member("m", device, Heard())]).run())
+        while len(slept) < 3:
+            await pause(0)
+        task.cancel()
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    asyncio.run(scenario())
+    assert slept[:3] == expected
+
+
+def test_a_stick_that_is_plugged_in_is_had_within_a_second_however_long_it_was_away(
+    pty: Pty, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pty.unplug()
+    slept: list[float] = []
+    pause = asyncio.sleep
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 1000:
+            pty.plug()
+        await pause(0)
+
+    async def scenario() -> None:
+        heard = Heard()
+        line = DeviceLine(str(pty.link), [member("m", DEVICE, heard)])
+        task = asyncio.create_task(line.run())
+        while "open" not in heard.states:
+            await pause(0)
+        assert heard.states == ["lost", "open"]
+        task.cancel()
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    with structlog.testing.capture_logs() as logged:
+        asyncio.run(asyncio.wait_for(scenario(), 10))
+    assert slept == [1.0, *[0.5] * 999]
+    assert [entry["event"] for entry in logged] == ["line_lost"]
+
+
+def test_how_well_a_line_is_heard_is_noted(pty: Pty) -> None:
+    async def scenario() -> None:
+        heard = Heard()
+        scale = member("scale", DEVICE, heard)
+        task = asyncio.create_task(DeviceLine(str(pty.link), [scale]).run())
+        await heard.until(["open"], [])
+        os.write(pty.ours, b"one\ntwo\nthr")
+        await heard.until(["open"], [b"one", b"two"])
+        line = scale.quality
+        assert (line.bytes, line.telegrams, line.opened, line.why) == (11, 2, 1, "")
+        pty.unplug()
+        while line.lost_since_s is None:
+            await asyncio.sleep(0.005)
+        assert line.why in {"unplugged", "the other end hung up"}
+        task.cancel()
+        pty.plug()
+
+    asyncio.run(asyncio.wait_for(scenario(), 10))
+
+
 def test_what_to_try_stands_with_a_lost_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -247,14 +330,45 @@ def test_a_port_has_one_owner_and_the_other_is_named(pty: Pty) -> None:
     first.close()
 
 
-def test_the_program_that_holds_a_port_is_named(pty: Pty) -> None:
-    import subprocess
+@contextlib.contextmanager
+def _held(port: str) -> Iterator[int]:
+    """Another program that has the port open and locks nothing, as most."""
+    descriptor = os.open(port, os.O_RDWR | os.O_NOCTTY)
+    with subprocess.Popen(["sleep", "60"], stdin=descriptor) as other:
+        os.close(descriptor)
+        yield other.pid
+        other.kill()
 
-    with subprocess.Popen(
-        ["sleep", "60"], stdin=os.open(str(pty.link), os.O_RDWR | os.O_NOCTTY)
-    ) as holder:
-        assert str(holders.holder(str(pty.link))) == f"sleep (process {holder.pid})"
-        holder.kill()
+
+def test_a_port_that_another_program_reads_is_not_read_as_well(
+    pty: Pty, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serialport, "PTY_MAJORS", range(0))
+    with (
+        _held(str(pty.link)) as process,
+        pytest.raises(LineLost, match=rf"held by sleep \(process {process}\)"),
+    ):
+        SerialPort(str(pty.link), Line(9600))
+    SerialPort(str(pty.link), Line(9600)).close()
+
+
+def test_a_port_that_we_read_is_nobody_elses(pty: Pty, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serialport, "PTY_MAJORS", range(0))
+    get_exclusive = 0x80045440  # TIOCGEXCL; only who may do everything could open it still
+
+    def is_ours() -> bool:
+        return any(fcntl.ioctl(pty.theirs, get_exclusive, b"\0" * 4))
+
+    port = SerialPort(str(pty.link), Line(9600))
+    assert is_ours()
+    port.close()
+    assert not is_ours()
+
+
+@pytest.mark.parametrize("path", ["/dev/null", "/etc/hostname", "/tmp"])
+def test_what_is_no_serial_port_is_said_so(path: str) -> None:
+    with pytest.raises(LineLost, match="this is no serial port"):
+        SerialPort(path, Line(9600))
 
 
 class Turn:
