@@ -98,6 +98,10 @@ class FakeBroker:
         self.port = 0
         self.tasks: set[asyncio.Task[None]] = set()
 
+    def has_heard(self, wanted: int) -> bool:
+        """Whether any client sent a packet of this kind."""
+        return any(kind == wanted for client in self.clients for kind, _ in client.packets)
+
 
 @asynccontextmanager
 async def broker(behaviour: Behaviour) -> AsyncIterator[FakeBroker]:

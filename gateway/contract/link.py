@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 import aiomqtt
 import structlog
+from paho.mqtt.client import topic_matches_sub
 
 from gateway.contract import tls as tls_files
 from gateway.contract import trouble
@@ -90,10 +91,10 @@ class LinkDown(Exception):
 class Link:
     """`run()` keeps the connection; `publish()` works while `up` is set.
 
-    `on_message(topic, payload)` is called for every message, in order; where it gives something to
-    wait for, no more is handed over until then, and in the end no more is read. `on_up()` is
-    awaited after each connect and subscription: the place to say again what the broker may have
-    forgotten. `echo` is a topic that `on_up` speaks on, and that the broker must give back.
+    `on_message(topic, payload)` is called for every message on a topic that was asked for, in
+    order, also while `on_up()` is awaited. That is done after each connect and subscription: the
+    place to say again what the broker may have forgotten. `echo` is a topic that it speaks on, and
+    that the broker must give back.
 
     `trouble` says why there is no connection, "" where there is one. `denied` says that there is
     one, and that the broker lets us not say or not hear what we should.
@@ -105,7 +106,7 @@ class Link:
         *,
         client_id: str,
         subscriptions: Sequence[str],
-        on_message: Callable[[str, bytes], Awaitable[None] | None],
+        on_message: Callable[[str, bytes], None],
         on_up: Callable[[], Awaitable[None]],
         will: Will | None = None,
         echo: str | None = None,
@@ -140,9 +141,11 @@ class Link:
             connection = self._new_connection()
         except OSError as error:
             return _flaw(self._broker.files) or trouble.told(error, host=self._broker.host)
+        hearing: asyncio.Task[str] | None = None
         try:
             await connection.open()
             self._connection = connection
+            hearing = asyncio.create_task(self._hear(connection))
             await self._subscribe(connection)
             self.up.set()
             self.trouble = ""
@@ -150,19 +153,28 @@ class Link:
             await self._on_up()
             if self._echo:
                 self._echo.wait()
-            async for topic, payload, retained in connection.incoming():
-                if self._echo and topic == self._echo.topic:
-                    self._echo.heard(payload, retained=retained)
-                elif (busy := self._on_message(topic, payload)) is not None:
-                    await busy
+            return await hearing
         except (Lost, LinkDown) as error:
             return str(error)
         finally:
             self._connection = None
             self.up.clear()
             connection.close()
+            if hearing:
+                hearing.cancel()
             if self._echo:
                 self._echo.rest()
+
+    async def _hear(self, connection: Connection) -> str:
+        """Hand over what comes, until the connection ends; why it ended."""
+        try:
+            async for topic, payload, retained in connection.incoming():
+                if self._echo and topic == self._echo.topic:
+                    self._echo.heard(payload, retained=retained)
+                elif any(topic_matches_sub(asked, topic) for asked in self._subscriptions):
+                    self._on_message(topic, payload)
+        except Lost as error:
+            return str(error)
         raise AssertionError("what comes ends with Lost")
 
     def _new_connection(self) -> Connection:

@@ -3,7 +3,7 @@
 aiomqtt and paho speak the protocol. What they leave open is closed here, for a program that runs
 for years against brokers of every kind: the end of a connection is heard at once by all who wait
 on it, its cause is told, and nothing of it stays behind; a broker that stands still is given up;
-and what it sends waits in the network once we have enough of it.
+and what it sends is bounded.
 """
 
 import asyncio
@@ -11,8 +11,8 @@ import logging
 import socket
 import ssl
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import aiomqtt
 import paho.mqtt.client as paho
@@ -27,12 +27,16 @@ ANSWER_S_MAX = 10.0
 SLOW_S_MAX = 120.0
 KEEPALIVE_S = 30
 LOOK_S = 1.0
-# Messages that we have and did not look at; then reading stops, and TCP lets the broker wait.
+# Messages that came and were not looked at; what comes beyond is dropped, and comes again: nothing
+# here counts until somebody has a receipt for it. To stop reading instead would keep the answers
+# from us that others wait for.
 INBOX_MAX = 1000
 # A record has at most 64 KiB; paho itself would hold the 256 MiB that the protocol allows.
 PACKET_BYTES_MAX = 131_072
 
 FAILURE = 0x80
+
+T = TypeVar("T")
 
 # Why paho ends a connection by itself, by its own names.
 _ENDS = {
@@ -89,7 +93,6 @@ class Connection(aiomqtt.Client):
         self.pending_calls_threshold = 2**16
         self.cause: Exception | None = None
         self._is_closed = False
-        self._is_paused = False
         self._inbox: deque[Message] = deque()
         self._stirred = asyncio.Event()
         self._moved_s = self._loop.time()
@@ -140,7 +143,6 @@ class Connection(aiomqtt.Client):
                 yield self._inbox.popleft()
             if self.cause:
                 raise self._lost()
-            self._read_on()
             self._stirred.clear()
             await self._stirred.wait()
 
@@ -167,6 +169,8 @@ class Connection(aiomqtt.Client):
             sock.close()
         if self._misc_task:
             self._misc_task.cancel()
+        assert self.cause
+        self.cause.__traceback__ = None  # it holds the socket of a handshake that failed
 
     def _lost(self) -> Lost:
         assert self.cause
@@ -180,6 +184,15 @@ class Connection(aiomqtt.Client):
             self._moved_s = self._loop.time()
 
     # From here on: what aiomqtt calls, or has paho call.
+
+    async def _wait_for(self, fut: Awaitable[T], timeout: float | None) -> T:
+        """Not with `asyncio.wait_for`: that of Python 3.11 forgets a cancellation that comes with
+        the answer."""
+        try:
+            async with asyncio.timeout(self.timeout if timeout is None else timeout):
+                return await fut
+        except TimeoutError as error:
+            raise aiomqtt.MqttError from error
 
     def _client_connect(self) -> None:
         """In a thread of its own, which nobody can stop: see `_opened`."""
@@ -198,19 +211,9 @@ class Connection(aiomqtt.Client):
             topic = message.topic
         except UnicodeDecodeError:
             return  # nothing that we asked for
-        self._inbox.append(Message(topic, bytes(message.payload), message.retain))
-        self._stirred.set()
-        if len(self._inbox) >= INBOX_MAX and not self._is_paused:
-            self._is_paused = True
-            if (sock := self._client.socket()) is not None:
-                self._loop.remove_reader(sock.fileno())
-
-    def _read_on(self) -> None:
-        sock = self._client.socket()
-        if self._is_paused and sock is not None:
-            self._is_paused = False
-            self._loop.add_reader(sock.fileno(), self._read)
-            self._loop.call_soon(self._read)  # TLS may hold what the socket no longer shows
+        if len(self._inbox) < INBOX_MAX:
+            self._inbox.append(Message(topic, bytes(message.payload), message.retain))
+            self._stirred.set()
 
     def _on_socket_open(self, _client: object, _userdata: object, sock: Any) -> None:
         self._loop.call_soon_threadsafe(self._opened, sock)
@@ -246,7 +249,7 @@ class Connection(aiomqtt.Client):
         self._moved_s = self._loop.time()
         try:
             self._client.loop_read()
-            while not self._is_paused and _holds_more(self._client.socket()):
+            while _holds_more(self._client.socket()):
                 self._client.loop_read()
         except Exception as error:  # noqa: BLE001 - whatever paho makes of a broker's bytes
             self.end(Lost(f"it does not speak MQTT 3.1.1: {error!r}"))

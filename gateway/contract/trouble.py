@@ -44,7 +44,6 @@ _TLS = {
 
 # CONNACK; paho tells those of 3.1.1 by the numbers of version 5.
 _REFUSED = {
-    132: "it speaks another version of MQTT than 3.1.1",
     133: "it does not take our client id",
     136: "it says that it is not ready",
     134: "user or password is wrong",
