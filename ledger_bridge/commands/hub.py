@@ -13,10 +13,12 @@ from gateway.contract.keys import SigningKey
 from gateway.contract.link import Broker
 from ledger_bridge.books.calendar import day_of
 from ledger_bridge.books.registry import Founded, GatewayAdmitted
+from ledger_bridge.commands.certificate import certificate
 from ledger_bridge.commands.common import CONFIG, Config, Json, edit, show, tell
 from ledger_bridge.hub import Hub, HubSettings
 
 app = cyclopts.App(name="hub", help="Found a community and admit its gateways.")
+app.command(certificate)
 
 BRIDGE_TOML = """\
 # The hub of community {community}. Relative paths count from this file's folder.
