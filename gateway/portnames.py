@@ -68,7 +68,7 @@ def _refuse_network(port: str, kind: ports.Network, driver: sdk.Device | None) -
     if wrong := kind.refuse(port):
         return wrong
     if driver and kind.is_heard_only and (driver.polled or driver.counts or driver.ports):
-        what = f"{port} only passes on telegrams, and this device is asked"
+        what = f"{port} only passes on telegrams, and {driver.name} sends none"
         return what, "a serial port, tcp://HOST:PORT or rfc2217://HOST:PORT"
     return None
 

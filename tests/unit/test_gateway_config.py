@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from drivers import sdk
 from drivers.sdk import Line
 from gateway import config, portnames
 from gateway.contract.errors import ConfigError
@@ -111,6 +112,56 @@ def test_the_stable_name_is_given_where_one_leads_to_the_port(
     with pytest.raises(ConfigError) as caught:
         config.load(write(tmp_path, text))
     assert caught.value.problems[0].try_ == f'port = "{by_id}/usb-FTDI_1-port0"'
+
+
+def test_an_adapter_without_a_serial_number_is_known_by_its_socket(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_id, by_path = tmp_path / "by-id", tmp_path / "by-path"
+    by_id.mkdir()
+    by_path.mkdir()
+    (by_id / "usb-1a86_USB_Serial-if00-port0").symlink_to("/dev/ttyUSB0")  # the other of the two
+    (by_path / "usb-0:1.2:1.0-port0").symlink_to("/dev/ttyUSB1")
+    monkeypatch.setattr(portnames, "STABLE", (by_id, by_path))
+    assert portnames.stable_name("/dev/ttyUSB1") == f'port = "{by_path}/usb-0:1.2:1.0-port0"'
+    told = portnames.stable_name("/dev/ttyUSB2")
+    assert "its name under /dev/serial/by-id or /dev/serial/by-path" in told
+    assert f"(ports seen now: {by_id}/usb-1a86_USB_Serial-if00-port0, {by_path}/usb-0:1" in told
+
+
+@pytest.mark.parametrize(
+    "port",
+    [
+        "/dev/serial/by-path/platform-3f980000.usb-usb-0:1.2:1.0-port0", "/dev/smartmeter",
+        "/dev/ttyAMA0", "/dev/serial0", "tcp://10.0.0.5:3001", "tcp://[fe80::1]:3001",
+        "rfc2217://10.0.0.5:2217", "http://10.0.0.7/api/v1/telegram", "http://p1.local:80/t?m=1",
+    ],
+)  # fmt: skip
+def test_a_listening_meter_may_hang_on(port: str) -> None:
+    assert portnames.refuse(port, sdk.load("p1")) is None
+
+
+@pytest.mark.parametrize(
+    ("driver", "port", "what", "tries"),
+    [
+        ("p1", "rfc2217://10.0.0.5", "lacks a host or a port", "rfc2217://10.0.0.5:2217"),
+        ("p1", "tcp://:3001", "lacks a host or a port", "tcp://10.0.0.5:502"),
+        ("p1", "tcp://a:b@10.0.0.5:3001", "lacks a host or a port", "tcp://10.0.0.5:502"),
+        ("p1", "http://10.0.0.7", "names no page", "http://10.0.0.7/api/v1/telegram"),
+        ("p1", "https://10.0.0.7/api", "wants a token", "http://10.0.0.7/api/v1/telegram"),
+        ("p1", "telnet://10.0.0.7:23", "is not the path", "tcp://, rfc2217://, http://… or gpio:N"),
+        ("sdm630", "http://10.0.0.7/t", "and sdm630 sends none", "tcp://HOST:PORT or rfc2217://"),
+        ("s0", "http://10.0.0.7/t", "and s0 sends none", "tcp://HOST:PORT or rfc2217://"),
+        ("wedge", "http://10.0.0.7/t", "and wedge sends none", "tcp://HOST:PORT or rfc2217://"),
+    ],
+)
+def test_a_port_that_cannot_be_is_refused_with_one_that_can(
+    driver: str, port: str, what: str, tries: str
+) -> None:
+    refused = portnames.refuse(port, sdk.load(driver))
+    assert refused
+    assert what in refused[0]
+    assert tries in refused[1]
 
 
 def test_a_community_needs_its_broker_and_the_hubs_key(tmp_path: Path) -> None:
