@@ -9,7 +9,8 @@ from typing import Any
 import structlog
 
 from gateway.contract.errors import Problem
-from gateway.journal import room, salvage
+from gateway.contract.keys import PublicKey
+from gateway.journal import file, room, salvage
 from gateway.journal.room import Ballast, Room, Space
 from gateway.journal.values import NotKept
 
@@ -25,6 +26,27 @@ class Disk:
         self.limits = limits
         self.stuck = ""
         self._ballast = Ballast(path.parent)
+
+    @classmethod
+    def open(cls, path: Path, key: PublicKey, connect: file.Connect, limits: Room) -> "Disk":
+        """The journal at `path`, made good or made; `key` signs its records.
+
+        Raises ConfigError, Unreachable.
+        """
+        ballast = Ballast(path.parent)
+        while True:
+            try:
+                salvage.make_good(path, key, connect)
+                return cls(file.connected(path, connect), path, limits)
+            except (sqlite3.OperationalError, OSError) as error:
+                # Also to be looked into a journal needs some room.
+                if not ballast.exists():
+                    raise file.unwritable(path.parent, str(error)) from error
+                ballast.release()
+            except sqlite3.DatabaseError:
+                if salvage.is_suspect(path):
+                    raise
+                salvage.suspect(path)
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -77,12 +99,16 @@ class Disk:
         return room.space(self.db, self.path)
 
     def is_short(self) -> bool:
-        return self.space().left_bytes(self.limits) < 0
+        return self.space().is_short(self.limits)
 
     def has_room(self) -> bool:
-        """Whether enough was deleted, inside the transaction that does."""
-        space, step = self.space(), self.limits.step_bytes()
-        return space.left_bytes(self.limits) >= step and space.reusable_bytes >= step
+        """Whether enough was deleted, inside the transaction that does; more is where it is stuck.
+
+        A disk that took nothing will not let the file grow, whatever it says of its room.
+        """
+        space = self.space()
+        is_enough = not self.stuck or space.reusable_bytes >= self.limits.step_bytes()
+        return is_enough and space.has_room(self.limits)
 
     def was_full(self, refused: NotKept) -> bool:
         """Whether it was for want of room that the disk took nothing."""

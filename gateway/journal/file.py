@@ -17,6 +17,9 @@ UPGRADE = Path(__file__).with_name("upgrade.sql")
 # looked through when reading it went wrong before.
 LOOKED_THROUGH_BYTES = 256_000_000
 
+# The write-ahead log between two checkpoints is half of this.
+LOG_BYTES_MAX = 8_000_000
+
 Connect = Callable[..., sqlite3.Connection]
 
 
@@ -79,6 +82,8 @@ def connected(path: Path, connect: Connect) -> sqlite3.Connection:
         # Debian's SQLite overwrites what is deleted: twenty times the writing, and nobody is
         # kept from reading a card by it.
         db.execute("PRAGMA secure_delete = OFF")
+        # What a large deletion made of the log is given back.
+        db.execute(f"PRAGMA journal_size_limit = {LOG_BYTES_MAX}")
         upgrade(db, path)
         db.execute("PRAGMA foreign_keys = ON")
     except BaseException:

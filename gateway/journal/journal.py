@@ -14,6 +14,7 @@ import structlog
 
 from gateway.contract import lost, record, rotation
 from gateway.contract.keys import SigningKey
+from gateway.contract.lost import Lost
 from gateway.contract.record import Element
 from gateway.journal import chains, expiry, file, gone, salvage
 from gateway.journal.disk import Disk
@@ -87,21 +88,16 @@ class Journal(Kept):
 
         Raises UsageError, ConfigError, Unreachable.
         """
-        path = folder / "journal.db"
         held = file.held(folder)
         try:
-            salvage.make_good(path, key.public, connect)
             return cls(
-                Disk(file.connected(path, connect), path, room),
+                Disk.open(folder / "journal.db", key.public, connect, room),
                 held,
                 owner=Owner(community or NO_COMMUNITY, gateway),
                 key=key,
                 boot=boot,
                 shared=community is not None,
             )
-        except (sqlite3.OperationalError, OSError) as error:
-            os.close(held)
-            raise file.unwritable(folder, str(error)) from error
         except BaseException:
             os.close(held)
             raise
@@ -222,8 +218,7 @@ class Journal(Kept):
         with self._all_or_nothing(), self._disk.transaction() as db:
             if to_make_room:
                 expiry.drop(db, self._owner, self._chains, self._disk.has_room)
-            if to_make_room or self._is_untold:
-                self._tell(db, moment)
+            told = self._tell(db, moment) if to_make_room or self._is_untold else []
             self._group.write(db, self._owner, self._chains)
             if self._disk.stuck or self._wear.is_due(moment.mono_ms):
                 self._wear.write(db, moment.mono_ms)
@@ -231,17 +226,20 @@ class Journal(Kept):
             chain.last = chain.appended
         self._group = Group(due_mono_ms=self._group.due_mono_ms)
         self._is_untold = False
+        for said in told:
+            log.warning("records_lost", **said._asdict())
         if to_make_room:
             self._look_for_firsts()
         self.on_commit()
 
-    def _tell(self, db: sqlite3.Connection, moment: Moment) -> None:
+    def _tell(self, db: sqlite3.Connection, moment: Moment) -> list[Lost]:
         """Append the records of what is lost."""
         evidence = self._current(EVIDENCE).chain
-        for said in gone.untold(db, self._owner, self._chains):
+        untold = list(gone.untold(db, self._owner, self._chains))
+        for said in untold:
             seq = self.append(EVIDENCE, record.LOST, lost.elements(said), moment=moment)
             gone.told(db, self._owner, said, told_chain=evidence, told_seq=seq)
-            log.warning("records_lost", **said._asdict())
+        return untold
 
     def _make_room(self, moment: Moment) -> None:
         """Where there is too little of it. `full` afterwards: nothing more may go."""

@@ -10,8 +10,8 @@ from typing import NamedTuple
 # Room is made for a tenth of the limit at once, so that it is not made all the time; this much of
 # small records is deleted in a second.
 STEP_BYTES_MAX = 32_000_000
-# Deleting writes before it frees: what the write-ahead log grows by while `STEP_BYTES_MAX` go.
-BALLAST_BYTES = 4_000_000
+# Deleting writes before it frees: room for the write-ahead log, while `STEP_BYTES_MAX` go.
+BALLAST_BYTES = 8_000_000
 
 
 # The write-ahead log alone takes 4 MB.
@@ -47,10 +47,18 @@ class Space(NamedTuple):
     reusable_bytes: int
     free_bytes: int
 
-    def left_bytes(self, room: Room) -> int:
-        """How far it is from what the room allows; less than nothing where room must be made."""
-        on_disk = self.free_bytes + self.reusable_bytes - room.free_bytes_min
-        return min(room.max_bytes - self.used_bytes, on_disk)
+    def is_short(self, room: Room) -> bool:
+        """Whether room must be made. On a disk that others fill the journal needs some of its own:
+        what it has deleted can be used again, and does not become theirs."""
+        is_disk_short = self.free_bytes < room.free_bytes_min
+        needs_own = self.reusable_bytes < room.step_bytes() // 4
+        return self.used_bytes > room.max_bytes or (is_disk_short and needs_own)
+
+    def has_room(self, room: Room) -> bool:
+        """Whether enough was made for a while."""
+        step = room.step_bytes()
+        is_on_disk = self.free_bytes >= room.free_bytes_min or self.reusable_bytes >= step
+        return self.used_bytes <= room.max_bytes - step and is_on_disk
 
 
 def free_bytes(folder: Path) -> int:

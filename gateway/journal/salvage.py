@@ -28,6 +28,10 @@ def suspect(path: Path) -> None:
         _suspicion(path).touch()
 
 
+def is_suspect(path: Path) -> bool:
+    return _suspicion(path).exists()
+
+
 def _suspicion(path: Path) -> Path:
     return path.with_name("journal.suspect")
 
@@ -69,7 +73,7 @@ def _damage(path: Path, connect: file.Connect) -> str:
     if not is_there:
         # The ballast is made once the journal is: where it lies there was one.
         return "the file is gone" if room.Ballast(path.parent).exists() else ""
-    return file.damage(path, is_suspect=_suspicion(path).exists())
+    return file.damage(path, is_suspect=is_suspect(path))
 
 
 def _read_into(new: Path, path: Path, key: PublicKey) -> None:
@@ -95,7 +99,8 @@ def _exchange(path: Path, whole: Path) -> None:
             old.rename(aside.with_name(f"{aside.name}{ending}"))
     whole.rename(path)
     _sync(path.parent)
-    log.error("journal_set_aside", where=str(aside), try_=TRY)
+    if aside.exists():
+        log.error("journal_set_aside", where=str(aside), try_=TRY)
 
 
 def _names(folder: Path, made: datetime) -> Iterator[Path]:
