@@ -30,13 +30,6 @@ def real_ms() -> int:
     return time.monotonic_ns() // 1_000_000
 
 
-def signing_key(config: Config) -> SigningKey:
-    """The gateway's key. A house without a community needs no enrolment: its key is made here."""
-    if config.community is None and not config.key.exists():
-        return SigningKey.create(config.key)
-    return SigningKey.load(config.key)
-
-
 def open_journal(config: Config, *, clock: Clock, key: SigningKey) -> Journal:
     return Journal.open(
         config.data,

@@ -13,7 +13,6 @@ import structlog
 from cyclopts import Parameter
 
 from gateway import building, ownkey, watchdog
-from gateway import config as files
 from gateway.config import Config
 from gateway.contract.clock import domain_clock
 from gateway.contract.errors import PeopleError, Problem, UsageError

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from drivers import sdk
-from gateway import building, replay, run
+from gateway import building, ownkey, replay, run
 from gateway import config as settings
 from gateway.contract import record
 from gateway.contract.clock import SystemClock
@@ -31,7 +31,7 @@ def home(tmp_path: Path) -> Path:
 def kinds(path: Path) -> dict[str, list[record.Record]]:
     """What the journal of a stopped gateway holds."""
     config, clock = settings.load(path), SystemClock()
-    key = building.signing_key(config)
+    key = ownkey.load(config, clock=clock)
     with closing(building.open_journal(config, clock=clock, key=key)) as journal:
         return {
             chain.kind: [
@@ -116,14 +116,6 @@ def test_a_part_that_dies_ends_the_gateway_with_an_error(
 
     monkeypatch.setattr(run, "_tick", dies)
     assert run.run(settings.load(home), until=never) == 1
-
-
-def test_enrol_prints_one_key_for_ever(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run.enrol(config=home) == 0
-    assert run.enrol(config=home) == 0
-    first, second = capsys.readouterr().out.split()
-    assert first == second
-    assert len(first) == 43
 
 
 def test_a_member_of_a_community_without_a_key_is_told_to_enrol(home: Path) -> None:
