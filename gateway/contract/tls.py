@@ -98,8 +98,6 @@ def _key_flaws(path: Path, public: CertificatePublicKeyTypes | None) -> Iterator
     for what in _not_read(path):
         yield Flaw("key", what, "copy it anew, or ask the co-op for another")
         return
-    if path.stat().st_mode & stat.S_IRWXO:
-        yield Flaw("key", f"everybody on this machine can read {path}", f"chmod 600 {path}")
     try:
         key = serialization.load_pem_private_key(path.read_bytes(), None)
     except TypeError:
@@ -108,6 +106,8 @@ def _key_flaws(path: Path, public: CertificatePublicKeyTypes | None) -> Iterator
     except ValueError:
         yield Flaw("key", f"{path} is no private key in PEM", "name the key, not the certificate")
     else:
+        if path.stat().st_mode & stat.S_IRWXO:
+            yield Flaw("key", f"everybody on this machine can read {path}", f"chmod 600 {path}")
         if public and _bytes(key.public_key()) != _bytes(public):
             what = f"{path} is not the key of the certificate"
             yield Flaw("key", what, "name the two that were made together")

@@ -36,10 +36,6 @@ _TLS = {
     "WRONG_VERSION_NUMBER": "what listens there does not speak TLS; perhaps mqtt:// instead of mqtts://",
     "RECORD_LAYER_FAILURE": "what listens there does not speak TLS; perhaps mqtt:// instead of mqtts://",
     "UNEXPECTED_EOF": "it closed the connection during the TLS handshake",
-    "KEY_VALUES_MISMATCH": "our key is not that of our certificate",
-    "BAD_DECRYPT": "our key asks for a passphrase",
-    "NO_START_LINE": "one of our certificate files is not PEM",
-    "NO_CERTIFICATE_OR_CRL_FOUND": "our CA file holds no certificate",
 }
 
 # CONNACK; paho tells those of 3.1.1 by the numbers of version 5.

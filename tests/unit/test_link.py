@@ -79,8 +79,7 @@ def live(
             for task in fake.tasks:
                 task.cancel()
             await asyncio.gather(*fake.tasks, return_exceptions=True)
-            await asyncio.sleep(0.03)
-            assert before == (open_files(), len(asyncio.all_tasks()))
+            await until(bench, lambda _: before == (open_files(), len(asyncio.all_tasks())))
             return bench
 
     return asyncio.run(scenario())
