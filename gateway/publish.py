@@ -7,6 +7,7 @@ record may arrive twice and out of order, and is lost only with the journal.
 import asyncio
 import random
 from collections.abc import Callable, Mapping
+from math import inf
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -119,7 +120,8 @@ class Publisher:
         self._window = Window(random.random)
         self._asked: list[_Asked] = []
         self._hub = ""
-        self._up_s = self._birth_at_s = self._health_at_s = 0.0
+        self._up_s = inf
+        self._birth_at_s = self._health_at_s = 0.0
         self.link = Link(
             broker,
             client_id=f"mk-{community}-{gateway}",

@@ -69,7 +69,7 @@ class Bench:
     """`samples`: the member has consented."""
 
     def __init__(self, folder: Path, *, samples: bool = False) -> None:
-        self.now_s = 100.0
+        self.now_s = 0.0
         self.journal = Journal.open(folder, community="z", gateway="home", key=KEY, boot="b")
         self.bridge_key = BridgeKey(BRIDGE.public, community="z", folder=folder)
         self.publisher = Publisher(
@@ -87,6 +87,14 @@ class Bench:
         self.link = FakeLink()
         self.publisher.link = self.link  # type: ignore[assignment]
         self.hub = Hub()
+        self.come_up(98.0)
+        self.link.said.clear()
+        self.now_s = 100.0
+
+    def come_up(self, now_s: float) -> None:
+        """There is a new connection."""
+        self.now_s = now_s
+        asyncio.run(self.publisher._on_up())
 
     def chain(self, kind: str = EVIDENCE) -> Chain:
         return next(c for c in self.journal.chains() if c.kind == kind and c.current)

@@ -1,6 +1,5 @@
 """The publisher: whatever the broker loses, doubles or reorders, the hub gets all."""
 
-import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -88,14 +87,16 @@ def test_a_receipt_shows_that_a_hub_is_there_whatever_was_said_of_it(bench: Benc
 def test_to_a_hub_that_never_answered_the_birth_is_said_again(bench: Bench) -> None:
     bench.put(3)
     bench.hub_says(b"offline")
-    bench.turn()
+    bench.turn(157.9)
+    assert {f"{ROOT}/health"} == bench.link.said.keys()
+    bench.turn(158)
     assert {f"{ROOT}/health", f"{ROOT}/birth"} == bench.link.said.keys()
     assert [] == bench.sent()
 
 
 def test_the_hub_has_two_seconds_to_say_how_far_it_is(bench: Bench) -> None:
     bench.put(3)
-    asyncio.run(bench.publisher._on_up())
+    bench.come_up(100)
     bench.turn(100)
     bench.turn(101.9)
     assert [] == bench.sent()
@@ -105,7 +106,7 @@ def test_the_hub_has_two_seconds_to_say_how_far_it_is(bench: Bench) -> None:
 
 def test_after_the_hubs_answer_nothing_waits(bench: Bench) -> None:
     bench.put(3)
-    asyncio.run(bench.publisher._on_up())
+    bench.come_up(100)
     bench.answer()
     bench.turn(100)
     assert [1, 2, 3] == bench.sent()
@@ -252,7 +253,7 @@ def test_what_the_broker_may_have_forgotten_is_said_when_the_link_is_up(bench: B
     bench.turn()
     bench.answer()
     bench.link.said.clear()
-    asyncio.run(bench.publisher._on_up())
+    bench.come_up(101)
     bench.turn()
     assert {f"{ROOT}/state": b"online", f"{ROOT}/birth": b"{}", f"{ROOT}/health": b"{}"} == (
         bench.link.said
@@ -264,8 +265,8 @@ def test_what_was_under_way_when_the_link_was_lost_is_asked_after_at_once(bench:
     bench.answer()
     bench.turn()
     bench.link.records.clear()
-    asyncio.run(bench.publisher._on_up())
-    bench.turn(100.5)
+    bench.come_up(100.5)
+    bench.turn()
     assert [1] == bench.sent()
 
 
