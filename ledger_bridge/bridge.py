@@ -12,21 +12,28 @@ from pathlib import Path
 
 import structlog
 
+from gateway.contract import command as commands
 from gateway.contract import credit as credits_
 from gateway.contract import receipt as receipts
-from gateway.contract import topics
+from gateway.contract import rotation, topics
 from gateway.contract.clock import Clock, domain_clock
 from gateway.contract.errors import ConfigError, PeopleError, Problem
-from gateway.contract.link import Link, LinkDown
+from gateway.contract.keys import SigningKey
+from gateway.contract.link import Link, LinkDown, Will
 from gateway.contract.notify import notify
 from gateway.contract.receipt import Receipt
 from gateway.contract.signed import SIGNED_BYTES_MAX
+from ledger_bridge.arriving import Arrival, Arriving
+from ledger_bridge.asking import Asking
 from ledger_bridge.books import store
 from ledger_bridge.books.community import Community
 from ledger_bridge.commands.common import CONFIG, Config
 from ledger_bridge.desk import Answer, Paper, serve, take
+from ledger_bridge.gateways import Alarms, silent
+from ledger_bridge.heard import LEAVES, Heard, chains_of
 from ledger_bridge.hub import Hub
-from ledger_bridge.inbox import FORKED, HELD, Delivery, Inbox, spare_the_collector
+from ledger_bridge.inbox import Inbox, spare_the_collector
+from ledger_bridge.orders import Orders
 from ledger_bridge.page.app import serve_page
 from ledger_bridge.told import credits_of, policy_in_force
 
@@ -35,8 +42,12 @@ log = structlog.get_logger()
 # Deliveries in one commit: the disk's flush is shared, and a reader waits a tenth of a second.
 BATCH_MAX = 1_000
 
-# How often the bridge looks whether midnight, or a steward, has put another policy in force.
-POLICY_LOOK_S = 1.0
+# How often the bridge looks whether midnight, or a steward, has put another policy in force, and
+# what gateways are to be told again.
+LOOK_S = 1.0
+# What gateways say of themselves goes to the disk this often.
+HEARD_S = 10.0
+FAREWELL_S = 2.0
 
 
 class Bridge:
@@ -48,34 +59,53 @@ class Bridge:
         self.version = 0
         self._clock = clock
         self._inbox = Inbox(community)
-        self._queue: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue()
-        self._bridge_key = hub.key("bridge")
-        self._alarmed: set[tuple[str, str]] = set()
+        self._heard = Heard(community)
+        self._asking = Asking()
+        self._orders = Orders(community.db, community.id)
+        self._arriving = Arriving()
+        self._alarms = Alarms()
         self._settled = asyncio.Event()
         self._policy_told = ""
+        self._key: SigningKey | None = None
         self.link = Link(
             hub.broker,
             client_id=f"bridge-{hub.community}",
-            subscriptions=[topics.topic(hub.community, "+", "record")],
+            subscriptions=[topics.topic(hub.community, "+", leaf) for leaf in ("record", *LEAVES)],
             on_message=self._arrived,
-            on_up=self._tell_policy,
+            on_up=self._on_up,
+            will=Will(topics.hub(hub.community), b"offline"),
+            echo=topics.hub(hub.community),
         )
 
     def _arrived(self, topic: str, payload: bytes) -> None:
         place = topics.split(topic)
-        if place and place[2] == "record":
-            self._queue.put_nowait((place[1], payload[: SIGNED_BYTES_MAX + 1]))
+        if place is None:
+            return
+        _, gateway, leaf = place
+        if leaf in LEAVES:
+            self._heard.note(gateway, leaf, payload, now_ms=self._clock.utc_ms())
+        if leaf in {"record", "birth"}:
+            self._arriving.put(Arrival(gateway, leaf, payload[: SIGNED_BYTES_MAX + 1]))
 
     async def work(self) -> None:
         """Take what has come, for ever: store, receipt, settle."""
         self.settle()
         while True:
-            batch = [await self._queue.get()]
-            while len(batch) < BATCH_MAX and not self._queue.empty():
-                batch.append(self._queue.get_nowait())
-            delivery = self._inbox.take(batch, now_ms=self._clock.utc_ms())
-            self._alarm(delivery)
-            await self._send(delivery.receipts)
+            batch = await self._arriving.take(BATCH_MAX)
+            now_ms = self._clock.utc_ms()
+            delivery = self._inbox.take(
+                ((one.gateway, one.data) for one in batch if one.leaf == "record"), now_ms=now_ms
+            )
+            self._alarms.refused(delivery.refused)
+            self._asking.answered(delivery.answered)
+            # Who has just come back asks how far the hub is.
+            births = {one.gateway: one.data for one in batch if one.leaf == "birth"}
+            made = [
+                receipt
+                for gateway, data in births.items()
+                for receipt in self._inbox.receipts(gateway, chains_of(data), now_ms=now_ms)
+            ]
+            await self._send(delivery.receipts + made)
             self.settle()
 
     def settle(self) -> None:
@@ -86,31 +116,84 @@ class Bridge:
         self._settled.set()
 
     async def tell(self) -> None:
-        """Say what is new, for ever: another policy in force, and what became of deposits."""
+        """Say what is new, for ever: another policy in force, what became of deposits, and what
+        gateways are to do.
+        """
+        loop = asyncio.get_running_loop()
+        written_s = loop.time()
         while True:
             # Not `wait_for`: that of Python 3.11 forgets a cancellation that comes with the event.
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(POLICY_LOOK_S):
+                async with asyncio.timeout(LOOK_S):
                     await self._settled.wait()
             self._settled.clear()
+            if loop.time() - written_s >= HEARD_S:
+                written_s = loop.time()
+                self._heard.write()
+                self._alarms.silent(silent(self.community, self._clock.utc_ms()))
             paper = policy_in_force(self.community, self._clock.utc_ms())
             with contextlib.suppress(LinkDown):
                 if paper and paper.hash != self._policy_told:
                     await self._tell_policy()
                 await self._tell_credits()
+                await self._tell_commands()
+
+    async def _on_up(self) -> None:
+        """Say what the broker may have forgotten."""
+        await self._tell_keys()
+        await self._tell_policy()
+        await self.link.publish(topics.hub(self.hub.community), b"online", retain=True)
+
+    async def farewell(self) -> None:
+        """Say `offline` before an orderly end, as far as there is a link."""
+        self._heard.write()
+        with contextlib.suppress(LinkDown, TimeoutError):
+            async with asyncio.timeout(FAREWELL_S):
+                await self.link.publish(topics.hub(self.hub.community), b"offline", retain=True)
+
+    async def _tell_keys(self) -> None:
+        """Publish how the bridge's key in use follows from the first one, retained."""
+        registry = self.community.registry
+        if registry.rotations:
+            said = rotation.join(one.encode() for one in registry.rotations)
+            await self.link.publish(topics.keys(self.hub.community), said, retain=True)
+        self._key = self.hub.bridge_key(registry.bridge)
+
+    async def _key_in_use(self) -> SigningKey:
+        """What signs now: never a key that gateways were not told of."""
+        if self._key is None or self._key.public.x != self.community.registry.bridge:
+            await self._tell_keys()
+        assert self._key is not None
+        return self._key
 
     async def _tell_policy(self) -> None:
         """Publish the policy in force, retained; also when the link is up again."""
         paper = policy_in_force(self.community, self._clock.utc_ms())
         if paper:
+            self._policy_told = paper.hash  # where the link breaks now, `_on_up` says it again
             await self.link.publish(topics.policy(self.hub.community), paper.data, retain=True)
-            self._policy_told = paper.hash
 
     async def _tell_credits(self) -> None:
         changed = self.community.derivation.waste.take_changed()
         for credit in credits_of(self.community, changed):
-            data = credits_.make(credit, key=self._bridge_key)
+            data = credits_.make(credit, key=await self._key_in_use())
             await self.link.publish(topics.topic(credit.community, credit.gateway, "credit"), data)
+
+    async def _tell_commands(self) -> None:
+        """Ask for what is missing, and say on what stewards order."""
+        if not self.link.up.is_set():
+            return
+        now_s, now_ms = asyncio.get_running_loop().time(), self._clock.utc_ms()
+        gaps = self._asking.due_gaps(
+            self._inbox.gaps, community=self.hub.community, now_s=now_s, now_ms=now_ms
+        )
+        self._inbox.asked((one.gateway, one.chain) for one in gaps)
+        orders = self._asking.due_orders(self._orders.open(now_ms), now_s=now_s)
+        for command in [*gaps, *orders]:
+            data = commands.make(command, key=await self._key_in_use())
+            topic = topics.topic(command.community, command.gateway, "command")
+            await self.link.publish(topic, data)
+            log.info("command_told", gateway=command.gateway, word=command.word, command=command.id)
 
     def answer(self, paper: Paper) -> Answer:
         """What the desk does with a paper."""
@@ -118,19 +201,12 @@ class Bridge:
         self.settle()
         return answer
 
-    def _alarm(self, delivery: Delivery) -> None:
-        for gateway, reason in delivery.refused:
-            if (gateway, reason) not in self._alarmed:
-                self._alarmed.add((gateway, reason))
-                level = log.error if reason in {FORKED, HELD} else log.warning
-                level("record_refused", gateway=gateway, reason=reason)
-
     async def _send(self, made: list[Receipt]) -> None:
         """Receipts go out after the commit; one that is lost is asked for again."""
-        for receipt in made:
-            data = receipts.make(receipt, key=self._bridge_key)
-            topic = topics.topic(receipt.community, receipt.gateway, "receipt")
-            with contextlib.suppress(LinkDown):
+        with contextlib.suppress(LinkDown):
+            for receipt in made:
+                data = receipts.make(receipt, key=await self._key_in_use())
+                topic = topics.topic(receipt.community, receipt.gateway, "receipt")
                 await self.link.publish(topic, data)
 
 
@@ -150,6 +226,7 @@ async def _run(hub: Hub, community: Community, clock: Clock) -> None:
         ]
         await stop.wait()
         notify(STOPPING="1")
+        await bridge.farewell()
         for task in running:
             task.cancel()
 

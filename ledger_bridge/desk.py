@@ -22,6 +22,7 @@ from ledger_bridge.books import acts, store
 from ledger_bridge.books.community import Community
 from ledger_bridge.books.store import BookInUse
 from ledger_bridge.hub import Hub
+from ledger_bridge.orders import Orders
 
 # A request is one signed document and some names.
 REQUEST_BYTES_MAX = 3 * PAPER_BYTES_MAX
@@ -31,7 +32,7 @@ OPENS_S_MAX = 20.0
 
 
 class Paper(msgspec.Struct):
-    """What is handed in: `kind` is edits, policy or act; `document` the two signed lines."""
+    """What is handed in: `kind` is edits, policy, act or order; `document` the two signed lines."""
 
     kind: str
     document: str
@@ -39,7 +40,7 @@ class Paper(msgspec.Struct):
 
 
 class Answer(msgspec.Struct):
-    """What came of it: a booking or a policy hash, or the problems."""
+    """What came of it: a booking, a policy hash or an order's id, or the problems."""
 
     result: str = ""
     problems: list[tuple[str, str, str]] = msgspec.field(default_factory=list)
@@ -66,6 +67,9 @@ def take(community: Community, paper: Paper, *, now_ms: int) -> Answer:
                     now_ms=now_ms,
                 )
                 return Answer(str(seq))
+            case "order":
+                orders = Orders(community.db, community.id)
+                return Answer(orders.take(data, registry=community.registry, now_ms=now_ms))
             case other:
                 raise Malformed(f"a paper of kind {other!r}")
     except Malformed as error:

@@ -54,11 +54,11 @@ class Heads:
         self._community = community
         self._db = community.db
         self._heads: dict[ChainKey, Head] = {}
-        self._gaps = Gaps(community.db, community.id)
+        self.gaps = Gaps(community.db, community.id)
         self._gone = GoneRecords(community.db, community.id)
         self.keys = Keyring(community.db, community.id)
         # Of the batch under way: what is new, chains whose row changes, records that became
-        # evidence, gateways with a chain that goes on under another key, and what is stored no more.
+        # evidence, gateways whose key is another since it began, and what is stored no more.
         self._new: dict[RecordKey, Believed] = {}
         self.changed: set[ChainKey] = set()
         self.linked: list[Record] = []
@@ -74,7 +74,7 @@ class Heads:
     def forget(self) -> None:
         """After a rollback: what was kept in mind did not happen."""
         self._heads.clear()
-        self._gaps.forget()
+        self.gaps.forget()
         self._gone.forget()
         self.keys.forget()
 
@@ -231,7 +231,7 @@ class Heads:
         for key in self.changed:
             head = self._heads[key]
             rows.append((self._community.id, *key, head.up_to, head.digest, head.held))
-            self._gaps.note(key, *self._first_gap(key, head), now_ms=now_ms)
+            self.gaps.note(key, *self._first_gap(key, head), now_ms=now_ms)
         self._db.executemany(
             "INSERT INTO chain (community, gateway, chain, up_to, digest, held)"
             " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE"

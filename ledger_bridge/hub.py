@@ -1,5 +1,6 @@
 """The hub's configuration, `bridge.toml`, and the keys and books it names."""
 
+import contextlib
 import ipaddress
 from dataclasses import dataclass
 from functools import partial
@@ -88,21 +89,60 @@ class Hub:
         """The key called bridge, log or steward. Raises ConfigError."""
         return SigningKey.load(self.path(getattr(self.settings, f"{name}_key")))
 
+    def bridge_key(self, x: str) -> SigningKey:
+        """The bridge's key whose JWK member this is. Raises ConfigError where it is not here.
+
+        While a rotation is under way it still lies in the file for the next key.
+        """
+        for path in (self._bridge_key_path, self.next_bridge_key_path, self._bridge_key_path):
+            if path.exists() and (key := SigningKey.load(path)).public.x == x:
+                return key
+        raise self._not_the_key("bridge")
+
+    @property
+    def _bridge_key_path(self) -> Path:
+        return self.path(self.settings.bridge_key)
+
+    @property
+    def next_bridge_key_path(self) -> Path:
+        """Where a new key of the bridge lies until the registry names it."""
+        return self._bridge_key_path.with_suffix(".next")
+
+    def finish_rotation(self, x: str) -> bool:
+        """Put the next key in its place where it is the one in use; the one before stays beside it.
+
+        Gives whether there was anything to do: also after an end in the midst of it.
+        """
+        path, next_path = self._bridge_key_path, self.next_bridge_key_path
+        if not next_path.exists() or SigningKey.load(next_path).public.x != x:
+            return False
+        old = SigningKey.load(path)
+        if old.public.x != x:
+            with contextlib.suppress(FileExistsError):
+                path.with_suffix(f".until-{old.public.kid[:8]}").hardlink_to(path)
+        next_path.replace(path)
+        return True
+
+    def _not_the_key(self, name: str) -> ConfigError:
+        what = f"not the {name} key that {self.community} uses"
+        where = str(self.path(getattr(self.settings, f"{name}_key")))
+        return ConfigError(Problem(what, where, "restore it from your backup"))
+
     def card_key(self) -> bytes:
         return load_key(self.path(self.settings.card_key))
 
     def open_to_write(self) -> Community:
         """The books for their one writer; the caller holds the WriterLock.
 
-        Raises ConfigError where a key is not the one that the community was founded with.
+        Raises ConfigError where a key is not the one that the community uses.
         """
-        keys = {name: self.key(name) for name in ("bridge", "log")}
+        log_key = self.key("log")
         db = store.open_to_write(self.books)
-        community = Community(db, self.community, log_key=keys["log"])
+        community = Community(db, self.community, log_key=log_key)
         if founded := community.registry.founded:
-            for name, said in (("bridge", founded.bridge), ("log", founded.log)):
-                if keys[name].public.x != said:
-                    what = f"not the {name} key that {self.community} was founded with"
-                    where = str(self.path(getattr(self.settings, f"{name}_key")))
-                    raise ConfigError(Problem(what, where, "restore it from your backup"))
+            if log_key.public.x != founded.log:
+                raise self._not_the_key("log")
+            self.finish_rotation(community.registry.bridge)
+            if self.key("bridge").public.x != community.registry.bridge:
+                raise self._not_the_key("bridge")
         return community

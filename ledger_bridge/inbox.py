@@ -17,6 +17,7 @@ from gateway.contract.signed import Malformed, Signed, digest
 from ledger_bridge.books.community import Community
 from ledger_bridge.books.gone import gone
 from ledger_bridge.books.store import commit
+from ledger_bridge.gaps import Gap
 from ledger_bridge.heads import Believed, ChainKey, Head, Heads, RecordKey
 from ledger_bridge.orders import Orders
 
@@ -170,6 +171,18 @@ class Inbox:
         delivery.stored = len(new)
         delivery.receipts = [self._receipt(key, now_ms) for key in sorted(asked)]
         return delivery
+
+    @property
+    def gaps(self) -> list[Gap]:
+        """What is missing now."""
+        return list(self._heads.gaps.open.values())
+
+    def asked(self, chains: Iterable[ChainKey]) -> None:
+        """Gateways are asked for what is missing of these chains."""
+        if some := list(chains):
+            with commit(self._db):
+                for chain in some:
+                    self._heads.gaps.asked(chain)
 
     def receipts(self, gateway: str, chains: Iterable[str], *, now_ms: int) -> list[Receipt]:
         """The receipts of these chains, and of all others of an admitted gateway."""

@@ -110,7 +110,7 @@ def port(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch):
-    monkeypatch.setattr(bridges, "POLICY_LOOK_S", 0.05)
+    monkeypatch.setattr(bridges, "LOOK_S", 0.05)
 
 
 async def heard(client: aiomqtt.Client) -> aiomqtt.Message:
@@ -138,7 +138,7 @@ def test_the_policy_in_force_is_retained_and_the_next_one_follows_it_at_midnight
 
 
 def test_the_policy_is_said_when_the_link_comes_up(tmp_path, port, monkeypatch):
-    monkeypatch.setattr(bridges, "POLICY_LOOK_S", 3600)
+    monkeypatch.setattr(bridges, "LOOK_S", 3600)
     street = Running(tmp_path, port, POLICY)
     street.clock.now_ms = MIDNIGHT_MS
 

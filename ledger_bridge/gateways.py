@@ -1,0 +1,192 @@
+"""How the gateways fare, as the hub sees it: for a table, for JSON, and for alarms in the log."""
+
+import sqlite3
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import Any
+
+import msgspec
+import structlog
+
+from ledger_bridge.books.community import Community
+from ledger_bridge.books.registry import Registry
+from ledger_bridge.gaps import gaps
+from ledger_bridge.inbox import FORKED, HELD
+
+log = structlog.get_logger()
+
+Json = dict[str, Any]
+
+_MINUTE_MS = 60_000
+# A gateway makes evidence every quarter-hour: after this long without any something is wrong.
+SILENT_MIN = 45
+# Of a chain so many missing ranges are told, and so many lost ones, the newest.
+RANGES_MAX = 50
+# Of a gateway so many of the last commands are told.
+COMMANDS_MAX = 20
+
+_SEEN = """
+    SELECT gateway, chain, up_to, held,
+        (SELECT stored_ms FROM record AS r
+            WHERE (r.community, r.gateway, r.chain) = (c.community, c.gateway, c.chain)
+            ORDER BY seq DESC LIMIT 1)
+    FROM chain AS c WHERE community = ? ORDER BY gateway, chain
+"""
+
+
+def last_seen(db: sqlite3.Connection, community: str) -> dict[str, int]:
+    """When the newest record of each gateway was stored."""
+    seen: dict[str, int] = {}
+    for gateway, _, _, _, at_ms in db.execute(_SEEN, (community,)):
+        if at_ms is not None:
+            seen[gateway] = max(at_ms, seen.get(gateway, at_ms))
+    return seen
+
+
+def silent(community: Community, now_ms: int) -> dict[str, int]:
+    """Gateways that gave evidence before and give none now, and since how many minutes."""
+    return {
+        gateway: (now_ms - at_ms) // _MINUTE_MS
+        for gateway, at_ms in last_seen(community.db, community.id).items()
+        if now_ms - at_ms >= SILENT_MIN * _MINUTE_MS
+    }
+
+
+class Alarms:
+    """Tells the log of trouble once, and once when it is over."""
+
+    def __init__(self) -> None:
+        self._refused: set[tuple[str, str]] = set()
+        self._silent: set[str] = set()
+
+    def refused(self, deliveries: Iterable[tuple[str, str]]) -> None:
+        """Deliveries (gateway, reason) that were not stored."""
+        for gateway, reason in deliveries:
+            if (gateway, reason) not in self._refused:
+                self._refused.add((gateway, reason))
+                level = log.error if reason in {FORKED, HELD} else log.warning
+                level("record_refused", gateway=gateway, reason=reason)
+
+    def silent(self, gateways: dict[str, int]) -> None:
+        """Gateways that are silent now, with the minutes."""
+        for gateway in sorted(gateways.keys() - self._silent):
+            log.warning("gateway_silent", gateway=gateway, minutes=gateways[gateway])
+        for gateway in sorted(self._silent - gateways.keys()):
+            log.info("gateway_heard_again", gateway=gateway)
+        self._silent = set(gateways)
+
+
+def gateways(
+    db: sqlite3.Connection, community: str, *, registry: Registry, now_ms: int
+) -> list[Json]:
+    """Everything the hub knows of each admitted gateway."""
+    chains: dict[str, list[Json]] = {}
+    missing = {(gap.gateway, gap.chain): gap for gap in gaps(db, community)}
+    for gateway, chain, up_to, held, _ in db.execute(_SEEN, (community,)):
+        gap = missing.get((gateway, chain))
+        told: Json = {"chain": chain, "up_to": up_to, "held": held}
+        told["missing"] = _missing(db, (community, gateway, chain), up_to, gap and gap.last)
+        if gap:
+            told |= {"missing_since_ms": gap.since_ms, "asked": gap.asked}
+        told["lost"] = _lost(db, (community, gateway, chain))
+        chains.setdefault(gateway, []).append(told)
+    seen = last_seen(db, community)
+    heard = _heard(db, community)
+    return [
+        {
+            "gateway": gateway,
+            "state": heard.get((gateway, "state"), ""),
+            "seen_ms": seen.get(gateway),
+            "silent_min": _silent_min(seen.get(gateway), now_ms),
+            "chains": chains.get(gateway, []),
+            "refused": _refused(db, community, gateway),
+            "commands": _commands(db, community, gateway, now_ms),
+            "birth": heard.get((gateway, "birth")),
+            "health": heard.get((gateway, "health")),
+        }
+        for gateway in sorted(registry.keys)
+    ]
+
+
+def _silent_min(seen_ms: int | None, now_ms: int) -> int:
+    """Minutes without evidence, 0 where there is nothing to say."""
+    minutes = 0 if seen_ms is None else (now_ms - seen_ms) // _MINUTE_MS
+    return minutes if minutes >= SILENT_MIN else 0
+
+
+def _missing(
+    db: sqlite3.Connection, chain: tuple[str, str, str], up_to: int, first_until: int | None
+) -> list[Json]:
+    """The ranges beyond the head that are not stored while later ones are, or were seen."""
+    rows = db.execute(
+        "SELECT seq FROM record WHERE community = ? AND gateway = ? AND chain = ? AND seq > ?"
+        " ORDER BY seq",
+        (*chain, up_to),
+    )
+    stored = [up_to, *(seq for (seq,) in rows)]
+    if first_until is None:
+        return []
+    if len(stored) == 1:  # nothing is stored beyond it: what came was too far ahead
+        stored.append(first_until + 1)
+    found = [(a + 1, b - 1) for a, b in pairwise(stored) if b > a + 1]
+    return [{"first": first, "last": last} for first, last in found[:RANGES_MAX]]
+
+
+def _lost(db: sqlite3.Connection, chain: tuple[str, str, str]) -> list[Json]:
+    rows = db.execute(
+        "SELECT first, last, why FROM lost WHERE community = ? AND gateway = ? AND chain = ?"
+        " AND passed_from IS NOT NULL ORDER BY last DESC LIMIT ?",
+        (*chain, RANGES_MAX),
+    ).fetchall()
+    return [
+        {"first": first, "last": last, "why": why if why.isprintable() else ""}
+        for first, last, why in reversed(rows)
+    ]
+
+
+def _heard(db: sqlite3.Connection, community: str) -> dict[tuple[str, str], Any]:
+    """What gateways last said: the word of a state, the JSON of the others."""
+    found: dict[tuple[str, str], Any] = {}
+    for gateway, leaf, data in db.execute(
+        "SELECT gateway, leaf, data FROM heard WHERE community = ?", (community,)
+    ):
+        if leaf == "state":
+            found[gateway, leaf] = data.decode() if data in {b"online", b"offline"} else ""
+            continue
+        try:
+            found[gateway, leaf] = msgspec.json.decode(data)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            found[gateway, leaf] = None
+    return found
+
+
+def _refused(db: sqlite3.Connection, community: str, gateway: str) -> list[Json]:
+    rows = db.execute(
+        "SELECT reason, count, last_ms FROM rejected WHERE community = ? AND gateway = ?"
+        " ORDER BY reason",
+        (community, gateway),
+    )
+    return [{"reason": reason, "count": count, "last_ms": at} for reason, count, at in rows]
+
+
+def _commands(db: sqlite3.Connection, community: str, gateway: str, now_ms: int) -> list[Json]:
+    rows = db.execute(
+        "SELECT id, word, device, chain, first, last, made_ms, expires_ms, answered_ms, outcome,"
+        " why FROM command WHERE community = ? AND gateway = ? ORDER BY made_ms DESC, id LIMIT ?",
+        (community, gateway, COMMANDS_MAX),
+    ).fetchall()
+    return [_command(row, now_ms) for row in rows]
+
+
+def _command(row: tuple[Any, ...], now_ms: int) -> Json:
+    id_, word, device, chain, first, last, made_ms, expires_ms, answered_ms, outcome, why = row
+    about = {"device": device} if device else {"chain": chain, "first": first, "last": last}
+    waits = "expired" if expires_ms <= now_ms else "waits"
+    return {
+        "id": id_,
+        "word": word,
+        **about,
+        "made_ms": made_ms,
+        "outcome": (outcome or "answered") if answered_ms is not None else waits,
+        "why": why,
+    }
