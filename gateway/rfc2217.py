@@ -24,6 +24,8 @@ from gateway.contract.errors import LineLost
 PREFIX = "rfc2217://"
 # How long the thread that reads waits for a byte before it looks whether the port is closed.
 READ_S = 1.0
+# Some servers do not answer where DTR and RTS are set; what matters is that speed and frame are.
+OPTIONS = "?ign_set_control"
 BITS_PER_BYTE = 11  # start, eight, parity, stop: no frame takes longer
 
 
@@ -106,7 +108,7 @@ async def open_rfc2217(name: str, line: Line) -> Rfc2217Port:
 def _open(name: str, line: Line) -> Serial:
     host, number = tcpport.address(name)
     try:
-        port = Serial(name, timeout=READ_S, **_settings(line))
+        port = Serial(name + OPTIONS, timeout=READ_S, **_settings(line))
     except ValueError as error:
         raise _unfit(line) from error
     except SerialException as error:
@@ -114,6 +116,8 @@ def _open(name: str, line: Line) -> Serial:
             raise tcpport.lost(error.__context__) from error
         if "parameter change" in str(error):
             raise _unfit(line) from error
+        if "support RFC2217" not in str(error):
+            raise LineLost(str(error)) from error
         at = f"[{host}]" if ":" in host else host
         what, try_ = "it does not speak RFC 2217", f'port = "{tcpport.PREFIX}{at}:{number}"'
         raise LineLost(what, try_) from error

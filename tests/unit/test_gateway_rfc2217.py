@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 import serial
-from serial.rfc2217 import PortManager
+from serial.rfc2217 import SERVER_SET_CONTROL, PortManager
 
 from drivers.sdk import Line
 from gateway import ports
@@ -38,6 +38,14 @@ class Terminal(serial.Serial):  # type: ignore[misc]
     def _update_break_state(self) -> None: ...
 
 
+class Manager(PortManager):  # type: ignore[misc]
+    """Says nothing where DTR and RTS are set, as ser2net on a port without modem lines."""
+
+    def rfc2217_send_subnegotiation(self, option: bytes, value: bytes = b"") -> None:
+        if option != SERVER_SET_CONTROL:
+            super().rfc2217_send_subnegotiation(option, value)
+
+
 class Server:
     """A serial port shared over RFC 2217; its device is at the other end of a pseudo-terminal."""
 
@@ -58,7 +66,7 @@ class Server:
     def _serve(self) -> None:
         with contextlib.suppress(OSError):
             self._connection, _ = self._listener.accept()
-            manager = PortManager(self.serial, self)
+            manager = Manager(self.serial, self)
             while True:
                 ready, _, _ = select.select([self._connection, self.serial], [], [])
                 if self._connection in ready:
