@@ -92,6 +92,7 @@ class Connection(aiomqtt.Client):
         )
         self.pending_calls_threshold = 2**16
         self.cause: Exception | None = None
+        self._has_tls = tls is not None
         self._is_closed = False
         self._inbox: deque[Message] = deque()
         self._stirred = asyncio.Event()
@@ -106,7 +107,10 @@ class Connection(aiomqtt.Client):
             raise self._lost() from error
         except aiomqtt.MqttError as error:
             self.end(TimeoutError())
-            raise self._lost() from error
+            said = str(self._lost())
+            if said == trouble.CLOSED:
+                said = trouble.CLOSED_EARLY[self._has_tls]
+            raise Lost(said) from error
 
     async def listen(self, filters: Sequence[tuple[str, int]]) -> list[str]:
         """Subscribe to topic filters with their QoS; gives those refused. Raises Lost."""

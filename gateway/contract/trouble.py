@@ -47,6 +47,11 @@ _REFUSED = {
 }
 
 CLOSED = "it closed the connection"
+# Before it said yes or no; by whether we speak TLS.
+CLOSED_EARLY = {
+    False: "it closed the connection without a word; perhaps it wants TLS, mqtts://",
+    True: "it closed the connection without a word; perhaps it speaks no TLS, mqtt://",
+}
 
 
 def told(error: Exception, *, host: str) -> str:

@@ -163,8 +163,16 @@ def test_an_ordinary_broker_gets_will_and_state_and_hands_over_what_comes() -> N
 @pytest.mark.parametrize(
     ("trouble", "behaviour"),
     [
-        pytest.param("it closed the connection", close_at_once, id="closes"),
-        pytest.param("it closed the connection", answering(b"", wait=False), id="closes-late"),
+        pytest.param(
+            "it closed the connection without a word; perhaps it wants TLS, mqtts://",
+            close_at_once,
+            id="closes",
+        ),
+        pytest.param(
+            "it closed the connection without a word; perhaps it wants TLS, mqtts://",
+            answering(b"", wait=False),
+            id="closes-late",
+        ),
         pytest.param(
             "it closed the connection", answering(fakebroker.CONNACK, wait=False), id="drops"
         ),
