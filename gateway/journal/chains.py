@@ -8,6 +8,9 @@ from gateway.contract import record
 from gateway.journal import gone
 from gateway.journal.values import EVIDENCE, Chain, Owner
 
+# Records that go from one chain into another are in memory so many at a time.
+AT_ONCE = 100
+
 OF_CHAIN = "community = ? AND gateway = ? AND chain = ?"
 
 
@@ -20,18 +23,20 @@ def begin(db: sqlite3.Connection, owner: Owner, kind: str, *, shared: bool) -> N
 
 
 def end(db: sqlite3.Connection, owner: Owner, chain: Chain) -> None:
-    """The chain ends at its last receipt, and what came after it never was in it."""
-    where = (*owner, chain.chain)
-    at_receipt = gone.digest_of(db, owner, chain, chain.receipted)
-    db.execute(f"DELETE FROM record WHERE {OF_CHAIN} AND seq > ?", (*where, chain.receipted))
-    db.execute(f"DELETE FROM lost WHERE {OF_CHAIN} AND first > ?", (*where, chain.receipted))
-    db.execute(f"UPDATE lost SET last = MIN(last, ?) WHERE {OF_CHAIN}", (chain.receipted, *where))
-    db.execute(
-        f"UPDATE chain SET current = 0, last = receipted, digest = ? WHERE {OF_CHAIN}",
-        (at_receipt, *where),
-    )
+    """No record follows in this chain."""
+    db.execute(f"UPDATE chain SET current = 0 WHERE {OF_CHAIN}", (*owner, chain.chain))
     if chain.kind == EVIDENCE:
         number_anew(db)
+
+
+def cut(db: sqlite3.Connection, owner: Owner, chain: Chain) -> None:
+    """The chain ends at its last receipt, and what came after that never was in it."""
+    where, up_to = (*owner, chain.chain), chain.receipted
+    digest = gone.digest_of(db, owner, chain, up_to)
+    db.execute(f"DELETE FROM record WHERE {OF_CHAIN} AND seq > ?", (*where, up_to))
+    db.execute(f"DELETE FROM lost WHERE {OF_CHAIN} AND first > ?", (*where, up_to))
+    db.execute(f"UPDATE lost SET last = MIN(last, ?) WHERE {OF_CHAIN}", (up_to, *where))
+    db.execute(f"UPDATE chain SET last = receipted, digest = ? WHERE {OF_CHAIN}", (digest, *where))
 
 
 def number_anew(db: sqlite3.Connection) -> None:
@@ -70,11 +75,13 @@ def first(db: sqlite3.Connection, owner: Owner, chain: str, last: int) -> int:
     return int(lowest) if lowest is not None else last + 1
 
 
-def pending(db: sqlite3.Connection, owner: Owner, chain: Chain) -> list[tuple[str, bytes]]:
-    """The records without a receipt, with what they are; keys are of their own chain only."""
+def pending(
+    db: sqlite3.Connection, owner: Owner, chain: Chain, after: int
+) -> list[tuple[int, str, bytes]]:
+    """The next records above a number, with their numbers and what they are."""
     return db.execute(
-        f"SELECT typ, data FROM record WHERE {OF_CHAIN} AND seq > ? AND typ <> ? ORDER BY seq",
-        (*owner, chain.chain, chain.receipted, record.KEY),
+        f"SELECT seq, typ, data FROM record WHERE {OF_CHAIN} AND seq > ? ORDER BY seq LIMIT ?",
+        (*owner, chain.chain, after, AT_ONCE),
     ).fetchall()
 
 

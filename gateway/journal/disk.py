@@ -18,13 +18,15 @@ log = structlog.get_logger()
 
 
 class Disk:
-    """`stuck` says why the last transaction was not taken, "" where it was."""
+    """`stuck` says why the last transaction was not taken, "" where it was; `full` whether the
+    journal uses all that it may."""
 
     def __init__(self, db: sqlite3.Connection, path: Path, limits: Room) -> None:
         self.db = db
         self.path = path
         self.limits = limits
         self.stuck = ""
+        self.full = False
         self._ballast = Ballast(path.parent)
 
     @classmethod
@@ -121,7 +123,14 @@ class Disk:
     def release_ballast(self) -> None:
         self._ballast.release()
 
-    def hold_ballast(self) -> None:
-        """Once the disk has more left than it should have."""
+    def look(self) -> None:
+        """Whether there is room now. Once the disk has enough of it some is held back."""
+        used, most = self.space().used_bytes, self.limits.max_bytes
+        if used > most and not self.full:
+            try_ = "mend the connection to the hub, or give the journal more room"
+            log.error("journal_full", used_bytes=used, max_bytes=most, try_=try_)
+        if used <= most and self.full:
+            log.info("journal_has_room_again", used_bytes=used, max_bytes=most)
+        self.full = used > most
         if self.free_bytes() >= self.limits.free_bytes_min + room.BALLAST_BYTES:
             self._ballast.make()

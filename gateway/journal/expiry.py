@@ -32,16 +32,19 @@ def prune(db: sqlite3.Connection, owner: Owner, chain: Chain, before_ms: int) ->
 
 def can_drop(db: sqlite3.Connection, owner: Owner, chains: Iterable[Chain]) -> bool:
     """Whether so much may go that it is worth it: each time costs a `lost` record."""
-    return sum(
-        len(
-            db.execute(
-                "SELECT 1 FROM record WHERE community = ? AND gateway = ? AND chain = ?"
-                " AND seq <= ? LIMIT ?",
-                (*owner, chain.chain, _may_go(chain), SLICE),
-            ).fetchall()
+    return (
+        sum(
+            len(
+                db.execute(
+                    "SELECT 1 FROM record WHERE community = ? AND gateway = ? AND chain = ?"
+                    " AND seq <= ? LIMIT ?",
+                    (*owner, chain.chain, _may_go(chain), SLICE),
+                ).fetchall()
+            )
+            for chain in chains
         )
-        for chain in chains
-    ) >= SLICE
+        >= SLICE
+    )
 
 
 def _may_go(chain: Chain) -> int:

@@ -59,7 +59,6 @@ class Journal(Kept):
     ) -> None:
         super().__init__(disk, owner)
         self.on_commit: Callable[[], None] = lambda: None
-        self.full = False
         self._lock = held
         self._key = key
         self._boot = boot
@@ -70,7 +69,9 @@ class Journal(Kept):
             chains.begin(disk.db, owner, kind, shared=shared and kind != PRIVATE)
         self._chains = chains.load(disk.db, owner)
         self._is_untold = gone.is_untold(disk.db, owner)
-        disk.hold_ballast()
+        disk.look()
+        if disk.full:
+            self._group.due_mono_ms = 0  # nobody appends: room is made without being asked
 
     @classmethod
     def open(
@@ -112,7 +113,7 @@ class Journal(Kept):
     @property
     def takes(self) -> bool:
         """Whether there is any use in appending: the disk takes it, and there is room."""
-        return not self._disk.stuck and not self.full
+        return not self._disk.stuck and not self._disk.full
 
     def append(
         self,
@@ -242,17 +243,10 @@ class Journal(Kept):
         return untold
 
     def _make_room(self, moment: Moment) -> None:
-        """Where there is too little of it. `full` afterwards: nothing more may go."""
+        """Where there is too little of it, as far as anything may go."""
         if self._disk.is_short() and expiry.can_drop(self._disk.db, self._owner, self._chains):
             self._write(moment, to_make_room=True)
-        used, most = self._disk.space().used_bytes, self._disk.limits.max_bytes
-        if used > most and not self.full:
-            try_ = "mend the connection to the hub, or give the journal more room"
-            log.error("journal_full", used_bytes=used, max_bytes=most, try_=try_)
-        if used <= most and self.full:
-            log.info("journal_has_room_again", used_bytes=used, max_bytes=most)
-        self.full = used > most
-        self._disk.hold_ballast()
+        self._disk.look()
 
     def _prune(self, moment: Moment) -> None:
         """Let go what is older than `KEPT_MS` and receipted, or never to leave: a prefix only."""
@@ -294,22 +288,30 @@ class Journal(Kept):
         """
         self.commit(moment)
         old = self._current(kind)
-        with self._all_or_nothing(), self._disk.transaction() as db:
-            carried = chains.pending(db, self._owner, old) if carry and old.shared else []
+        with self._disk.transaction() as db:
             chains.end(db, self._owner, old)
             chains.begin(db, self._owner, kind, shared=old.shared)
-            new = chains.load(db, self._owner)
-            (chain,) = [one for one in new if one.kind == kind and one.current]
-            for typ, data in carried:
-                who, elements, _ = record.parse(data)[1]
-                made = Made(who.boot, who.mono_ms, who.clock, who.made_ms)
-                self._group.add(self._owner, chain, made, elements, typ=typ, key=self._key)
-            self._group.write(db, self._owner, [chain])
-        self._group = Group()
+            (new,) = [c for c in chains.load(db, self._owner) if c.kind == kind and c.current]
+            if carry:
+                self._carry(db, old, new)
+            chains.cut(db, self._owner, old)
         self._chains = chains.load(self._disk.db, self._owner)
-        log.warning("chain_begun_again", kind=kind, old=old.chain, new=chain.chain)
+        log.warning("chain_begun_again", kind=kind, old=old.chain, new=new.chain)
         self.on_commit()
         return self._current(kind)
+
+    def _carry(self, db: sqlite3.Connection, old: Chain, new: Chain) -> None:
+        """What has no receipt goes from one chain into another. A key is of its own chain only."""
+        after = old.receipted
+        while rows := chains.pending(db, self._owner, old, after):
+            group = Group()
+            for seq, typ, data in rows:
+                after = seq
+                who, elements, _ = record.parse(data)[1]
+                made = Made(who.boot, who.mono_ms, who.clock, who.made_ms)
+                if typ != record.KEY:
+                    group.add(self._owner, new, made, elements, typ=typ, key=self._key)
+            group.write(db, self._owner, [new])
 
     # What the hub says, and what comes of it
 
@@ -394,7 +396,7 @@ class Journal(Kept):
             written_bytes_per_day=self._wear.whole_day_bytes(),
             oldest_pending_ms=chains.oldest_pending_ms(self._disk.db, self._owner, self._chains),
             stuck=self._disk.stuck,
-            full=self.full,
+            full=self._disk.full,
             set_aside=salvage.set_aside(self._disk.path.parent),
             lost=gone.counts(self._disk.db, self._owner),
         )

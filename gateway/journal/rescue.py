@@ -100,11 +100,13 @@ def _settle(db: sqlite3.Connection, owner: Owner, name: str, key: PublicKey) -> 
     known = next((chain for chain in chains.load(db, owner) if chain.chain == name), None)
     top = _top(db, where)
     is_known = known is not None and top <= known.last
-    tip = (known.last, known.digest) if known and is_known else (0, "")
+    tip = (known.last, known.digest) if known and is_known else (top, "")
     for seq in list(_unbelieved(db, where, tip, key)):
         db.execute(f"DELETE FROM record WHERE {chains.OF_CHAIN} AND seq = ?", (*where, seq))
-    if known is None or not is_known or _top(db, where) < known.last:
-        _end(db, owner, name, known if is_known else None, known.receipted if known else None)
+    if known is None or not is_known:
+        _reckon(db, owner, name, known)
+    elif _top(db, where) < known.last:
+        chains.end(db, owner, known)
     chain = next(chain for chain in chains.load(db, owner) if chain.chain == name)
     return _explain(db, owner, chain) if chain.shared else 0
 
@@ -140,30 +142,24 @@ def _unbelieved(
             yield seq
 
 
-def _end(
-    db: sqlite3.Connection, owner: Owner, name: str, known: Chain | None, receipted: int | None
-) -> None:
-    """No record follows in this chain; where its row is unknown it is told from its records."""
+def _reckon(db: sqlite3.Connection, owner: Owner, name: str, known: Chain | None) -> None:
+    """Tell from its records where a chain ended; its own row is gone, or older than they are."""
     where = (*owner, name)
-    prefix = name.rpartition("-")[0]
-    kind = prefix if prefix in KINDS else EVIDENCE
-    if known:
-        db.execute(f"UPDATE chain SET current = 0 WHERE {chains.OF_CHAIN}", where)
-    else:
-        top = _top(db, where)
-        first = chains.first(db, owner, name, top)
-        rows = db.execute(
-            f"SELECT data FROM record WHERE {chains.OF_CHAIN} AND seq = ?", (*where, top)
-        ).fetchall()
-        tip = signed.digest(rows[0][0]) if rows else record.GENESIS
-        shared = owner.community != NO_COMMUNITY and kind != PRIVATE
-        up_to = first - 1 if receipted is None else receipted
-        db.execute(
-            "INSERT OR REPLACE INTO chain VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?)",
-            (*where, kind, shared, top, tip, up_to if shared else 0),
-        )
-        if receipted is None and shared and first > 1:
-            gone.add(db, owner, name, 1, first - 1, why=lost.UNREADABLE)
+    kind = next((kind for kind in KINDS if name.startswith(f"{kind}-")), EVIDENCE)
+    shared = owner.community != NO_COMMUNITY and kind != PRIVATE
+    rows = db.execute(
+        f"SELECT seq, data FROM record WHERE {chains.OF_CHAIN} ORDER BY seq DESC LIMIT 1", where
+    ).fetchall()
+    last, tip = (rows[0][0], signed.digest(rows[0][1])) if rows else (0, record.GENESIS)
+    first = chains.first(db, owner, name, last)
+    receipted = min(known.receipted, last) if known else first - 1 if shared else 0
+    db.execute(
+        "INSERT OR REPLACE INTO chain VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?)",
+        (*where, kind, shared, last, tip, receipted),
+    )
+    if known is None and shared and first > 1:
+        # Nobody knows whether they had been delivered.
+        gone.add(db, owner, name, 1, first - 1, why=lost.UNREADABLE)
     if kind == EVIDENCE:
         chains.number_anew(db)
 

@@ -12,20 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from gateway.contract import record, signed
+from gateway.contract import record
 from gateway.contract.errors import ConfigError, Unreachable, UsageError
-from gateway.contract.keys import SigningKey
-from gateway.contract.record import GENESIS, QUARTER, Element
+from gateway.contract.record import QUARTER, Element
 from gateway.contract.record import SAMPLES as SAMPLES_TYP
 from gateway.journal import EVIDENCE, KEPT_MS, PRIVATE, SAMPLES, Journal, ReceiptRefused, Tally
 from gateway.quarter import Moment
-
-NOON = 1_780_308_000_000
-KEY = SigningKey(bytes(32))
-
-
-def reopen(folder: Path, community: str | None = "zonstraat") -> Journal:
-    return Journal.open(folder, community=community, gateway="home", key=KEY, boot="b")
+from tests.journals import NOON, at, check_chain, digest_of, put, reopen
 
 
 @pytest.fixture
@@ -33,32 +26,6 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
     opened = reopen(tmp_path)
     yield opened
     opened.close()
-
-
-def at(ms: int) -> Moment:
-    return Moment(NOON + ms, ms, "synced")
-
-
-def put(journal: Journal, count: int = 1, *, kind: str = EVIDENCE, ms: int = 0) -> str:
-    for _ in range(count):
-        journal.append(kind, QUARTER, [Element(n="hall/x")], moment=at(ms))
-    journal.commit(at(ms))
-    return next(chain.chain for chain in journal.chains() if chain.kind == kind)
-
-
-def digest_of(journal: Journal, chain: str, seq: int) -> str:
-    return signed.digest(journal.records(chain, start=seq, limit=1)[0])
-
-
-def check_chain(records: list[bytes]) -> list[int]:
-    prev, numbers = GENESIS, []
-    for data in records:
-        document, got = record.parse(data)
-        assert document.by(KEY.public)
-        assert got.identity.prev == prev
-        prev = signed.digest(data)
-        numbers.append(got.identity.seq)
-    return numbers
 
 
 def test_records_are_numbered_signed_and_chained(journal: Journal) -> None:
@@ -365,7 +332,8 @@ def test_a_full_disk_with_no_room_for_our_name_is_no_reason_not_to_start(
 WRITER = """
 import sys
 from pathlib import Path
-from tests.unit.test_gateway_journal import EVIDENCE, SAMPLES, put, reopen
+from gateway.journal import SAMPLES
+from tests.journals import put, reopen
 
 journal = reopen(Path(sys.argv[1]))
 while True:
