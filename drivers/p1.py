@@ -284,7 +284,8 @@ DEVICE = Device(
     wiring=(
         "RJ12: 1 +5 V out (at most 250 mA), 2 request (5 V to run, else open), 3 data ground, "
         "5 data out (open collector, inverted: pull up with 3 kohm), 6 power ground. A P1 cable "
-        "with an FTDI chip does all of this. DSMR 2 and 3 speak 9600 7E1."
+        "with an FTDI chip does all of this. DSMR 2 and 3 speak 9600 7E1. Without a cable: a "
+        "HomeWizard dongle with its Local API switched on, port http://HOST/api/v1/telegram."
     ),
     registers=(
         Register("0-0:1.0.0", "", "the meter's clock"),

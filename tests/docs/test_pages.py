@@ -30,7 +30,7 @@ def test_the_configurations_of_the_page_are_read_without_a_mistake(tmp_path):
     assert "home-noor" == settings.parse(gateway, Config, name="gateway.toml").gateway
     (tmp_path / "gateway.toml").write_text(lines)
     # Drivers, ports and settings are looked at as well.
-    assert 6 == len(config.load(tmp_path / "gateway.toml").device)
+    assert 7 == len(config.load(tmp_path / "gateway.toml").device)
     (tmp_path / "gateway.toml").write_text(point)
     assert "scale" == config.load(tmp_path / "gateway.toml").kiosk.scale
     assert "zonstraat" == settings.parse(hub, HubSettings, name="bridge.toml").community

@@ -1,0 +1,37 @@
+"""The page about captures: its commands run, and its example is a capture."""
+
+import io
+import os
+import subprocess
+import sysconfig
+
+import pytest
+
+from gateway.captures import Piece, pieces
+from tests.docs.test_pages import DOCS, blocks
+
+PAGE = DOCS / "captures.md"
+
+
+def test_the_file_on_the_page_is_a_capture():
+    (text,) = blocks(PAGE, "json")
+    said = [Piece(2, b"", b"/?!\r\n"), Piece(412, b"/MKT5\r\n", b"")]
+    assert said == list(pieces(io.BytesIO(text.encode()), "page"))
+
+
+@pytest.mark.system
+def test_a_capture_is_made_decoded_and_replayed(tmp_path):
+    script = "\n".join(blocks(PAGE, "bash"))
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", f"trap 'kill $(jobs -p)' EXIT\n{script}"],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": f"{sysconfig.get_path('scripts')}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert 0 == done.returncode, done.stderr
+    *decoded, replayed = done.stdout.splitlines()
+    assert "messages, 0 faults" in decoded[-1]
+    assert '"faults":0' in replayed
