@@ -20,6 +20,7 @@ COMMANDS = {
     "discover": "gateway.discover:discover",
     "check": "gateway.check:check",
     "watch": "gateway.watch:watch",
+    "doctor": "gateway.doctor.command:doctor",
     "decode": "gateway.decode:decode",
     "capture": "gateway.capture:capture",
     "replay": "gateway.replay:replay",

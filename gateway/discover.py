@@ -151,7 +151,7 @@ async def listen(name: str, among: list[sdk.Device], seconds: float) -> Outcome:
                 continue  # a speed that this adapter cannot do
             return Outcome(name, what=str(lost), try_=lost.try_)
         try:
-            known, heard = await _hear(port, among, seconds)
+            known, heard = await hear(port, among, seconds)
         except LineLost as lost:
             return Outcome(name, what=str(lost), try_=lost.try_)
         finally:
@@ -173,7 +173,7 @@ def _recognised(name: str, line: sdk.Line, known: list[Known]) -> Outcome:
     return Outcome(name, known[0], settings, tuple(one.driver.name for one in known[1:]))
 
 
-async def _hear(port: Port, among: list[sdk.Device], seconds: float) -> tuple[list[Known], bytes]:
+async def hear(port: Port, among: list[sdk.Device], seconds: float) -> tuple[list[Known], bytes]:
     """Who is recognised within the time, and what was heard. Raises LineLost."""
     loop = asyncio.get_running_loop()
     until_s = loop.time() + seconds

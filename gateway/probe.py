@@ -43,7 +43,7 @@ async def ask(port: str, among: list[sdk.Device], *, tell: Callable[[str], None]
             if not _is_enough(driver, settings):
                 continue
             tell(f"{port}: {driver.name}{f' at address {address}' if address else ''} …")
-            if known := await _answered(port, driver, settings):
+            if known := await answered(port, driver, settings):
                 answers.append(Answer(known, driver.line, settings, ()))
         if answers:
             best = max(answers, key=lambda one: len(one.known.readings) - one.known.faults)
@@ -66,8 +66,13 @@ def _is_enough(driver: sdk.Device, settings: Mapping[str, str]) -> bool:
     return True
 
 
-async def _answered(port: str, driver: sdk.Device, settings: Mapping[str, str]) -> Known | None:
-    """What the device says to this driver, None where it says nothing."""
+async def answered(
+    port: str, driver: sdk.Device, settings: Mapping[str, str], line: sdk.Line | None = None
+) -> Known | None:
+    """What the device says to this driver, at another line than its own where one is given.
+
+    None where it says nothing.
+    """
     heard: list[Message] = []
     told = asyncio.Event()
 
@@ -77,10 +82,11 @@ async def _answered(port: str, driver: sdk.Device, settings: Mapping[str, str]) 
             told.set()
 
     listener = Listener(message, opened=lambda: None, lost=told.set)
-    line = DeviceLine(port, [Member(driver.name, driver, lambda: settings, listener)])
-    running = asyncio.ensure_future(line.run())
+    member = Member(driver.name, driver, lambda: settings, listener, line)
+    running = asyncio.ensure_future(DeviceLine(port, [member]).run())
+    baud = (line or driver.line).baud
     try:
-        async with asyncio.timeout(SLOW_S if driver.line.baud <= SLOW_BAUD else ANSWER_S):
+        async with asyncio.timeout(SLOW_S if baud <= SLOW_BAUD else ANSWER_S):
             await told.wait()
     except TimeoutError:
         return None

@@ -129,6 +129,11 @@ class Link:
     def denied(self) -> bool:
         return bool(self._refused) or (self._echo is not None and self._echo.is_missing)
 
+    @property
+    def is_echoed(self) -> bool:
+        """Whether the broker has given back what we said last."""
+        return self._echo is not None and self._echo.is_heard
+
     async def run(self) -> None:
         """Connect, serve, reconnect; ends only when cancelled."""
         while True:
@@ -265,12 +270,14 @@ class History:
 class Echo:
     """Whether what we say on one topic comes back to us.
 
-    `is_missing` once it did not, within the time that any answer has; until it does.
+    `is_heard` once it did. `is_missing` once it did not within the time that any answer has, until
+    it does.
     """
 
     def __init__(self, link: Link, topic: str) -> None:
         self.topic = topic
         self.is_missing = False
+        self.is_heard = False
         self._link = link
         self._expected: bytes | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -279,6 +286,7 @@ class Echo:
     def expect(self, payload: bytes) -> None:
         """We are about to say this."""
         self.rest()
+        self.is_heard = False
         self._expected = payload
 
     def wait(self) -> None:
@@ -291,6 +299,7 @@ class Echo:
         if retained or payload != self._expected:
             return
         self.rest()
+        self.is_heard = True
         if self.is_missing:
             self.is_missing = False
             log.info("publish_allowed", broker=self._link.name)

@@ -1,0 +1,108 @@
+"""Links: does the broker let us in, may we speak there, and is the hub at the other end."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+
+from gateway.contract import topics
+from gateway.contract.link import Broker, Link, LinkDown, Will
+from gateway.contract.tls import Tls, ends_ms
+from gateway.doctor.machine import alarm
+from gateway.doctor.patient import Finding, Patient
+from gateway.health import CERTIFICATE_MS
+from gateway.home import ROOT
+from gateway.intake import local_day
+
+OFFLINE = b"offline"
+
+
+async def examine(patient: Patient) -> AsyncIterator[Finding]:
+    config = patient.config
+    for key, tls in (
+        ("broker_tls", config.broker_tls),
+        ("home_broker_tls", config.home_broker_tls),
+    ):
+        if tls:
+            for finding in _certificate(patient, key, tls):
+                yield finding
+    if config.home_broker:
+        broker = Broker.parse(config.home_broker, where="home_broker", files=config.home_broker_tls)
+        state = f"{ROOT}/{config.gateway}/state"
+        async for finding in _broker(patient, broker, f"mk-home-{config.gateway}", state):
+            yield finding
+    if config.community and config.broker:
+        broker = Broker.parse(config.broker, where="broker", files=config.broker_tls)
+        name = f"mk-{config.community}-{config.gateway}"
+        state = topics.topic(config.community, config.gateway, "state")
+        async for finding in _broker(patient, broker, name, state):
+            yield finding
+
+
+def _certificate(patient: Patient, key: str, tls: Tls) -> Iterator[Finding]:
+    if tls.certificate is None:
+        return
+    end_ms, where = ends_ms(tls.certificate), f"{key}: {tls.certificate}"
+    if end_ms is None:
+        yield Finding("no certificate can be read", where, "copy it from the hub again")
+    elif end_ms - patient.clock.utc_ms() < CERTIFICATE_MS:
+        yield alarm("certificate-ends", where, tls.certificate.name, f"{local_day(end_ms)}")
+    else:
+        yield Finding(f"the certificate is good until {local_day(end_ms)}", where)
+
+
+async def _broker(
+    patient: Patient, broker: Broker, name: str, state: str
+) -> AsyncIterator[Finding]:
+    """As the gateway, where none runs, else under another name: two of one name would fight.
+
+    What is said is what the broker retains of a gateway that does not run.
+    """
+    where = f"broker {broker}"
+    is_running = patient.running is not None
+    heard: dict[str, bytes] = {}
+    hub = topics.hub(patient.config.community) if patient.config.community else ""
+    is_home = not state.startswith(topics.ROOT)
+
+    async def on_up() -> None:
+        if not is_running:
+            await link.publish(state, OFFLINE, retain=True)
+
+    link = Link(
+        broker,
+        client_id=f"{name}-doctor" if is_running else name,
+        subscriptions=[] if is_home else [hub],
+        on_message=heard.__setitem__,
+        on_up=on_up,
+        will=None if is_running else Will(state, OFFLINE),
+        echo=None if is_running else state,
+    )
+    running = asyncio.ensure_future(link.run())
+    try:
+        with contextlib.suppress(TimeoutError, LinkDown):
+            async with asyncio.timeout(patient.answer_s):
+                await link.up.wait()
+                while not link.denied and not (
+                    (is_running or link.is_echoed) and (is_home or hub in heard)
+                ):
+                    await asyncio.sleep(0.05)
+        trouble, is_denied = link.trouble, link.denied
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+    if trouble:
+        what, try_ = f"no connection: {trouble}", "its address and port; whether it runs"
+        yield Finding(what, where, try_)
+    elif is_denied:
+        yield alarm("publish-denied", where, str(broker))
+    else:
+        yield Finding("the broker lets us in, and lets us speak", where)
+    if not trouble and not is_home:
+        yield _hub(heard.get(hub, b""), where)
+
+
+def _hub(said: bytes, where: str) -> Finding:
+    if said == b"online":
+        return Finding("the hub is there", where)
+    try_ = "nothing is lost meanwhile; ask the co-op whether the bridge runs"
+    what = "the hub is away" if said == b"offline" else "no hub was ever here"
+    return Finding(what, where, try_)
