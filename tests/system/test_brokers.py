@@ -333,7 +333,7 @@ def test_a_broker_that_speaks_only_older_tls_is_told(authority, part):
     old = subprocess.Popen(
         [part("openssl"), "s_server", "-tls1_2", "-accept", f"127.0.0.1:{port}",
          "-cert", folder / "broker.crt", "-key", folder / "broker.key"],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
         while b"ACCEPT" not in old.stdout.readline():
