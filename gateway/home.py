@@ -72,9 +72,8 @@ class _Device:
             return
         self._messages = self.now.messages
         self.raw.update(self.now.readings)
-        news = with_kinds(self.raw)
-        for register, reading in news.items():
-            if register in self.now.readings or register not in self.raw:
+        for register, reading in with_kinds(self.raw).items():
+            if reading.register in self.now.readings:
                 self.readings[register] = self.counters.believe(register, reading, now_s)
 
     def shape(self) -> tuple[int, int, int]:

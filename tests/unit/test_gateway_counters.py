@@ -27,6 +27,11 @@ def test_a_zero_while_a_meter_starts_is_never_shown() -> None:
     assert [5000, 5000, 5000, 5001] == shown(Counters({}), *heard)
 
 
+def test_each_dip_has_its_own_time() -> None:
+    heard = [(0, said(0)), (300, said(0)), (400, said(5001)), (700, said(0))]
+    assert [5000, 5000, 5001, 5001] == shown(Counters({REGISTER: Count("K8", 5000)}), *heard)
+
+
 def test_the_first_thing_after_a_restart_is_held_as_well() -> None:
     assert [5000] == shown(Counters({REGISTER: Count("K8", 5000)}), (0, said(0)))
 

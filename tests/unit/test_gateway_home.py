@@ -172,6 +172,26 @@ def test_a_zero_after_a_power_cut_is_not_said(tmp_path: Path) -> None:
     assert {"1-0:1.8.1": 4426.5} == after.link.told(STATE)
 
 
+@pytest.mark.parametrize(
+    ("count", "key"),
+    [
+        (ENERGY, "1-0:1.8.1"),
+        (Reading("0-1:24.2.1", 4_426_500, "mL", serial="K8"), "gas"),
+    ],
+    ids=["its own", "of a meter behind it"],
+)
+def test_a_dip_counts_as_often_as_it_was_said(tmp_path: Path, count: Reading, key: str) -> None:
+    made = Home(tmp_path)
+    kind = Reading("0-1:24.1.0", "003")
+    for value in (4_426_500, 0):
+        made.say(kind, count._replace(value=value))
+        made.turn(300)
+    for _ in range(3):  # a telegram without the count is no word on it
+        made.say(POWER)
+        made.turn(300)
+    assert 4426.5 == made.link.told(STATE)[key]
+
+
 def test_another_meter_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
     made = Home(tmp_path, language="en")
     made.say(ENERGY)
@@ -240,11 +260,12 @@ def test_a_description_that_is_wanted_no_more_is_emptied(
 
 
 def test_the_facts_of_the_gateway_are_said_once_a_minute(tmp_path: Path) -> None:
-    made = Home(tmp_path, facts={"clock": "held", "temperature": None})
+    facts: dict[str, object] = {"clock": "held", "temperature": None}
+    made = Home(tmp_path, facts=facts)
     made.turn()
     assert {"clock": "held"} == made.link.told("meterkast/noor/health")
-    asked = [made.turn(seconds) for seconds in (30.0, 29.0)]
-    assert [[], []] == asked
+    facts["clock"] = "synced"
+    assert [[], ["meterkast/noor/health"]] == [made.turn(59.0), made.turn(1.0)]
 
 
 def test_how_well_a_line_is_heard(tmp_path: Path) -> None:
