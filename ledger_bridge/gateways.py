@@ -8,6 +8,8 @@ from typing import Any
 import msgspec
 import structlog
 
+from gateway.contract.command import Command
+from ledger_bridge import orders
 from ledger_bridge.books.community import Community
 from ledger_bridge.books.registry import Registry
 from ledger_bridge.gaps import gaps
@@ -171,22 +173,20 @@ def _refused(db: sqlite3.Connection, community: str, gateway: str) -> list[Json]
 
 def _commands(db: sqlite3.Connection, community: str, gateway: str, now_ms: int) -> list[Json]:
     rows = db.execute(
-        "SELECT id, word, device, chain, first, last, made_ms, expires_ms, answered_ms, outcome,"
-        " why FROM command WHERE community = ? AND gateway = ? ORDER BY made_ms DESC, id LIMIT ?",
+        "SELECT made_ms, gateway, id, word, expires_ms, chain, first, last, device FROM command"
+        " WHERE community = ? AND gateway = ? ORDER BY made_ms DESC, id LIMIT ?",
         (community, gateway, COMMANDS_MAX),
     ).fetchall()
-    return [_command(row, now_ms) for row in rows]
-
-
-def _command(row: tuple[Any, ...], now_ms: int) -> Json:
-    id_, word, device, chain, first, last, made_ms, expires_ms, answered_ms, outcome, why = row
-    about = {"device": device} if device else {"chain": chain, "first": first, "last": last}
-    waits = "expired" if expires_ms <= now_ms else "waits"
-    return {
-        "id": id_,
-        "word": word,
-        **about,
-        "made_ms": made_ms,
-        "outcome": (outcome or "answered") if answered_ms is not None else waits,
-        "why": why,
-    }
+    found = []
+    for made_ms, *row in rows:
+        order = Command(community, *row)
+        outcome, why = orders.outcome(db, order, now_ms=now_ms)
+        said: Json = {
+            "id": order.id,
+            "word": order.word,
+            "device": order.device,
+            "chain": order.chain,
+        }
+        said |= {"first": order.first, "last": order.last, "made_ms": made_ms}
+        found.append({**said, "outcome": outcome, "why": why})
+    return found

@@ -31,6 +31,9 @@ OPEN_MAX = 100
 WHY_CHARS_MAX = 200
 DEVICE_CHARS_MAX = 100
 
+# What became of an order, beside `done` and `refused`.
+WAITS, EXPIRED, ANSWERED = "not answered yet", "expired", "answered"
+
 
 def make(order: Command, *, key: SigningKey) -> bytes:
     """The two lines of an order, signed by a steward."""
@@ -45,6 +48,24 @@ def read(data: bytes, registry: Registry) -> Command:
         raise Malformed(f"an order of community {order.community!r}, not {registry.community!r}")
     signed.demand(document, *registry.stewards, whose=STEWARD)
     return order
+
+
+def outcome(db: sqlite3.Connection, order: Command, *, now_ms: int) -> tuple[str, str]:
+    """What became of an order, and why; a resend is done when its records are here."""
+    row = db.execute(
+        "SELECT answered_ms, outcome, why FROM command WHERE community = ? AND id = ?",
+        (order.community, order.id),
+    ).fetchone()
+    if row and row[0] is not None:
+        return row[1] or ANSWERED, row[2]
+    if order.word == RESEND:
+        head = db.execute(
+            "SELECT up_to FROM chain WHERE community = ? AND gateway = ? AND chain = ?",
+            (order.community, order.gateway, order.chain),
+        ).fetchone()
+        if head and head[0] >= order.last:
+            return command.DONE, ""
+    return (WAITS if now_ms < order.expires_ms else EXPIRED), ""
 
 
 class Orders:

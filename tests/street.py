@@ -4,11 +4,13 @@ import hashlib
 from pathlib import Path
 
 from drivers.reading import Reading
+from gateway.contract import lost, rotation
 from gateway.contract import policy as papers
 from gateway.contract import record as records
 from gateway.contract.cards import token
 from gateway.contract.keys import SigningKey, b64
-from gateway.contract.record import DEPOSIT, GENESIS, QUARTER, Element, Identity
+from gateway.contract.lost import Lost
+from gateway.contract.record import DEPOSIT, GENESIS, KEY, LOST, QUARTER, Element, Identity
 from gateway.contract.signed import digest
 from ledger_bridge.books import registry as registries
 from ledger_bridge.books import store
@@ -154,6 +156,20 @@ class Chain:
             Element(n="scale/telegram", vd=b64(f"S S {grams / 1000:10.3f} kg\r\n".encode())),
         ]
         return self.record(elements, made_ms=at_ms, typ=DEPOSIT)
+
+    def lost(self, chain: str, first: int, last: int, digest_: str, **odd: int) -> bytes:
+        """The next record: it says that these of a chain of this gateway are gone."""
+        said = Lost(chain, first, last, digest_, lost.NO_LONGER_HELD)
+        return self.record(lost.elements(said), made_ms=NOON_MS, typ=LOST, **odd)
+
+    def hand_over(self, new: SigningKey, *chains: str) -> bytes:
+        """The next record: it says that from here on another key signs; and so it does."""
+        said = rotation.elements(
+            self.community, self.gateway, old=self.key.public, new=new, chains=chains
+        )
+        data = self.record(said, made_ms=NOON_MS, typ=KEY)
+        self.key = new
+        return data
 
 
 class Street:

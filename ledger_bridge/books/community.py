@@ -12,8 +12,9 @@ from ledger_bridge.books import registry as registry_
 from ledger_bridge.books.book import Book
 from ledger_bridge.books.calendar import day_of
 from ledger_bridge.books.derive import Derivation
+from ledger_bridge.books.keyring import chains_begun
 from ledger_bridge.books.policy import InForce, Policies
-from ledger_bridge.books.registry import Registry
+from ledger_bridge.books.registry import GatewayRekeyed, Registry
 from ledger_bridge.books.settle import settle
 from ledger_bridge.books.store import commit
 
@@ -87,6 +88,9 @@ class Community:
         """
         edits = registry_.read(data, self.registry)
         after = registry_.apply(self.registry, edits.edits)
+        for edit in edits.edits:
+            if isinstance(edit, GatewayRekeyed):
+                self._check_rekeying(edit)
         batch = self.book.batch(now_ms)
         with commit(self.db):
             (seq,) = self.db.execute(
@@ -104,6 +108,15 @@ class Community:
         batch.done()
         self.registry = after
         self.derivation.forget()
+
+    def _check_rekeying(self, edit: GatewayRekeyed) -> None:
+        """What is stored was signed by the old key, and stays so."""
+        named = dict(edit.chains)
+        for chain, first in chains_begun(self.db, self.id, edit.gateway).items():
+            if named.get(chain, 0) < first:
+                what = f"records of {chain} are stored up to {first - 1} under the old key"
+                where = f"gateway {edit.gateway}, {chain} from {named.get(chain, 'nowhere')}"
+                raise PeopleError(Problem(what, where, f"{chain}={first}, or ask again"))
 
     def hand_in_policy(self, data: bytes, *, now_ms: int) -> InForce:
         """Put a signed policy in force from its day on. Raises Malformed or PeopleError."""

@@ -72,6 +72,17 @@ def known(registry: Registry, gateway: str, rotations: Iterable[tuple[str, str]]
     return found
 
 
+def chains_begun(db: sqlite3.Connection, community: str, gateway: str) -> dict[str, int]:
+    """Of each chain that is known of a gateway, the first number after all that are stored."""
+    rows = db.execute(
+        "SELECT chain, 1 + max(up_to, coalesce((SELECT max(seq) FROM record AS r WHERE"
+        " (r.community, r.gateway, r.chain) = (c.community, c.gateway, c.chain)), 0))"
+        " FROM chain AS c WHERE community = ? AND gateway = ?",
+        (community, gateway),
+    )
+    return dict(rows.fetchall())
+
+
 class Keyring:
     """The keys of all gateways, as the books have them; inside the caller's commit."""
 

@@ -1,4 +1,4 @@
-"""`meterkast hub`: found a community and admit its gateways."""
+"""`meterkast hub`: found a community, admit its gateways, and see how they fare."""
 
 import os
 import secrets
@@ -15,10 +15,16 @@ from ledger_bridge.books.calendar import day_of
 from ledger_bridge.books.registry import Founded, GatewayAdmitted
 from ledger_bridge.commands.certificate import certificate
 from ledger_bridge.commands.common import CONFIG, Config, Json, edit, show, tell
+from ledger_bridge.commands.gateways import gateways as gateways_
+from ledger_bridge.commands.gateways import rekey, rotate, tell_gateway
 from ledger_bridge.hub import Hub, HubSettings
 
-app = cyclopts.App(name="hub", help="Found a community and admit its gateways.")
+app = cyclopts.App(name="hub", help="Found a community, admit its gateways, see how they fare.")
 app.command(certificate)
+app.command(gateways_, name="gateways")
+app.command(tell_gateway, name="tell")
+app.command(rekey)
+app.command(rotate)
 
 BRIDGE_TOML = """\
 # The hub of community {community}. Relative paths count from this file's folder.
