@@ -16,7 +16,7 @@ from gateway.contract.errors import ConfigError, Problem
 from gateway.contract.keys import SigningKey
 from gateway.contract.link import Broker
 from gateway.holders import OURS, holder
-from gateway.serialport import GROUP, is_pseudo
+from gateway.serialport import is_pseudo, may_open
 
 ConfigFile = Annotated[Path, Parameter(name="--config")]
 AsJson = Annotated[bool, Parameter(name="--json", negative="")]
@@ -103,7 +103,7 @@ def _missing(port: str) -> str:
     if not Path(port).exists():
         return "it is not plugged in"
     if not os.access(port, os.R_OK | os.W_OK):
-        return f"this user may not open it: {GROUP}"
+        return f"this user may not open it: {may_open(port)}"
     if is_pseudo(port):
         return ""  # its far end always has it open
     by = holder(port)

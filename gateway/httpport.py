@@ -32,12 +32,13 @@ NOT_TELEGRAMS = ("text/html", "application/json", "image/")
 
 def refuse(port: str) -> tuple[str, str] | None:
     """What is wrong with such an address, and what to try."""
+    parts = urlsplit(port)
     try:
-        parts = urlsplit(port)
-        host, _ = parts.hostname, parts.port
-    except ValueError as error:
-        return f"{port!r} is no address: {error}", f'port = "{EXAMPLE}"'
-    if not host or not port.isascii() or not port.isprintable() or " " in port:
+        tcpport.host_of(port)
+        is_address = parts.port != 0 and port.isascii() and port.isprintable() and " " not in port
+    except ValueError:
+        is_address = False
+    if not is_address:
         return f"{port!r} is no address", f'port = "{EXAMPLE}"'
     if parts.username is not None or parts.fragment:
         return f"{port!r} says more than host, port and path", f'port = "{EXAMPLE}"'
@@ -120,9 +121,8 @@ async def open_http(url: str) -> HttpPort:
 def ask(url: str) -> bytes:
     """The newest telegram. Raises LineLost where none will come, Unanswered where one may."""
     parts = urlsplit(url)
-    assert parts.hostname
     until_s = time.monotonic() + ANSWER_S_MAX
-    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=ANSWER_S_MAX)
+    connection = http.client.HTTPConnection(tcpport.host_of(url), parts.port, timeout=ANSWER_S_MAX)
     path = f"{parts.path}?{parts.query}" if parts.query else parts.path
     try:
         connection.request("GET", path, headers={"Accept": "text/plain", "Connection": "close"})

@@ -3,7 +3,9 @@
 import contextlib
 import errno
 import fcntl
+import grp
 import os
+import pwd
 import termios
 from pathlib import Path
 
@@ -15,7 +17,6 @@ from gateway.contract.errors import LineLost
 
 CHUNK_BYTES = 4096
 GONE = {errno.EIO, errno.ENXIO, errno.ENODEV, errno.EBADF}
-GROUP = "sudo usermod --append --groups dialout, with the user's name; then log in again"
 # Linux: Documentation/admin-guide/devices.txt, Unix98 pseudo-terminals.
 PTY_MAJORS = range(136, 144)
 
@@ -42,7 +43,7 @@ class SerialPort:
         except OSError as error:
             if error.errno in {errno.EAGAIN, errno.EBUSY} or "exclusively lock" in str(error):
                 raise holders.held(path) from error
-            raise _lost(error) from error
+            raise _lost(error, self._path) from error
         if not self._is_pty:
             self._claim()
 
@@ -64,9 +65,10 @@ class SerialPort:
         except BlockingIOError:
             return b""
         except OSError as error:
-            raise _lost(error) from error
+            raise _lost(error, self._path) from error
         if not chunk:
-            raise LineLost("the other end hung up")
+            is_there = Path(self._path).exists()
+            raise LineLost("the other end hung up" if is_there else "unplugged")
         return chunk
 
     def write(self, data: bytes) -> None:
@@ -74,7 +76,7 @@ class SerialPort:
         try:
             written = os.write(self._serial.fileno(), data)
         except OSError as error:
-            raise _lost(error) from error
+            raise _lost(error, self._path) from error
         if written != len(data):
             raise LineLost("the line takes no more bytes")
 
@@ -87,7 +89,7 @@ class SerialPort:
         except (termios.error, ValueError) as error:
             raise _unfit(line, error) from error
         except OSError as error:
-            raise _lost(error) from error
+            raise _lost(error, self._path) from error
 
     def close(self) -> None:
         if self._serial.is_open and not self._is_pty:
@@ -114,7 +116,19 @@ def _unfit(line: Line, error: Exception) -> LineLost:
     return LineLost(f"it cannot do {line.baud} baud {line.frame}", "another cable")
 
 
-def _lost(error: OSError) -> LineLost:
+def may_open(path: str) -> str:
+    """How this user is let open the port: by the group that may, where there is one."""
+    try:
+        group = grp.getgrgid(Path(path).stat().st_gid).gr_name
+        user = pwd.getpwuid(os.geteuid()).pw_name
+    except (OSError, KeyError):
+        return f"ls -l {path}"
+    if group == "root":
+        return f"ls -l {path}: no group may open it"
+    return f"sudo usermod --append --groups {group} {user}; then log in again"
+
+
+def _lost(error: OSError, path: str) -> LineLost:
     cause = error.__context__  # pyserial tells what termios says as text only
     number = cause.args[0] if isinstance(cause, termios.error) else error.errno
     match number:
@@ -123,7 +137,7 @@ def _lost(error: OSError) -> LineLost:
         case errno.ENOENT:
             return LineLost("there is no such port")
         case errno.EACCES | errno.EPERM:
-            return LineLost("this user may not open it", GROUP)
+            return LineLost("this user may not open it", may_open(path))
         case _ if number in GONE:
             return LineLost("unplugged")
         case _:

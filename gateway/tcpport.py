@@ -54,9 +54,18 @@ class TcpPort:
 def address(port: str) -> tuple[str, int]:
     """Host and port of `…://HOST:PORT`. Raises ValueError."""
     parts = urlsplit(port)
-    if not parts.hostname or not parts.port or "@" in port or parts.path not in {"", "/"}:
+    if not parts.port or "@" in port or parts.path not in {"", "/"}:
         raise ValueError(port)
-    return parts.hostname, parts.port
+    return host_of(port), parts.port
+
+
+def host_of(port: str) -> str:
+    """The host of an address, one that can be looked up. Raises ValueError."""
+    host = urlsplit(port).hostname
+    if not host or not host.isprintable() or " " in host:
+        raise ValueError(port)
+    host.encode("idna")  # as whoever looks it up will; no label is empty or too long
+    return host
 
 
 async def open_tcp(host: str, number: int) -> TcpPort:

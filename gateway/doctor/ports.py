@@ -7,7 +7,7 @@ from pathlib import Path
 from gateway.discover import seen
 from gateway.doctor.patient import Finding, Patient
 from gateway.holders import OURS, holder
-from gateway.serialport import GROUP, is_pseudo
+from gateway.serialport import is_pseudo, may_open
 
 # The port of the header: called by what it is, or by what the firmware makes of it.
 UARTS = ("/dev/serial0", "/dev/ttyAMA", "/dev/ttyS")
@@ -36,7 +36,7 @@ def _port(patient: Patient, port: str) -> Iterator[Finding]:
         yield from _uart(patient, port)
     by = None if is_pseudo(port) else holder(port)
     if not os.access(port, os.R_OK | os.W_OK):
-        yield Finding("this user may not open the port", port, GROUP)
+        yield Finding("this user may not open the port", port, may_open(port))
     elif by and by.program != OURS:
         yield Finding(f"the port is held by {by}", port, by.try_)
     else:

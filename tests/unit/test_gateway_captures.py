@@ -1,5 +1,6 @@
 """Captures: written as it goes, read as it was, and what of one that was cut off."""
 
+import contextlib
 import io
 from collections.abc import Callable
 
@@ -48,6 +49,12 @@ def test_a_line_that_is_none_of_a_captures_is_named(line: bytes):
 @given(st.binary(max_size=100) | st.binary(max_size=50).map(lambda data: data * 1000))
 def test_a_file_that_is_no_capture_is_its_bytes(data: bytes):
     assert b"".join(piece.rx for piece in _read(data)) == data
+
+
+@given(st.lists(st.binary() | st.sampled_from(BODY.splitlines()), max_size=5))
+def test_whatever_stands_in_a_capture_is_read_or_refused(lines: list[bytes]):
+    with contextlib.suppress(UsageError):
+        assert all(piece.rx or piece.tx for piece in _read(HEAD + b"\n".join(lines)))
 
 
 class Wire:

@@ -2,8 +2,11 @@
 
 import asyncio
 import contextlib
+import errno
 import fcntl
+import grp
 import os
+import pwd
 import socket
 import subprocess
 import tty
@@ -369,6 +372,29 @@ def test_a_port_that_we_read_is_nobody_elses(pty: Pty, monkeypatch: pytest.Monke
 def test_what_is_no_serial_port_is_said_so(path: str) -> None:
     with pytest.raises(LineLost, match="this is no serial port"):
         SerialPort(path, Line(9600))
+
+
+def test_a_port_that_this_user_may_not_open_is_told_the_group_that_may(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = tmp_path / "port"
+    port.touch()
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(serialport.serial, "Serial", refuse)
+    monkeypatch.setattr(
+        serialport.grp, "getgrgid", lambda _: grp.struct_group(("dialout", "x", 20, []))
+    )
+    monkeypatch.setattr(
+        serialport.pwd,
+        "getpwuid",
+        lambda _: pwd.struct_passwd(("noor", "x", 1000, 1000, "", "", "")),
+    )
+    with pytest.raises(LineLost, match="this user may not open it") as lost:
+        SerialPort(str(port), Line(9600))
+    assert lost.value.try_ == "sudo usermod --append --groups dialout noor; then log in again"
 
 
 class Turn:
