@@ -9,7 +9,7 @@ Spec: SQLite, "Atomic Commit In SQLite", sections 2 and 9; "Write-Ahead Logging"
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from itertools import count
 from pathlib import Path
@@ -169,42 +169,51 @@ class Disk:
         self,
         folder: Path,
         *,
-        checkpoint_pages: int | None = None,
+        checkpoint_pages: int = 1_000,
         instead: Mapping[str, str] | None = None,
+        refused: range = range(0),
     ) -> None:
         """`instead`: statements that SQLite is given in place of those that the program gives.
 
-        `checkpoint_pages`: how long the write-ahead log gets; None leaves it to the program.
+        `checkpoint_pages`: how long the write-ahead log gets.
+        `refused`: which writes and syncs fail, counted from 0.
         """
         self.before = {
             path.name: path.read_bytes()
             for path in folder.iterdir()
-            if path.suffix != ".lock" and not path.name.endswith("-shm")
+            if ".db" in path.name and not path.name.endswith("-shm")
         }
+        self._known = set(self.before)
         self.operations: list[Operation] = []
         self.states: list[State] = []
+        self.refused = refused
         self.asked = 0  # writes and syncs so far
-        self.refused = range(0)  # which of them fail
         self.instead = dict(instead or {})
-        self._checkpoint_pages = checkpoint_pages
+        self.checkpoint_pages = checkpoint_pages
         self._vfs = _Vfs(f"power-{next(Disk._numbers)}", self)
 
     def connect(self, path: Path | str, *, isolation_level: None = None) -> "Connection":
         """What `sqlite3.connect` gives, on this disk."""
         assert isolation_level is None
         with _as_sqlite3():
-            db = Connection(apsw.Connection(str(path), vfs=self._vfs.name), self)
-        if self._checkpoint_pages is not None:
-            db.execute(f"PRAGMA wal_autocheckpoint = {self._checkpoint_pages}")
-        return db
+            return Connection(apsw.Connection(str(path), vfs=self._vfs.name), self)
 
     def refuses(self) -> bool:
         """Whether the write or sync that SQLite asks for now is to fail."""
         self.asked += 1
         return self.asked - 1 in self.refused
 
+    def opened(self, name: str) -> None:
+        """A file that is new to us, whoever made it, may be lost like any other."""
+        if name not in self._known:
+            self.note(Create(name))
+
     def note(self, operation: Operation) -> None:
         self.operations.append(operation)
+        if isinstance(operation, Create):
+            self._known.add(operation.name)
+        elif isinstance(operation, Delete):
+            self._known.discard(operation.name)
 
     def settled(self, db: apsw.Connection) -> None:
         """No transaction is open; notes what the database holds, where that can be new.
@@ -235,8 +244,7 @@ class _Vfs(apsw.VFS):
         path = name.filename() if isinstance(name, apsw.URIFilename) else name
         if path is None:  # a temporary file of SQLite's own
             return apsw.VFSFile("", name, flags)
-        if not Path(path).exists():
-            self._disk.note(Create(Path(path).name))
+        self._disk.opened(Path(path).name)
         return _File(name, flags, Path(path).name, self._disk)
 
     def xDelete(self, filename: str, syncdir: bool) -> None:  # noqa: N802
@@ -303,6 +311,17 @@ class Connection:
         self._db = db
         self._disk = disk
         disk.settled(db)
+        db.set_wal_hook(self._checkpoint)
+
+    def _checkpoint(self, db: apsw.Connection, name: str, pages: int) -> int:
+        """What SQLite does by itself; but there apsw takes a failed checkpoint for a failed commit.
+
+        A checkpoint that fails is tried again after the next commit.
+        """
+        if pages >= self._disk.checkpoint_pages:
+            with suppress(apsw.FullError, apsw.IOError):
+                db.wal_checkpoint(name, apsw.SQLITE_CHECKPOINT_PASSIVE)
+        return apsw.SQLITE_OK
 
     @property
     def in_transaction(self) -> bool:
@@ -330,7 +349,8 @@ class Connection:
             self._disk.settled(self._db)
 
     def close(self) -> None:
-        with _as_sqlite3():
+        """A checkpoint that fails here is no failure: the next one who opens the file does it."""
+        with suppress(apsw.FullError, apsw.IOError):
             self._db.close()
 
 

@@ -15,7 +15,8 @@ from drivers.reading import Message
 from gateway.contract.keys import SigningKey
 from gateway.devices import DeviceNow
 from gateway.intake import Intake
-from gateway.journal import EVIDENCE_WAIT_MS, Journal
+from gateway.journal import Journal
+from gateway.journal.journal import EVIDENCE_WAIT_MS
 from gateway.quarter import MINUTE_MS, QUARTER_MS
 from tests.bench import Ratio
 from tests.bench.drivers import telegram
@@ -80,7 +81,7 @@ def _messages() -> list[Message]:
     ]
 
 
-def _at(message: Message, at_ms: int) -> Message:
+def stamped(message: Message, at_ms: int) -> Message:
     """The same message with the stamps of another moment."""
     readings = (r._replace(at_ms=at_ms if r.at_ms else None) for r in message.readings)
     return message._replace(readings=tuple(readings))
@@ -100,7 +101,9 @@ def safe_a_second(folder: Path, messages: list[Message]) -> float:
     quarters = []
     for quarter in range(QUARTERS):
         at_ms = MIDNIGHT_MS + quarter * QUARTER_MS
-        heard = [_at(messages[(quarter + n) % len(messages)], at_ms) for n in range(len(METERS))]
+        heard = [
+            stamped(messages[(quarter + n) % len(messages)], at_ms) for n in range(len(METERS))
+        ]
         quarters.append((at_ms, heard))
     begun = time.perf_counter()
     for at_ms, heard in quarters:
@@ -129,7 +132,9 @@ def written_in_a_day(folder: Path, messages: list[Message]) -> int:
         at_ms = house.clock.now_ms = MIDNIGHT_MS + second * 1000
         if at_ms % MINUTE_MS == 0:  # of the telegrams within a minute only the first is written
             minute = at_ms // MINUTE_MS
-            heard = [_at(messages[(minute + n) % len(messages)], at_ms) for n in range(len(METERS))]
+            heard = [
+                stamped(messages[(minute + n) % len(messages)], at_ms) for n in range(len(METERS))
+            ]
         for meter, message in zip(METERS, heard, strict=True):
             house.intake.hear(meter, message)
         house.intake.tick()
