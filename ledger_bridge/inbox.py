@@ -40,6 +40,13 @@ HELD = "its chain is held"
 TOO_FAR = "too far ahead of its chain"
 DECLARED_LOST = "its gateway said that it is lost"
 
+# What an earlier record may change.
+_OF_KEYS = {STRANGE_KEY, WRONG_KEY}
+
+# So often a batch is gone through for the sake of keys that come in it: two changes of a key in
+# one batch are rare, and what is refused is sent again.
+ROUNDS_MAX = 4
+
 # Kinds of record that say something to the hub itself.
 _SPEAKING = {LOST, ANSWER}
 
@@ -92,6 +99,18 @@ class Inbox:
 
     def take(self, deliveries: Iterable[tuple[str, bytes]], *, now_ms: int) -> Delivery:
         """Check and store a batch of (gateway by the topic, two lines)."""
+        delivery, later = self._take(deliveries, now_ms=now_ms, may_wait=True)
+        for more in range(1, ROUNDS_MAX):
+            if not later:
+                break
+            after, later = self._take(later, now_ms=now_ms, may_wait=more < ROUNDS_MAX - 1)
+            delivery = delivery.then(after)
+        return delivery
+
+    def _take(
+        self, deliveries: Iterable[tuple[str, bytes]], *, now_ms: int, may_wait: bool
+    ) -> tuple[Delivery, list[tuple[str, bytes]]]:
+        """One round: what came of it, and what may be believed now that its keys are stored."""
         believed: list[Believed] = []
         refused: list[tuple[Refused, bytes]] = []
         for gateway, data in deliveries:
@@ -99,18 +118,15 @@ class Inbox:
                 believed.append(self.believe(gateway, data))
             except Refused as refusal:
                 refused.append((refusal, data))
-        # What a key signed that these very records introduce can be believed after them.
-        turning = {one.record.identity.gateway for one in believed if one.record.typ == KEY}
-        later = [
-            (refusal.gateway, data)
-            for refusal, data in refused
-            if refusal.reason == STRANGE_KEY and refusal.gateway in turning
-        ]
-        if not later:
-            return self.store(believed, refused, now_ms=now_ms)
-        rest = [one for one in refused if (one[0].gateway, one[1]) not in later]
-        delivery = self.store(believed, rest, now_ms=now_ms)
-        return delivery.then(self.take(later, now_ms=now_ms))
+        turning = {who.record.identity.gateway for who in believed if who.record.typ == KEY}
+        rest: list[tuple[Refused, bytes]] = []
+        later: list[tuple[str, bytes]] = []
+        for one, data in refused:
+            if may_wait and one.gateway in turning and one.reason in _OF_KEYS:
+                later.append((one.gateway, data))
+            else:
+                rest.append((one, data))
+        return self.store(believed, rest, now_ms=now_ms), later
 
     def believe(self, gateway: str, data: bytes) -> Believed:
         """The record in a delivery, its signature checked. Raises Refused; changes nothing."""
@@ -158,7 +174,7 @@ class Inbox:
                     self._note(before, data, now_ms, delivery)
                     # Who signs with a key that is not known here may know more than the hub.
                     chain = (before.gateway, before.chain)
-                    if before.reason == STRANGE_KEY and not self._heads.at(chain).is_new:
+                    if before.reason in _OF_KEYS and not self._heads.at(chain).is_new:
                         asked.add(chain)
                 for one in self._heads.expelled:
                     gateway = one.record.identity.gateway
