@@ -111,6 +111,7 @@ class HomeLink:
         self._folder, self._titles, self._health = folder, titles, health
         self._language = language
         self._memory = homememory.load(folder)
+        self._forget_kinds(titles)
         self._devices = {
             name: _Device(now, Counters(self._memory.counts.get(name, {})))
             for name, now in devices.items()
@@ -129,6 +130,13 @@ class HomeLink:
             will=Will(self._topics.state, b"offline"),
             echo=self._topics.state,
         )
+
+    def _forget_kinds(self, titles: Mapping[str, str]) -> None:
+        """A name that now stands for another kind of device shows nothing of the one before."""
+        for name, title in self._memory.titles.items():
+            if titles.get(name, title) != title:
+                self._memory.shown[name] = homeassistant.gone(self._memory.shown.get(name, {}))
+        self._memory.titles = dict(titles)
 
     def _on_message(self, _: str, payload: bytes) -> None:
         """Home Assistant has started: say everything again."""

@@ -120,17 +120,22 @@ def components(
 
 
 def grown(before: Mapping[str, Payload], now: Mapping[str, Payload]) -> dict[str, Payload]:
-    """All that was ever shown, where one takes the place of another without the one before.
+    """All that was ever shown; what another takes the place of is said to be gone.
 
     Spec: Home Assistant removes a component of which nothing but the platform is told.
     """
     templates = {component["value_template"] for component in now.values()}
-    gone = {
-        key: {"platform": component["platform"]}
+    replaced = {
+        key: component
         for key, component in before.items()
         if key not in now and component.get("value_template") in templates
     }
-    return {**before, **gone, **now}
+    return {**before, **gone(replaced), **now}
+
+
+def gone(before: Mapping[str, Payload]) -> dict[str, Payload]:
+    """These components, said to be no more."""
+    return {key: {"platform": component["platform"]} for key, component in before.items()}
 
 
 def _key(register: str, count: Count | None) -> str:

@@ -5,21 +5,24 @@ A house without a community has no hub, and nothing of it is waiting there.
 
 from collections.abc import Mapping
 
-from gateway import machine
+from gateway import health
+from gateway.alarms import told
 from gateway.contract.record import decimal
 from gateway.house import House
 
 
 def facts(house: House) -> Mapping[str, object]:
     """By the names that `homeassistant.gateway` knows; None where nobody can tell."""
-    look = machine.look(house.config.data)
-    warmth = look.temperature_mc
-    told: dict[str, object] = {
+    box = health.look(house)
+    warmth, language = box.temperature_mc, house.config.language
+    problems = [" ".join(told(alarm, language)) for alarm in health.alarms(house, box)]
+    known: dict[str, object] = {
+        "problem": problems,
         "clock": house.clock.quality(),
         "temperature": None if warmth is None else decimal(warmth),
-        "under_voltage": look.has_under_voltage,
+        "under_voltage": box.has_under_voltage,
     }
     if house.publisher:
-        told["hub"] = house.publisher.link.up.is_set()
-        told["waiting"] = house.journal.tally().pending
-    return told
+        known["hub"] = house.publisher.link.up.is_set()
+        known["waiting"] = house.journal.tally().pending
+    return known

@@ -21,11 +21,13 @@ NAME = "home.json"
 class Memory(msgspec.Struct):
     """`counts` and `shown` are by device; `topics` are all that something is retained on.
 
-    `counts` says where each register's counter stood, `shown` what Home Assistant was told of it.
+    `counts` says where each register's counter stood, `shown` what Home Assistant was told of it,
+    `titles` what kind of thing each device is.
     """
 
     counts: dict[str, dict[str, Count]] = {}
     shown: dict[str, dict[str, dict[str, Any]]] = {}
+    titles: dict[str, str] = {}
     topics: list[str] = []
 
 

@@ -52,7 +52,7 @@ class Home:
             gateway=settings.pop("gateway", "noor"),
             broker=Broker.parse("mqtt://127.0.0.1:1", where="home_broker"),
             folder=folder,
-            titles={"hall": "Smart meter, P1 port", "heat": "Heat meter"},
+            titles=settings.pop("titles", {"hall": "Smart meter", "heat": "Heat meter"}),
             health=lambda: facts,
             **settings,
         )
@@ -239,6 +239,18 @@ def test_what_was_taken_out_of_the_settings_is_emptied(tmp_path: Path) -> None:
 def _turned(made: Home) -> list[tuple[str, bytes]]:
     made.turn()
     return made.link.said
+
+
+def test_a_name_for_another_kind_of_device_shows_nothing_of_the_one_before(tmp_path: Path) -> None:
+    before = Home(tmp_path)
+    before.say(ENERGY)
+    before.turn()
+    before.farewell()
+    after = Home(tmp_path, titles={"hall": "Electricity meter with SML"})
+    after.say(POWER)
+    after.turn()
+    assert {"platform": "sensor"} == after.components()["1-0-1-8-1-meter-k8"]
+    assert "power" == after.components()["1-0-1-7-0"]["device_class"]
 
 
 @pytest.mark.parametrize(
