@@ -13,9 +13,11 @@ SHIPPED = Path(__file__).parents[2] / "deploy" / "mosquitto"
 
 
 class Mosquitto:
-    """The shipped `gateways.conf`, with its ports and folders changed and nothing else."""
+    """The shipped `gateways.conf`, with its ports and folders changed, and the queue if asked."""
 
-    def __init__(self, folder: Path, authority: Authority, program: str) -> None:
+    def __init__(
+        self, folder: Path, authority: Authority, program: str, *, queued: int = 10_000
+    ) -> None:
         self.folder = folder
         self.port, self.home_port = free_port(), free_port()
         self._program = program
@@ -32,6 +34,7 @@ class Mosquitto:
             "listener 1883": f"listener {self.home_port}",
             "/etc/mosquitto/meterkast": str(own),
             "/var/lib/mosquitto/": f"{own}/",
+            "max_queued_messages 10000": f"max_queued_messages {queued}",
         }
         for before, after in replaced.items():
             assert before in text, before

@@ -1,14 +1,25 @@
 """The whole programs with TLS, house and community on one broker and on two, and a dead broker."""
 
+import asyncio
+import json
 import os
 import re
 import subprocess
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from gateway.bridgekey import BridgeKey
+from gateway.contract.keys import PublicKey
+from gateway.contract.link import Broker
+from gateway.contract.record import QUARTER
+from gateway.contract.tls import Tls
+from gateway.journal import EVIDENCE, Journal, Tally
+from gateway.publish import Publisher
 from ledger_bridge.certificates import Authority
+from tests.publisher import KEY, NOON
 from tests.system.brokers import Mosquitto
 from tests.system.programs import Program, done, free_port, running, until
 from tests.system.test_two_telegrams import now_quarter, stored, telegram
@@ -22,6 +33,13 @@ def found_hub(folder: Path) -> tuple[Authority, Path]:
     done("hub", "init", folder, "--community", "zonstraat", "--page", f"127.0.0.1:{free_port()}")
     done("hub", "certificate", "home-noor", "--broker", "127.0.0.1", "--config", config)
     return Authority(folder / "tls"), config
+
+
+def point_hub_at(mosquitto: Mosquitto, hub: Path) -> None:
+    """What the page about brokers says to write into bridge.toml."""
+    files = 'ca = "tls/ca.crt", certificate = "tls/bridge.crt", key = "tls/bridge.key"'
+    lines = f'broker = "mqtts://127.0.0.1:{mosquitto.port}"\nbroker_tls = {{ {files} }}'
+    hub.write_text(re.sub(r"^broker = .*$", lines, hub.read_text(), flags=re.MULTILINE))
 
 
 def write_gateway(folder: Path, hub: Path, *, broker: int, home_broker: int, port: str) -> Path:
@@ -68,11 +86,7 @@ def test_records_reach_the_hub_and_live_values_the_house_over_a_broker_that_died
 ):
     authority, hub = found_hub(tmp_path / "hub")
     mosquitto = Mosquitto(tmp_path, authority, part("mosquitto"))
-    hub.write_text(
-        re.sub(r"^broker = .*$", f'broker = "mqtts://127.0.0.1:{mosquitto.port}"\n'
-               'broker_tls = { ca = "tls/ca.crt", certificate = "tls/bridge.crt",'
-               ' key = "tls/bridge.key" }', hub.read_text(), flags=re.MULTILINE)
-    )  # fmt: skip
+    point_hub_at(mosquitto, hub)
     programs: list = [mosquitto]
     home_port = mosquitto.home_port
     if home == "two brokers":
@@ -104,3 +118,59 @@ def test_records_reach_the_hub_and_live_values_the_house_over_a_broker_that_died
         said = heard(home_port, part)
     assert "mk/v1" not in said
     assert "Traceback" not in log.read_text() + (tmp_path / "bridge.log").read_text()
+
+
+def test_a_queue_at_the_broker_that_is_far_too_short_loses_nothing(tmp_path, part):
+    authority, hub = found_hub(tmp_path / "hub")
+    mosquitto = Mosquitto(tmp_path, authority, part("mosquitto"), queued=10)
+    point_hub_at(mosquitto, hub)
+    done("hub", "admit", f"home-noor={KEY.public.x}", "--config", hub)
+    # The bridge was there once, so the broker keeps ten records for it while it is away.
+    bridge = Program("bridge", tmp_path, "bridge", "--config", hub)
+    bridge.end()
+    with closing(
+        Journal.open(tmp_path, community="zonstraat", gateway="home-noor", key=KEY, boot="b")
+    ) as journal:
+        for _ in range(3000):
+            journal.append(EVIDENCE, QUARTER, [], moment=NOON)
+        journal.commit(NOON)
+        with running(mosquitto):
+            asyncio.run(deliver(journal, mosquitto, hub, bridge))
+        assert Tally(accepted=3000, delivered=3000, pending=0, expired=0) == journal.tally()
+    assert 3000 == stored(hub)
+
+
+async def deliver(journal: Journal, mosquitto: Mosquitto, hub: Path, bridge: Program) -> None:
+    """A publisher at work, until all is receipted; the bridge comes back meanwhile."""
+    own = hub.parent / "tls" / "gateways" / "home-noor"
+    tls = Tls(
+        ca=hub.parent / "tls" / "ca.crt",
+        certificate=own.with_suffix(".crt"),
+        key=own.with_suffix(".key"),
+    )
+    public = PublicKey(json.loads((hub.parent / "keys" / "bridge.key").read_text())["x"])
+    publisher = Publisher(
+        journal,
+        community="zonstraat",
+        gateway="home-noor",
+        broker=Broker.parse(f"mqtts://127.0.0.1:{mosquitto.port}", where="broker", files=tls),
+        bridge_key=BridgeKey(public, community="zonstraat", folder=hub.parent / "tls"),
+        samples_shared=False,
+        birth=dict,
+        health=dict,
+        moment=lambda: NOON,
+        real_s=asyncio.get_running_loop().time,
+    )
+    tasks = [asyncio.create_task(publisher.link.run()), asyncio.create_task(publisher.run())]
+    try:
+        async with asyncio.timeout(90):
+            await publisher.link.up.wait()
+            await asyncio.sleep(0.3)
+            await asyncio.to_thread(bridge.start)
+            while journal.tally().pending:
+                await asyncio.sleep(0.05)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        bridge.end()
