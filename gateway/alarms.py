@@ -37,6 +37,9 @@ def told(alarm: Alarm, language: str) -> tuple[str, str]:
 # Alarms of `urgent` kinds mean that something is being lost or not taken now.
 URGENT = {"journal-stuck", "journal-full", "journal-aside", "chain-held", "line-lost"}
 
+# Only a gateway of a community can have these.
+OF_A_COMMUNITY = {"receipts-overdue", "receipt-refused", "chain-held", "forged"}
+
 SENTENCES = {
     "journal-stuck": Sentence(
         "Er kan niets bewaard worden: {facts}.",

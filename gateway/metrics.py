@@ -6,7 +6,7 @@ Spec: Prometheus text exposition format 0.0.4.
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from gateway.alarms import SENTENCES, Alarm
+from gateway.alarms import OF_A_COMMUNITY, SENTENCES, Alarm
 from gateway.house import House
 from gateway.machine import Machine
 
@@ -38,7 +38,11 @@ def metrics(house: House, box: Machine, alarms: list[Alarm], now_s: float) -> st
             "alarms",
             "gauge",
             "Things that are wrong now.",
-            [({"code": code}, sum(alarm.code == code for alarm in alarms)) for code in SENTENCES],
+            [
+                ({"code": code}, sum(alarm.code == code for alarm in alarms))
+                for code in SENTENCES
+                if house.publisher or code not in OF_A_COMMUNITY
+            ],
         ),
     ]
     return "".join(line for figure in figures for line in _lines(figure))

@@ -92,7 +92,7 @@ def fetched(port: int, path: str) -> str:
 
 
 def test_a_house_without_a_community_is_told_to_home_assistant_and_to_nobody_else(tmp_path, part):
-    port, page = free_port(), free_port()
+    port, page, health = free_port(), free_port(), free_port()
     wire, line = os.openpty()
     (text,) = blocks(PAGE, "toml")
     for old, new in {
@@ -102,7 +102,7 @@ def test_a_house_without_a_community_is_told_to_home_assistant_and_to_nobody_els
     }.items():
         assert old in text
         text = text.replace(old, new)
-    (tmp_path / "gateway.toml").write_text(text)
+    (tmp_path / "gateway.toml").write_text(f'health = "127.0.0.1:{health}"\n{text}')
     start, listen = (block.split() for block in blocks(PAGE, "bash"))
     assert ["meterkast", "gateway"] == start[:2]
     user, password = re.search(r"//(.+):(.+)@", text).groups()
@@ -160,6 +160,8 @@ def test_a_house_without_a_community_is_told_to_home_assistant_and_to_nobody_els
             "topics": heard.text(),
             "page": fetched(page, "/"),
             "api": fetched(page, "/api/now"),
+            "health": fetched(health, "/healthz"),
+            "metrics": fetched(health, "/metrics"),
         }
     heard.end()
     said["log"] = (tmp_path / "gateway.log").read_text()
