@@ -27,6 +27,7 @@ log = structlog.get_logger()
 # Full jitter between these: a thousand gateways must not come back in the same second.
 BACKOFF_S_MIN = 1.0
 BACKOFF_S_MAX = 300.0
+UNTRIED = "not tried yet"
 # A connection that held this long counts; one that is closed before that is another failure.
 HELD_S = 10.0
 # A broker that does not let us speak is tried again after this: somebody may have mended it.
@@ -113,7 +114,7 @@ class Link:
     ) -> None:
         self.up = asyncio.Event()
         self.name = str(broker)
-        self.trouble = "not tried yet"
+        self.trouble = UNTRIED
         self._broker = broker
         self._client_id = client_id
         self._subscriptions = subscriptions
@@ -128,6 +129,11 @@ class Link:
     @property
     def denied(self) -> bool:
         return bool(self._refused) or (self._echo is not None and self._echo.is_missing)
+
+    @property
+    def is_tried(self) -> bool:
+        """Whether one attempt at a connection has come to its end."""
+        return self.trouble != UNTRIED
 
     @property
     def is_echoed(self) -> bool:

@@ -28,8 +28,9 @@ OPEN = {
 }  # fmt: skip
 LOG_LINES = 300
 LOG_UNIT = "meterkast-gateway"
-# What could name a meter, an adapter, a card or a person: long runs of digits and letters.
-_NUMBERS = re.compile(r"[A-Za-z0-9]*\d[A-Za-z0-9]*\d[A-Za-z0-9]{4,}")
+# What could name a meter, an adapter or a card: six digits and letters, two of them digits.
+_NUMBERS = re.compile(r"(?=[A-Za-z]*\d+[A-Za-z]*\d)[A-Za-z0-9]{6,}")
+SPEEDS = {"115200", "230400", "460800", "921600"}
 _LOGIN = re.compile(r"//[^/@\s]*@")
 
 
@@ -61,7 +62,11 @@ def write(path: Path, config: Path, findings: list[Finding], patient: Patient | 
 
 def hidden(text: str) -> str:
     """The text without logins and without whatever could be a number of somebody or something."""
-    return _NUMBERS.sub(HIDDEN, _LOGIN.sub(f"//{HIDDEN}@", text))
+    return _NUMBERS.sub(_number, _LOGIN.sub(f"//{HIDDEN}@", text))
+
+
+def _number(match: re.Match[str]) -> str:
+    return match[0] if match[0] in SPEEDS else HIDDEN
 
 
 def _settings(config: Path) -> str:

@@ -22,15 +22,20 @@ async def examine(patient: Patient) -> AsyncIterator[Finding]:
     """Nothing of a gateway that runs: it has the lines, and tells itself how they fare."""
     if patient.running is not None:
         return
-    ports: dict[str, list[tuple[str, DeviceSettings]]] = {}
-    for name, device in patient.config.device.items():
-        is_there = Path(device.port).exists()  # else it is told of the port itself
-        if is_there or kind_of(device.port) in NETWORK:
-            ports.setdefault(device.port, []).append((name, device))
-    looks = [_port(patient, devices) for devices in ports.values()]
+    looks = [_port(patient, devices) for devices in _shared(patient).values()]
     for findings in await asyncio.gather(*looks):
         for finding in findings:
             yield finding
+
+
+def _shared(patient: Patient) -> dict[str, list[tuple[str, DeviceSettings]]]:
+    """The devices by their lines; of a port that is not there it is told elsewhere."""
+    ports: dict[str, list[tuple[str, DeviceSettings]]] = {}
+    for name, device in patient.config.device.items():
+        is_there = Path(device.port).exists()
+        if is_there or kind_of(device.port) in NETWORK:
+            ports.setdefault(device.port, []).append((name, device))
+    return ports
 
 
 async def _port(patient: Patient, devices: list[tuple[str, DeviceSettings]]) -> list[Finding]:
@@ -40,7 +45,7 @@ async def _port(patient: Patient, devices: list[tuple[str, DeviceSettings]]) -> 
         driver = sdk.load(device.driver)
         where = f"{name}: {device.port}"
         try:
-            if driver.polled and dict(driver.unasked) != _unasked(driver, device):
+            if driver.polled and not _is_only_heard(driver, device):
                 findings.append(await _asked(device, driver, where))
             else:
                 findings.append(await _heard(patient, device, driver, where))
@@ -50,9 +55,11 @@ async def _port(patient: Patient, devices: list[tuple[str, DeviceSettings]]) -> 
     return findings
 
 
-def _unasked(driver: sdk.Device, device: DeviceSettings) -> dict[str, str]:
+def _is_only_heard(driver: sdk.Device, device: DeviceSettings) -> bool:
+    """Whether the settings say that this polled device talks by itself."""
     own = device.own()
-    return {name: own[name] for name in driver.unasked if name in own}
+    told = {name: own.get(name) for name in driver.unasked}
+    return bool(told) and told == dict(driver.unasked)
 
 
 async def _asked(device: DeviceSettings, driver: sdk.Device, where: str) -> Finding:

@@ -80,11 +80,12 @@ async def _broker(
     try:
         with contextlib.suppress(TimeoutError, LinkDown):
             async with asyncio.timeout(patient.answer_s):
-                await link.up.wait()
-                while not link.denied and not (
-                    (is_running or link.is_echoed) and (is_home or hub in heard)
-                ):
-                    await asyncio.sleep(0.05)
+                while not (link.up.is_set() or link.is_tried):
+                    await asyncio.sleep(0.02)
+                while link.up.is_set() and not link.denied:
+                    if (is_running or link.is_echoed) and (is_home or hub in heard):
+                        break
+                    await asyncio.sleep(0.02)
         trouble, is_denied = link.trouble, link.denied
     finally:
         running.cancel()

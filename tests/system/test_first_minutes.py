@@ -1,6 +1,9 @@
 """With only a cable plugged in: three commands lead to readings, and no document is read."""
 
 import json
+import signal
+import subprocess
+import sys
 import urllib.request
 from pathlib import Path
 
@@ -82,3 +85,46 @@ def test_without_any_port_the_error_says_what_to_do(tmp_path):
     told = meterkast("discover", "--config", tmp_path / "gateway.toml")
     assert 4 == told.returncode
     assert told.stderr.startswith("error: there is no serial port\nwhere: /dev/serial/by-id/*")
+
+
+def watched(*args: object) -> tuple[list[dict[str, object]], int]:
+    """What `watch` tells until it has told a count of energy, and what Ctrl-C ends it with."""
+    command = [sys.executable, "-m", "gateway", "watch", *map(str, args), "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        told = []
+        for line in process.stdout:
+            told.append(json.loads(line))
+            if told[-1].get("register") == "1-0:1.8.1":
+                break
+        process.send_signal(signal.SIGINT)
+        return told, process.wait(timeout=10)
+
+
+def test_watch_shows_what_the_meter_says_with_a_gateway_and_without_one(tmp_path):
+    file, port = tmp_path / "gateway.toml", free_port()
+    with simulated("p1", tmp_path / "cable") as cable:
+        file.write_text(
+            f'gateway = "home"\npage = "127.0.0.1:{port}"\n'
+            f'[device.hall]\ndriver = "p1"\nport = "{cable}"\n'
+        )
+        alone, code = watched("--config", file)
+        assert 0 == code
+        assert {"device": "hall", "state": "ok"} in alone
+        assert "mWh" == alone[-1]["unit"]
+        with running(Program("gateway", tmp_path, "gateway", "--config", file)):
+            until("there are readings", lambda: now(port)["devices"]["hall"]["readings"])
+            beside, code = watched("hall", "--config", file)
+            assert 0 == code
+            assert beside[-1]["value"] >= alone[-1]["value"]
+
+
+def test_watch_of_an_unknown_device_names_the_known_ones(tmp_path):
+    file = tmp_path / "gateway.toml"
+    file.write_text('gateway = "home"\n[device.hall]\ndriver = "p1"\nport = "/dev/pts/9999"\n')
+    told = meterkast("watch", "hal", "--config", file)
+    assert 2 == told.returncode
+    assert (
+        f"error: no device is called 'hal'\nwhere: {file}\ntry:   devices here: hall\n"
+        == told.stderr
+    )
