@@ -33,6 +33,10 @@ ROOT = "meterkast"
 INTERVAL_S = 1.0
 # How the line and the gateway fare: Home Assistant keeps a row for each change.
 HEALTH_S = 60.0
+# Home Assistant says here that it has started, whichever prefix it looks under.
+STATUS = "homeassistant/status"
+# No meter has more; damage on a line without checksums may make ever new ones.
+REGISTERS_MAX = 256
 # The counts are written down this often: what a meter counts meanwhile is no spike.
 SAVE_S = 900.0
 
@@ -71,7 +75,9 @@ class _Device:
         if self.now.messages == self._messages:
             return
         self._messages = self.now.messages
-        self.raw.update(self.now.readings)
+        for register, reading in self.now.readings.items():
+            if register in self.raw or len(self.raw) < REGISTERS_MAX:
+                self.raw[register] = reading
         for register, reading in with_kinds(self.raw).items():
             if reading.register in self.now.readings:
                 self.readings[register] = self.counters.believe(register, reading, now_s)
@@ -124,7 +130,7 @@ class HomeLink:
         self.link = Link(
             broker,
             client_id=f"mk-home-{gateway}",
-            subscriptions=[f"{discovery}/status"] if discovery else [],
+            subscriptions=[STATUS] if discovery else [],
             on_message=self._on_message,
             on_up=self._on_up,
             will=Will(self._topics.state, b"offline"),

@@ -90,7 +90,8 @@ class Topics(NamedTuple):
         return f"{self.prefix}/device/{self.identifier(name)}/config"
 
     def identifier(self, name: str = "") -> str:
-        return "-".join(part for part in (self.root, self.gateway, name) if part)
+        """No id has a _: `a-b` with `c` is not `a` with `b-c`."""
+        return "_".join(part for part in (self.root, self.gateway, name) if part)
 
 
 def components(
@@ -115,7 +116,7 @@ def components(
             key = _key(register, count)
             if count and count.life > 1:
                 shown["name"] += f" ({count.life})"
-            found[key] = {"platform": "sensor", "unique_id": f"{identifier}-{key}", **shown}
+            found[key] = {"platform": "sensor", "unique_id": f"{identifier}_{key}", **shown}
     return found
 
 
@@ -378,7 +379,7 @@ def _diagnostics(
     return {
         key: {
             "name": _capital(one.name.words(language)),
-            "unique_id": f"{identifier}-{key}",
+            "unique_id": f"{identifier}_{key}",
             "entity_category": "diagnostic",
             **common,
             **one.own,

@@ -126,12 +126,12 @@ def test_a_house_without_a_community_is_told_to_home_assistant_and_to_nobody_els
         until("the meter is told", lambda: is_told(250, 4_426_500))
         assert (4_426_500, 321_009) == (told()["1-0:1.8.1"], told()["gas"])
         assert {
-            "homeassistant/device/meterkast-home/config",
-            "homeassistant/device/meterkast-home-hall/config",
+            "homeassistant/device/meterkast_home/config",
+            "homeassistant/device/meterkast_home_hall/config",
         } == heard.described().keys()
         assert [] == [f for topic, one in heard.described().items() for f in flaws(topic, one)]
         # The names of the page's table.
-        config = heard.described()["homeassistant/device/meterkast-home-hall/config"]
+        config = heard.described()["homeassistant/device/meterkast_home_hall/config"]
         names = {component["name"] for component in config["components"].values()}
         assert {"Afgenomen energie, tarief 1", "Gas"} <= names
         assert "Afgenomen energie, tarief 1" in PAGE.read_text("utf-8")

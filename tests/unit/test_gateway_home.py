@@ -16,7 +16,7 @@ from gateway.home import HomeLink, state, with_kinds
 
 ENERGY = Reading("1-0:1.8.1", 4_426_500, "mWh", serial="K8")
 POWER = Reading("1-0:1.7.0", 250_000, "mW", serial="K8")
-CONFIG = "homeassistant/device/meterkast-noor-hall/config"
+CONFIG = "homeassistant/device/meterkast_noor_hall/config"
 STATE = "meterkast/noor/dev/hall/state"
 
 
@@ -75,7 +75,7 @@ class Home:
         return [topic for topic, _ in self.link.said[before:]]
 
     def components(self, name: str = "hall") -> dict[str, dict[str, Any]]:
-        topic = f"homeassistant/device/meterkast-noor-{name}/config"
+        topic = f"homeassistant/device/meterkast_noor_{name}/config"
         components: dict[str, dict[str, Any]] = self.link.told(topic)["components"]
         return {key: one for key, one in components.items() if not key.startswith("line-")}
 
@@ -99,7 +99,7 @@ def test_a_device_that_said_nothing_has_neither_state_nor_description(tmp_path: 
     made = Home(tmp_path)
     made.turn()
     assert {
-        "homeassistant/device/meterkast-noor/config",
+        "homeassistant/device/meterkast_noor/config",
         "meterkast/noor/health",
         "meterkast/noor/dev/hall/avail",
         "meterkast/noor/dev/hall/line",
@@ -111,7 +111,7 @@ def test_only_changes_are_said_and_all_of_it_again_after_a_new_connection(tmp_pa
     made = Home(tmp_path)
     made.say(ENERGY)
     everything = [
-        "homeassistant/device/meterkast-noor/config",
+        "homeassistant/device/meterkast_noor/config",
         "meterkast/noor/health",
         CONFIG,
         STATE,
@@ -147,6 +147,14 @@ def test_a_register_is_described_once_it_was_read_and_stays(tmp_path: Path) -> N
     names = [one["name"] for one in made.components().values()]
     assert ["Power taken", "Energy taken, tariff 1"] == names
     assert {"1-0:1.7.0": 251, "1-0:1.8.1": 4426.5} == made.link.told(STATE)
+
+
+def test_ever_new_registers_of_a_bad_line_fill_nothing(tmp_path: Path) -> None:
+    made = Home(tmp_path)
+    for number in range(300):
+        made.say(Reading(f"1-0:{number}.7.0", 5, "mW"))
+        made.turn()
+    assert 256 == len(made.components()) == len(made.link.told(STATE))
 
 
 def test_after_a_restart_nothing_is_taken_back_that_was_not_heard_yet(tmp_path: Path) -> None:
@@ -204,7 +212,7 @@ def test_another_meter_takes_the_place_of_the_one_before(tmp_path: Path) -> None
     assert ("1-0-1-8-1-meter-k8", {"platform": "sensor"}) == old
     assert "1-0-1-8-1-meter-l9" == new[0]
     assert "Energy taken, tariff 1 (2)" == new[1]["name"]
-    assert "meterkast-noor-hall-1-0-1-8-1-meter-l9" == new[1]["unique_id"]
+    assert "meterkast_noor_hall_1-0-1-8-1-meter-l9" == new[1]["unique_id"]
 
 
 def test_gas_stays_gas_on_another_channel(tmp_path: Path) -> None:

@@ -16,10 +16,10 @@ def test_a_meter_as_home_assistant_is_told_of_it() -> None:
     )
     expected = {
         "device": {
-            "identifiers": ["meterkast-noor-hall"],
+            "identifiers": ["meterkast_noor_hall"],
             "name": "Hall",
             "model": "Smart meter",
-            "via_device": "meterkast-noor",
+            "via_device": "meterkast_noor",
             "serial_number": "K8",
         },
         "origin": {"name": "meterkast", "sw_version": "1.0"},
@@ -32,7 +32,7 @@ def test_a_meter_as_home_assistant_is_told_of_it() -> None:
         "components": {
             "1-0-1-8-1-meter-k8": {
                 "platform": "sensor",
-                "unique_id": "meterkast-noor-hall-1-0-1-8-1-meter-k8",
+                "unique_id": "meterkast_noor_hall_1-0-1-8-1-meter-k8",
                 "name": "Afgenomen energie, tarief 1",
                 "value_template": template,
                 "device_class": "energy",
@@ -44,7 +44,7 @@ def test_a_meter_as_home_assistant_is_told_of_it() -> None:
     }
     counts = {"1-0:1.8.1": Count("K8", 4_426_500)}
     shown = components(
-        {"1-0:1.8.1": ENERGY}, (), counts, identifier="meterkast-noor-hall", language="nl"
+        {"1-0:1.8.1": ENERGY}, (), counts, identifier="meterkast_noor_hall", language="nl"
     )
     said = device(TOPICS, "hall", About("Smart meter", "1.0", "K8"), shown, language="nl")
     line = {key for key in said["components"] if key.startswith("line-")}
@@ -55,7 +55,7 @@ def test_a_meter_as_home_assistant_is_told_of_it() -> None:
 def test_the_gateway_as_home_assistant_is_told_of_it() -> None:
     expected = {
         "device": {
-            "identifiers": ["meterkast-noor"],
+            "identifiers": ["meterkast_noor"],
             "name": "Meterkast noor",
             "model": "gateway",
             "sw_version": "1.0",
@@ -64,7 +64,7 @@ def test_the_gateway_as_home_assistant_is_told_of_it() -> None:
         "components": {
             "there": {
                 "name": "Connection",
-                "unique_id": "meterkast-noor-there",
+                "unique_id": "meterkast_noor_there",
                 "entity_category": "diagnostic",
                 "state_topic": "meterkast/noor/state",
                 "platform": "binary_sensor",
@@ -74,7 +74,7 @@ def test_the_gateway_as_home_assistant_is_told_of_it() -> None:
             },
             "clock": {
                 "name": "Clock",
-                "unique_id": "meterkast-noor-clock",
+                "unique_id": "meterkast_noor_clock",
                 "entity_category": "diagnostic",
                 "state_topic": "meterkast/noor/health",
                 "availability": [{"topic": "meterkast/noor/state"}],
