@@ -14,20 +14,23 @@ from gateway.journal.values import EVIDENCE, Chain, Owner
 SLICE = 32
 
 
-def prune(db: sqlite3.Connection, owner: Owner, chain: Chain, before_ms: int) -> None:
-    """Delete what is delivered, or never to leave, and was made before: a prefix of the chain.
+def prune(db: sqlite3.Connection, owner: Owner, chains: list[Chain], before_ms: int) -> None:
+    """Delete what is delivered, or never to leave, and was made before: a prefix of each chain.
 
     A record without a time is as old as the next one that has one.
     """
-    where = (*owner, chain.chain)
-    may_go = chain.receipted if chain.shared else chain.last
     of_chain = "community = ? AND gateway = ? AND chain = ?"
-    db.execute(
-        f"DELETE FROM record WHERE {of_chain} AND seq <= (SELECT MAX(seq) FROM record"
-        f" WHERE {of_chain} AND made_ms < ? AND seq < (SELECT COALESCE(MIN(seq), ?) FROM record"
-        f"  WHERE {of_chain} AND (seq > ? OR made_ms >= ?)))",
-        (*where, *where, before_ms, chain.last + 1, *where, may_go, before_ms),
-    )
+    for chain in chains:
+        where = (*owner, chain.chain)
+        may_go = chain.receipted if chain.shared else chain.last
+        db.execute(
+            f"DELETE FROM record WHERE {of_chain} AND seq <= (SELECT MAX(seq) FROM record"
+            f" WHERE {of_chain} AND made_ms < ? AND seq < (SELECT COALESCE(MIN(seq), ?) FROM record"
+            f"  WHERE {of_chain} AND (seq > ? OR made_ms >= ?)))",
+            (*where, *where, before_ms, chain.last + 1, *where, may_go, before_ms),
+        )
+    for chain in chains:
+        gone.untell(db, owner, chain, chain.receipted)
 
 
 def can_drop(db: sqlite3.Connection, owner: Owner, chains: Iterable[Chain]) -> bool:
@@ -72,10 +75,11 @@ def drop(
                 break
             after = rows[-1][0]
             db.executemany("DELETE FROM record WHERE rowid = ?", rows)
-    for chain in samples:
+    for chain in chains:
         if chain.shared:
             for gap in gone.unheld(db, owner, chain, chain.receipted):
                 gone.add(db, owner, chain.chain, gap.first, gap.last, why=lost.DISK_SHORT)
+            gone.untell(db, owner, chain, chain.receipted)
 
 
 def _oldest(

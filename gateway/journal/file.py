@@ -74,7 +74,8 @@ def damage(path: Path, *, is_suspect: bool) -> str:
 
 
 def connected(path: Path, connect: Connect) -> sqlite3.Connection:
-    """The database, of the newest schema. Raises sqlite3.DatabaseError, ConfigError."""
+    """The database, of the newest schema. Raises sqlite3.DatabaseError, OSError, ConfigError."""
+    _write_again(path.with_name(f"{path.name}-wal"))
     db = connect(path, isolation_level=None)
     try:
         db.execute("PRAGMA journal_mode = WAL")
@@ -90,6 +91,21 @@ def connected(path: Path, connect: Connect) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def _write_again(log: Path) -> None:
+    """Put on the disk what is read from it.
+
+    After a sync that failed the kernel takes for written what the disk never took: whoever reads it
+    then would go on from what the next power cut takes away.
+    """
+    if log.exists():
+        with log.open("r+b") as file:
+            data = file.read()
+            file.seek(0)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
 
 
 def upgrade(db: sqlite3.Connection, path: Path) -> None:

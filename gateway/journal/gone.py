@@ -62,6 +62,11 @@ def ask_again(db: sqlite3.Connection, owner: Owner, chain: Chain, after: int) ->
     """A hub holds the chain up to `after` only, and asks for what comes next."""
     for gap in unheld(db, owner, chain, after):
         add(db, owner, chain.chain, gap.first, gap.last, why=lost.NO_LONGER_HELD)
+    untell(db, owner, chain, after)
+
+
+def untell(db: sqlite3.Connection, owner: Owner, chain: Chain, after: int) -> None:
+    """Have said again what is gone above `after`, where the record that says so is gone itself."""
     db.execute(
         f"UPDATE lost SET told_chain = NULL, told_seq = NULL WHERE {_OF_CHAIN} AND last > ?"
         " AND NOT EXISTS ("

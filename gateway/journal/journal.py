@@ -7,7 +7,7 @@ What the disk does not take stays in memory and is tried again.
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import structlog
@@ -65,8 +65,9 @@ class Journal(Kept):
         self._group = Group()
         self._pruned_mono_ms: int | None = None
         self._wear = Wear(disk.db)
-        for kind in KINDS:
-            chains.begin(disk.db, owner, kind, shared=shared and kind != PRIVATE)
+        with disk.transaction() as db:
+            for kind in KINDS:
+                chains.begin(db, owner, kind, shared=shared and kind != PRIVATE)
         self._chains = chains.load(disk.db, owner)
         self._is_untold = gone.is_untold(disk.db, owner)
         disk.look()
@@ -89,19 +90,16 @@ class Journal(Kept):
 
         Raises UsageError, ConfigError, Unreachable.
         """
-        held = file.held(folder)
-        try:
-            return cls(
-                Disk.open(folder / "journal.db", key.public, connect, room),
-                held,
-                owner=Owner(community or NO_COMMUNITY, gateway),
-                key=key,
-                boot=boot,
-                shared=community is not None,
-            )
-        except BaseException:
-            os.close(held)
-            raise
+        owner = Owner(community or NO_COMMUNITY, gateway)
+        with ExitStack() as stack:
+            held = file.held(folder)
+            stack.callback(os.close, held)
+            disk = Disk.open(folder / "journal.db", key.public, connect, room)
+            stack.callback(disk.db.close)
+            shared = community is not None
+            journal = cls(disk, held, owner=owner, key=key, boot=boot, shared=shared)
+            stack.pop_all()
+        return journal
 
     def close(self) -> None:
         """Let go of the file and the lock; what was not committed is dropped."""
@@ -257,8 +255,8 @@ class Journal(Kept):
         if moment.utc_ms is None:
             return
         with self._disk.transaction() as db:
-            for chain in self._chains:
-                expiry.prune(db, self._owner, chain, moment.utc_ms - KEPT_MS)
+            expiry.prune(db, self._owner, self._chains, moment.utc_ms - KEPT_MS)
+            self._is_untold = gone.is_untold(db, self._owner)
         self._look_for_firsts()
 
     def _look_for_firsts(self) -> None:
