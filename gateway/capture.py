@@ -78,7 +78,7 @@ def capture(
         target = _configured(device, config)
     with _opened(out) as file:
         try:
-            asyncio.run(_capture(target, _Writer(file), seconds))
+            asyncio.run(_capture(target, Writer(file), seconds))
         except BrokenPipeError:
             raise  # whoever read has seen enough
         except OSError as error:
@@ -183,7 +183,7 @@ def _opened(out: Path | None) -> Iterator[BinaryIO]:
         yield file
 
 
-class _Writer:
+class Writer:
     """Writes entries as they come, each at once: what was captured stays, whatever happens."""
 
     def __init__(self, file: BinaryIO) -> None:
@@ -205,7 +205,7 @@ class _Writer:
         self._file.flush()
 
 
-async def _capture(target: Target, writer: _Writer, seconds: float | None) -> None:
+async def _capture(target: Target, writer: Writer, seconds: float | None) -> None:
     """Until the time is over or somebody says stop. Raises Unreachable where nothing opens, and
     OSError where nothing can be written.
     """

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from drivers import sdk
-from gateway.capture import capture
+from gateway.capture import Writer, capture
 from gateway.captures import Piece, pieces
 from gateway.contract.errors import Unreachable, UsageError
 
@@ -124,7 +124,14 @@ def test_a_port_must_be_known_how_to_listen_to(given: dict[str, str], what: str)
 
 def test_a_port_that_cannot_be_had_is_told_why() -> None:
     with pytest.raises(Unreachable, match="there is no such port"):
-        capture("/dev/pts/9999", line=LISTENING, seconds=5)
+        capture("/dev/pts/9999", line=LISTENING)
+
+
+def test_each_piece_is_in_the_file_at_once(tmp_path: Path) -> None:
+    file = tmp_path / "hall.capture"
+    with file.open("wb") as stream:
+        Writer(stream).note("rx", "2f")
+        assert file.read_bytes().endswith(b',"rx":"2f"}\n')
 
 
 def test_silence_is_told(tmp_path: Path) -> None:

@@ -13,13 +13,13 @@ def test_what_came_is_counted_by_kind():
     line.open(100.0)
     line.hear(10, 101.0)
     line.hear(5, 104.0)
-    for message in (READ, ODD, TORN):
+    for message in (READ, ODD, TORN, Message(0, b"y")):
         line.take(message, 104.0)
     assert told(line, 104.5) == {
         "bytes": 15,
         "telegrams": 2,
         "faults": {"placeholder": 1, "checksum": 1, "object": 1},
-        "damaged": 0.3333,
+        "damaged": 0.25,
         "opened": 1,
         "silent_s_max": 3.0,
     }
