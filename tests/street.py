@@ -112,6 +112,7 @@ class Chain:
         seq: int | None = None,
         mono_ms: int = 1,
         boot: str = "boot",
+        clock: str = "synced",
     ) -> bytes:
         """The next record. With `prev` or `seq` an odd one beside the chain, which stays."""
         identity = Identity(
@@ -122,7 +123,7 @@ class Chain:
             prev=prev or self.prev,
             boot=boot,
             mono_ms=mono_ms,
-            clock="synced",
+            clock=clock,
             made_ms=made_ms,
         )
         data = records.make(identity, elements, typ=typ, key=self.key)
