@@ -76,22 +76,30 @@ def capture(
         target = _port(device, driver, line, own)
     else:
         target = _configured(device, config)
-    with _opened(out) as file:
-        try:
+    try:
+        with _opened(out) as file:
             asyncio.run(_capture(target, Writer(file), seconds))
-        except BrokenPipeError:
-            raise  # whoever read has seen enough
-        except OSError as error:
-            what = f"the capture cannot be written: {error.strerror}"
-            raise Unreachable(Problem(what, str(out or "-"), "another folder")) from error
-    count, where = sum(one.quality.bytes for one in target.members), out or "standard output"
+    except BrokenPipeError:
+        raise  # whoever read has seen enough
+    except OSError as error:
+        what = f"the capture cannot be written: {error.strerror}"
+        raise Unreachable(Problem(what, str(out or "-"), "another folder")) from error
+    count = sum(member.quality.bytes for member in target.members)
     if not count:
-        what = f"nothing was heard on {target.port}"
-        raise Unreachable(
-            Problem(what, target.name or target.port, f"meterkast drivers {_driver(target)}")
-        )
-    print(f"{count} bytes in {where}. {PERSONAL}", file=sys.stderr)
+        if out:
+            out.unlink()  # it holds nothing
+        raise _silent(target)
+    print(f"{count} bytes in {out or 'standard output'}. {PERSONAL}", file=sys.stderr)
     return 0
+
+
+def _silent(target: Target) -> Unreachable:
+    """Why nothing was heard: the port could not be had, or nobody spoke."""
+    line = target.members[0].quality
+    if line.why and not line.opened:
+        return Unreachable(Problem(line.why, target.port, line.try_ or "ls /dev/serial/by-id"))
+    what, about = f"nothing was heard on {target.port}", f"meterkast drivers {_driver(target)}"
+    return Unreachable(Problem(what, target.name or target.port, about.rstrip()))
 
 
 def _configured(name: str, path: Path) -> Target:
@@ -168,7 +176,7 @@ def _driver(target: Target) -> str:
 
 @contextlib.contextmanager
 def _opened(out: Path | None) -> Iterator[BinaryIO]:
-    """The file to write, for its owner's eyes only. Raises UsageError, Unreachable."""
+    """The file to write, for its owner's eyes only. Raises UsageError, OSError."""
     if out is None:
         yield sys.stdout.buffer
         return
@@ -176,9 +184,6 @@ def _opened(out: Path | None) -> Iterator[BinaryIO]:
         descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError as error:
         raise UsageError(Problem(f"there is a file {out} already", "--out", "another")) from error
-    except OSError as error:
-        what = f"{out} cannot be written: {error.strerror}"
-        raise Unreachable(Problem(what, "--out", "another folder")) from error
     with os.fdopen(descriptor, "wb") as file:
         yield file
 
@@ -206,8 +211,8 @@ class Writer:
 
 
 async def _capture(target: Target, writer: Writer, seconds: float | None) -> None:
-    """Until the time is over or somebody says stop. Raises Unreachable where nothing opens, and
-    OSError where nothing can be written.
+    """Until the time is over, somebody says stop, or the port cannot be had. Raises OSError where
+    nothing can be written.
     """
     first, *others = target.members
     ended = asyncio.Event()
@@ -235,9 +240,6 @@ async def _capture(target: Target, writer: Writer, seconds: float | None) -> Non
     for told in await asyncio.gather(*tasks, return_exceptions=True):
         if isinstance(told, Exception):
             raise told
-    if not first.quality.opened:
-        why = first.quality
-        raise Unreachable(Problem(why.why, target.port, why.try_ or "ls /dev/serial/by-id"))
 
 
 async def _tell(target: Target) -> None:

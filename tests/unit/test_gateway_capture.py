@@ -136,8 +136,10 @@ def test_each_piece_is_in_the_file_at_once(tmp_path: Path) -> None:
 
 def test_silence_is_told(tmp_path: Path) -> None:
     silent = Meter()
+    file = tmp_path / "none"
     with pytest.raises(Unreachable, match="nothing was heard on /dev/pts/"):
-        capture(silent.port, line=LISTENING, seconds=0.05, out=tmp_path / "none")
+        capture(silent.port, line=LISTENING, seconds=0.05, out=file)
+    assert not file.exists()
     silent.close()
 
 
