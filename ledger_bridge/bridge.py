@@ -135,6 +135,7 @@ class Bridge:
             with contextlib.suppress(LinkDown):
                 if paper and paper.hash != self._policy_told:
                     await self._tell_policy()
+                await self._key_in_use()
                 await self._tell_credits()
                 await self._tell_commands()
 

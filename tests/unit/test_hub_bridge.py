@@ -1,0 +1,269 @@
+"""What the bridge says to gateways by itself, through a real broker; and its key, which changes."""
+
+import asyncio
+import shutil
+
+import aiomqtt
+import pytest
+
+from gateway.contract import command, receipt, rotation
+from gateway.contract.command import DONE, RESEND, TARE, Command
+from gateway.contract.errors import ConfigError, PeopleError
+from gateway.contract.keys import PublicKey
+from gateway.contract.record import ANSWER
+from gateway.contract.signed import Malformed, digest
+from ledger_bridge import asking, orders
+from ledger_bridge import bridge as bridges
+from ledger_bridge.books import registry as registries
+from ledger_bridge.books.registry import BridgeRotated, GatewayAdmitted
+from ledger_bridge.commands.gateways import rotate
+from ledger_bridge.desk import Paper
+from ledger_bridge.hub import Hub
+from tests.running import Running
+from tests.street import ID, NOON_MS, Chain, key
+from tests.system.programs import Program, free_port, running
+
+HOME = "mk/v1/straat/home"
+
+
+@pytest.fixture(scope="module")
+def port(tmp_path_factory):
+    folder, number = tmp_path_factory.mktemp("broker"), free_port()
+    broker = Program("broker", folder, "broker", "--dir", folder / "store", "--port", number)
+    with running(broker):
+        yield number
+
+
+@pytest.fixture
+def hub(tmp_path, port, monkeypatch):
+    monkeypatch.setattr(bridges, "LOOK_S", 0.05)
+    monkeypatch.setattr(bridges, "HEARD_S", 0.05)
+    monkeypatch.setattr(asking, "QUIET_S", 0.1)
+    made = Running(tmp_path, port)
+    made.clock.now_ms = NOON_MS
+    made.edit(GatewayAdmitted("home", key("home").public.x))
+    return made
+
+
+async def hear(client: aiomqtt.Client, topic: str) -> bytes:
+    """The next message on a topic of the gateway, or of the community."""
+    async for message in client.messages:
+        if message.topic.value.endswith(f"/{topic}"):
+            assert isinstance(message.payload, bytes)
+            return message.payload
+    raise AssertionError
+
+
+def first_key(hub: Running) -> PublicKey:
+    founded = hub.bridge.community.registry.founded
+    assert founded
+    return PublicKey(founded.bridge)
+
+
+def test_the_hub_says_that_it_is_there_and_its_will_that_it_is_not(hub):
+    async def look(client):
+        await client.subscribe("mk/v1/straat/hub", qos=1)
+        assert b"online" == await hear(client, "hub")
+        await hub.bridge.farewell()
+        assert b"offline" == await hear(client, "hub")
+
+    hub.listening(look)
+
+
+def test_a_birth_is_answered_with_how_far_the_hub_is(hub):
+    first = Chain("home").record([], made_ms=NOON_MS)
+    birth = b'{"chains": {"evidence-000000000001": {}, "samples-000000000001": {}}}'
+
+    async def look(client):
+        await client.subscribe(f"{HOME}/receipt", qos=1)
+        await client.publish(f"{HOME}/record", first, qos=1)
+        await hear(client, "receipt")
+        await client.publish(f"{HOME}/birth", birth, qos=1, retain=True)
+        told = [receipt.check(await hear(client, "receipt"), key=first_key(hub)) for _ in "12"]
+        assert [("evidence-000000000001", 1, digest(first)), ("samples-000000000001", 0)] == [
+            (told[0].chain, told[0].up_to, told[0].hash),
+            (told[1].chain, told[1].up_to),
+        ]
+        await client.publish(f"{HOME}/birth", b"", retain=True)
+
+    hub.listening(look)
+
+
+def test_a_chain_that_is_held_is_told_why(hub):
+    async def look(client):
+        await client.subscribe(f"{HOME}/receipt", qos=1)
+        for made_ms in (1, 2):
+            await client.publish(f"{HOME}/record", Chain("home").record([], made_ms=made_ms), qos=1)
+        told = [receipt.check(await hear(client, "receipt"), key=first_key(hub)) for _ in "12"]
+        assert "two records under number 1" == told[-1].held
+
+    hub.listening(look)
+
+
+def test_what_is_missing_is_asked_for_until_it_comes(hub):
+    home = Chain("home")
+    five = [home.record([], made_ms=NOON_MS) for _ in range(5)]
+
+    async def look(client):
+        await client.subscribe([(f"{HOME}/command", 1), (f"{HOME}/receipt", 1)])
+        await client.publish(f"{HOME}/record", five[0], qos=1)
+        await client.publish(f"{HOME}/record", five[4], qos=1)
+        told = command.check(await hear(client, "command"), key=first_key(hub))
+        assert (RESEND, home.chain, 2, 4) == (told.word, told.chain, told.first, told.last)
+        for data in five[1:4]:
+            await client.publish(f"{HOME}/record", data, qos=1)
+        while receipt.check(await hear(client, "receipt"), key=first_key(hub)).up_to < 5:
+            pass
+        assert [] == hub.bridge._inbox.gaps
+
+    hub.listening(look)
+
+
+def test_what_a_steward_orders_is_said_on_until_it_is_answered(hub):
+    order = Command(ID, "home", "a1", TARE, NOON_MS + 60_000, device="scale")
+    document = orders.make(order, key=hub.hub.key("steward"))
+
+    async def look(client):
+        await client.subscribe(f"{HOME}/command", qos=1)
+        assert "a1" == hub.bridge.answer(Paper("order", document.decode())).result
+        said = command.check(await hear(client, "command"), key=first_key(hub))
+        assert order == said
+        home = Chain("home")
+        answer = home.record(command.answer("a1", DONE), made_ms=NOON_MS, typ=ANSWER)
+        await client.publish(f"{HOME}/record", answer, qos=1)
+        db = hub.bridge.community.db
+        while orders.outcome(db, order, now_ms=NOON_MS) != (DONE, ""):
+            await asyncio.sleep(0.01)
+
+    hub.listening(look)
+
+
+def test_what_gateways_say_of_themselves_is_kept(hub):
+    async def look(client):
+        await client.publish(f"{HOME}/state", b"online", qos=1)
+        db = hub.bridge.community.db
+        while not db.execute("SELECT 1 FROM heard WHERE leaf = 'state'").fetchone():
+            await asyncio.sleep(0.01)
+
+    hub.listening(look)
+
+
+# The bridge's key.
+
+
+def test_a_new_key_is_told_before_it_signs_and_the_old_one_signs_no_more(hub):
+    old = first_key(hub)
+    config = hub.hub.config
+
+    async def look(client):
+        await client.subscribe([(f"{HOME}/receipt", 1), ("mk/v1/straat/keys", 1)])
+        await client.publish(f"{HOME}/record", Chain("home").record([], made_ms=1), qos=1)
+        receipt.check(await hear(client, "receipt"), key=old)
+        turn(hub)
+        await client.publish(f"{HOME}/record", Chain("home").record([], made_ms=1), qos=1)
+        told = await anext(aiter(client.messages))
+        assert "mk/v1/straat/keys" == told.topic.value
+        new = rotation.follow(told.payload, ID, old)
+        assert Hub.load(config).key("bridge").public.x == new.x
+        data = await hear(client, "receipt")
+        receipt.check(data, key=new)
+        with pytest.raises(Malformed, match="not signed by the bridge's key"):
+            receipt.check(data, key=old)
+
+    hub.listening(look)
+
+
+def turn(hub: Running) -> None:
+    """As `hub rotate bridge` does, by a bridge that runs in this process."""
+    new = hub.hub.next_bridge_key_path
+    made = type(hub.hub.key("bridge")).create(new)
+    said = rotation.make(ID, old=hub.hub.key("bridge"), new=made)
+    hub.edit(BridgeRotated(said.decode()))
+    hub.hub.finish_rotation(made.public.x)
+
+
+def rotated(folder, port):
+    hub = Running(folder, port)
+    hub.bridge.community.db.close()
+    return hub.hub
+
+
+def in_use(hub: Hub) -> str:
+    """The key that the books name, which the hub can sign with."""
+    community = hub.open_to_write()
+    community.db.close()
+    assert community.registry.bridge == hub.key("bridge").public.x
+    return community.registry.bridge
+
+
+def test_the_command_changes_the_key_again_and_again_and_keeps_the_old_ones(tmp_path, port, capsys):
+    hub = rotated(tmp_path, port)
+    keys = [in_use(hub)]
+    for _ in range(2):
+        rotate("bridge", config=hub.config)
+        keys.append(in_use(hub))
+    assert 3 == len(set(keys))
+    assert f"the bridge signs with {keys[-1]}" in capsys.readouterr().out
+    assert 2 == len(list((tmp_path / "keys").glob("bridge.until-*")))
+    assert [] == list((tmp_path / "keys").glob("*.next"))
+
+
+@pytest.mark.parametrize("cut", ["before the edit", "after the edit", "in the midst"])
+def test_a_change_that_was_cut_off_is_finished(tmp_path, port, cut, monkeypatch):
+    hub = rotated(tmp_path, port)
+    before = in_use(hub)
+    if cut == "before the edit":
+        monkeypatch.setattr("ledger_bridge.commands.gateways.edit", stop)
+    else:
+        monkeypatch.setattr(Hub, "finish_rotation", stop if cut == "after the edit" else half_way)
+    with pytest.raises(KeyboardInterrupt):
+        rotate("bridge", config=hub.config)
+    monkeypatch.undo()
+    rotate("bridge", config=hub.config)
+    assert before != in_use(hub)
+    assert [] == list((tmp_path / "keys").glob("*.next"))
+
+
+def stop(*_: object) -> bool:
+    raise KeyboardInterrupt
+
+
+_finish = Hub.finish_rotation
+
+
+def half_way(self: Hub, x: str) -> bool:
+    """Ends after the old key was put aside."""
+    if self.next_bridge_key_path.exists() and self.key("bridge").public.x != x:
+        path = self.path(self.settings.bridge_key)
+        path.with_suffix(f".until-{self.key('bridge').public.kid[:8]}").hardlink_to(path)
+        raise KeyboardInterrupt
+    return _finish(self, x)
+
+
+def test_an_older_key_in_its_place_is_refused(tmp_path, port):
+    hub = rotated(tmp_path, port)
+    rotate("bridge", config=hub.config)
+    (old,) = (tmp_path / "keys").glob("bridge.until-*")
+    shutil.copy(old, tmp_path / "keys" / "bridge.key")
+    with pytest.raises(ConfigError, match="not the bridge key that straat uses"):
+        hub.open_to_write()
+
+
+def test_a_rotation_by_another_key_changes_nothing(tmp_path, port):
+    hub = Running(tmp_path, port)
+    burglar = rotation.make(ID, old=key("burglar"), new=key("other"))
+    before = hub.bridge.community.registry.bridge
+    (problem,) = hub.bridge.answer(edits_of(hub, burglar)).problems
+    assert "a rotation that does not begin with the bridge's key in use" == problem[0]
+    assert before == hub.bridge.community.registry.bridge
+
+
+def edits_of(hub: Running, said: bytes) -> Paper:
+    edits = registries.Edits(ID, 0, (BridgeRotated(said.decode()),))
+    return Paper("edits", registries.make(edits, key=hub.hub.key("steward")).decode())
+
+
+def test_only_the_bridges_key_is_changed_here(tmp_path, port):
+    hub = rotated(tmp_path, port)
+    with pytest.raises(PeopleError, match="no key of 'log' can be changed here"):
+        rotate("log", config=hub.config)
