@@ -1,7 +1,8 @@
 """The community's own CA, and the certificates it gives to broker, bridge and gateways.
 
-A gateway's certificate names the gateway, and the broker gives it the topics of that name. Times
-are the machine's, for these certificates are judged by machines that know no other.
+A gateway's certificate names the gateway, and the broker gives it the topics of that name. What
+was withdrawn stands in the CA's list of revoked certificates. Times are the machine's, for all
+this is judged by machines that know no other. Spec: RFC 5280.
 """
 
 import ipaddress
@@ -47,12 +48,13 @@ def _common_name(text: str) -> x509.Name:
 
 
 class Authority:
-    """Signs certificates with the CA's key; its files are `ca.crt` and `ca.key` in `folder`."""
+    """Signs certificates with the CA's key: `ca.crt`, `ca.key` and `revoked.crl` in `folder`."""
 
     def __init__(self, folder: Path) -> None:
         """Raises ConfigError where there is no usable CA."""
         self.folder = folder
         self.certificate = folder / "ca.crt"
+        self.revoked = folder / "revoked.crl"
         try:
             self._ca = x509.load_pem_x509_certificate(self.certificate.read_bytes())
             key = load_pem_private_key((folder / "ca.key").read_bytes(), None)
@@ -87,7 +89,9 @@ class Authority:
         )
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _write(folder / "ca", certificate, key)
-        return cls(folder)
+        made = cls(folder)
+        made._list([])
+        return made
 
     def gateway(self, name: str) -> Pair:
         """For the gateway of this id."""
@@ -98,12 +102,39 @@ class Authority:
 
     def broker(self, host: str) -> Pair:
         """For a broker that gateways find under this name or address. Raises ValueError."""
+        host = host.encode("idna").decode()
         try:
             address: x509.GeneralName = x509.IPAddress(ipaddress.ip_address(host))
         except ValueError:
-            address = x509.DNSName(host.encode("idna").decode())
+            address = x509.DNSName(host)
         name = _common_name(host)
         return self._give("broker", name, ExtendedKeyUsageOID.SERVER_AUTH, address)
+
+    def revoke(self, name: str) -> None:
+        """Take back the certificate that this gateway was given last. Raises OSError."""
+        theirs = self.folder / "gateways" / f"{name}.crt"
+        certificate = x509.load_pem_x509_certificate(theirs.read_bytes())
+        listed = list(x509.load_pem_x509_crl(self.revoked.read_bytes()))
+        if all(one.serial_number != certificate.serial_number for one in listed):
+            entry = (
+                x509.RevokedCertificateBuilder()
+                .serial_number(certificate.serial_number)
+                .revocation_date(datetime.now(UTC))
+                .build()
+            )
+            self._list([*listed, entry])
+
+    def _list(self, listed: list[x509.RevokedCertificate]) -> None:
+        now = datetime.now(UTC)
+        made = (
+            x509.CertificateRevocationListBuilder()
+            .issuer_name(self._ca.subject)
+            .last_update(now - BEFORE)
+            .next_update(now + CA_YEARS * YEAR)
+        )
+        for one in listed:
+            made = made.add_revoked_certificate(one)
+        self.revoked.write_bytes(made.sign(self._key, SHA256()).public_bytes(Encoding.PEM))
 
     def _give(
         self,

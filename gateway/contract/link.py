@@ -98,7 +98,8 @@ class Link:
     that the broker must give back.
 
     `trouble` says why there is no connection, "" where there is one. `denied` says that there is
-    one, and that the broker lets us not say or not hear what we should.
+    one, and that the broker lets us not say or not hear what we should. `broker_ends_ms` is when
+    the certificate that it showed last ends, None without TLS.
     """
 
     def __init__(
@@ -156,6 +157,7 @@ class Link:
         try:
             await connection.open()
             self._connection = connection
+            self.broker_ends_ms = connection.broker_ends_ms()
             hearing = asyncio.create_task(self._hear(connection))
             await self._subscribe(connection)
             self.up.set()

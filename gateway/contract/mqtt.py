@@ -112,6 +112,12 @@ class Connection(aiomqtt.Client):
                 said = trouble.CLOSED_EARLY[self._has_tls]
             raise Lost(said) from error
 
+    def broker_ends_ms(self) -> int | None:
+        """When the certificate that the broker showed ends, UTC; None without TLS."""
+        sock = self._client.socket()
+        shown = sock.getpeercert() if isinstance(sock, ssl.SSLSocket) else None
+        return ssl.cert_time_to_seconds(str(shown["notAfter"])) * 1000 if shown else None
+
     async def listen(self, filters: Sequence[tuple[str, int]]) -> list[str]:
         """Subscribe to topic filters with their QoS; gives those refused. Raises Lost."""
         if not filters:

@@ -1,4 +1,4 @@
-"""`meterkast hub certificate`: certificates for gateways that come in from elsewhere."""
+"""`meterkast hub certificate`, `withdraw`: certificates for gateways from elsewhere."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from gateway.contract import record
 from gateway.contract.errors import Problem, UsageError
 from ledger_bridge.certificates import Authority
-from ledger_bridge.commands.common import CONFIG, Config, Json, show
+from ledger_bridge.commands.common import CONFIG, Config, Json, show, tell
 from ledger_bridge.hub import Hub
 
 FOLDER = "tls"
@@ -32,10 +32,7 @@ def certificate(
     broker
         The name or address under which the gateways find the broker.
     """
-    for name in gateways:
-        if not record.is_id(name):
-            what = f"{name!r} is no id of a gateway"
-            raise UsageError(Problem(what, "hub certificate", "1 to 40 of a-z, 0-9 and -"))
+    _check(gateways, "hub certificate")
     if not gateways and not broker:
         try_ = "hub certificate --broker HOST, then hub certificate GATEWAY"
         raise UsageError(Problem("for whom?", "hub certificate", try_))
@@ -63,6 +60,38 @@ def certificate(
         print("copy to each gateway ca.crt and its own two files, and in gateway.toml:")
         print('  broker = "mqtts://HOST:8883"')
         print('  broker_tls = { ca = "ca.crt", certificate = "GATEWAY.crt", key = "GATEWAY.key" }')
+
+
+def withdraw(*gateways: str, config: Config = CONFIG, json: Json = False) -> None:
+    """Withdraw the certificates of gateways that were lost or stolen.
+
+    Give the broker the new `tls/revoked.crl` and restart it: from then on it refuses them. A new
+    certificate for the same gateway may be made afterwards.
+
+    Parameters
+    ----------
+    gateways
+        Ids of gateways.
+    """
+    _check(gateways, "hub withdraw")
+    if not gateways:
+        raise UsageError(Problem("whose?", "hub withdraw", "hub withdraw GATEWAY"))
+    authority = Authority(Hub.load(config).path(FOLDER))
+    for name in gateways:
+        try:
+            authority.revoke(name)
+        except OSError as error:
+            what = f"{name} has no certificate to withdraw: {error.strerror}"
+            raise UsageError(Problem(what, str(error.filename), "see the folder tls")) from error
+    said = f"withdrawn: {', '.join(gateways)}; give the broker {authority.revoked}"
+    tell(said, {"withdrawn": list(gateways), "list": str(authority.revoked)}, json=json)
+
+
+def _check(gateways: tuple[str, ...], where: str) -> None:
+    for name in gateways:
+        if not record.is_id(name):
+            what = f"{name!r} is no id of a gateway"
+            raise UsageError(Problem(what, where, "1 to 40 of a-z, 0-9 and -"))
 
 
 def _make(

@@ -13,7 +13,7 @@ from gateway.contract.keys import SigningKey
 from gateway.contract.link import Broker
 from ledger_bridge.books.calendar import day_of
 from ledger_bridge.books.registry import Founded, GatewayAdmitted
-from ledger_bridge.commands.certificate import certificate
+from ledger_bridge.commands.certificate import certificate, withdraw
 from ledger_bridge.commands.common import CONFIG, Config, Json, edit, show, tell
 from ledger_bridge.commands.gateways import gateways as gateways_
 from ledger_bridge.commands.gateways import rekey, rotate, tell_gateway
@@ -21,6 +21,7 @@ from ledger_bridge.hub import Hub, HubSettings
 
 app = cyclopts.App(name="hub", help="Found a community, admit its gateways, see how they fare.")
 app.command(certificate)
+app.command(withdraw)
 app.command(gateways_, name="gateways")
 app.command(tell_gateway, name="tell")
 app.command(rekey)

@@ -25,7 +25,8 @@ class Mosquitto:
         own.mkdir()
         for name in ("gateways.acl", "home.acl"):
             (own / name).write_text((SHIPPED / name).read_text())
-        (own / "ca.crt").write_bytes(authority.certificate.read_bytes())
+        for path in (authority.certificate, authority.revoked):
+            (own / path.name).write_bytes(path.read_bytes())
         for end in (".crt", ".key"):
             (own / f"broker{end}").write_bytes((authority.folder / f"broker{end}").read_bytes())
         text = (SHIPPED / "gateways.conf").read_text()

@@ -13,7 +13,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from gateway.contract import link as links
-from gateway.contract import mqtt, topics
+from gateway.contract import mqtt, tls, topics
 from gateway.contract.link import Broker, Link, Will
 from gateway.contract.tls import Tls
 from ledger_bridge.certificates import Authority
@@ -41,8 +41,9 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     made = Authority.create(tmp_path_factory.mktemp("hub") / "tls", community="zonstraat")
     made.broker("127.0.0.1")
     made.bridge()
-    for name in ("home-noor", "home-bram"):
+    for name in ("home-noor", "home-bram", "stolen"):
         made.gateway(name)
+    made.revoke("stolen")
     return made
 
 
@@ -143,6 +144,8 @@ def test_what_belongs_to_a_gateway_passes_both_ways(mosquitto, authority):
                 await hub.say(topic, b"of the hub")
             await until(lambda: len(hub.got) == 4 and len(noor.got) == 7)
             assert (False, False) == (noor.link.denied, hub.link.denied)
+            ends_ms = tls.ends_ms(authority.folder / "broker.crt")
+            assert ends_ms == noor.link.broker_ends_ms
 
     asyncio.run(scenario())
     assert {
@@ -266,6 +269,12 @@ def test_the_house_has_a_listener_of_its_own_without_the_community(mosquitto, au
             lambda a, _: of(a, "over"),
             "mqtts://127.0.0.1:{port}",
             id="certificate-over",
+        ),
+        pytest.param(
+            "the broker says that our certificate was withdrawn",
+            lambda a, _: of(a, "stolen"),
+            "mqtts://127.0.0.1:{port}",
+            id="certificate-withdrawn",
         ),
         pytest.param(
             "it closed the connection without a word; perhaps it wants TLS, mqtts://",
