@@ -86,6 +86,18 @@ CREATE TABLE IF NOT EXISTS written (
     bytes INTEGER NOT NULL CHECK (bytes >= 0)
 ) STRICT;
 
+-- The first count of each local day, for the page: outlives the record that it is from.
+CREATE TABLE IF NOT EXISTS day (
+    community TEXT    NOT NULL,
+    gateway   TEXT    NOT NULL,
+    device    TEXT    NOT NULL,
+    day       TEXT    NOT NULL,
+    kind      TEXT    NOT NULL,
+    at_ms     INTEGER NOT NULL,
+    count     INTEGER NOT NULL,
+    PRIMARY KEY (community, gateway, device, day, kind)
+) STRICT, WITHOUT ROWID;
+
 -- Each record that is to leave is delivered, pending or expired; the three are counted apart. What
 -- is lost is expired, also where a receipt covers it.
 CREATE VIEW IF NOT EXISTS tally AS

@@ -293,6 +293,10 @@ def test_a_commit_is_on_the_disk_when_it_returns(journal: Journal) -> None:
     assert journal._disk.db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
+def test_what_is_deleted_is_not_written_over(journal: Journal) -> None:
+    assert journal._disk.db.execute("PRAGMA secure_delete").fetchone() == (0,)
+
+
 def test_a_second_writer_is_refused_and_told_who_writes(journal: Journal, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=f"process {os.getpid()}"):
         reopen(tmp_path)
