@@ -7,8 +7,8 @@ from gateway import machine
 from gateway.alarms import URGENT, Alarm
 from gateway.contract.link import Link
 from gateway.contract.tls import Tls, ends_ms
+from gateway.days import local_day
 from gateway.house import House, journal, states
-from gateway.intake import local_day
 from gateway.machine import Machine
 from gateway.publish import Standing
 from gateway.quality import told as figures

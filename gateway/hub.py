@@ -11,9 +11,9 @@ from gateway.config import Config
 from gateway.contract import record, topics
 from gateway.contract.keys import PublicKey
 from gateway.contract.link import Broker
+from gateway.days import local_midnight_ms
 from gateway.health import health
 from gateway.house import House, birth
-from gateway.intake import local_midnight_ms
 from gateway.journal import SAMPLES, Journal
 from gateway.publish import Publisher
 from gateway.quarter import Moment

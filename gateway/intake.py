@@ -2,23 +2,22 @@
 
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from datetime import UTC, date, datetime, time
-from typing import NamedTuple
-from zoneinfo import ZoneInfo
+from datetime import date
 
 import structlog
 
-from drivers.reading import Message, Reading
+from drivers.reading import Message
 from gateway.clockwork import Clockwork
-from gateway.contract import record, signed
+from gateway.contract import record
 from gateway.contract.clock import METER, UNSET, Clock
 from gateway.contract.record import CLOCK, QUARTER
 from gateway.contract.record import SAMPLES as SAMPLES_TYP
-from gateway.devices import DeviceNow, total
+from gateway.days import local_midnight_ms
+from gateway.devices import DeviceNow
+from gateway.history import History
 from gateway.journal import EVIDENCE, PRIVATE, SAMPLES, Journal, NotKept
 from gateway.kiosk.point import Point
 from gateway.quarter import (
-    QUARTER_MS,
     Moment,
     Quarters,
     Sample,
@@ -31,36 +30,12 @@ from gateway.quarter import (
 
 log = structlog.get_logger()
 
-# Days are the community's local ones.
-ZONE = ZoneInfo("Europe/Amsterdam")
-ON_TIME_MS = 60_000
-HISTORY_MS = 26 * 3_600_000  # a day of 25 hours and one quarter before it
-
-
-class Counters(NamedTuple):
-    """Energy taken and given back, as counted at a boundary, mWh; None where not measured."""
-
-    import_mwh: int | None
-    export_mwh: int | None
-
-
-def counters(readings: dict[str, Reading]) -> Counters:
-    return Counters(total(readings, "1.8"), total(readings, "2.8"))
-
 
 def moment_of(clock: Clock) -> Moment:
     """The domain's time now, asked once."""
     quality = clock.quality()
     utc_ms = None if quality == UNSET else clock.utc_ms()
     return Moment(utc_ms, clock.mono_ms(), quality)
-
-
-def local_midnight_ms(day: date) -> int:
-    return int(datetime.combine(day, time(), ZONE).timestamp()) * 1000
-
-
-def local_day(utc_ms: int) -> date:
-    return datetime.fromtimestamp(utc_ms / 1000, UTC).astimezone(ZONE).date()
 
 
 class Intake:
@@ -81,7 +56,7 @@ class Intake:
         self.devices = devices
         self.point = point
         self.turned_s = real_s()
-        self.history: dict[str, dict[int, Counters]] = {name: {} for name in devices}
+        self.history = History(journal, devices, now_ms=moment_of(clock).utc_ms)
         self._journal = journal
         self._clock = clock
         self._shared_since_ms = (
@@ -92,35 +67,9 @@ class Intake:
         self._quarters = Quarters(journal.boundaries())
         told = [record.parse(data)[1].identity for data in journal.newest(CLOCK, 1)]
         self.clockwork = Clockwork(clock.boot, told[0] if told else None)
-        self._load_history()
 
     def moment(self) -> Moment:
         return moment_of(self._clock)
-
-    def _load_history(self) -> None:
-        """The boundaries of the last day, for the chart, as the journal has them."""
-        now_ms = self.moment().utc_ms
-        for data in self._journal.since(QUARTER, (now_ms or 0) - HISTORY_MS) if now_ms else ():
-            pack = record.read(signed.parse(data))
-            readings: dict[str, Reading] = {}
-            device, at_ms = "", pack.identity.made_ms or 0
-            for one in pack.elements:
-                device, _, register = one.n.partition("/")
-                if one.u == "Wh":
-                    readings[register] = Reading(register, record.milli(one.v), "mWh")
-                    at_ms = (pack.identity.made_ms or 0) + record.milli(one.t)
-            if device in self.history and readings:
-                self._remember(device, at_ms, readings)
-
-    def _remember(self, device: str, at_ms: int, readings: dict[str, Reading]) -> None:
-        """For the chart; a reading long after its boundary tells nothing of a quarter-hour."""
-        boundary_ms = at_ms // QUARTER_MS * QUARTER_MS
-        if at_ms - boundary_ms > ON_TIME_MS:
-            return
-        history = self.history[device]
-        history[boundary_ms] = counters(readings)
-        for old in [at for at in history if at < boundary_ms - HISTORY_MS]:
-            del history[old]
 
     def hear(self, device: str, message: Message) -> None:
         """One message; what it gives is appended to the journal, and committed when due."""
@@ -172,7 +121,8 @@ class Intake:
         for part in packs([*pack, telegram(device, raw)]):
             self._journal.append(EVIDENCE, QUARTER, part, moment=moment, boundary=passed)
         if reading.at_ms is not None:
-            self._remember(device, reading.at_ms, {r.register: r for r in reading.readings})
+            told = {r.register: r for r in reading.readings}
+            self.history.remember(device, reading.at_ms, told)
 
     def _append_samples(self, samples: list[Sample], moment: Moment) -> None:
         """Samples taken since the member's consent go to the chain that leaves."""
@@ -206,9 +156,7 @@ class Intake:
         self._journal.append(EVIDENCE, CLOCK, due.elements, moment=moment)
         if due.is_set:
             self._quarters.forget()
-            for history in self.history.values():
-                for ahead in [at for at in history if at > (moment.utc_ms or 0)]:
-                    del history[ahead]
+            self.history.forget_after(moment.utc_ms or 0)
 
     def finish(self) -> None:
         """The orderly end: what is in memory is written."""

@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator, Iterator
 from gateway.contract import topics
 from gateway.contract.link import Broker, Link, LinkDown, Will
 from gateway.contract.tls import Tls, ends_ms
+from gateway.days import local_day
 from gateway.doctor.machine import alarm
 from gateway.doctor.patient import Finding, Patient
 from gateway.health import CERTIFICATE_MS
 from gateway.home import ROOT
-from gateway.intake import local_day
 
 OFFLINE = b"offline"
 

@@ -1,10 +1,10 @@
 """What the operator's pages say, worked out for their templates: day sheet, containers, tests."""
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from gateway.intake import ZONE
+from gateway.days import local
 from gateway.kiosk.book import TestWeight
 from gateway.kiosk.containers import Container, Emptying
 
@@ -80,7 +80,7 @@ def difference(hauled_mg: int, delivered_mg: int) -> str:
 
 
 def _local(at_ms: int | None) -> datetime | None:
-    return None if at_ms is None else datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(ZONE)
+    return None if at_ms is None else local(at_ms)
 
 
 def clock(at_ms: int | None) -> str:

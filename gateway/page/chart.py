@@ -5,7 +5,7 @@ A quarter-hour without both its boundaries is drawn as a gap, not as nothing use
 
 from typing import NamedTuple
 
-from gateway.intake import Counters
+from gateway.history import Counters
 from gateway.quarter import QUARTER_MS
 
 WIDTH, HEIGHT = 720, 260

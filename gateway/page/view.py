@@ -1,11 +1,12 @@
 """What the local page says, worked out from the state of the gateway: for the template only."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from drivers.reading import UNITS
+from gateway.days import local, local_day, local_midnight_ms
+from gateway.history import Counters, counters
 from gateway.house import House, now
-from gateway.intake import ZONE, Counters, counters, local_day, local_midnight_ms
 from gateway.page import chart
 from gateway.quarter import QUARTER_MS
 
@@ -71,7 +72,7 @@ DETAILS = {
 def clock_text(utc_ms: int | None) -> str:
     if utc_ms is None:
         return "never"
-    at = datetime.fromtimestamp(utc_ms / 1000, UTC).astimezone(ZONE)
+    at = local(utc_ms)
     return at.strftime("%H:%M:%S")
 
 
@@ -124,10 +125,14 @@ def _today(house: House, utc_ms: int) -> dict[str, Any] | None:
         if count == Counters(None, None):
             continue
         day = chart.quarters(
-            house.intake.history[name], count, start_ms=start_ms, end_ms=end_ms, now_ms=utc_ms
+            house.intake.history.quarters[name],
+            count,
+            start_ms=start_ms,
+            end_ms=end_ms,
+            now_ms=utc_ms,
         )
         taken, given = chart.counted(
-            house.intake.history[name], count, start_ms=start_ms, end_ms=end_ms
+            house.intake.history.quarters[name], count, start_ms=start_ms, end_ms=end_ms
         )
         slots = (end_ms - start_ms) // QUARTER_MS
         hour_of = {slot: f"{slot // 4:02}" for slot in range(0, slots, 24)}

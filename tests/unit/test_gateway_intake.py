@@ -9,8 +9,10 @@ import pytest
 from drivers.reading import Message, Reading
 from gateway.contract import record
 from gateway.contract.keys import SigningKey
+from gateway.days import local_midnight_ms
 from gateway.devices import DeviceNow
-from gateway.intake import Counters, Intake, local_midnight_ms
+from gateway.history import Counters
+from gateway.intake import Intake
 from gateway.journal import EVIDENCE, PRIVATE, SAMPLES, Journal
 from gateway.quarter import QUARTER_MS
 
@@ -124,10 +126,10 @@ def test_the_chart_knows_after_a_restart_what_it_knew(bench: Bench) -> None:
     bench.telegram(NOON + QUARTER_MS + 60_001, 2_000)
     bench.telegram(NOON + 2 * QUARTER_MS, 3_000)
     known = {NOON: Counters(1_000, None), NOON + 2 * QUARTER_MS: Counters(3_000, None)}
-    assert bench.intake.history == {"hall": known}
+    assert bench.intake.history.quarters == {"hall": known}
     bench.intake.finish()
     bench.restart()
-    assert bench.intake.history == {"hall": known}
+    assert bench.intake.history.quarters == {"hall": known}
 
 
 def test_a_gateway_without_a_clock_takes_the_meters_and_says_so(bench: Bench) -> None:

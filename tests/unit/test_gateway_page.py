@@ -6,7 +6,7 @@ import httpx
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from gateway.intake import Counters
+from gateway.history import Counters
 from gateway.page import chart, view
 from gateway.page.view import amount
 from gateway.quarter import QUARTER_MS
