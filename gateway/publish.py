@@ -93,7 +93,7 @@ class Publisher:
         beside what is heard here.
         """
         self.turned_s = real_s()
-        self.forgeries = Forgeries(real_s)
+        self.forgeries = Forgeries(real_s, is_early=self._is_early)
         self.receipts = Receipts(
             journal,
             owner=(community, gateway),
@@ -174,18 +174,20 @@ class Publisher:
                 pass  # look anyway: something may have to go again
             self._wake.clear()
             self.turned_s = self._real_s()
-            if self.link.up.is_set():
-                try:
-                    await self._turn()
-                except LinkDown:
-                    continue  # the link logs it; what was under way goes again
+            if not self.link.up.is_set():
+                self._up_s = inf
+                continue
+            try:
+                await self._turn()
+            except LinkDown:
+                continue  # the link logs it; what was under way goes again
 
     async def _turn(self) -> None:
         """Send what may go now."""
         now_s = self._real_s()
         room = WINDOW
         for chain in self._leaving():
-            if self._may_go(chain, now_s):
+            if self._may_go(chain):
                 is_quiet = self._hub == OFFLINE or chain.chain in self.receipts.held
                 numbers = self._window.next(chain, now_s, room=max(room, LEAST), is_quiet=is_quiet)
                 await self._send(chain, numbers)
@@ -198,11 +200,15 @@ class Publisher:
         if self._hub == OFFLINE and now_s >= self._birth_at_s:
             await self._say_birth(qos=0)
 
-    def _may_go(self, chain: Chain, now_s: float) -> bool:
+    def _may_go(self, chain: Chain) -> bool:
         """Whether the hub has said how far it has this chain, or has had the time to."""
         if chain.chain in self.receipts.met:
             return True
-        return self._hub != OFFLINE and now_s - self._up_s >= GREETING_S
+        return self._hub != OFFLINE and not self._is_early()
+
+    def _is_early(self) -> bool:
+        """Whether the link is so new that what the broker keeps for us may still be to come."""
+        return self._real_s() - self._up_s < GREETING_S
 
     async def _send(self, chain: Chain, numbers: range) -> None:
         if not numbers:

@@ -104,8 +104,7 @@ class Receipts:
 
     def _begin_again(self, got: Receipt, chain: Chain) -> None:
         """The hub has more of ours than we do: this journal is a copy of an older one."""
-        reason = f"record {got.up_to} of {chain.chain}, of which the last here is {chain.last}"
-        self._refuse(chain.chain, reason, try_="a new chain was begun; nothing to do")
+        log.warning("journal_is_an_old_copy", chain=chain.chain, hub=got.up_to, here=chain.last)
         try:
             self._journal.begin_again(chain.kind, self._moment())
         except NotKept:
@@ -116,11 +115,7 @@ class Receipts:
         try:
             chain = self._journal.receipt(got.chain, got.up_to, got.hash)
         except ReceiptRefused as error:
-            self._refuse(
-                got.chain,
-                str(error),
-                try_="nothing was deleted; ask the co-op to compare both journals",
-            )
+            self._refuse(got.chain, str(error))
             return None
         if chain.receipted > before:
             self.refusals.pop(got.chain, None)
@@ -128,8 +123,13 @@ class Receipts:
             log.warning("hub_went_back", chain=chain.chain, from_seq=chain.receipted + 1)
         return Heard(chain, before)
 
-    def _refuse(self, chain: str, reason: str, *, try_: str) -> None:
+    def _refuse(self, chain: str, reason: str) -> None:
         self.refused += 1
         if self.refusals.get(chain) != reason:
             self.refusals[chain] = reason
-            log.error("receipt_refused", reason=reason, count=self.refused, try_=try_)
+            log.error(
+                "receipt_refused",
+                reason=reason,
+                count=self.refused,
+                try_="nothing was deleted; ask the co-op to compare both journals",
+            )
