@@ -124,7 +124,7 @@ def test_two_telegrams_around_a_quarter_become_a_credit_that_leads_back_to_them(
             "-t",
             "mk/v1/zonstraat/+/record",
             "-C",
-            "2",
+            "3",
             "-W",
             "60",
         ],
@@ -136,7 +136,7 @@ def test_two_telegrams_around_a_quarter_become_a_credit_that_leads_back_to_them(
         boundary = now_quarter()
         os.write(wire, telegram(boundary - timedelta(seconds=10), "000002.444"))
         os.write(wire, telegram(boundary + timedelta(seconds=5), "000002.694"))
-        until("two records are stored", lambda: stored(hub) == 2, seconds=90)
+        until("the clock and two counts are stored", lambda: stored(hub) == 3, seconds=90)
         # 0.250 kWh at 1 credit per kWh.
         until("the credit is booked", lambda: balance(hub) == "0.250000")
         # The page that is open shows it by itself.
@@ -153,7 +153,7 @@ def test_two_telegrams_around_a_quarter_become_a_credit_that_leads_back_to_them(
         )
         assert "000002.694" in done("ledger", "why", "1", "--config", hub)
         lines = heard.decode().splitlines()
-        assert 4 == len(lines)
+        assert 6 == len(lines)
         assert json.loads(lines[2])[0]["gateway"] == "home-noor"
         run_the_snippet(f"{lines[2]}\n{lines[3]}".encode(), public, tmp_path)
         done("verify", "--config", hub)
