@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from firmware_sim import device, faults
+from firmware_sim.dongle import Dongle
 from firmware_sim.terminal import Terminal
 from gateway.contract.errors import Problem, UsageError
 
@@ -31,6 +32,7 @@ def sim(
     *,
     variant: str | None = None,
     port: Path | None = None,
+    http: str | None = None,
     seed: int = 7,
     fault: list[str] | None = None,
 ) -> None:
@@ -47,6 +49,9 @@ def sim(
         The maker or dialect; the usual one where this is left out.
     port
         Where the port shall be found; the system's own name for it where this is left out.
+    http
+        Instead of a port: the address of a dongle that passes on the telegrams, such as
+        127.0.0.1:7099.
     seed
         Another number behaves differently.
     fault
@@ -68,9 +73,9 @@ def sim(
         [one for one in wrong if one != faults.UNPLUG],
         seed,
     )
-    terminal = Terminal(port.absolute() if port else None)
+    terminal = _dongle(http) if http else Terminal(port.absolute() if port else None)
     with tempfile.TemporaryDirectory(prefix="meterkast-") as folder:
-        beside = terminal.path if port else Path(folder) / name
+        beside = port.absolute() if port else Path(folder) / name
         files = [_file(beside, key) for key, value in needed.items() if "\n" in value]
         try:
             told = {key: _put(beside, key, value) for key, value in needed.items()}
@@ -84,6 +89,15 @@ def sim(
             terminal.close()
             for file in files:
                 file.unlink(missing_ok=True)
+
+
+def _dongle(address: str) -> Dongle:
+    host, _, number = address.rpartition(":")
+    try:
+        return Dongle(host, int(number))
+    except (OSError, ValueError, OverflowError) as error:
+        what = f"nobody can listen there: {error}"
+        raise UsageError(Problem(what, f"--http {address}", "--http 127.0.0.1:7099")) from error
 
 
 def _file(port: Path, setting: str) -> Path:
@@ -108,7 +122,7 @@ def _known(name: str, names: list[str], what: str) -> str:
     return name
 
 
-async def _run(simulated: device.Simulated, terminal: Terminal, *, unplugs: bool) -> None:
+async def _run(simulated: device.Simulated, terminal: Terminal | Dongle, *, unplugs: bool) -> None:
     """Until Ctrl-C or SIGTERM; the port is taken away after either."""
     here = asyncio.current_task()
     assert here
@@ -121,7 +135,9 @@ async def _run(simulated: device.Simulated, terminal: Terminal, *, unplugs: bool
         terminal.plug_in()
 
 
-async def _play(simulated: device.Simulated, terminal: Terminal, seconds: float | None) -> None:
+async def _play(
+    simulated: device.Simulated, terminal: Terminal | Dongle, seconds: float | None
+) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             while True:

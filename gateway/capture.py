@@ -97,7 +97,8 @@ def _silent(target: Target) -> Unreachable:
     """Why nothing was heard: the port could not be had, or nobody spoke."""
     line = target.members[0].quality
     if line.why and not line.opened:
-        return Unreachable(Problem(line.why, target.port, line.try_ or "ls /dev/serial/by-id"))
+        look = "ls /dev/serial/by-id" if target.port.startswith("/") else "is it on, and there?"
+        return Unreachable(Problem(line.why, target.port, line.try_ or look))
     what, about = f"nothing was heard on {target.port}", f"meterkast drivers {_driver(target)}"
     return Unreachable(Problem(what, target.name or target.port, about.rstrip()))
 

@@ -1,14 +1,18 @@
-"""The page about captures: its commands run, and its example is a capture."""
+"""The page about captures: its commands run, and its example is a capture. A dongle is played."""
 
 import io
 import os
+import re
 import subprocess
+import sys
 import sysconfig
 
 import pytest
 
+from gateway import httpport
 from gateway.captures import Piece, pieces
 from tests.docs.test_pages import DOCS, blocks
+from tests.system.programs import free_port, until
 
 PAGE = DOCS / "captures.md"
 
@@ -35,3 +39,29 @@ def test_a_capture_is_made_decoded_and_replayed(tmp_path):
     *decoded, replayed = done.stdout.splitlines()
     assert "messages, 0 faults" in decoded[-1]
     assert '"faults":0' in replayed
+
+
+@pytest.mark.system
+def test_the_dongle_of_the_configuration_page_gives_telegrams():
+    text = (DOCS / "configuration.md").read_text("utf-8")
+    (command,) = re.findall(r"`meterkast (sim p1 --http )127.0.0.1:7099`", text)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gateway", *command.split(), f"127.0.0.1:{free_port()}"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        url = process.stdout.readline().strip()
+        until("a telegram has come", lambda: _telegram(url).startswith(b"/"))
+    finally:
+        process.terminate()
+        process.wait(10)
+        process.stdout.close()
+
+
+def _telegram(url):
+    try:
+        return httpport.ask(url)
+    except httpport.Unanswered:  # not yet
+        return b""
