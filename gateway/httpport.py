@@ -27,6 +27,7 @@ CHUNK_BYTES = 4096
 # Wireless networks drop a question now and then; the line is lost when so many are in a row.
 UNANSWERED_MAX = 3
 SWITCH = "HomeWizard Energy app: Settings, Meters, your meter, switch on Local API"
+CABLE = "look at its cable to the meter, and whether the meter gives it power"
 NOT_TELEGRAMS = ("text/html", "application/json", "image/")
 
 
@@ -47,7 +48,7 @@ def refuse(port: str) -> tuple[str, str] | None:
     return None
 
 
-class Unanswered(Exception):
+class Unanswered(LineLost):
     """No telegram this time; there may be one the next time."""
 
 
@@ -99,7 +100,7 @@ class HttpPort:
                 except Unanswered as error:
                     unanswered += 1
                     if unanswered == UNANSWERED_MAX:
-                        self._why = LineLost(str(error))
+                        self._why = error
                         return
                 except LineLost as lost:
                     self._why = lost
@@ -112,10 +113,7 @@ class HttpPort:
 
 async def open_http(url: str) -> HttpPort:
     """The dongle, once it has given its first telegram. Raises LineLost."""
-    try:
-        return HttpPort(url, await asyncio.to_thread(ask, url))
-    except Unanswered as error:
-        raise LineLost(str(error)) from error
+    return HttpPort(url, await asyncio.to_thread(ask, url))
 
 
 def ask(url: str) -> bytes:
@@ -136,7 +134,7 @@ def ask(url: str) -> bytes:
     finally:
         connection.close()
     if not body:
-        raise Unanswered("it has no telegram from the meter")
+        raise Unanswered("it has no telegram from the meter", CABLE)
     # The end of a telegram is the end of its last line, which not everybody passes on.
     return body if body.endswith(b"\n") else body + b"\r\n"
 
@@ -154,7 +152,7 @@ def _judge(answer: http.client.HTTPResponse, url: str) -> None:
         case http.client.NOT_FOUND:
             raise LineLost("there is no such page (HTTP 404)", _telegram_of(url))
         case http.client.SERVICE_UNAVAILABLE:
-            raise Unanswered("it has no telegram from the meter (HTTP 503)")
+            raise Unanswered("it has no telegram from the meter (HTTP 503)", CABLE)
         case status if answer.getheader("Location"):
             what = f"it sends us on to {answer.getheader('Location')} (HTTP {status})"
             raise LineLost(what, "port = the address that gives the telegram itself")

@@ -11,7 +11,7 @@ import structlog
 from drivers import sdk
 from drivers.reading import Message
 from gateway.contract.errors import LineLost
-from gateway.ports import Port, is_absent, open_port
+from gateway.ports import Port, is_absent, is_set_here, open_port
 from gateway.quality import LineQuality
 
 log = structlog.get_logger()
@@ -88,10 +88,11 @@ class DeviceLine:
         self._opened_s: float | None = None  # when this life of the line began
         self._set: sdk.Line | None = None
         lines = [members[0].line or members[0].device.line]
-        if len(members) == 1 and members[0].line is None:
+        if len(members) == 1 and members[0].line is None and is_set_here(port):
             lines += members[0].device.other_lines
         self._lines = lines
         self._trial = 0  # which of them is in use; remembered over losses
+        self._trials = 0  # since something was understood
         self._strange_s: float | None = None  # since when bytes come that nobody understands
         self._strange_bytes = 0
         self._seats: list[_Seat] = []  # of the open line, empty while it is lost
@@ -253,6 +254,7 @@ class DeviceLine:
         faults = {fault.kind for message in messages for fault in message.faults}
         if faults - _UNHEARD or any(message.readings for message in messages):
             self._strange_s = None
+            self._trials = 0
             return
         if self._strange_s is None:
             self._strange_s, self._strange_bytes = now_s, 0
@@ -261,7 +263,9 @@ class DeviceLine:
             self._strange_s = None
             self._trial = (self._trial + 1) % len(self._lines)
             seat.line = self._lines[self._trial]
-            log.info("line_tried", line=self.name, baud=seat.line.baud, frame=seat.line.frame)
+            self._trials += 1
+            if self._trials <= len(self._lines):  # each is told once
+                log.info("line_tried", line=self.name, baud=seat.line.baud, frame=seat.line.frame)
             self._set_line(port, seat.line)
 
 

@@ -46,11 +46,14 @@ class Kind(NamedTuple):
 
 
 class Network(NamedTuple):
-    """A kind of port at the far end of a network. `is_heard_only` of one that takes no bytes."""
+    """A kind of port at the far end of a network. `is_heard_only` of one that takes no bytes,
+    `is_set_here` of one whose speed and frame are set from here.
+    """
 
     open: Callable[[str, Line], Awaitable[Port]]
     refuse: Refusal
     is_heard_only: bool = False
+    is_set_here: bool = False
 
 
 # By what the port begins with. Only drivers that name such a one in `Device.ports` hang there.
@@ -83,7 +86,7 @@ def _refuse_address(port: str) -> tuple[str, str] | None:
 
 NETWORK = {
     tcpport.PREFIX: Network(_open_tcp, _refuse_address),
-    rfc2217.PREFIX: Network(rfc2217.open_rfc2217, _refuse_address),
+    rfc2217.PREFIX: Network(rfc2217.open_rfc2217, _refuse_address, is_set_here=True),
     httpport.PREFIX: Network(_open_http, httpport.refuse, is_heard_only=True),
 }
 
@@ -91,6 +94,12 @@ NETWORK = {
 def kind_of(port: str) -> str:
     """Which of `KINDS` or `NETWORK` a port is, "" for a serial port or a pin."""
     return next((prefix for prefix in (*KINDS, *NETWORK) if port.startswith(prefix)), "")
+
+
+def is_set_here(port: str) -> bool:
+    """Whether the speed and frame of a port are ours to set."""
+    prefix = kind_of(port)
+    return not prefix or (prefix in NETWORK and NETWORK[prefix].is_set_here)
 
 
 def is_absent(port: str) -> bool:
