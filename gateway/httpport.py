@@ -135,8 +135,9 @@ def ask(url: str) -> bytes:
         connection.close()
     if not body:
         raise Unanswered("it has no telegram from the meter", CABLE)
-    # The end of a telegram is the end of its last line, which not everybody passes on.
-    return body if body.endswith(b"\n") else body + b"\r\n"
+    # A telegram in text ends with its last line, whose end not everybody passes on.
+    is_open = body.lstrip().startswith(b"/") and not body.endswith(b"\n")
+    return body + b"\r\n" if is_open else body
 
 
 def _judge(answer: http.client.HTTPResponse, url: str) -> None:

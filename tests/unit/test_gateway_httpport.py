@@ -103,6 +103,14 @@ def test_a_telegram_without_an_end_of_its_last_line_is_given_one(dongle: Dongle)
     port.close()
 
 
+def test_a_telegram_in_a_cipher_is_left_as_it_is(dongle: Dongle) -> None:
+    sealed = b"\xdb\x08MKTgp\x00\x01"
+    dongle.gives(sealed)
+    port = _opened(dongle.url)
+    assert port.read() == sealed
+    port.close()
+
+
 def test_what_follows_the_question_mark_is_asked_as_well(dongle: Dongle) -> None:
     dongle.gives(FIRST)
     _opened(dongle.url + "?meter=2").close()
