@@ -178,7 +178,7 @@ class Heads:
         """Records of this chain are lost, by a record that is stored."""
         head = self.at(chain)
         self._gone.note(chain[0], said)
-        if not head.held and self._gone.over(chain, head.up_to + 1):
+        if self._gone.over(chain, head.up_to + 1):
             self._change(chain, head)
             self._advance(chain, head)
 

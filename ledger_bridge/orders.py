@@ -6,6 +6,7 @@ An order is the command itself, signed by a steward; the bridge says it on with 
 import sqlite3
 
 from gateway.contract import command, signed
+from gateway.contract import record as records
 from gateway.contract.command import RESEND, TARE, TELEGRAM, WORDS, ZERO, Command
 from gateway.contract.errors import PeopleError, Problem
 from gateway.contract.keys import SigningKey
@@ -66,6 +67,25 @@ def outcome(db: sqlite3.Connection, order: Command, *, now_ms: int) -> tuple[str
         if head and head[0] >= order.last:
             return command.DONE, ""
     return (WAITS if now_ms < order.expires_ms else EXPIRED), ""
+
+
+def readings(db: sqlite3.Connection, order: Command) -> list[tuple[str, str, str]]:
+    """What the answer to an order says beside it: name, value and unit as they were signed."""
+    row = db.execute(
+        "SELECT data FROM command AS c JOIN record AS r ON r.community = c.community"
+        " AND r.gateway = c.gateway AND r.chain = c.by_chain AND r.seq = c.by_seq"
+        " WHERE c.community = ? AND id = ?",
+        (order.community, order.id),
+    ).fetchone()
+    if row is None:
+        return []
+    _, record = records.parse(row[0])
+    told = [(one.n, one.vs or bytes(one.v).decode(), one.u) for one in record.elements]
+    return [
+        one
+        for one in told
+        if one[1] and not one[0].startswith("command/") and all(map(str.isprintable, one))
+    ]
 
 
 class Orders:

@@ -134,8 +134,12 @@ def tell_gateway(
     document = orders.make(order, key=books.hub.key("steward"))
     hand_in(books.hub, Paper("order", document.decode()))
     outcome, why = _answer(config, order, wait)
+    readings = orders.readings(books.db, order)
     sentence = f"{gateway} is told to {word}: {outcome}" + (f", {why}" if why else "")
-    tell(sentence, {"id": order.id, "outcome": outcome, "why": why}, json=json)
+    lines = [f"  {name}  {value} {unit}".rstrip() for name, value, unit in readings]
+    named = [dict(zip(("name", "value", "unit"), one, strict=True)) for one in readings]
+    said = {"id": order.id, "outcome": outcome, "why": why, "readings": named}
+    tell("\n".join([sentence, *lines]), said, json=json)
     return 0 if outcome == "done" or not wait else 1
 
 

@@ -7,7 +7,7 @@ import pytest
 from gateway.contract import command
 from gateway.contract.command import DONE, REFUSED, RESEND, TARE, Command
 from gateway.contract.errors import PeopleError
-from gateway.contract.record import ANSWER, Element
+from gateway.contract.record import ANSWER, Element, decimal
 from gateway.contract.signed import Malformed
 from ledger_bridge import arriving, inbox, orders
 from ledger_bridge.arriving import Arrival, Arriving
@@ -163,6 +163,16 @@ def test_an_order_is_said_until_a_record_answers_it(street):
     again = home.record(command.answer("a1", DONE), made_ms=NOON_MS, typ=ANSWER)
     street.take("home", again)
     assert (REFUSED, "it is not at rest") == outcome(street)
+
+
+def test_an_answer_shows_what_it_says_beside(street):
+    take(street, order())
+    count = Element(n="hall/1-0:1.8.1", u="Wh", v=decimal(4_426_000))
+    odd = Element(n="hall/0-0:96.13.0", vs="\x1b[2J")
+    bytes_ = Element(n="hall/telegram", vd="eJzT1w")
+    said = [*command.answer("a1", DONE), count, odd, bytes_]
+    street.take("home", Chain("home").record(said, made_ms=NOON_MS, typ=ANSWER))
+    assert [("hall/1-0:1.8.1", "4426", "Wh")] == orders.readings(street.community.db, order())
 
 
 def test_an_order_ends_with_its_time(street):

@@ -173,6 +173,16 @@ def test_a_loss_that_an_old_key_declared_for_later_is_taken_back(street):
     check(street)
 
 
+def test_why_a_head_went_on_stays_whatever_key_signed_it(street):
+    first, turn, third, *_ = turned()
+    old, samples = Chain("home"), Chain("home", SAMPLES)
+    street.take("home", note(samples), first)
+    street.take("home", old.lost(SAMPLES, 2, 9, "a" * 64, seq=7))
+    street.take("home", turn, third)
+    assert ((9, ""), (3, "")) == (head(street, SAMPLES), head(street))
+    check(street)
+
+
 def test_a_key_is_nobodys_who_cannot_sign_with_it(street):
     home = Chain("home")
     stolen = [Element(n="key/x", vs=NEW.public.x), Element(n="key/proof", vs="AA")]
