@@ -3,7 +3,7 @@
 A clock record tells what time it was at a moment of a boot, so that whoever reads the chain can
 work out when records before it were made; what is signed is never re-timed.
 
-`METERKAST_CLOCK` names a file whose one number, UTC milliseconds, is the time of a simulated
+`METERKAST_CLOCK` names a file whose first number, UTC milliseconds, is the time of a simulated
 village: every process of the village reads it there. Network and device time-outs stay real.
 """
 
@@ -95,23 +95,32 @@ class SystemClock:
 
 
 class VillageClock:
-    """The clock of a simulated village: a file with one number, moved on by the village."""
+    """The clock of a simulated village: a file, moved on by the village.
+
+    It is right where the file has one number. Three more words make it the clock of a machine that
+    may be wrong: its quality, its boot, and the milliseconds since that.
+    """
 
     def __init__(self, path: Path) -> None:
-        self.boot = "village"
         self._path = path
+        _, _, self.boot, _ = self._read()
 
     def utc_ms(self) -> int:
-        return int(self._path.read_bytes())
+        return self._read()[0]
 
     def mono_ms(self) -> int:
-        return self.utc_ms()
+        return self._read()[3]
 
     def quality(self) -> str:
-        return SYNCED
+        return self._read()[1]
 
     def bound_ms(self) -> int | None:
-        return 0
+        return 0 if self.quality() == SYNCED else None
+
+    def _read(self) -> tuple[int, str, str, int]:
+        utc, *machine = self._path.read_text("ascii").split()
+        quality, boot, mono = machine or (SYNCED, "village", utc)
+        return int(utc), quality, boot, int(mono)
 
 
 def domain_clock() -> Clock:
