@@ -75,6 +75,15 @@ class TappedPort:
         self._port.set_line(line)
 
 
+def captured(stream: BinaryIO) -> str:
+    """Which device a capture is of, as it was called there; "" where it does not say."""
+    first = stream.readline(CHUNK_BYTES)
+    try:
+        return msgspec.json.decode(first, type=Head).device if first.startswith(_BEGINS) else ""
+    except msgspec.DecodeError:
+        return ""
+
+
 def pieces(stream: BinaryIO, where: str) -> Iterator[Piece]:
     """What a capture holds, as it is read; the bytes of a file that is none, at time 0.
 

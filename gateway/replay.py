@@ -49,12 +49,12 @@ def replay(
     config
         the gateway's settings; the gateway itself must not be running
     device
-        whose line is replaced; needed where there are several
+        whose line is replaced; needed where there are several and the capture does not say
     speed
         1 is as fast as it came, 10 ten times as fast; without it as fast as possible
     """
     loaded = settings.load(config)
-    name = _name(loaded, device, config)
+    name = _name(loaded, device or _captured(loaded, file), config)
     if speed is not None and speed <= 0:
         raise UsageError(Problem(f"no speed: {speed}", "--speed", "1 is the line's own speed"))
     with _opened(file) as stream:
@@ -62,6 +62,15 @@ def replay(
             pass  # what is wrong with it is told before anything is fed
         stream.seek(0)
         return _replay(loaded, name, captures.pieces(stream, str(file)), speed)
+
+
+def _captured(config: Config, file: Path) -> str | None:
+    """The device that the capture says it is of, where there is one of that name here."""
+    if not file.is_file():
+        return None  # whoever opens it tells why
+    with _opened(file) as stream:
+        name = captures.captured(stream)
+    return name if name in config.device else None
 
 
 def _opened(file: Path) -> BinaryIO:

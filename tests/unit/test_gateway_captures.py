@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.sdk import Line
-from gateway.captures import Entry, Piece, TappedPort, pieces
+from gateway.captures import Entry, Piece, TappedPort, captured, pieces
 from gateway.contract.errors import UsageError
 
 HEAD = b'{"capture":1,"device":"hall","driver":"d0","began":"2026-06-21T10:00:00Z"}\n'
@@ -29,6 +29,14 @@ def _read(data: bytes) -> list[Piece]:
 
 def test_what_was_said_and_asked_is_read_with_its_time():
     assert _read(HEAD + BODY) == HELD
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [(HEAD + BODY, "hall"), (b'{"capture":1}\n', ""), (b'{"capture":', ""), (b"/MKT5\r\n", "")],
+)
+def test_a_capture_says_which_device_it_is_of(data: bytes, expected: str):
+    assert captured(io.BytesIO(data)) == expected
 
 
 def test_the_last_line_of_a_capture_that_was_cut_off_is_left_away():

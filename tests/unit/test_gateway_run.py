@@ -87,7 +87,7 @@ def test_devices_of_one_line_are_answered_once_they_ask(
         for answer in answers
     )
     file.write_text('{"capture":1,"device":"a","driver":"mtsics","began":"x"}\n' + spoken)
-    assert replay.replay(file, config=path, device="a") == 0
+    assert replay.replay(file, config=path) == 0
     told = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("{"))
     assert (json.loads(told)["messages"], json.loads(told)["faults"]) == (1, 0)
 
