@@ -15,8 +15,9 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, redirect_stdout
 from datetime import UTC, date, datetime
+from io import StringIO
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -24,6 +25,7 @@ from drivers.p1 import DEVICE
 from drivers.reading import Message
 from drivers.wire import crc
 from gateway import building, config
+from gateway.cli import build
 from gateway.contract.clock import SystemClock
 from gateway.contract.keys import SigningKey
 from gateway.devices import DeviceNow
@@ -33,7 +35,7 @@ from gateway.quarter import MINUTE_MS, QUARTER_MS
 from tests.bench import Ratio
 from tests.bench.drivers import telegram
 from tests.bench.journal import MIDNIGHT_MS, HandClock, stamped
-from tests.system.programs import Program, done, free_port, running, until
+from tests.system.programs import Program, free_port, running, until
 
 NUMBERS = 29  # of a telegram
 TELEGRAMS = 3_000
@@ -46,13 +48,20 @@ DISK = "/var/tmp"  # where /tmp may be memory
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 
 
+def command(*words: object) -> str:
+    """What a command of ours prints, within this process."""
+    with redirect_stdout(StringIO()) as printed:
+        build()([str(word) for word in words], exit_on_error=False, print_error=False)
+    return printed.getvalue()
+
+
 class Street:
     """A broker, a bridge, and a gateway's folder; the gateway is admitted and its meter fitted."""
 
     def __init__(self, folder: Path, *, port: str = "/dev/pts/9999") -> None:
         self.folder = folder
         broker = f"mqtt://127.0.0.1:{(number := free_port())}"
-        told = done(
+        told = command(
             "hub", "init", folder / "hub", "--community", "zonstraat", "--broker", broker,
             "--page", f"127.0.0.1:{free_port()}", "--json",
         )  # fmt: skip
@@ -61,7 +70,7 @@ class Street:
         policy.write_text(
             re.sub(r"valid_from = \S+", "valid_from = 2026-01-01", policy.read_text())
         )
-        done("policy", "activate", policy, "--config", hub)
+        command("policy", "activate", policy, "--config", hub)
         self.toml = folder / "gateway.toml"
         devices = [f'[device.{name}]\ndriver = "p1"\nport = "{port}"\n' for name in METERS[:1]]
         self.toml.write_text(
@@ -69,10 +78,10 @@ class Street:
             f'bridge_key = "{json.loads(told)["bridge_key"]}"\n'
             "samples_shared_since = 2026-01-01\n" + "".join(devices)
         )
-        public = done("enrol", "--config", self.toml).strip()
-        done("hub", "admit", f"home={public}", "--config", hub)
-        done("member", "add", "noor", "--name", "Noor", "--config", hub)
-        done("device", "fit", "home/hall", "--member", "noor", "--config", hub)
+        public = command("enrol", "--config", self.toml).strip()
+        command("hub", "admit", f"home={public}", "--config", hub)
+        command("member", "add", "noor", "--name", "Noor", "--config", hub)
+        command("device", "fit", "home/hall", "--member", "noor", "--config", hub)
         self._broker = ("broker", folder, "broker", "--dir", folder / "broker", "--port", number)
         self._bridge = ("bridge", folder, "bridge", "--config", hub)
 

@@ -10,10 +10,11 @@ import paho.mqtt.client as mqtt
 import pytest
 
 from gateway.contract import record
+from gateway.contract.keys import SigningKey
 from gateway.contract.record import CLOCK, QUARTER, SAMPLES
 from tests.house import power, stamp, telegram
 from tests.publisher import BRIDGE
-from tests.system.programs import Program, done, free_port, running, until
+from tests.system.programs import Program, free_port, running, until
 
 pytestmark = pytest.mark.system
 
@@ -68,7 +69,7 @@ class Home:
             f'bridge_key = "{BRIDGE.public.x}"\npage = "127.0.0.1:{self._page}"\n{consent}\n'
             f'[device.hall]\ndriver = "p1"\nport = "{os.ttyname(self._line)}"\n'
         )
-        done("enrol", "--config", folder / "gateway.toml")
+        SigningKey.create(folder / "gateway.key")
         self.set(NOON_MS)
         self._programs = [
             Program("broker", folder, "broker", "--dir", folder / "broker", "--port", port)
