@@ -102,7 +102,18 @@ class Rfc2217Port:
 
 async def open_rfc2217(name: str, line: Line) -> Rfc2217Port:
     """The port, set to this line. Raises LineLost."""
-    return Rfc2217Port(await asyncio.to_thread(_open, name, line))
+    opening = asyncio.get_running_loop().run_in_executor(None, _open, name, line)
+    try:
+        return Rfc2217Port(await asyncio.shield(opening))
+    except asyncio.CancelledError:
+        # The thread goes on, and the far end lets nobody else in while it thinks that we are there.
+        opening.add_done_callback(_close)
+        raise
+
+
+def _close(opening: asyncio.Future[Serial]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        threading.Thread(target=opening.result().close).start()  # takes its time
 
 
 def _open(name: str, line: Line) -> Serial:

@@ -14,7 +14,7 @@ import serial
 from serial.rfc2217 import SERVER_SET_CONTROL, PortManager
 
 from drivers.sdk import Line
-from gateway import ports
+from gateway import ports, rfc2217
 from gateway.contract.errors import LineLost
 
 # pyserial starts its thread the old way.
@@ -198,5 +198,30 @@ def test_a_server_that_lost_its_power_is_noticed_within_a_minute(server: Server)
         assert same.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
         assert same.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 30_000
         port.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_port_that_nobody_waits_for_any_more_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    goes_on, closed = threading.Event(), threading.Event()
+
+    class Opened:
+        close = closed.set
+
+    def slow(*_: object) -> Opened:
+        goes_on.wait(10)
+        return Opened()
+
+    monkeypatch.setattr(rfc2217, "_open", slow)
+
+    async def scenario() -> None:
+        task = asyncio.create_task(ports.open_port("rfc2217://x:1", Line(9600)))
+        await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert not closed.is_set()
+        goes_on.set()
+        assert await asyncio.to_thread(closed.wait, 10)
 
     asyncio.run(scenario())
