@@ -162,7 +162,10 @@ def _judge(answer: http.client.HTTPResponse, url: str) -> None:
 
 
 def _telegram_of(url: str) -> str:
-    return f'{SWITCH}; port = "{PREFIX}{urlsplit(url).netloc}{TELEGRAM}"'
+    parts = urlsplit(url)
+    if parts.path == TELEGRAM:
+        return SWITCH
+    return f'port = "{PREFIX}{parts.netloc}{TELEGRAM}"; {SWITCH}'
 
 
 def _body(answer: http.client.HTTPResponse, until_s: float) -> bytes:

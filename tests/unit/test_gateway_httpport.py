@@ -122,7 +122,7 @@ def test_what_follows_the_question_mark_is_asked_as_well(dongle: Dongle) -> None
     [
         ((403, {}, b"{}"), r"it lets nobody read \(HTTP 403\)", "switch on Local API"),
         ((401, {}, b""), r"it lets nobody read \(HTTP 401\)", "switch on Local API"),
-        ((404, {}, b""), r"there is no such page \(HTTP 404\)", "/api/v1/telegram"),
+        ((404, {}, b""), r"there is no such page \(HTTP 404\)", "switch on Local API"),
         ((503, {}, b""), r"it has no telegram from the meter \(HTTP 503\)", "cable to the"),
         ((500, {}, b""), r"it answers HTTP 500", ""),
         ((301, {"Location": "http://x/"}, b""), r"it sends us on to http://x/", "the address"),
@@ -159,6 +159,13 @@ def _raw(server: socket.socket, *said: bytes) -> str:
 
     threading.Thread(target=serve, daemon=True).start()
     return f"http://127.0.0.1:{server.getsockname()[1]}/telegram"
+
+
+def test_an_address_without_telegrams_is_told_the_one_that_has_them(dongle: Dongle) -> None:
+    dongle.gives((404, {}, b""))
+    with pytest.raises(LineLost) as lost:
+        _opened(dongle.url.replace("telegram", "data"))
+    assert lost.value.try_.startswith(f'port = "{dongle.url}"; HomeWizard Energy app')
 
 
 def test_what_is_no_http_is_said() -> None:
