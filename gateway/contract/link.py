@@ -153,7 +153,6 @@ class Link:
             connection = self._new_connection()
         except OSError as error:
             return _flaw(self._broker.files) or trouble.told(error, host=self._broker.host)
-        hearing: asyncio.Task[str] | None = None
         try:
             await connection.open()
             self._connection = connection
@@ -172,9 +171,7 @@ class Link:
         finally:
             self._connection = None
             self.up.clear()
-            connection.close()
-            if hearing:
-                hearing.cancel()
+            connection.close()  # whoever hears it ends as well
             if self._echo:
                 self._echo.rest()
 

@@ -7,9 +7,12 @@ and what it sends is bounded.
 """
 
 import asyncio
+import fcntl
 import logging
 import socket
 import ssl
+import sys
+import termios
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from typing import Any, NamedTuple, TypeVar
@@ -270,7 +273,6 @@ class Connection(aiomqtt.Client):
             self.end(Lost("it sends with QoS 2, which nobody asked for"))
 
     def _write(self) -> None:
-        self._moved_s = self._loop.time()
         try:
             self._client.loop_write()
         except Exception as error:  # noqa: BLE001 - as in _read
@@ -278,7 +280,13 @@ class Connection(aiomqtt.Client):
 
     async def _misc_loop(self) -> None:
         """Once a second: paho's pings, and whether the broker still moves."""
+        unsent = 0
         while self._client.loop_misc() == paho.MQTT_ERR_SUCCESS:
+            if (sock := self._client.socket()) is None:
+                return
+            before, unsent = unsent, _unsent(sock)
+            if unsent != before:
+                self._moved_s = self._loop.time()
             is_owed = next(self._pending_calls, None) is not None
             if is_owed and self._loop.time() - self._moved_s > ANSWER_S_MAX:
                 self.end(Lost(f"it has been silent for {ANSWER_S_MAX:g} s"))
@@ -296,6 +304,13 @@ class _Causes(logging.Handler):
         for fact in record.args if isinstance(record.args, tuple) else ():
             if isinstance(fact, OSError) and not self._connection.cause:
                 self._connection.cause = fact
+
+
+def _unsent(sock: Any) -> int:
+    """Bytes that we wrote and the other end has not acknowledged; a slow line takes them slowly."""
+    # SIOCOUTQ of tcp(7), by its other name.
+    told = fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4))
+    return int.from_bytes(told, sys.byteorder)
 
 
 def _holds_more(sock: object) -> bool:
