@@ -100,6 +100,20 @@ def test_it_goes_on_after_a_restart_of_the_bridge(street):
     check(street)
 
 
+def test_a_change_in_a_batch_that_failed_did_not_come_about(street, monkeypatch):
+    first, turn, *_ = turned()
+    old = Chain("home")
+    old.record([], made_ms=NOON_MS)
+    street.take("home", first)
+    with monkeypatch.context() as patched:
+        patched.setattr(street.community.derivation, "add", None)
+        with pytest.raises(TypeError):
+            street.take("home", turn)
+    ahead = old.record([], made_ms=NOON_MS, seq=9, prev="a" * 64)
+    assert [] == street.take("home", ahead).refused
+    check(street)
+
+
 def test_what_a_key_signs_that_is_not_known_yet_is_answered_with_how_far_its_chain_is(street):
     first, _, third, *_ = turned()
     street.take("home", first)
