@@ -101,8 +101,6 @@ class Heads:
             return
         also = rotation.chains_of(record)
         self.keys.hand_over(*chain, who.seq, old=old.x, new=new.x, also=also)
-        for name in also:
-            self._heads.pop((who.gateway, name), None)
         self.turned.add(chain[0])
         self._expel(chain, head, new)
 

@@ -103,13 +103,12 @@ def test_it_goes_on_after_a_restart_of_the_bridge(street):
 def test_a_change_in_a_batch_that_failed_did_not_come_about(street, monkeypatch):
     first, turn, *_ = turned()
     old = Chain("home")
-    old.record([], made_ms=NOON_MS)
+    ahead = old.record([], made_ms=NOON_MS, seq=9, prev="a" * 64)
     street.take("home", first)
     with monkeypatch.context() as patched:
         patched.setattr(street.community.derivation, "add", None)
         with pytest.raises(TypeError):
-            street.take("home", turn)
-    ahead = old.record([], made_ms=NOON_MS, seq=9, prev="a" * 64)
+            street.take("home", turn, ahead)
     assert [] == street.take("home", ahead).refused
     check(street)
 

@@ -139,14 +139,12 @@ def test_what_cannot_be_lost_is_stored_and_moves_nothing(street, data):
 def test_what_was_lost_in_a_batch_that_failed_is_said_again(street, monkeypatch):
     home, samples = Chain("home"), Chain("home", SAMPLES)
     three = some(samples, 3)
-    street.take("home", three[0])
     said = home.lost(SAMPLES, 2, 2, digest(three[1]))
     with monkeypatch.context() as patched:
         patched.setattr(street.community.derivation, "add", None)
         with pytest.raises(TypeError):
             street.take("home", said)
-    assert (1, "") == head(street, SAMPLES)
-    street.take("home", three[2])
+    street.take("home", three[0], three[2])
     assert (1, "") == head(street, SAMPLES)
     street.take("home", said)
     assert (3, "") == head(street, SAMPLES)
