@@ -30,8 +30,10 @@ class Sentence(NamedTuple):
 def told(alarm: Alarm, language: str) -> tuple[str, str]:
     """What is wrong, and what to try, in `nl` or `en`."""
     nl, en, probeer, try_ = SENTENCES[alarm.code]
-    said, help_ = (nl, probeer) if language == "nl" else (en, try_)
-    return said.format(**alarm._asdict()), help_.format(**alarm._asdict())
+    if language != "nl":
+        return en.format(**alarm._asdict()), try_.format(**alarm._asdict())
+    facts = {"about": alarm.about, "facts": _REDENEN.get(alarm.facts, alarm.facts)}
+    return nl.format(**facts), probeer.format(**facts)
 
 
 # Alarms of `urgent` kinds mean that something is being lost or not taken now.
@@ -155,4 +157,15 @@ SENTENCES = {
         "meterkast check",
         "meterkast check",
     ),
+}
+
+# Reasons that lines and links give, in Dutch; others are told as they are.
+_REDENEN = {
+    "there is no such port": "die poort is er niet",
+    "unplugged": "de stekker is eruit",
+    "the other end hung up": "de andere kant heeft opgehangen",
+    "this user may not open it": "deze gebruiker mag hem niet openen",
+    "nobody listens there": "daar luistert niemand",
+    "nobody answers within 5 s": "niemand antwoordt binnen 5 s",
+    "not tried yet": "nog niet geprobeerd",
 }

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from gateway import machine
 from gateway.alarms import URGENT, Alarm
+from gateway.alarms import told as in_words
 from gateway.contract.link import Link
 from gateway.contract.tls import Tls, ends_ms
 from gateway.days import local_day
@@ -37,6 +38,15 @@ def alarms(house: House, box: Machine) -> list[Alarm]:
         *_of_machine(house, box),
     ]
     return sorted(found, key=lambda alarm: alarm.code not in URGENT)
+
+
+def told(found: list[Alarm], language: str = "en") -> list[dict[str, str]]:
+    """The alarms in words, as `/healthz` and `/api/now` give them."""
+    return [
+        {"code": alarm.code, "about": alarm.about, "what": what, "try": try_}
+        for alarm in found
+        for what, try_ in [in_words(alarm, language)]
+    ]
 
 
 def is_alive(alarms: list[Alarm]) -> bool:

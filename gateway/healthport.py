@@ -10,7 +10,6 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from gateway import health, web
-from gateway.alarms import told
 from gateway.contract.record import to_json
 from gateway.house import House
 from gateway.metrics import MEDIA_TYPE, metrics
@@ -23,12 +22,7 @@ def app(house: House) -> ASGIApp:
         """200 while the gateway takes what the devices say, else 503; with all that is wrong."""
         alarms = health.alarms(house, health.look(house))
         is_alive = health.is_alive(alarms)
-        said = [
-            {"code": alarm.code, "about": alarm.about, "what": what, "try": try_}
-            for alarm in alarms
-            for what, try_ in [told(alarm, "en")]
-        ]
-        answer = to_json({"ok": is_alive, "alarms": said})
+        answer = to_json({"ok": is_alive, "alarms": health.told(alarms)})
         return Response(answer, 200 if is_alive else 503, media_type="application/json")
 
     async def figures(_: Request) -> Response:

@@ -103,7 +103,8 @@ def _kiosk(point: Point) -> dict[str, object]:
     slip = view.slip and {
         name: value for name, value in view.slip._asdict().items() if name not in {"code", "undo_s"}
     }
-    return {"screen": view.screen, "word": view.word, "sentence": view.en, "slip": slip}
+    said = {"screen": view.screen, "word": view.word, "sentence": view.en, "zin": view.nl}
+    return {**said, "slip": slip}
 
 
 def _readings(device: DeviceNow) -> dict[str, object]:

@@ -91,7 +91,7 @@ class Intake:
         boundary = self._quarters.boundary(device, at_ms)
         if boundary is not None:
             self._append_samples(self._quarters.samples(device, all_of_them=True), moment)
-            self._append_boundary(device, boundary, reading, raw=message.raw, moment=moment)
+            self._append_boundary(device, boundary, reading, message, moment=moment)
         self._quarters.sample(device, reading)
         self._append_samples(self._quarters.samples(device), moment)
         self._commit_when_due(moment)
@@ -113,15 +113,15 @@ class Intake:
                 self._journal.keep_pulses(device, reading.value, moment=moment)
 
     def _append_boundary(
-        self, device: str, boundary: int, reading: Timed, *, raw: bytes, moment: Moment
+        self, device: str, boundary: int, reading: Timed, message: Message, *, moment: Moment
     ) -> None:
         pack = elements(device, reading.readings, base_ms=moment.utc_ms or 0)
         # A boundary since the boot is none for the next boot, or once there is a time.
         passed = None if reading.at_ms is None else (device, boundary)
-        for part in packs([*pack, telegram(device, raw)]):
+        for part in packs([*pack, telegram(device, message.raw)]):
             self._journal.append(EVIDENCE, QUARTER, part, moment=moment, boundary=passed)
         if reading.at_ms is not None:
-            told = {r.register: r for r in reading.readings}
+            told = {r.register: r for r in message.readings}
             self.history.remember(device, reading.at_ms, told)
 
     def _append_samples(self, samples: list[Sample], moment: Moment) -> None:

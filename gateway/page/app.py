@@ -16,30 +16,62 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from gateway import web
+from gateway import health, web
 from gateway.contract.record import to_json
 from gateway.house import House, now
 from gateway.page import view
+from gateway.page.words import LANGUAGES, Words, chosen
 
 HERE = Path(__file__).parent
 EVENT_S_MIN = 0.5
 # Open pages: a household has a handful; each costs a connection and a look at the journal.
 EVENTS_MAX = 20
+# A page is drawn for all who look at it, at most this often.
+DRAWN_S_MAX = 1.0
+COOKIE = "lang"
+COOKIE_S = 400 * 24 * 3600  # as long as browsers keep any
+
+
+class _Drawn:
+    """The page as it was last drawn, in each language."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        templates = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(HERE / "templates"), autoescape=True, trim_blocks=True
+        )
+        self._template = templates.get_template("page.html")
+        self._pages: dict[str, tuple[float, str]] = {}
+
+    def page(self, words: Words) -> str:
+        now_s = asyncio.get_running_loop().time()
+        at_s, page = self._pages.get(words.language, (float("-inf"), ""))
+        if now_s - at_s >= DRAWN_S_MAX:
+            page = self._template.render(view.context(self._house, words))
+            self._pages[words.language] = now_s, page
+        return page
+
+
+def said(house: House) -> dict[str, object]:
+    """The state of the gateway with all that is wrong, as `/api/now` gives it."""
+    return now(house) | {"alarms": health.told(health.alarms(house, health.look(house)))}
 
 
 def app(house: House) -> ASGIApp:
     """The page of `house`."""
-    templates = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(HERE / "templates"), autoescape=True, trim_blocks=True
-    )
-    page = templates.get_template("page.html")
+    drawn = _Drawn(house)
     watching = 0
 
-    async def index(_: Request) -> Response:
-        return HTMLResponse(page.render(view.context(house)))
+    async def index(request: Request) -> Response:
+        asked = request.query_params.get("lang")
+        language = chosen(asked, request.cookies.get(COOKIE), house.config.language)
+        answer = HTMLResponse(drawn.page(Words(language)))
+        if asked in LANGUAGES:
+            answer.set_cookie(COOKIE, language, max_age=COOKIE_S, samesite="strict", httponly=True)
+        return answer
 
     async def api_now(_: Request) -> Response:
-        return Response(to_json(now(house)), media_type="application/json")
+        return Response(to_json(said(house)), media_type="application/json")
 
     async def events(_: Request) -> Response:
         if watching >= EVENTS_MAX:
@@ -50,12 +82,12 @@ def app(house: House) -> ASGIApp:
         nonlocal watching
         watching += 1
         try:
-            said = b""
+            before = b""
             while True:
-                state = now(house)
+                state = said(house)
                 told = to_json({**state, "utc_ms": 0})
-                if told != said:
-                    said = told
+                if told != before:
+                    before = told
                     yield b"data: " + to_json(state) + b"\n\n"
                 await asyncio.sleep(EVENT_S_MIN)
         finally:

@@ -1,24 +1,38 @@
-"""Today in quarter-hours as SVG: taken from the grid upwards, given back downwards.
+"""Bars of energy as SVG: taken from the grid upwards, given back downwards.
 
-A quarter-hour without both its boundaries is drawn as a gap, not as nothing used.
+A span without both its counts is drawn as a gap, not as nothing used.
 """
 
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from gateway.history import Counters
+from gateway.history import Counters, First
+from gateway.page.figures import number
+from gateway.page.words import Language
 from gateway.quarter import QUARTER_MS
 
-WIDTH, HEIGHT = 720, 260
-LEFT, TOP, BOTTOM = 52, 16, 28
+WIDTH, HEIGHT = 720, 240
+LEFT, TOP, BOTTOM = 60, 16, 28
+# Of a slot; the rest is between the bars.
+BAR = 0.78
+# Two labels closer than this would stand in each other.
+ROW_MIN = 18
+# A day's first count this long after midnight leaves something of the day out.
+ON_TIME_MS = 3_600_000
 
 
-class Quarter(NamedTuple):
-    """Energy of one quarter-hour in mWh; `known` is False for a gap."""
+class Span(NamedTuple):
+    """Energy of a quarter-hour or a day in mWh. `known` is False for a gap, `whole` where the
+    counts are not of its very ends.
+    """
 
-    start_ms: int
     taken_mwh: int
     given_mwh: int
     known: bool
+    whole: bool = True
+
+
+GAP = Span(0, 0, known=False)
 
 
 class Bar(NamedTuple):
@@ -42,75 +56,112 @@ class Mark(NamedTuple):
 class Chart(NamedTuple):
     bars: list[Bar]
     rows: list[Mark]
-    hours: list[Mark]
+    labels: list[Mark]
     zero_y: float
 
 
 def quarters(
-    history: dict[int, Counters], now: Counters | None, *, start_ms: int, end_ms: int, now_ms: int
-) -> list[Quarter]:
+    history: Mapping[int, Counters], now: Counters, *, start_ms: int, end_ms: int, now_ms: int
+) -> list[Span]:
     """The quarter-hours from `start_ms` until now; the running one ends at the counters of now."""
     found = []
     for at in range(start_ms, min(end_ms, now_ms), QUARTER_MS):
         first = history.get(at)
         last = now if at + QUARTER_MS > now_ms else history.get(at + QUARTER_MS)
-        taken = _between(first and first.import_mwh, last and last.import_mwh)
-        given = _between(first and first.export_mwh, last and last.export_mwh)
+        taken = between(first and first.import_mwh, last and last.import_mwh)
+        given = between(first and first.export_mwh, last and last.export_mwh)
         known = taken is not None or given is not None
-        found.append(Quarter(at, taken or 0, given or 0, known))
+        found.append(Span(taken or 0, given or 0, known))
     return found
 
 
-def _between(first: int | None, last: int | None) -> int | None:
+def between(first: int | None, last: int | None) -> int | None:
+    """What was counted, None where that is not known or the count fell."""
     return last - first if first is not None and last is not None and last >= first else None
 
 
 def counted(
-    history: dict[int, Counters], now: Counters, *, start_ms: int, end_ms: int
+    history: Mapping[int, Counters], now: Counters, *, start_ms: int, end_ms: int
 ) -> tuple[int, int]:
     """Taken and given back in mWh since the day's first boundary, gaps included."""
     first = next((history[at] for at in sorted(history) if start_ms <= at < end_ms), now)
-    taken = _between(first.import_mwh, now.import_mwh)
-    given = _between(first.export_mwh, now.export_mwh)
+    taken = between(first.import_mwh, now.import_mwh)
+    given = between(first.export_mwh, now.export_mwh)
     return taken or 0, given or 0
 
 
-def draw(day: list[Quarter], *, slots: int, hour_of: dict[int, str]) -> Chart:
-    """`slots` is the number of quarter-hours of the day, `hour_of` the label of a slot."""
-    top = _ceiling(max((q.taken_mwh for q in day), default=0))
-    low = (
-        _ceiling(max((q.given_mwh for q in day), default=0)) if any(q.given_mwh for q in day) else 0
+def day(
+    taken: tuple[First | None, First | None],
+    given: tuple[First | None, First | None],
+    *,
+    start_ms: int,
+    end_ms: int,
+) -> Span:
+    """One day by the first count of it and that of the next day, or the count of now."""
+    amounts = [
+        between(first and first.value, last and last.value) for first, last in (taken, given)
+    ]
+    if amounts == [None, None]:
+        return GAP
+    ends = [
+        (first, last) for first, last in (taken, given) if first is not None and last is not None
+    ]
+    whole = all(
+        first.at_ms - start_ms <= ON_TIME_MS and last.at_ms - end_ms <= ON_TIME_MS
+        for first, last in ends
     )
+    return Span(amounts[0] or 0, amounts[1] or 0, known=True, whole=whole)
+
+
+def draw(
+    spans: list[Span],
+    *,
+    slots: int,
+    labels: Mapping[int, str],
+    title: Callable[[int, Span], str],
+    language: Language,
+) -> Chart:
+    """`slots` is how many spans there is room for, `labels` what stands under a slot.
+
+    `title` says what a slot's bars say on touch.
+    """
+    top = _ceiling(max((span.taken_mwh for span in spans), default=0))
+    given = max((span.given_mwh for span in spans), default=0)
+    low = _ceiling(given) if given else 0
     inner = HEIGHT - TOP - BOTTOM
     scale = inner / (top + low)
     zero_y = TOP + top * scale
     step = (WIDTH - LEFT) / slots
     bars = [
         bar
-        for slot, quarter in enumerate(day)
-        for bar in _bars(quarter, x=LEFT + slot * step, width=step, zero_y=zero_y, scale=scale)
+        for slot, span in enumerate(spans)
+        for bar in _bars(span, LEFT + slot * step, step, (zero_y, scale), title(slot, span))
     ]
-    rows = [Mark(zero_y - mwh * scale, _kwh(abs(mwh))) for mwh in {top, 0, -low}]
-    hours = [Mark(LEFT + slot * step, text) for slot, text in hour_of.items()]
-    return Chart(bars, rows, hours, zero_y)
+    rows = [
+        Mark(zero_y - mwh * scale, _kwh(abs(mwh), language))
+        for mwh in sorted({top, 0, -low})
+        if mwh == 0 or abs(mwh) * scale >= ROW_MIN
+    ]
+    marks = [Mark(LEFT + slot * step, text) for slot, text in labels.items()]
+    return Chart(bars, rows, marks, zero_y)
 
 
-def _bars(quarter: Quarter, *, x: float, width: float, zero_y: float, scale: float) -> list[Bar]:
-    if not quarter.known:
-        return [Bar(x, TOP, width, HEIGHT - TOP - BOTTOM, "gap", "no readings")]
-    taken, given = quarter.taken_mwh * scale, quarter.given_mwh * scale
+def _bars(span: Span, x: float, step: float, axis: tuple[float, float], title: str) -> list[Bar]:
+    zero_y, scale = axis
+    if not span.known:
+        return [Bar(x, TOP, step, HEIGHT - TOP - BOTTOM, "gap", title)]
+    taken, given = span.taken_mwh * scale, span.given_mwh * scale
+    width, partly = step * BAR, "" if span.whole else " partly"
     bars = []
     if taken:
-        said = f"{_kwh(quarter.taken_mwh)} kWh taken"
-        bars.append(Bar(x, zero_y - taken, width * 0.8, taken, "taken", said))
+        bars.append(Bar(x, zero_y - taken, width, taken, f"taken{partly}", title))
     if given:
-        said = f"{_kwh(quarter.given_mwh)} kWh given back"
-        bars.append(Bar(x, zero_y, width * 0.8, given, "given", said))
+        bars.append(Bar(x, zero_y, width, given, f"given{partly}", title))
     return bars
 
 
-def _kwh(mwh: int) -> str:
-    return f"{mwh / 1_000_000:.3f}".rstrip("0").rstrip(".")
+def _kwh(mwh: int, language: Language) -> str:
+    return number(mwh, 10**6, 3, language).rstrip("0").rstrip(",.")
 
 
 def _ceiling(mwh: int) -> int:

@@ -1,98 +1,63 @@
 """What the local page says, worked out from the state of the gateway: for the template only."""
 
-from datetime import timedelta
+import re
 from typing import Any
 
-from drivers.reading import UNITS
-from gateway.days import local, local_day, local_midnight_ms
-from gateway.history import Counters, counters
+from gateway import health, meanings
+from gateway.alarms import URGENT
+from gateway.contract.record import QUARTER
+from gateway.days import local, local_day
+from gateway.devices import DeviceNow
 from gateway.house import House, now
-from gateway.page import chart
+from gateway.journal import EVIDENCE
+from gateway.machine import Machine
+from gateway.page import figures, picture
+from gateway.page.figures import amount, span
+from gateway.page.words import Words
+from gateway.quality import LineQuality
 from gateway.quarter import QUARTER_MS
 
-MEANINGS = {
-    "1-0:1.8.0": "energy taken",
-    "1-0:1.8.1": "energy taken, tariff 1",
-    "1-0:1.8.2": "energy taken, tariff 2",
-    "1-0:2.8.0": "energy given back",
-    "1-0:2.8.1": "energy given back, tariff 1",
-    "1-0:2.8.2": "energy given back, tariff 2",
-    "1-0:1.7.0": "power taken",
-    "1-0:2.7.0": "power given back",
-    "1-0:15.7.0": "power, either way",
-    "1-0:16.7.0": "power (minus: given back)",
-    "0-0:96.14.0": "tariff now",
-    "6-0:1.0.0": "heat",
-    "6-0:8.0.0": "heat flowing",
-    "6-0:10.0.0": "flow temperature",
-    "6-0:11.0.0": "return temperature",
-    "5-0:1.0.0": "cold",
-    "7-0:3.0.0": "gas",
-    "8-0:1.0.0": "water",
-    "8-0:2.0.0": "water flowing",
-    "9-0:1.0.0": "hot water",
-    "gross": "gross weight",
-    "net": "net weight",
-    "tare": "tare",
-}
-HOUR_MS = 3_600_000
-# What people write a milli-unit in, and how many of it make one.
-LARGE = {
-    "mWh": ("kWh", 10**6),
-    "mJ": ("GJ", 10**12),
-    "mW": ("kW", 10**6),
-    "mg": ("kg", 10**6),
-    "mL": ("m³", 10**6),
-}
-# What is worth a name and not a place of its own.
-DETAILS = {
-    "0-0:96.1.0": "serial number",
-    "0-0:96.1.1": "serial number",
-    "0-0:1.0.0": "the meter's clock",
-    "1-0:13.7.0": "power factor",
-    "1-0:14.7.0": "frequency",
-    "6-0:2.0.0": "water that carried the heat",
-    "6-0:9.0.0": "its flow",
-    "outside-temperature": "temperature outside",
-    "operating-time": "hours of operation",
-    **{
-        f"1-0:{20 * phase + code}.7.0": f"{what}, phase {phase}"
-        for phase in (1, 2, 3)
-        for code, what in {
-            1: "power taken",
-            2: "power given back",
-            11: "current",
-            12: "voltage",
-            16: "power",
-        }.items()
-    },
-}
+# What a household looks for; all other registers are behind a fold.
+_MAIN = re.compile(
+    r"1-0:[12]\.8\.\d+|1-0:(1|2|15|16)\.7\.0|0-0:96\.14\.0|[5-9]-0:(1|3|8|10|11)\.\d\.0|gross|net|tare"
+)
 
 
-def clock_text(utc_ms: int | None) -> str:
-    if utc_ms is None:
-        return "never"
-    at = local(utc_ms)
-    return at.strftime("%H:%M:%S")
-
-
-def context(house: House) -> dict[str, Any]:
+def context(house: House, words: Words) -> dict[str, Any]:
     """Everything the template names."""
     said: dict[str, Any] = now(house)
     utc_ms = int(said["utc_ms"])
-    day = local_day(utc_ms)
+    at, language = local(utc_ms), words.language
+    box = health.look(house)
     return {
         **said,
-        "day": day.strftime("%A %-d %B %Y"),
-        "time": clock_text(utc_ms),
-        "power": _power(said["devices"]),
-        "today": _today(house, utc_ms),
-        "meters": [_meter(name, device) for name, device in said["devices"].items()],
-        "kiosk": said.get("kiosk"),
+        "w": words,
+        "day": f"{words.day(at.date())} {at.year}",
+        "time": figures.clock(at),
+        "alarms": [
+            {**alarm, "urgent": found.code in URGENT}
+            for found in health.alarms(house, box)
+            for alarm in health.told([found], language)
+        ],
+        "power": _power(said["devices"], words),
+        "standing": _standing(house, utc_ms, words) if house.publisher else None,
+        "today": picture.today(house, utc_ms, words),
+        "month": picture.month(house, utc_ms, words),
+        "meters": [
+            _meter(name, device, house.devices[name], words)
+            for name, device in said["devices"].items()
+        ],
+        "box": _box(house, box, words),
+        "sum": said["journal"],
+        "kiosk": _kiosk(said.get("kiosk"), words),
     }
 
 
-def _power(devices: dict[str, Any]) -> dict[str, Any] | None:
+def clock_text(utc_ms: int | None, words: Words) -> str:
+    return words["never"] if utc_ms is None else figures.clock(local(utc_ms))
+
+
+def _power(devices: dict[str, Any], words: Words) -> dict[str, Any] | None:
     """Net power now in W, of the first meter that tells it; None where none does.
 
     A contact knows the power of what it counts, which is not the house's.
@@ -107,7 +72,12 @@ def _power(devices: dict[str, Any]) -> dict[str, Any] | None:
             net = (
                 _whole_watts(taken) - _whole_watts(given) if taken or given else _whole_watts(both)
             )
-            return {"watts": abs(net), "gives": net < 0, "at": clock_text(device["last_ms"])}
+            return {
+                "watts": abs(net),
+                "text": figures.number(abs(net), 1, 0, words.language),
+                "gives": net < 0,
+                "at": clock_text(device["last_ms"], words),
+            }
     return None
 
 
@@ -116,80 +86,164 @@ def _whole_watts(reading: dict[str, Any] | None) -> int:
     return (int(reading["value"]) + 500) // 1000 if reading else 0
 
 
-def _today(house: House, utc_ms: int) -> dict[str, Any] | None:
-    """The chart of the first meter that counts energy."""
-    start_ms = local_midnight_ms(local_day(utc_ms))
-    end_ms = local_midnight_ms(local_day(utc_ms) + timedelta(days=1))
-    for name, device in house.devices.items():
-        count = counters(device.readings)
-        if count == Counters(None, None):
-            continue
-        day = chart.quarters(
-            house.intake.history.quarters[name],
-            count,
-            start_ms=start_ms,
-            end_ms=end_ms,
-            now_ms=utc_ms,
-        )
-        taken, given = chart.counted(
-            house.intake.history.quarters[name], count, start_ms=start_ms, end_ms=end_ms
-        )
-        slots = (end_ms - start_ms) // QUARTER_MS
-        hour_of = {slot: f"{slot // 4:02}" for slot in range(0, slots, 24)}
-        return {
-            "chart": chart.draw(day, slots=slots, hour_of=hour_of),
-            "taken": kwh(taken),
-            "given": kwh(given),
-            "gaps": sum(not q.known for q in day),
-            "width": chart.WIDTH,
-            "height": chart.HEIGHT,
-            "left": chart.LEFT,
-        }
-    return None
+def _standing(house: House, utc_ms: int, words: Words) -> dict[str, Any]:
+    """How far what was measured has come: meter, gateway, hub, account."""
+    heard_ms = max((d.last_ms for d in house.devices.values() if d.last_ms), default=None)
+    kept_ms, confirmed_ms = _kept_ms(house, only_receipted=False), _kept_ms(house)
+    assert house.publisher
+    is_up = house.publisher.link.up.is_set()
+    quarter_ms = utc_ms // QUARTER_MS * QUARTER_MS
+    waits = confirmed_ms is None or confirmed_ms < (kept_ms or 0)
+    steps = [
+        _step("meter", "heard", "never_heard", heard_ms, words, is_late=heard_ms is None),
+        _step("box", "kept_until", "nothing_kept", kept_ms, words, is_late=kept_ms is None),
+        _step("hub", "confirmed_until", "nothing_confirmed", confirmed_ms, words, is_late=waits),
+    ]
+    if waits and not is_up:
+        steps[2]["text"] = words["waits"]
+    next_day = figures.clock(local(quarter_ms + QUARTER_MS), seconds=False)
+    steps.append({"name": words["account"], "text": f"{words['after']} {next_day}", "late": waits})
+    return {"steps": steps, "sentence": _settled(house, utc_ms, words)}
 
 
-def kwh(mwh: int) -> str:
-    return f"{mwh / 1_000_000:.2f}"
+def _step(
+    name: str, said: str, unsaid: str, at_ms: int | None, words: Words, *, is_late: bool
+) -> dict[str, Any]:
+    if at_ms is None:
+        return {"name": words[name], "text": words[unsaid], "late": is_late}
+    at = figures.clock(local(at_ms), seconds=name == "meter")
+    return {"name": words[name], "text": f"{words[said]} {at}", "late": is_late}
 
 
-def _meter(name: str, device: dict[str, Any]) -> dict[str, Any]:
-    meanings = MEANINGS | {one["register"]: _behind(one, device) for one in device["behind"]}
+def _kept_ms(house: House, *, only_receipted: bool = True) -> int | None:
+    """When the newest quarter-hour was recorded that is kept, or that the hub has confirmed."""
+    chain = next(chain for chain in house.journal.chains() if chain.kind == EVIDENCE)
+    up_to = chain.receipted if only_receipted else chain.last
+    ((made_ms,),) = house.journal.ask(
+        "SELECT MAX(made_ms) FROM record WHERE community = :community AND gateway = :gateway"
+        " AND chain = :chain AND typ = :typ AND seq <= :up_to",
+        chain=chain.chain,
+        typ=QUARTER,
+        up_to=up_to,
+    )
+    return int(made_ms) if made_ms is not None else None
+
+
+def _settled(house: House, utc_ms: int, words: Words) -> str:
+    """What became of what was given back today, as far as a gateway knows."""
+    today = picture.counted_today(house, utc_ms)
+    if today is None:
+        return ""
+    if not today.given_mwh:
+        return words["settled_taken"]
+    energy = f"{figures.kwh(today.given_mwh, words.language)} kWh"
+    quarter_ms = (utc_ms // QUARTER_MS + 1) * QUARTER_MS
+    return words.say("settled", energy=energy, time=figures.clock(local(quarter_ms), seconds=False))
+
+
+def _meter(name: str, device: dict[str, Any], heard: DeviceNow, words: Words) -> dict[str, Any]:
+    behind = {one["register"]: _behind(one, device, words) for one in device["behind"]}
     rows: list[dict[str, str]] = []
     others: list[dict[str, str]] = []
     for register, reading in device["readings"].items():
-        is_main = register in meanings
-        meaning = meanings.get(register) or DETAILS.get(register, "")
-        if reading["unit"] == "pulse":
-            is_main, meaning = True, "pulses counted"
-        value = amount(reading["value"], reading["unit"])
+        known = meanings.meaning(register, reading["unit"])
+        meaning = behind.get(register) or (known.words(words.language) if known else "")
+        is_main = (
+            register in behind or reading["unit"] == "pulse" or bool(_MAIN.fullmatch(register))
+        )
+        value = amount(reading["value"], reading["unit"], words.language)
         row = {"register": register, "meaning": meaning, "value": value}
         (rows if is_main else others).append(row)
-    heard = clock_text(device["last_ms"])
-    return {"name": name, **device, "heard": heard, "rows": rows, "others": others}
+    serials = {one.serial for one in heard.readings.values() if one.serial}
+    return {
+        "name": name,
+        **device,
+        "serial": next(iter(serials), "") if len(serials) == 1 else "",
+        "heard": clock_text(device["last_ms"], words),
+        "told": words.count("messages", "one_message", device["messages"]),
+        "rows": rows,
+        "others": others,
+        "more": words.count("more", "one_more", len(others)),
+        "line": _line(heard.line, words),
+    }
 
 
-def _behind(one: dict[str, Any], device: dict[str, Any]) -> str:
+def _line(line: LineQuality, words: Words) -> str:
+    """How well the line is heard, in a few words; "" before anything was."""
+    if not line.bytes and not line.telegrams and not line.faults:
+        return ""
+    damaged = line.damaged()
+    share = figures.number(round(damaged * 10_000), 100, 1, words.language)
+    told = [f"{share} % {words['damaged']}" if damaged else words["damaged_none"]]
+    if line.faults:
+        kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(line.faults.items()))
+        told.append(f"{words['faults']}: {kinds}")
+    told.append(f"{words['longest_silence']} {span(line.silent_s_max, words.language)}")
+    if line.opened > 1:
+        told.append(words.say("opened", n=line.opened))
+    return ", ".join(told)
+
+
+def _behind(one: dict[str, Any], device: dict[str, Any], words: Words) -> str:
     """What a meter on an M-Bus channel counts, and since when it is silent while another is not."""
-    kind: str = one["kind"]
+    known = meanings.meaning(one["kind"])
+    kind: str = known.words(words.language) if known else one["kind"]
     if one["alive"]:
         return kind
     at_ms = device["readings"][one["register"]]["at_ms"]
-    since = "" if at_ms is None else f" since {local_day(at_ms):%-d %B %Y}"
-    return f"{kind}, meter {one['serial']} not heard{since}"
+    if at_ms is None:
+        return words.say("not_heard", kind=kind, serial=one["serial"])
+    day = local_day(at_ms)
+    said = f"{words.day(day)} {day.year}"
+    return words.say("not_heard_since", kind=kind, serial=one["serial"], day=said)
 
 
-def amount(value: int | str, unit: str) -> str:
-    """A reading as people write it: energy in kWh, heat in GJ, power in kW, mass in kg."""
-    if isinstance(value, str):
-        return value.replace("m3", "m³")
-    if unit == "pulse":
-        return str(value)
-    if unit == "ms" and value >= HOUR_MS:
-        return f"{value / HOUR_MS:.1f} h"
-    if unit in LARGE:
-        name, one = LARGE[unit]
-        return f"{value / one:.3f} {name}"
-    name = UNITS.get(unit, "")
-    if not name:
-        return f"{value} {unit}".strip()
-    return f"{value / 1000:g} {'°C' if name == 'Cel' else name}"
+def _box(house: House, box: Machine, words: Words) -> list[dict[str, str]]:
+    """How the gateway itself fares, as names and values."""
+    language, journal = words.language, house.journal.standing()
+    quality, bound_ms = house.clock.quality(), house.clock.bound_ms()
+    clock = words[f"clock_{quality}"]
+    if bound_ms:
+        clock += f", {words.say('bound', ms=figures.number(bound_ms, 1, 0, language))}"
+    rows = [{"name": words["clock"], "value": clock, "kind": "" if quality == "synced" else "warn"}]
+    if house.publisher and journal.oldest_pending_ms is not None:
+        age_s = max(0, house.clock.utc_ms() - journal.oldest_pending_ms) / 1000
+        rows.append({"name": words["oldest"], "value": span(age_s, language), "kind": ""})
+    used, most = (figures.size(size, language) for size in (journal.used_bytes, journal.max_bytes))
+    rows.append({"name": words["size"], "value": f"{used} {words['of']} {most}", "kind": ""})
+    if journal.written_today_bytes is not None:
+        written = f"{words['written_today']} {figures.size(journal.written_today_bytes, language)}"
+        if journal.written_bytes_per_day is not None:
+            day = figures.size(journal.written_bytes_per_day, language)
+            written += f", {words['written_before']} {day}"
+        rows.append({"name": words["written"], "value": written, "kind": ""})
+    free = figures.size(box.disk_free_bytes, language)
+    rows.append({"name": words["disk"], "value": free, "kind": ""})
+    if box.temperature_mc is not None:
+        warm = f"{figures.number(box.temperature_mc, 1000, 0, language)} °C"
+        rows.append({"name": words["temperature"], "value": warm, "kind": ""})
+    if box.has_under_voltage is not None:
+        low = box.has_under_voltage
+        value = words["voltage_low" if low else "voltage_good"]
+        rows.append({"name": words["voltage"], "value": value, "kind": "warn" if low else ""})
+    if house.home:
+        is_up = house.home.link.up.is_set()
+        value = words["connected" if is_up else "not_connected"]
+        rows.append({"name": words["home_link"], "value": value, "kind": "" if is_up else "warn"})
+    return rows
+
+
+def _kiosk(said: dict[str, Any] | None, words: Words) -> dict[str, Any] | None:
+    """The recycling point: what its screen says, and the newest slip."""
+    if said is None:
+        return None
+    sentence, slip = said["zin" if words.language == "nl" else "sentence"], said["slip"]
+    told = None
+    if slip:
+        what = (
+            f"{slip['pieces']} {words['pieces']}"
+            if slip["pieces"] is not None
+            else amount(slip["net_mg"], "mg", words.language)
+        )
+        told = {**slip, "what": what}
+    return {**said, "sentence": sentence, "slip": told}

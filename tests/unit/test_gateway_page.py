@@ -1,14 +1,17 @@
 """The local page: for this machine only, gaps drawn as gaps, numbers as counted."""
 
 import asyncio
+import re
+from pathlib import Path
 
 import httpx
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from gateway.history import Counters
-from gateway.page import chart, view
-from gateway.page.view import amount
+from gateway.devices import DeviceNow
+from gateway.history import Counters, First
+from gateway.page import chart, figures, view, words
+from gateway.page.words import Words
 from gateway.quarter import QUARTER_MS
 from gateway.web import Guard, is_ours
 
@@ -79,29 +82,94 @@ def test_a_quarter_without_both_boundaries_is_a_gap_and_its_energy_still_counts(
         (50_000, True),
     ]
     assert chart.counted(history, now, start_ms=DAY, end_ms=end_ms) == (450_000, 0)
-    kinds = [bar.kind for bar in chart.draw(day, slots=96, hour_of={0: "00"}).bars]
+    drawn = chart.draw(
+        day, slots=96, labels={0: "00"}, title=lambda slot, _: f"{slot}", language="nl"
+    )
+    kinds = [bar.kind for bar in drawn.bars]
     assert kinds == ["taken", "gap", "gap", "taken"]
 
 
 @pytest.mark.parametrize(
     ("value", "unit", "text"),
     [
-        (4_426_500_000, "mWh", "4426.500 kWh"),
-        (-5_000, "mg", "-0.005 kg"),
-        (230_100, "mV", "230.1 V"),
-        (21_500, "m°C", "21.5 °C"),
+        (4_426_500_000, "mWh", "4\u202f426,500 kWh"),
+        (1_234_567_890_123, "mWh", "1\u202f234\u202f567,890 kWh"),
+        (-5_000, "mg", "\u22120,005 kg"),
+        (-400, "mg", "0,000 kg"),
+        (499, "mW", "0,000 kW"),
+        (500, "mW", "0,001 kW"),
+        (230_100, "mV", "230,1 V"),
+        (21_500, "m°C", "21,5 °C"),
+        (50_000, "mHz", "50 Hz"),
         (13, "count", "13 count"),
-        (26_120_000_000_000, "mJ", "26.120 GJ"),
-        (198_000_000, "mL", "198.000 m³"),
-        (15_480_000_000, "ms", "4300.0 h"),
+        (26_120_000_000_000, "mJ", "26,120 GJ"),
+        (198_000_000, "mL", "198,000 m³"),
+        (15_480_000_000, "ms", "4\u202f300,0 uur"),
         (5_000, "ms", "5 s"),
-        (41_508, "pulse", "41508"),
+        (41_508, "pulse", "41\u202f508"),
         ("0.612 m3/h", "", "0.612 m³/h"),
         ("0002", "", "0002"),
     ],
 )
 def test_amounts_are_written_as_people_write_them(value: int | str, unit: str, text: str) -> None:
-    assert amount(value, unit) == text
+    assert text == figures.amount(value, unit, "nl")
+
+
+def test_in_english_a_point_stands_before_the_decimals() -> None:
+    assert "4\u202f426.500 kWh" == figures.amount(4_426_500_000, "mWh", "en")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 s"), (59.9, "59 s"), (60, "1 min"), (7199, "1 uur"), (86_400, "24 uur"),
+     (172_800, "2 dagen")],
+)  # fmt: skip
+def test_a_time_is_told_in_the_largest_unit_that_it_fills(seconds: float, text: str) -> None:
+    assert text == figures.span(seconds, "nl")
+
+
+@pytest.mark.parametrize(
+    ("octets", "text"),
+    [(999, "999 B"), (1_000, "1,0 kB"), (114_949, "114,9 kB"), (2_000_000_000, "2,0 GB")],
+)
+def test_a_size_is_told_in_the_largest_unit_below_it(octets: int, text: str) -> None:
+    assert text == figures.size(octets, "nl")
+
+
+MIDNIGHT, NEXT = 1_780_264_800_000, 1_780_351_200_000
+
+
+@pytest.mark.parametrize(
+    ("taken", "given", "expected"),
+    [
+        pytest.param(
+            (First(MIDNIGHT + 5_000, 100), First(NEXT + 5_000, 350)),
+            (First(MIDNIGHT + 5_000, 7), First(NEXT + 5_000, 7)),
+            chart.Span(250, 0, known=True),
+            id="both ends",
+        ),
+        pytest.param(
+            (First(MIDNIGHT + 5_000, 100), None), (None, None), chart.GAP, id="nothing after it"
+        ),
+        pytest.param(
+            (First(MIDNIGHT, 100), First(NEXT, 90)), (None, None), chart.GAP, id="another meter"
+        ),
+        pytest.param(
+            (First(MIDNIGHT + 3_600_001, 100), First(NEXT, 350)),
+            (None, None),
+            chart.Span(250, 0, known=True, whole=False),
+            id="begun an hour late",
+        ),
+        pytest.param(
+            (First(MIDNIGHT, 100), First(NEXT - 40_000_000, 350)),
+            (None, None),
+            chart.Span(250, 0, known=True),
+            id="today, until now",
+        ),
+    ],
+)
+def test_a_day_is_what_its_first_count_and_the_next_days_say(taken, given, expected) -> None:
+    assert expected == chart.day(taken, given, start_ms=MIDNIGHT, end_ms=NEXT)
 
 
 def test_a_card_of_a_meter_begins_with_what_it_counts() -> None:
@@ -112,10 +180,11 @@ def test_a_card_of_a_meter_begins_with_what_it_counts() -> None:
         "1-0:2.8.0": (41_508, "pulse"),
     }
     readings = {name: {"value": value, "unit": unit} for name, (value, unit) in told.items()}
-    card = view._meter("heat", {"readings": readings, "behind": [], "last_ms": None})
+    device = {"readings": readings, "behind": [], "last_ms": None, "messages": 1}
+    card = view._meter("heat", device, DeviceNow("mbus", talks=True), Words("en"))
     assert [(row["meaning"], row["value"]) for row in card["rows"]] == [
         ("heat", "26.120 GJ"),
-        ("pulses counted", "41508"),
+        ("pulses counted", "41\u202f508"),
     ]
     assert [(row["register"], row["meaning"]) for row in card["others"]] == [
         ("manufacturer", ""),
@@ -143,6 +212,27 @@ def test_the_power_of_the_house_is_never_that_of_a_contact(
         name: {"readings": readings, "last_ms": None}
         for name, readings in (("balcony", contact), ("hall", told), ("other", last))
     }
-    power = view._power(devices)
+    power = view._power(devices, Words("nl"))
     assert power
     assert (power["watts"], power["gives"]) == expected
+
+
+@pytest.mark.parametrize(
+    ("asked", "kept", "expected"),
+    [("en", "nl", "en"), ("fr", "en", "en"), (None, "en", "en"), (None, None, "nl")],
+    ids=["asked", "asked for one that is not spoken", "kept", "set"],
+)
+def test_the_language_is_the_one_asked_for_else_kept_else_set(asked, kept, expected) -> None:
+    assert expected == words.chosen(asked, kept, "nl")
+
+
+def test_everything_is_said_in_both_languages_with_the_same_blanks_to_fill() -> None:
+    for name, (dutch, english) in words._WORDS.items():
+        assert dutch, name
+        assert sorted(re.findall(r"{\w+}", dutch)) == sorted(re.findall(r"{\w+}", english)), name
+
+
+def test_every_word_of_the_template_is_there() -> None:
+    template = (Path(view.__file__).parent / "templates" / "page.html").read_text("utf-8")
+    named = set(re.findall(r"\bw\.(\w+)", template)) - {"say", "language", "other"}
+    assert set() == named - words._WORDS.keys()

@@ -10,7 +10,25 @@ async function draw() {
   for (const open of live.querySelectorAll("details[open]")) {
     fresh.getElementById(open.id)?.setAttribute("open", "");
   }
-  live.replaceChildren(...fresh.getElementById("live").childNodes);
+  renew(live, fresh.getElementById("live"));
+}
+
+// Change only what differs, so that nothing flickers and what somebody points at stays.
+function renew(old, fresh) {
+  const before = [...old.childNodes];
+  const after = [...fresh.childNodes];
+  after.forEach((node, place) => {
+    const there = before[place];
+    if (!there) old.append(node);
+    else if (there.isEqualNode(node)) return;
+    else if (there.nodeName !== node.nodeName || !node.childNodes.length) there.replaceWith(node);
+    else {
+      for (const { name } of [...there.attributes]) if (!node.hasAttribute(name)) there.removeAttribute(name);
+      for (const { name, value } of node.attributes) if (there.getAttribute(name) !== value) there.setAttribute(name, value);
+      renew(there, node);
+    }
+  });
+  before.slice(after.length).forEach((node) => node.remove());
 }
 
 const events = new EventSource("/events");
