@@ -530,20 +530,41 @@ def test_an_address_that_no_machine_can_have_is_named(url: str) -> None:
         Broker.parse(url, where="broker")
 
 
-def test_a_broker_that_stalls_the_handshake_is_given_up() -> None:
+def connection(fake: FakeBroker, tls: ssl.SSLContext | None = None) -> mqtt.Connection:
+    return mqtt.Connection(
+        "127.0.0.1", fake.port, client_id="x", user=None, password=None, tls=tls, will=None
+    )
+
+
+def test_a_broker_that_stalls_the_handshake_is_given_up_with_its_socket() -> None:
+    async def until_gone(client: Client) -> None:
+        while await client.reader.read(1000):
+            pass
+
     async def scenario() -> str:
-        async with fakebroker.broker(never_read) as fake:
-            bench = Bench(fake)
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            connection = mqtt.Connection(
-                "127.0.0.1", fake.port, client_id="x", user=None, password=None,
-                tls=context, will=None,
-            )  # fmt: skip
-            connection._client.connect_timeout = 0.1
-            assert bench.fake is fake
+        async with fakebroker.broker(until_gone) as fake:
+            before = open_files()
+            stalled = connection(fake, ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+            stalled._client.connect_timeout = 0.1
             with pytest.raises(mqtt.Lost) as lost:
-                await connection.open()
-            connection.close()
+                await stalled.open()
+            stalled.close()
+            async with asyncio.timeout(3):
+                while before != open_files():
+                    await asyncio.sleep(0.01)
             return str(lost.value)
 
     assert "it does not answer" == asyncio.run(scenario())
+
+
+def test_a_cancellation_that_comes_with_the_answer_is_not_forgotten() -> None:
+    async def scenario() -> bool:
+        answer = asyncio.get_running_loop().create_future()
+        waiting = asyncio.create_task(connection(FakeBroker())._wait_for(answer, None))
+        await asyncio.sleep(0)
+        answer.set_result(None)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        return waiting.cancelled()
+
+    assert asyncio.run(scenario())
