@@ -8,6 +8,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from gateway.contract.errors import ConfigError, Problem, Unreachable, UsageError
+from gateway.journal import room
 
 SCHEMA_VERSION = 4
 SCHEMA = Path(__file__).with_name("journal.sql")
@@ -20,11 +21,16 @@ LOOKED_THROUGH_BYTES = 256_000_000
 # The write-ahead log between two checkpoints is half of this.
 LOG_BYTES_MAX = 8_000_000
 
+# With less than this left, whatever goes wrong is for want of room: SQLite calls it an I/O error.
+FULL_BYTES = 100_000
+
 Connect = Callable[..., sqlite3.Connection]
 
 
 def unwritable(folder: Path, why: str) -> Unreachable:
     """The disk is full, or not ours to write: what is in the journal is still good."""
+    if folder.exists() and room.free_bytes(folder) < FULL_BYTES:
+        why = f"the disk is full ({why})"
     try_ = "make room on the disk and let this user write there, then start again"
     return Unreachable(Problem(f"the journal cannot be written: {why}", str(folder), try_))
 

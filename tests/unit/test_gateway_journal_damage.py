@@ -329,6 +329,33 @@ def test_a_disk_without_room_for_a_new_journal_leaves_the_damaged_one(
     journal.close()
 
 
+def test_a_log_is_put_on_the_disk_again_before_anybody_reads_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a sync that failed the kernel has it, and the disk may not."""
+    journal = reopen(folder)
+    put(journal, 3)
+    cut = folder.with_name("cut")
+    shutil.copytree(folder, cut)
+    journal.close()
+    log = (cut / "journal.db-wal").read_bytes()
+    done: list[str] = []
+    fsync = os.fsync
+
+    def noted(descriptor: int) -> None:
+        done.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        fsync(descriptor)
+
+    def connect(path: Path, **more: None) -> sqlite3.Connection:
+        done.append("connect")
+        assert (cut / "journal.db-wal").read_bytes() == log
+        return sqlite3.connect(path, **more)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    reopen(cut, connect=connect).close()
+    assert done == ["journal.db-wal", "connect"]
+
+
 # How damage is found
 
 

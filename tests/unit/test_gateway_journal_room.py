@@ -346,6 +346,17 @@ def test_a_disk_without_any_room_is_no_reason_to_throw_the_journal_away(tmp_path
     assert "make room on the disk" in str(told.value)
 
 
+def test_that_the_disk_is_full_is_said_in_these_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room_for_the_index(path: Path, **more: None) -> sqlite3.Connection:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr(room, "free_bytes", lambda _: 4096)
+    with pytest.raises(Unreachable, match=r"the disk is full \(disk I/O error\)"):
+        reopen(tmp_path, connect=no_room_for_the_index)
+
+
 @pytest.mark.parametrize(
     ("text", "size"),
     [("16 MB", 16_000_000), ("1 GB", 1_000_000_000), ("250 MB", 250_000_000)],
