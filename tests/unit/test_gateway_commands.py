@@ -15,7 +15,7 @@ from gateway.contract.command import RESEND, TARE, TELEGRAM, ZERO, Command
 from gateway.contract.keys import SigningKey
 from gateway.contract.record import ANSWER, LOST, Record
 from gateway.devices import DeviceNow
-from gateway.journal import EVIDENCE, Tally
+from gateway.journal import EVIDENCE, Journal, Tally
 from gateway.quarter import Moment
 from tests.publisher import BRIDGE, KEY, NOON, Bench
 
@@ -142,6 +142,15 @@ def test_nonsense_is_counted_and_does_nothing(house: House, payload: bytes) -> N
     house.commands.hear(payload)
     assert 1 == house.bench.publisher.standing().forged
     assert ([], []) == (house.told, house.outcomes())
+
+
+def test_what_cannot_be_answered_is_not_done(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "takes", False)
+        house.say(word=TARE, device="scale")
+    assert [] == house.told
+    house.say(word=TARE, device="scale")
+    assert [("scale", "tare")] == house.told
 
 
 def test_a_command_by_the_bridges_old_key_does_nothing(house: House) -> None:

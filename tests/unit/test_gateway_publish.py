@@ -11,10 +11,11 @@ from gateway.contract import receipt, record, rotation
 from gateway.contract.keys import SigningKey
 from gateway.contract.link import LinkDown
 from gateway.contract.receipt import Receipt
+from gateway.contract.record import LOST, QUARTER
 from gateway.journal import EVIDENCE, PRIVATE, SAMPLES, Tally
 from gateway.publish import GREETING_S
 from gateway.window import PATIENCE_S, PATIENCE_S_MAX
-from tests.publisher import BRIDGE, KEY, ROOT, Bench
+from tests.publisher import BRIDGE, KEY, NOON, ROOT, Bench
 
 NEW = SigningKey(bytes([2]) * 32)
 
@@ -166,6 +167,22 @@ def test_a_restored_hub_gets_the_old_records_again(bench: Bench) -> None:
     assert [3, 4, 5] == bench.sent()
 
 
+def test_a_restored_hub_is_told_first_what_is_no_longer_held(bench: Bench) -> None:
+    bench.put(200)
+    for _ in range(4):
+        bench.turn()
+        bench.answer()
+    bench.journal._disk.db.execute("DELETE FROM record WHERE seq <= 150")
+    bench.journal._look_for_firsts()
+    del bench.hub.chains[bench.chain().chain]
+    bench.answer()
+    bench.journal.commit(NOON)
+    bench.turn()
+    kinds = [record.parse(data)[1].typ for data in bench.link.records]
+    assert [LOST, QUARTER] == kinds[:2]
+    assert [201, *range(151, 202)] == bench.sent()
+
+
 def test_an_old_receipt_said_again_has_nothing_sent_again(bench: Bench) -> None:
     bench.put(2)
     old = bench.hub.receipt(bench.chain().chain)
@@ -203,6 +220,9 @@ def test_a_receipt_for_other_bytes_is_told_and_deletes_nothing(bench: Bench) -> 
     bench.hear(receipt.make(Receipt("z", "home", name, 2, "0" * 64, 0), key=BRIDGE))
     assert f"record 2 of {name} differs from the hub's" == bench.publisher.standing().refused
     assert Tally(2, 0, 2, 0) == bench.journal.tally()
+    bench.turn()
+    bench.answer()
+    assert "" == bench.publisher.standing().refused
 
 
 def test_a_hub_with_more_of_ours_than_we_have_gets_a_new_chain(bench: Bench) -> None:
