@@ -256,6 +256,14 @@ def test_a_chain_can_go_on_under_the_key_of_the_stewards_word(street):
     check(street)
 
 
+def test_where_both_name_a_number_the_stewards_word_goes_before(street):
+    home = Chain("home")
+    street.take("home", home.hand_over(NEWER))
+    rekeyed(street, (EVIDENCE, 2))
+    assert [("home", inbox.WRONG_KEY)] == street.take("home", note(home)).refused
+    check(street)
+
+
 REFUSED = {
     "under the old key": (GatewayRekeyed("home", NEW.public.x, ((EVIDENCE, 2),)), "up to 2"),
     "a chain left out": (GatewayRekeyed("home", NEW.public.x, ()), "up to 2"),

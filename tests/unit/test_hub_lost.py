@@ -89,6 +89,17 @@ def test_what_is_there_is_not_gone_over(street):
     check(street)
 
 
+def test_of_two_ranges_the_one_that_leaves_more_is_gone_over(street):
+    home, samples = Chain("home"), Chain("home", SAMPLES)
+    six = some(samples, 6)
+    wide = home.lost(SAMPLES, 2, 6, digest(six[5]))
+    street.take("home", wide, home.lost(SAMPLES, 2, 3, digest(six[2])), six[3], six[0])
+    assert (6, "") == head(street, SAMPLES)
+    passed = street.community.db.execute("SELECT passed_from FROM lost ORDER BY last").fetchall()
+    assert [(2,), (5,)] == passed
+    check(street)
+
+
 def test_what_comes_after_its_chain_went_over_it_is_refused(street):
     home = Chain("home")
     first = home.quarter(MIDNIGHT_MS, export_wh=0)
