@@ -7,6 +7,7 @@ no word for it), so a link listens to one topic of its own and hears whether it 
 
 import asyncio
 import random
+import re
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -60,7 +61,7 @@ class Broker:
         except ValueError:  # a port that is none, a host that no name server can know
             parts, port, host = urlsplit(""), None, ""
         if parts.scheme not in SCHEMES or not host or port == 0 or parts.path not in {"", "/"}:
-            what = f"{url!r} is not the address of an MQTT broker"
+            what = f"{_without_password(url)!r} is not the address of an MQTT broker"
             raise ConfigError(Problem(what, where, "mqtt://127.0.0.1:1883 or mqtts://HOST:8883"))
         return cls(
             host=host,
@@ -75,6 +76,10 @@ class Broker:
         """For people, without the password."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"
+
+
+def _without_password(url: str) -> str:
+    return re.sub(r"(//[^:@/]*):.*@", r"\1:…@", url)
 
 
 @dataclass(frozen=True, slots=True)

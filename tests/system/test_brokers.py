@@ -354,7 +354,9 @@ def test_a_broker_that_speaks_only_older_tls_is_told(authority, part):
         old.communicate()
 
 
-def test_a_broker_that_died_with_all_it_had_gets_everything_again(tmp_path, authority, part):
+def test_a_broker_that_died_with_all_it_had_gets_everything_again(
+    tmp_path, authority, part, caplog
+):
     broker = Mosquitto(tmp_path, authority, part("mosquitto"))
     hub = bridge(broker, authority, [f"{Z}/+/state", RECORDS])
     noor = gateway(broker, authority, "home-noor")
@@ -376,9 +378,10 @@ def test_a_broker_that_died_with_all_it_had_gets_everything_again(tmp_path, auth
             asyncio.run(scenario())
     finally:
         broker.end()
-    # Nothing of the library's, and each end once lost and once back at the most.
+    # Nothing of the library's or of asyncio's, and each end once lost and once back at the most.
     assert {"link_up", "link_lost"} == {entry["event"] for entry in logs}
     assert 2 == sum(entry["event"] == "link_lost" for entry in logs)
+    assert [] == caplog.messages
 
 
 @pytest.fixture(params=["mosquitto", "nats"])

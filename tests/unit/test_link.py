@@ -530,6 +530,14 @@ def test_an_address_that_no_machine_can_have_is_named(url: str) -> None:
         Broker.parse(url, where="broker")
 
 
+def test_a_password_is_not_told_with_a_wrong_address() -> None:
+    with pytest.raises(ConfigError) as refused:
+        Broker.parse("mqtt://noor:se:cr@et@hub:port", where="broker")
+    assert "'mqtt://noor:…@hub:port' is not the address of an MQTT broker" == (
+        refused.value.problems[0].what
+    )
+
+
 def connection(fake: FakeBroker, tls: ssl.SSLContext | None = None) -> mqtt.Connection:
     return mqtt.Connection(
         "127.0.0.1", fake.port, client_id="x", user=None, password=None, tls=tls, will=None
