@@ -5,7 +5,8 @@ it again until a record answers it, so an answer that was lost with a power cut 
 """
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 
 import structlog
 
@@ -70,8 +71,7 @@ class Commands:
         self._recent: deque[float] = deque(maxlen=COMMANDS_MAX)
         self._resent_s: dict[str, float] = {}
         self._telegram_s: dict[str, float] = {}
-        answers = [record.parse(data)[1] for data in journal.newest(ANSWER, ANSWERS_MAX)]
-        self._answered = {command.answered(one) for one in answers}
+        self._answered = set(_answered(journal.newest(ANSWER, ANSWERS_MAX)))
 
     def hear(self, payload: bytes) -> None:
         """One command; what is not to be done is passed over without a word."""
@@ -165,3 +165,10 @@ class Commands:
             self._journal.commit(moment)
         except NotKept:
             return  # the journal tells; the answer goes with the next commit
+
+
+def _answered(answers: Iterable[bytes]) -> Iterator[str]:
+    """Which commands these records answer; one that a worn card spoilt says nothing."""
+    for data in answers:
+        with suppress(Malformed):
+            yield command.answered(record.parse(data)[1])

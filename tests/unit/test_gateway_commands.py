@@ -120,6 +120,15 @@ def test_the_same_command_is_not_done_again_after_a_restart(house: House) -> Non
     assert [("1", "done", ""), ("2", "done", "")] == house.outcomes()
 
 
+def test_an_answer_that_a_worn_card_spoilt_stops_nothing(house: House) -> None:
+    house.say(word=TARE, device="scale")
+    house.bench.journal._disk.db.execute("UPDATE record SET data = x'00' WHERE typ = ?", (ANSWER,))
+    house.bench.journal.close()
+    house.open()
+    house.say(word=TARE, device="scale", id="2")
+    assert [("scale", "tare"), ("scale", "tare")] == house.told
+
+
 @pytest.mark.parametrize(
     "said",
     [
