@@ -130,7 +130,8 @@ class Bridge:
             if loop.time() - written_s >= HEARD_S:
                 written_s = loop.time()
                 self._heard.write()
-                self._alarms.silent(silent(self.community, self._clock.utc_ms()))
+                now_ms = self._clock.utc_ms()
+                self._alarms.silent(silent(self.community.db, self.hub.community, now_ms))
             paper = policy_in_force(self.community, self._clock.utc_ms())
             with contextlib.suppress(LinkDown):
                 if paper and paper.hash != self._policy_told:

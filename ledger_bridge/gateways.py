@@ -10,9 +10,9 @@ import structlog
 
 from gateway.contract.command import Command
 from ledger_bridge import orders
-from ledger_bridge.books.community import Community
 from ledger_bridge.books.registry import Registry
 from ledger_bridge.gaps import gaps
+from ledger_bridge.heard import LEAVES
 from ledger_bridge.inbox import FORKED, HELD
 
 log = structlog.get_logger()
@@ -45,13 +45,23 @@ def last_seen(db: sqlite3.Connection, community: str) -> dict[str, int]:
     return seen
 
 
-def silent(community: Community, now_ms: int) -> dict[str, int]:
-    """Gateways that gave evidence before and give none now, and since how many minutes."""
+def silent(db: sqlite3.Connection, community: str, now_ms: int) -> dict[str, int]:
+    """Gateways that gave evidence before and give none now, and since how many minutes.
+
+    A recycling point has nothing to say while nobody comes: it is silent where it is not there.
+    """
+    heard = _heard(db, community, ("state", "birth"))
+    points = {gateway for gateway, said in heard["birth"].items() if _is_point(said)}
+    there = {gateway for gateway, said in heard["state"].items() if said == "online"}
     return {
         gateway: (now_ms - at_ms) // _MINUTE_MS
-        for gateway, at_ms in last_seen(community.db, community.id).items()
-        if now_ms - at_ms >= SILENT_MIN * _MINUTE_MS
+        for gateway, at_ms in last_seen(db, community).items()
+        if now_ms - at_ms >= SILENT_MIN * _MINUTE_MS and gateway not in points & there
     }
+
+
+def _is_point(birth: Any) -> bool:
+    return isinstance(birth, dict) and bool(birth.get("kiosk"))
 
 
 class Alarms:
@@ -93,27 +103,21 @@ def gateways(
         told["lost"] = _lost(db, (community, gateway, chain))
         chains.setdefault(gateway, []).append(told)
     seen = last_seen(db, community)
-    heard = _heard(db, community)
+    heard, quiet = _heard(db, community, LEAVES), silent(db, community, now_ms)
     return [
         {
             "gateway": gateway,
-            "state": heard.get((gateway, "state"), ""),
+            "state": heard["state"].get(gateway, ""),
             "seen_ms": seen.get(gateway),
-            "silent_min": _silent_min(seen.get(gateway), now_ms),
+            "silent_min": quiet.get(gateway, 0),
             "chains": chains.get(gateway, []),
             "refused": _refused(db, community, gateway),
             "commands": _commands(db, community, gateway, now_ms),
-            "birth": heard.get((gateway, "birth")),
-            "health": heard.get((gateway, "health")),
+            "birth": heard["birth"].get(gateway),
+            "health": heard["health"].get(gateway),
         }
         for gateway in sorted(registry.keys)
     ]
-
-
-def _silent_min(seen_ms: int | None, now_ms: int) -> int:
-    """Minutes without evidence, 0 where there is nothing to say."""
-    minutes = 0 if seen_ms is None else (now_ms - seen_ms) // _MINUTE_MS
-    return minutes if minutes >= SILENT_MIN else 0
 
 
 def _missing(
@@ -146,20 +150,29 @@ def _lost(db: sqlite3.Connection, chain: tuple[str, str, str]) -> list[Json]:
     ]
 
 
-def _heard(db: sqlite3.Connection, community: str) -> dict[tuple[str, str], Any]:
-    """What gateways last said: the word of a state, the JSON of the others."""
-    found: dict[tuple[str, str], Any] = {}
-    for gateway, leaf, data in db.execute(
-        "SELECT gateway, leaf, data FROM heard WHERE community = ?", (community,)
-    ):
-        if leaf == "state":
-            found[gateway, leaf] = data.decode() if data in {b"online", b"offline"} else ""
-            continue
-        try:
-            found[gateway, leaf] = msgspec.json.decode(data)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            found[gateway, leaf] = None
+def _heard(
+    db: sqlite3.Connection, community: str, leaves: Iterable[str]
+) -> dict[str, dict[str, Any]]:
+    """What gateways last said, by leaf: the word of a state, the JSON of the others."""
+    found: dict[str, dict[str, Any]] = {leaf: {} for leaf in leaves}
+    for leaf, said in found.items():
+        for gateway, data in db.execute(
+            "SELECT gateway, data FROM heard WHERE community = ? AND leaf = ?", (community, leaf)
+        ):
+            said[gateway] = _word(data) if leaf == "state" else _json(data)
     return found
+
+
+def _word(data: bytes) -> str:
+    return data.decode() if data in {b"online", b"offline"} else ""
+
+
+def _json(data: bytes) -> Any:
+    """None for what is none."""
+    try:
+        return msgspec.json.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def _refused(db: sqlite3.Connection, community: str, gateway: str) -> list[Json]:

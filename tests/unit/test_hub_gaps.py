@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from structlog.testing import capture_logs
 
 from gateway.contract import command
 from gateway.contract.command import DONE, REFUSED, RESEND, TARE, Command
@@ -13,7 +14,7 @@ from ledger_bridge import arriving, inbox, orders
 from ledger_bridge.arriving import Arrival, Arriving
 from ledger_bridge.asking import QUIET_S, Asking
 from ledger_bridge.gaps import Gap
-from ledger_bridge.gateways import gateways, silent
+from ledger_bridge.gateways import Alarms, gateways, silent
 from ledger_bridge.heard import BYTES_MAX, Heard, chains_of
 from ledger_bridge.orders import Orders
 from tests.street import ID, NOON_MS, Chain, Street, key
@@ -289,9 +290,31 @@ def test_what_is_far_ahead_is_shown_as_missing_before_it(street):
 
 def test_a_gateway_that_gave_evidence_and_gives_none_is_silent(street):
     street.take("home", *notes(Chain("home"), 1))
-    assert {} == silent(street.community, NOON_MS + 44 * MINUTE_MS)
-    assert {"home": 45} == silent(street.community, NOON_MS + 45 * MINUTE_MS)
+    assert {} == silent(street.community.db, ID, NOON_MS + 44 * MINUTE_MS)
+    assert {"home": 45} == silent(street.community.db, ID, NOON_MS + 45 * MINUTE_MS)
     assert [45, 0] == [one["silent_min"] for one in shown(street, NOON_MS + 45 * MINUTE_MS)]
+
+
+def test_a_recycling_point_is_silent_where_it_is_not_there(street):
+    street.take("point", *notes(Chain("point"), 1))
+    heard = Heard(street.community)
+    heard.note("point", "birth", b'{"kiosk": {"scale": "scale"}}', now_ms=1)
+    heard.note("point", "state", b"online", now_ms=1)
+    heard.write()
+    assert {} == silent(street.community.db, ID, NOON_MS + 600 * MINUTE_MS)
+    heard.note("point", "state", b"offline", now_ms=1)
+    heard.write()
+    assert {"point": 600} == silent(street.community.db, ID, NOON_MS + 600 * MINUTE_MS)
+
+
+def test_silence_is_told_once_and_its_end_once():
+    alarms = Alarms()
+    with capture_logs() as told:
+        for silence in ({}, {"home": 45}, {"home": 46}, {}, {"home": 45}):
+            alarms.silent(silence)
+    events = [(one["event"], one["gateway"]) for one in told]
+    silent_, again = ("gateway_silent", "home"), ("gateway_heard_again", "home")
+    assert [silent_, again, silent_] == events
 
 
 def test_what_gateways_say_of_themselves_is_kept_within_bounds(street):
