@@ -218,6 +218,27 @@ def test_verify_names_a_jump_that_is_not_as_it_was_declared(street, statement):
         check(street)
 
 
+def test_verify_names_a_head_that_was_put_back_before_what_is_lost(street):
+    home, samples = Chain("home"), Chain("home", SAMPLES)
+    ten = some(samples, 10)
+    street.take("home", *ten[:2], home.lost(SAMPLES, 3, 7, digest(ten[6])), *ten[7:])
+    db = street.community.db
+    db.execute("UPDATE lost SET passed_from = NULL")
+    db.execute("UPDATE chain SET up_to = 2, digest = ? WHERE chain = ?", (digest(ten[1]), SAMPLES))
+    with pytest.raises(Differs, match="it stops before 3, which is said to be lost"):
+        check(street)
+
+
+def test_verify_names_a_jump_over_what_is_there(street):
+    home, samples = Chain("home"), Chain("home", SAMPLES)
+    five = some(samples, 5)
+    street.take("home", *five, home.lost(SAMPLES, 2, 3, digest(five[2])))
+    check(street)
+    street.community.db.execute("UPDATE lost SET passed_from = 2")
+    with pytest.raises(Differs, match="it went over 2 and did not come there"):
+        check(street)
+
+
 def deliveries() -> list[bytes]:
     """A chain of quarter-hours; 4 to 6 of them and 9 are lost and said so by 12 and by 14."""
     home = Chain("home")
