@@ -97,5 +97,5 @@ def test_every_reason_on_the_page_is_one_that_the_link_tells():
         for part in line.split("; ")
         if line != "---"
     ]
-    assert 17 == len(told)
+    assert 18 == len(told)
     assert [] == [said for said in told if said.replace("10 s", "{") not in source]
