@@ -4,14 +4,22 @@ import os
 import sqlite3
 from collections.abc import Iterable
 
-from gateway.contract import record
+from gateway.contract import record, signed
 from gateway.journal import gone
 from gateway.journal.values import EVIDENCE, Chain, Owner
 
 # Records that go from one chain into another are in memory so many at a time.
 AT_ONCE = 100
 
+# The identity of a record, up to the digest of the one before it, is in so many of its bytes.
+HEAD_BYTES = 600
+
 OF_CHAIN = "community = ? AND gateway = ? AND chain = ?"
+
+
+def links(data: bytes, follower: bytes) -> bool:
+    """Whether the second record names the first as the one before it."""
+    return f'"prev":"{signed.digest(data)}"'.encode() in follower[:HEAD_BYTES]
 
 
 def begin(db: sqlite3.Connection, owner: Owner, kind: str, *, shared: bool) -> None:

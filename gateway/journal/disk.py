@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import structlog
 
@@ -35,20 +35,22 @@ class Disk:
 
         Raises ConfigError, Unreachable.
         """
-        ballast = Ballast(path.parent)
-        while True:
+        ballast, why = Ballast(path.parent), ""
+        for is_last in (False, False, True):
             try:
-                salvage.make_good(path, key, connect)
+                salvage.make_good(path, key, connect, why)
                 return cls(file.connected(path, connect), path, limits)
             except (sqlite3.OperationalError, OSError) as error:
                 # Also to be looked into a journal needs some room.
-                if not ballast.exists():
+                if is_last or not ballast.exists():
                     raise file.unwritable(path.parent, str(error)) from error
                 ballast.release()
-            except sqlite3.DatabaseError:
-                if salvage.is_suspect(path):
-                    raise
-                salvage.suspect(path)
+            except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+                # What SQLite cannot open is damaged, whatever a look through it says.
+                if is_last:
+                    raise file.unreadable(path, str(error)) from error
+                why = str(error)
+        raise AssertionError
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -94,6 +96,11 @@ class Disk:
         except sqlite3.DatabaseError:
             salvage.suspect(self.path)
             raise
+
+    def refuse(self, why: str) -> NoReturn:
+        """What was read is nonsense: the gateway ends, and looks through the file as it starts."""
+        salvage.suspect(self.path)
+        raise sqlite3.DatabaseError(why)
 
     # Room
 

@@ -7,12 +7,14 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 
+from gateway.contract import signed
 from gateway.contract.errors import ConfigError, Problem, Unreachable, UsageError
-from gateway.journal import room
+from gateway.journal import chains, room
 
 SCHEMA_VERSION = 4
 SCHEMA = Path(__file__).with_name("journal.sql")
 UPGRADE = Path(__file__).with_name("upgrade.sql")
+TABLES_ARE_MADE = "-- Here journal.sql makes the tables."
 
 # Looked through at each start: half a second here, some seconds on a card. A file that is larger is
 # looked through when reading it went wrong before.
@@ -33,6 +35,11 @@ def unwritable(folder: Path, why: str) -> Unreachable:
         why = f"the disk is full ({why})"
     try_ = "make room on the disk and let this user write there, then start again"
     return Unreachable(Problem(f"the journal cannot be written: {why}", str(folder), try_))
+
+
+def unreadable(path: Path, why: str) -> ConfigError:
+    try_ = "move it aside and start again; what was pending in it is then lost"
+    return ConfigError(Problem(f"the journal cannot be read: {why}", str(path), try_))
 
 
 def held(folder: Path) -> int:
@@ -65,18 +72,59 @@ def held(folder: Path) -> int:
 def damage(path: Path, *, is_suspect: bool) -> str:
     """What is wrong with the file, "" where nothing was found. Changes nothing in it.
 
-    Raises sqlite3.OperationalError where it cannot be read at all.
+    Raises sqlite3.OperationalError where the disk does not let it be read.
     """
-    if path.stat().st_size > LOOKED_THROUGH_BYTES and not is_suspect:
-        return ""
+    is_looked_through = is_suspect or path.stat().st_size <= LOOKED_THROUGH_BYTES
+    check = "integrity_check" if is_suspect else "quick_check"
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
-            (found,) = db.execute("PRAGMA quick_check(1)").fetchone()
-    except sqlite3.OperationalError:
-        raise
-    except sqlite3.DatabaseError as error:
+            if is_looked_through:
+                (found,) = db.execute(f"PRAGMA {check}(1)").fetchone()
+                if found != "ok":
+                    return " ".join(found.split())
+            return _nonsense(db) or (_broken_links(db) if is_suspect else "")
+    except sqlite3.OperationalError as error:
+        # A wrong name or a text that is none: so wrong are our own tables only when damaged.
+        if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) != sqlite3.SQLITE_ERROR:
+            raise
         return str(error)
-    return "" if found == "ok" else " ".join(found.split())
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        return str(error)
+
+
+def _nonsense(db: sqlite3.Connection) -> str:
+    """What no journal says, "" where it makes sense; one of an older schema is not asked."""
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if version != SCHEMA_VERSION:
+        return ""
+    with closing(sqlite3.connect(":memory:")) as ours:
+        ours.executescript(SCHEMA.read_text())
+        tables = "SELECT type, name, sql FROM sqlite_schema ORDER BY type, name"
+        if db.execute(tables).fetchall() != ours.execute(tables).fetchall():
+            return "its tables are not those of a journal"
+    for table in ("chain", "lost", "boundary", "contact", "container", "day", "written"):
+        db.execute(f"SELECT * FROM {table}").fetchall()
+    for _, _, accepted, delivered, pending, expired in db.execute("SELECT * FROM tally"):
+        if accepted != delivered + pending + expired:
+            return f"of {accepted} records {accepted - delivered - pending - expired} are missing"
+    return ""
+
+
+def _broken_links(db: sqlite3.Connection) -> str:
+    """The first record that is not what the one after it follows, or the chain ends with."""
+    rows = db.execute(
+        "SELECT chain.chain, record.seq, record.data, chain.last, chain.digest FROM chain"
+        " JOIN record USING (community, gateway, chain) ORDER BY community, gateway, chain, seq"
+    )
+    before: tuple[str, int, bytes] = ("", 0, b"")
+    for chain, seq, data, last, digest in rows:
+        follows = before[:2] == (chain, seq - 1)
+        if follows and not chains.links(before[2], data):
+            return f"record {seq - 1} of {chain} is not what {seq} follows"
+        if seq == last and signed.digest(data) != digest:
+            return f"record {seq} of {chain} is not what it ends with"
+        before = (chain, seq, data)
+    return ""
 
 
 def connected(path: Path, connect: Connect) -> sqlite3.Connection:
@@ -121,6 +169,10 @@ def upgrade(db: sqlite3.Connection, path: Path) -> None:
         what = f"the journal has schema {version}, this program knows {SCHEMA_VERSION}"
         raise ConfigError(Problem(what, str(path), "install the newer meterkast again"))
     if version < SCHEMA_VERSION:
-        first = UPGRADE.read_text() if version else ""
-        last = f"{SCHEMA.read_text()} PRAGMA user_version = {SCHEMA_VERSION};"
-        db.executescript(f"BEGIN; {first} {last} COMMIT;")
+        before, after = UPGRADE.read_text().split(TABLES_ARE_MADE) if version else ("", "")
+        # Else the records would go on referring to the chains by the name that they had before.
+        db.execute("PRAGMA legacy_alter_table = ON")
+        db.executescript(
+            f"BEGIN; {before} {SCHEMA.read_text()} {after}"
+            f" PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+        )

@@ -96,7 +96,7 @@ CREATE TABLE IF NOT EXISTS day (
     at_ms     INTEGER NOT NULL,
     count     INTEGER NOT NULL,
     PRIMARY KEY (community, gateway, device, day, kind)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 -- Each record that is to leave is delivered, pending or expired; the three are counted apart. What
 -- is lost is expired, also where a receipt covers it.

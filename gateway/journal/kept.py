@@ -1,7 +1,9 @@
 """What the journal's file holds, for whoever asks."""
 
+from itertools import pairwise
 from typing import Any
 
+from gateway.contract import signed
 from gateway.journal import chains
 from gateway.journal.disk import Disk
 from gateway.journal.values import Beside, Owner, Tally
@@ -23,11 +25,25 @@ class Kept:
 
     def numbered(self, chain: str, *, start: int, limit: int) -> list[tuple[int, bytes]]:
         """The same with their numbers: those that are lost are passed over."""
-        return self._disk.ask(
+        rows = self._disk.ask(
             f"SELECT seq, data FROM record WHERE {chains.OF_CHAIN} AND seq >= ? ORDER BY seq"
             " LIMIT ?",
-            (*self._owner, chain, start, limit),
+            (*self._owner, chain, start, limit + 1),
         )
+        for (seq, data), (after, follower) in pairwise(rows):
+            if after == seq + 1 and not chains.links(data, follower):
+                self._disk.refuse(f"record {seq} of {chain} is not what {after} follows")
+        if rows and len(rows) <= limit:
+            self._look_at_the_end(chain, *rows[-1])
+        return rows[:limit]
+
+    def _look_at_the_end(self, chain: str, seq: int, data: bytes) -> None:
+        ends = self._disk.ask(
+            f"SELECT digest FROM chain WHERE {chains.OF_CHAIN} AND last = ?",
+            (*self._owner, chain, seq),
+        )
+        if ends and ends[0][0] != signed.digest(data):
+            self._disk.refuse(f"record {seq} of {chain} is not what it ends with")
 
     def since(self, typ: str, made_ms: int) -> list[bytes]:
         """Committed records of a kind made at or after `made_ms`, in order of time."""

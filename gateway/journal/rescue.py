@@ -32,22 +32,27 @@ def copy(path: Path, db: sqlite3.Connection) -> int:
     return int(count)
 
 
+# The tables by the types of their values: text, integer, bytes, NULL.
+SHAPES = {
+    "sssisib": "record",
+    "sssis-b": "record",
+    "ssssiiisi": "chain",
+    "sssi": "boundary",
+    "sssiissi": "lost",
+    "sssiis--": "lost",
+    "sssssii": "day",
+    "si": "written",
+}
+
+
 def _table(row: Values) -> str:
     """Which table has rows like this, "" for none of ours."""
-    kinds = "".join("-" if one is None else type(one).__name__[0] for one in row)
-    match kinds:
-        case "sssisib" | "sssis-b":
-            return "record"
-        case "ssssiiisi":
-            return "chain"
-        case "sssi":
-            return "boundary" if _int(row[3]) >= BOUNDARY_MS_MIN else "contact"
-        case "sssiissi" | "sssiis--":
-            return "lost"
-        case "si":
-            return "written"
-    is_container = kinds[:4] == "ssss" and len(kinds) == 9 and set(kinds[4:]) <= {"i", "-"}
-    return "container" if is_container else ""
+    shape = "".join("-" if one is None else type(one).__name__[0] for one in row)
+    table = SHAPES.get(shape, "")
+    if table == "boundary" and _int(row[3]) < BOUNDARY_MS_MIN:
+        return "contact"
+    is_container = len(shape) == 9 and shape.startswith("ssss") and set(shape[4:]) <= {"i", "-"}
+    return "container" if is_container else table
 
 
 def _int(value: Value) -> int:

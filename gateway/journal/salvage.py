@@ -41,14 +41,15 @@ def set_aside(folder: Path) -> str:
     return next((str(path) for path in sorted(folder.glob("journal-damaged-*.db"))), "")
 
 
-def make_good(path: Path, key: PublicKey, connect: file.Connect) -> None:
+def make_good(path: Path, key: PublicKey, connect: file.Connect, known: str = "") -> None:
     """See that the file at `path` is whole, or is not there yet; `key` signs its records.
 
-    Raises sqlite3.OperationalError and OSError where the disk does not let us.
+    `known` is what is known to be wrong with it already. Raises sqlite3.OperationalError and
+    OSError where the disk does not let us.
     """
     whole = path.with_name("journal.whole")
     if not whole.exists():
-        why = _damage(path, connect)
+        why = known or _damage(path, connect)
         if not why:
             _suspicion(path).unlink(missing_ok=True)
             return

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gateway.contract import record
-from gateway.contract.errors import Unreachable
+from gateway.contract.errors import ConfigError, Unreachable
 from gateway.contract.record import QUARTER, Element
 from gateway.contract.record import SAMPLES as SAMPLES_TYP
 from gateway.journal import EVIDENCE, SAMPLES, Journal, Tally, file, salvage
@@ -371,6 +371,80 @@ def test_what_cannot_be_read_while_it_runs_is_looked_through_at_the_next_start(
         journal.records(chain, start=1, limit=999)
     journal.close()
     assert reopened(folder).standing().set_aside != ""
+
+
+def change_text(folder: Path, number: int) -> None:
+    """Two bytes of a record change, as a worn card changes them: the file is whole all the same."""
+    where = database(folder).read_bytes().index(b"%d xxxx" % number)
+    overwrite(database(folder), where, b"zz")
+
+
+@pytest.mark.parametrize("number", [40, QUARTERS - 1], ids=["within", "at_the_end"])
+def test_a_record_whose_bytes_changed_ends_the_gateway_and_is_told_after_that(
+    folder: Path, number: int
+) -> None:
+    change_text(folder, number)
+    journal = reopen(folder)
+    chain = current(journal).chain
+    with pytest.raises(sqlite3.DatabaseError, match=f"record {number + 1} of {chain} is not what"):
+        journal.records(chain, start=1, limit=999)
+    journal.close()
+    journal = reopen(folder)
+    journal.commit(at(0))
+    assert [(number + 1, number + 1)] == [(one.first, one.last) for one in lost_records(journal)]
+    explained(journal, chain, DELIVERED, QUARTERS)
+    journal.close()
+
+
+def change_sql(folder: Path, statement: str) -> None:
+    db = sqlite3.connect(database(folder))
+    db.execute("PRAGMA foreign_keys = OFF")
+    db.execute("PRAGMA writable_schema = ON")
+    db.execute(statement)
+    db.commit()
+    db.close()
+
+
+@pytest.mark.parametrize(
+    ("statement", "why"),
+    [
+        pytest.param(
+            "UPDATE sqlite_schema SET sql = replace(sql, 'gateway', 'gatuway')"
+            " WHERE name = 'tally'",
+            "its tables are not those of a journal",
+            id="schema",
+        ),
+        pytest.param(
+            "UPDATE chain SET receipted = receipted + 1, last = last + 1 WHERE kind = 'samples'",
+            "of 81 records 1 are missing",
+            id="tally",
+        ),
+        pytest.param(
+            "UPDATE boundary SET device = CAST(X'FF68616C' AS TEXT)",
+            "Could not decode to UTF-8",
+            id="text",
+        ),
+    ],
+)
+def test_what_is_whole_and_makes_no_sense_is_damaged_too(
+    folder: Path, capsys: pytest.CaptureFixture[str], statement: str, why: str
+) -> None:
+    change_sql(folder, statement)
+    journal = reopen(folder)
+    assert why in capsys.readouterr().out
+    journal.commit(at(0))
+    explained(journal, current(journal).chain, DELIVERED, QUARTERS)
+    journal.close()
+
+
+def test_a_file_that_cannot_be_made_good_is_left_to_a_person(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def is_malformed(path: Path, **more: None) -> sqlite3.Connection:
+        raise sqlite3.DatabaseError("malformed for ever")
+
+    with pytest.raises(ConfigError, match="cannot be read: malformed for ever"):
+        reopen(folder, connect=is_malformed)
 
 
 def reopened(folder: Path) -> Journal:

@@ -337,6 +337,20 @@ def test_a_gateway_starts_on_a_full_disk_in_the_room_that_was_held_back(tmp_path
     second.close()
 
 
+def test_a_ballast_that_cannot_be_given_up_is_not_given_up_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a disk that is read-only."""
+    reopen(tmp_path).close()
+
+    def refuse(*_: object, **__: object) -> sqlite3.Connection:
+        raise sqlite3.OperationalError("attempt to write a readonly database")
+
+    monkeypatch.setattr(room.Ballast, "release", lambda _: None)
+    with pytest.raises(Unreachable, match="readonly"):
+        reopen(tmp_path, connect=refuse)
+
+
 def test_a_disk_without_any_room_is_no_reason_to_throw_the_journal_away(tmp_path: Path) -> None:
     def is_full(path: Path, **more: None) -> sqlite3.Connection:
         raise sqlite3.OperationalError(FULL)
