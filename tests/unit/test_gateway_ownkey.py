@@ -1,8 +1,9 @@
 """The gateway's key and another one in its place: wherever it is cut off, the chains go on."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ class Home:
     """A gateway that has made a record in each of its chains."""
 
     def __init__(self, folder: Path) -> None:
+        folder.mkdir(exist_ok=True)
         path = folder / "gateway.toml"
         path.write_text(TOML)
         self.path = path
@@ -105,47 +107,53 @@ def test_a_key_can_be_renewed_again_and_again(home: Home) -> None:
     assert [keys[0]] * 2 + [keys[1]] * 2 + [keys[2]] * 2 + [keys[3]] == home.signers(EVIDENCE)
 
 
-def bombs() -> list[tuple[str, Any, str]]:
-    """The calls after and before which the power may fail."""
-    return [
-        ("the key's file is opened", os, "open"),
-        ("something is synced", os, "fsync"),
-        ("the old file is linked", os, "link"),
-        ("a file takes another's place", Path, "replace"),
-        ("the journal is renewed", Journal, "renew"),
-        ("a file is deleted", Path, "unlink"),
-    ]
+# The calls before and after each of which the power may fail.
+CALLS = [
+    pytest.param(os, "open", id="a file is opened"),
+    pytest.param(os, "fsync", id="something is synced"),
+    pytest.param(os, "link", id="the old file is linked"),
+    pytest.param(Path, "replace", id="a file takes another's place"),
+    pytest.param(Journal, "renew", id="the journal is renewed"),
+    pytest.param(Path, "unlink", id="a file is deleted"),
+]
 
 
-def explosive(call: Callable[..., Any], count: list[int], *, after: bool) -> Callable[..., Any]:
+def explosive(call: Callable[..., Any], nth: int, *, after: bool) -> Callable[..., Any]:
+    """The same call, but that the power fails at the nth one."""
+    calls = 0
+
     def called(*args: Any, **named: Any) -> Any:
-        count[0] -= 1
-        if count[0] == 0 and not after:
+        nonlocal calls
+        calls += 1
+        if calls == nth and not after:
             raise PowerCut
         result = call(*args, **named)
-        if count[0] == 0:
+        if calls == nth:
             raise PowerCut
         return result
 
     return called
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("bomb", bombs(), ids=lambda bomb: bomb[0])
-def test_wherever_a_rotation_is_cut_off_the_next_start_signs_what_a_hub_takes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bomb: tuple[str, Any, str], after: bool
-) -> None:
-    _, owner, name = bomb
-    cuts = 0
-    for nth in range(1, 9):
-        folder = tmp_path / str(nth)
-        folder.mkdir()
-        home = Home(folder)
-        with monkeypatch.context() as patch:
-            patch.setattr(owner, name, explosive(getattr(owner, name), [nth], after=after))
+def cut_off(folder: Path, owner: Any, name: str, *, after: bool) -> Iterator[Home]:
+    """A home for each of these calls of a rotation, at which it was cut off."""
+    for nth in count(1):
+        home = Home(folder / str(nth))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(owner, name, explosive(getattr(owner, name), nth, after=after))
             with suppress(PowerCut):
                 ownkey.rotate(home.config, clock=CLOCK)
-                continue
+                return
+        yield home
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize(("owner", "name"), CALLS)
+def test_wherever_a_rotation_is_cut_off_the_next_start_signs_what_a_hub_takes(
+    tmp_path: Path, owner: Any, name: str, after: bool
+) -> None:
+    cuts = 0
+    for home in cut_off(tmp_path, owner, name, after=after):
         cuts += 1
         home.record()
         assert len(home.signers(EVIDENCE)) in {2, 3}
