@@ -173,6 +173,17 @@ def test_a_new_key_is_told_before_it_signs_and_the_old_one_signs_no_more(hub):
     hub.listening(look)
 
 
+def test_a_new_key_is_told_although_there_is_nothing_to_sign(hub):
+    async def look(client):
+        await client.subscribe("mk/v1/straat/keys", qos=1)
+        old = first_key(hub)
+        turn(hub)
+        new = rotation.follow(await hear(client, "keys"), ID, old)
+        assert hub.bridge.community.registry.bridge == new.x
+
+    hub.listening(look)
+
+
 def turn(hub: Running) -> None:
     """As `hub rotate bridge` does, by a bridge that runs in this process."""
     new = hub.hub.next_bridge_key_path
