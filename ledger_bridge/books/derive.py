@@ -21,7 +21,7 @@ from ledger_bridge.books.calendar import day_counted
 from ledger_bridge.books.derive_facts import FactsOfChains
 from ledger_bridge.books.derive_waste import WasteDerivation
 from ledger_bridge.books.due import concerned
-from ledger_bridge.books.evidence import Counter, Facts
+from ledger_bridge.books.evidence import NOTHING, Counter, Facts
 from ledger_bridge.books.policy import Policies
 from ledger_bridge.books.quantity import Amount
 from ledger_bridge.books.registry import Fit, Registry
@@ -127,10 +127,11 @@ class Derivation:
         zone = policies.zone
         rows: list[tuple[Any, ...]] = []
         touched: set[Claim] = set()
-        changes = self._facts.read(records)
-        late = self._take_out(changes.gone, touched, policies)
+        late: set[Meter] = set()
         waste: list[Fact] = []
-        for counters, some_waste in changes.come:
+        for (counters, some_waste), gone in self._facts.read(records):
+            if gone is not NOTHING:
+                late |= self._take_out(gone, touched, policies)
             waste += some_waste
             where = None  # the registers of one telegram share their meter and their time
             for fact in counters:
@@ -157,21 +158,18 @@ class Derivation:
         self.waste.add(waste, touched, registry=registry, policies=policies)
         self._mark(touched)
 
-    def _take_out(self, gone: list[Facts], touched: set[Claim], policies: Policies) -> set[Meter]:
+    def _take_out(self, gone: Facts, touched: set[Claim], policies: Policies) -> set[Meter]:
         """Remove facts that hold no longer; gives the meters that are to be derived anew."""
-        meters: set[Meter] = set()
-        for counters, some_waste in gone:
-            for fact in counters:
-                meters.add(fact[:4])
-                for derived in self._db.execute(
-                    "DELETE FROM counter WHERE community = ? AND gateway = ? AND device = ?"
-                    " AND register = ? AND serial = ? AND at_ms = ? AND chain = ? AND seq = ?"
-                    " RETURNING day, member, delta, verdict, per_pulse",
-                    (self._community, *fact[:7]),
-                ).fetchall():
-                    self._touch(touched, CounterRow(fact, *derived), policies)
-            self.waste.take_out(some_waste, touched, policies)
-        return meters
+        for fact in gone.counters:
+            for derived in self._db.execute(
+                "DELETE FROM counter WHERE community = ? AND gateway = ? AND device = ?"
+                " AND register = ? AND serial = ? AND at_ms = ? AND chain = ? AND seq = ?"
+                " RETURNING day, member, delta, verdict, per_pulse",
+                (self._community, *fact[:7]),
+            ).fetchall():
+                self._touch(touched, CounterRow(fact, *derived), policies)
+        self.waste.take_out(gone.waste, touched, policies)
+        return {fact[:4] for fact in gone.counters}
 
     def _touch(self, touched: set[Claim], row: CounterRow, policies: Policies) -> None:
         if row.delta and row.member:

@@ -1,24 +1,24 @@
 """From the records of chains to their facts; what later records tell of their time changes them."""
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from gateway.contract import record as records
 from gateway.contract.record import Record
-from ledger_bridge.books.evidence import Facts, facts
+from ledger_bridge.books.evidence import NOTHING, Facts, facts
 from ledger_bridge.books.times import SURE, Made, as_said, may_be_told, rank
 
 # gateway, chain.
 _Chain = tuple[str, str]
 
 
-class Changes(NamedTuple):
-    """What records say now, and what they are no longer taken to say."""
+class Change(NamedTuple):
+    """What a record says, and what it was taken to say before."""
 
-    come: list[Facts]
-    gone: list[Facts]
+    come: Facts
+    gone: Facts
 
 
 @dataclass(slots=True)
@@ -68,32 +68,31 @@ class FactsOfChains:
         # When the last record of each chain was made with a synced clock.
         self._synced: dict[_Chain, int] = {}
 
-    def read(self, some: Iterable[Record]) -> Changes:
+    def read(self, some: Iterable[Record]) -> Iterator[Change]:
         """What these records say and change; each follows the one before it in its chain."""
         if self._boots is None:
             self._boots = self._load()
-        changes = Changes([], [])
         batches: dict[_Chain, _Batch] = {}
         synced: dict[_Chain, int] = {}
         for record in some:
             who = record.identity
             chain = (who.gateway, who.chain)
-            is_unsure = may_be_told(record)
+            is_sure = rank(record) == SURE
+            is_unsure = not is_sure and may_be_told(record)
             if is_unsure or chain in self._boots:
                 batch = batches.setdefault(chain, _Batch(chain))
                 self._next(record, batch, self._boots)
             if not is_unsure:
-                changes.come.append(facts(record))
-            if who.made_ms is not None and rank(record) == SURE:
+                yield Change(facts(record), NOTHING)
+            if is_sure and who.made_ms is not None:
                 self._synced[chain] = synced[chain] = who.made_ms
         for batch in batches.values():
-            self._write(batch, changes)
+            yield from self._write(batch)
         self._db.executemany(
             "INSERT INTO synced VALUES (?, ?, ?, ?)"
             " ON CONFLICT DO UPDATE SET made_ms = excluded.made_ms",
             [(self._community, *chain, made_ms) for chain, made_ms in synced.items()],
         )
-        return changes
 
     def _next(self, record: Record, batch: _Batch, boots: dict[_Chain, _Boot]) -> None:
         """The next record of a chain in which a time may change."""
@@ -156,9 +155,10 @@ class FactsOfChains:
         ):
             self._db.execute(f"{statement} AND community = ? AND gateway = ? AND chain = ?", where)
 
-    def _write(self, batch: _Batch, changes: Changes) -> None:
+    def _write(self, batch: _Batch) -> Iterator[Change]:
         for entry in (*batch.settled.values(), *batch.open.values()):
-            self._say(entry, changes)
+            if entry.before is None or entry.before.made_ms != entry.now.made_ms:
+                yield self._say(entry.now, entry.before)
         where = (self._community, *batch.chain)
         self._db.executemany(
             "DELETE FROM unsure WHERE community = ? AND gateway = ? AND chain = ? AND seq = ?",
@@ -175,14 +175,8 @@ class FactsOfChains:
             ],
         )
 
-    def _say(self, entry: _Entry, changes: Changes) -> None:
+    def _say(self, now: Made, before: Made | None) -> Change:
         """What a record says by the time it has now, instead of what the tables have of it."""
-        now, before = entry.now, entry.before
-        if before and before.made_ms == now.made_ms:
-            return
-        changes.come.append(facts(now.timed()))
-        if before:
-            changes.gone.append(facts(before.timed()))
         who = now.record.identity
         key = (self._community, who.gateway, who.chain, who.seq)
         if now.is_waited_for():
@@ -193,6 +187,7 @@ class FactsOfChains:
                 " WHERE community = ? AND gateway = ? AND chain = ? AND seq = ?",
                 key,
             )
+        return Change(facts(now.timed()), facts(before.timed()) if before else NOTHING)
 
     def _load(self) -> dict[_Chain, _Boot]:
         rows = self._db.execute(
