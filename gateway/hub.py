@@ -11,10 +11,11 @@ from gateway.config import Config
 from gateway.contract import record, topics
 from gateway.contract.keys import PublicKey
 from gateway.contract.link import Broker
+from gateway.contract.signed import Malformed
 from gateway.days import local_midnight_ms
 from gateway.health import health
 from gateway.house import House, birth
-from gateway.journal import SAMPLES, Journal
+from gateway.journal import SAMPLES, Journal, NotKept
 from gateway.publish import Publisher
 from gateway.quarter import Moment
 
@@ -32,8 +33,8 @@ def publisher(house: House, key: BridgeKey, drivers: Mapping[str, sdk.Device]) -
     config, real_s = house.config, asyncio.get_running_loop().time
     assert config.community
     assert config.broker
-    if since := config.samples_shared_since:
-        forget_samples(house.journal, since, house.intake.moment())
+    since = config.samples_shared_since
+    shares = since is not None and forget_samples(house.journal, since, house.intake.moment())
     hears: dict[str, Callable[[bytes], None]] = {}
     if point := house.intake.point:
         hears[topics.policy(config.community)] = point.new_policy
@@ -49,7 +50,7 @@ def publisher(house: House, key: BridgeKey, drivers: Mapping[str, sdk.Device]) -
         gateway=config.gateway,
         broker=Broker.parse(config.broker, where="broker", files=config.broker_tls),
         bridge_key=key,
-        samples_shared=since is not None,
+        samples_shared=shares,
         birth=lambda: birth(house),
         health=lambda: health(house),
         moment=house.intake.moment,
@@ -71,18 +72,28 @@ def publisher(house: House, key: BridgeKey, drivers: Mapping[str, sdk.Device]) -
     return link
 
 
-def forget_samples(journal: Journal, since: date, moment: Moment) -> None:
+def forget_samples(journal: Journal, since: date, moment: Moment) -> bool:
     """No sample from before the member's consent, as it is dated now, leaves with a chain of then.
 
-    A consent that was withdrawn and given anew begins a new chain of samples.
+    A consent that was withdrawn and given anew begins a new chain of samples. Gives whether samples
+    may leave: not where that cannot be written down.
     """
     chain = next(c for c in journal.chains() if c.kind == SAMPLES and c.current)
     oldest = journal.records(chain.chain, start=1, limit=1)
-    if not oldest:
-        return
-    made_ms = record.parse(oldest[0])[1].identity.made_ms
-    if made_ms is not None and made_ms < local_midnight_ms(since):
-        journal.begin_again(SAMPLES, moment, carry=False)
+    if oldest and not _is_made_since(oldest[0], local_midnight_ms(since)):
+        try:
+            journal.begin_again(SAMPLES, moment, carry=False)
+        except NotKept:
+            return False
+    return True
+
+
+def _is_made_since(data: bytes, since_ms: int) -> bool:
+    try:
+        made_ms = record.parse(data)[1].identity.made_ms
+    except Malformed:
+        return False
+    return made_ms is None or made_ms >= since_ms
 
 
 def tell(house: House, drivers: Mapping[str, sdk.Device], device: str, word: str) -> str:

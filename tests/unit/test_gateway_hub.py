@@ -11,10 +11,11 @@ from drivers.reading import Message, Reading
 from gateway import hub
 from gateway.contract import command
 from gateway.contract.command import TARE, ZERO, Command
+from gateway.contract.errors import Problem
 from gateway.contract.record import ANSWER
 from gateway.contract.record import SAMPLES as SAMPLES_TYP
 from gateway.house import House
-from gateway.journal import EVIDENCE, SAMPLES, Journal
+from gateway.journal import EVIDENCE, SAMPLES, Journal, NotKept
 from gateway.kiosk.point import Point
 from gateway.quarter import Moment
 from tests.kiosk import BRIDGE, KEY, PIN_FILE, paper
@@ -133,7 +134,7 @@ def test_a_consent_given_anew_lets_no_sample_out(journal: Journal, made_ms: int,
     journal.append(SAMPLES, SAMPLES_TYP, [], moment=moment)
     journal.append(EVIDENCE, SAMPLES_TYP, [], moment=moment)
     journal.commit(moment)
-    hub.forget_samples(journal, JUNE, moment)
+    assert hub.forget_samples(journal, JUNE, moment)
     after, count = samples(journal)
     assert (left == 1, left) == (after == name, count)
     assert {SAMPLES, EVIDENCE, "private"} == {c.kind for c in journal.chains()}
@@ -142,5 +143,18 @@ def test_a_consent_given_anew_lets_no_sample_out(journal: Journal, made_ms: int,
 
 def test_a_first_consent_begins_nothing_anew(journal: Journal) -> None:
     before = samples(journal)
-    hub.forget_samples(journal, JUNE, Moment(JUNE_MS, 0, "synced"))
+    assert hub.forget_samples(journal, JUNE, Moment(JUNE_MS, 0, "synced"))
     assert before == samples(journal)
+
+
+def test_where_no_chain_can_be_begun_no_sample_leaves(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def not_kept(*_: object, **__: object) -> None:
+        raise NotKept(Problem("full", "here", "wait"))
+
+    moment = Moment(JUNE_MS - 1, 0, "synced")
+    journal.append(SAMPLES, SAMPLES_TYP, [], moment=moment)
+    journal.commit(moment)
+    monkeypatch.setattr(journal, "begin_again", not_kept)
+    assert not hub.forget_samples(journal, JUNE, moment)
