@@ -5,7 +5,7 @@ import json
 import os
 import re
 import subprocess
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -86,56 +86,59 @@ def test_records_reach_the_hub_and_live_values_the_house_over_a_broker_that_died
 ):
     authority, hub = found_hub(tmp_path / "hub")
     mosquitto = Mosquitto(tmp_path, authority, part("mosquitto"))
-    point_hub_at(mosquitto, hub)
-    programs: list = [mosquitto]
-    home_port = mosquitto.home_port
-    if home == "two brokers":
-        home_port = free_port()
-        programs.append(
-            Program("nats", tmp_path, "broker", "--dir", tmp_path / "nats", "--port", home_port)
+    with ExitStack() as stack:
+        stack.enter_context(running(mosquitto))
+        point_hub_at(mosquitto, hub)
+        home_port = mosquitto.home_port
+        if home == "two brokers":
+            home_port = free_port()
+            nats = Program("nats", tmp_path, "broker", "--dir", tmp_path, "--port", home_port)
+            stack.enter_context(running(nats))
+        wire, line = os.openpty()
+        config = write_gateway(
+            tmp_path / "home",
+            hub,
+            broker=mosquitto.port,
+            home_broker=home_port,
+            port=os.ttyname(line),
         )
-    wire, line = os.openpty()
-    config = write_gateway(
-        tmp_path / "home",
-        hub,
-        broker=mosquitto.port,
-        home_broker=home_port,
-        port=os.ttyname(line),
-    )
-    programs.append(Program("bridge", tmp_path, "bridge", "--config", hub))
-    programs.append(Program("gateway", tmp_path, "gateway", "--config", config))
-    log = programs[-1].log
-    with running(*programs):
+        stack.enter_context(running(Program("bridge", tmp_path, "bridge", "--config", hub)))
+        gateway = Program("gateway", tmp_path, "gateway", "--config", config)
+        stack.enter_context(running(gateway))
         boundary = now_quarter()
         os.write(wire, telegram(boundary - timedelta(seconds=10), "000002.444"))
         until("a record is stored", lambda: stored(hub) >= 1, seconds=60)
         mosquitto.kill()
-        until("the loss is told", lambda: "link_lost" in log.read_text())
+        until("the loss is told", lambda: "link_lost" in gateway.log.read_text())
         os.write(wire, telegram(boundary + timedelta(seconds=5), "000002.694"))
         mosquitto.start()
         until("the other is stored", lambda: stored(hub) >= 2, seconds=60)
         until("the house hears", lambda: "dev/hall/state" in heard(home_port, part), seconds=30)
         said = heard(home_port, part)
     assert "mk/v1" not in said
-    assert "Traceback" not in log.read_text() + (tmp_path / "bridge.log").read_text()
+    assert "Traceback" not in gateway.log.read_text() + (tmp_path / "bridge.log").read_text()
 
 
 def test_a_queue_at_the_broker_that_is_far_too_short_loses_nothing(tmp_path, part):
     authority, hub = found_hub(tmp_path / "hub")
-    mosquitto = Mosquitto(tmp_path, authority, part("mosquitto"), queued=10)
-    point_hub_at(mosquitto, hub)
     done("hub", "admit", f"home-noor={KEY.public.x}", "--config", hub)
-    # The bridge was there once, so the broker keeps ten records for it while it is away.
-    bridge = Program("bridge", tmp_path, "bridge", "--config", hub)
-    bridge.end()
-    with closing(
-        Journal.open(tmp_path, community="zonstraat", gateway="home-noor", key=KEY, boot="b")
-    ) as journal:
+    home = tmp_path / "home"
+    home.mkdir()
+    mosquitto = Mosquitto(tmp_path, authority, part("mosquitto"), queued=10)
+    with (
+        running(mosquitto),
+        closing(
+            Journal.open(home, community="zonstraat", gateway="home-noor", key=KEY, boot="b")
+        ) as journal,
+    ):
+        point_hub_at(mosquitto, hub)
+        # The bridge was there once, so the broker keeps ten records for it while it is away.
+        bridge = Program("bridge", tmp_path, "bridge", "--config", hub)
+        bridge.end()
         for _ in range(3000):
             journal.append(EVIDENCE, QUARTER, [], moment=NOON)
         journal.commit(NOON)
-        with running(mosquitto):
-            asyncio.run(deliver(journal, mosquitto, hub, bridge))
+        asyncio.run(deliver(journal, mosquitto, hub, bridge))
         assert Tally(accepted=3000, delivered=3000, pending=0, expired=0) == journal.tally()
     assert 3000 == stored(hub)
 
