@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from joserfc.errors import BadSignatureError
 
+from gateway.contract.clock import clock_elements
 from gateway.contract.record import Element
 from gateway.kiosk import records
 from gateway.kiosk.events import Deposit, Refused, Weight
@@ -75,3 +76,9 @@ def test_the_table_of_a_recycling_point_names_all_that_it_says():
         names = set(re.findall(r"`([a-z]+/[a-z-]+)`", row))
         shown |= {kind: shown.get(kind, set()) | names} if names else {}
     assert shown == said
+
+
+def test_the_page_names_all_that_a_clock_record_says():
+    said = told(clock_elements(bound_ms=12, step_ms=3_600_000))
+    assert {"clock/bound", "clock/step"} == said
+    assert all(f"`{name}`" in PAGE for name in said)
