@@ -7,6 +7,7 @@ write stay, as SQLite takes for granted ("powersafe overwrite").
 Spec: SQLite, "Atomic Commit In SQLite", sections 2 and 9; "Write-Ahead Logging", section 4.
 """
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -14,6 +15,7 @@ from hashlib import sha256
 from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 import apsw
 
@@ -178,6 +180,7 @@ class Disk:
         `checkpoint_pages`: how long the write-ahead log gets.
         `refused`: which writes and syncs fail, counted from 0.
         """
+        self.folder = folder
         self.before = {
             path.name: path.read_bytes()
             for path in folder.iterdir()
@@ -202,6 +205,22 @@ class Disk:
         """Whether the write or sync that SQLite asks for now is to fail."""
         self.asked += 1
         return self.asked - 1 in self.refused
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Files of the folder that the program itself syncs are noted as written and synced."""
+        sync = os.fsync
+
+        def noted(descriptor: int) -> None:
+            path = Path(f"/proc/self/fd/{descriptor}").resolve()
+            if path.parent == self.folder and ".db" in path.name:
+                self.opened(path.name)
+                self.note(Write(path.name, 0, path.read_bytes()))
+                self.note(Sync(path.name, folder=False))
+            sync(descriptor)
+
+        with patch("os.fsync", noted):
+            yield
 
     def opened(self, name: str) -> None:
         """A file that is new to us, whoever made it, may be lost like any other."""

@@ -1,5 +1,6 @@
 """A journal whose power is cut after any operation on its disk has all that it accepted."""
 
+import random
 import sqlite3
 import tempfile
 from collections.abc import Iterator
@@ -9,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from gateway.journal import EVIDENCE, PRIVATE, SAMPLES, Room
-from tests.journal_life import Life, found_out, lay, walk
+from tests.journal_life import Life, cut, damaged, found_out, lay, walk
+from tests.power import SECTOR_BYTES
 
 LONG = True
 
@@ -106,6 +108,7 @@ def live_shortly(life: Life) -> Life:
     life.put(SAMPLES, 2, LONG)
     life.receipt(EVIDENCE, behind=1)
     life.deposit()
+    life.restart()
     life.put(PRIVATE, 2, LONG)
     life.deposit()
     life.put(EVIDENCE)
@@ -156,3 +159,45 @@ def test_an_upgrade_of_the_schema_is_done_or_not_begun(folder: Path) -> None:
     print(f"{walked.points} crash points, {walked.disks} different disks")
     assert [] == walked.troubles
     assert walked.points > 15
+
+
+def damage(folder: Path, *, every: int) -> tuple[int, list[str]]:
+    """Every so many sectors of a journal that lost its power are damaged, one at a time."""
+    life = live_shortly(Life(folder / "lived", checkpoint_pages=CHECKPOINT_PAGES))
+    files = cut(life, life.promises[-3].operations, lambda: False)
+    chance = random.Random(1)
+    sectors, wrong = 0, []
+    for name, data in files.items():
+        for at in range(0, len(data), every * SECTOR_BYTES):
+            sector = chance.choice([bytes(SECTOR_BYTES), chance.randbytes(SECTOR_BYTES)])
+            lay(files | {name: data[:at] + sector + data[at + SECTOR_BYTES :]}, folder / "left")
+            wrong += [f"{name} at {at}: {trouble}" for trouble in damaged(folder / "left")]
+            sectors += 1
+    print(f"{sectors} sectors damaged")
+    return sectors, wrong
+
+
+def test_a_journal_with_a_damaged_sector_opens_goes_on_and_holds_nothing_else(
+    folder: Path,
+) -> None:
+    sectors, wrong = damage(folder, every=5)
+    assert [] == wrong
+    assert sectors > 60
+
+
+@pytest.mark.soak
+def test_a_journal_with_any_damaged_sector_opens_goes_on_and_holds_nothing_else(
+    folder: Path,
+) -> None:
+    sectors, wrong = damage(folder, every=1)
+    assert [] == wrong
+    assert sectors > 300
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(2, 12))
+def test_wherever_the_power_is_cut_and_whatever_it_leaves_no_accepted_record_is_lost(
+    folder: Path, seed: int
+) -> None:
+    life = live(Life(folder / "lived", checkpoint_pages=2 * seed))
+    assert [] == walk(life, folder / "left", seed=seed).troubles
