@@ -9,6 +9,8 @@ from gateway.contract.settings import Mistake
 EXAMPLES = {"page": "127.0.0.1:7081", "health": "127.0.0.1:7082"}
 # These tell too much to be reached from other machines.
 HERE_ONLY = {"health"}
+# What listens on all addresses can be asked on these.
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - asked, not bound
 
 
 def address(text: str) -> tuple[str, int]:
@@ -20,6 +22,12 @@ def address(text: str) -> tuple[str, int]:
     if not 0 <= int(port) <= 65535:
         raise ValueError(port)
     return host, int(port)
+
+
+def reached(text: str) -> tuple[str, int]:
+    """Where this machine reaches what listens at an address that `mistakes` has nothing against."""
+    host, port = address(text)
+    return EVERYWHERE.get(host, host), port
 
 
 def is_loopback(host: str) -> bool:

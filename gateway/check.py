@@ -15,8 +15,10 @@ from gateway.contract import cards
 from gateway.contract.errors import ConfigError, Problem
 from gateway.contract.keys import SigningKey
 from gateway.contract.link import Broker
+from gateway.discover import seen
 from gateway.holders import OURS, holder
-from gateway.serialport import is_pseudo, may_open
+from gateway.ports import kind_of
+from gateway.serialport import is_pseudo, is_serial, may_open
 
 ConfigFile = Annotated[Path, Parameter(name="--config")]
 AsJson = Annotated[bool, Parameter(name="--json", negative="")]
@@ -86,7 +88,7 @@ def found(config: Config) -> Iterator[Part]:
     if config.page:
         yield Part("page", "a page to look at", f"http://{config.page}")
     if config.health:
-        yield Part("health", "figures for a monitor", f"http://{config.health}/metrics")
+        yield Part("health", "figures for monitors", f"http://{config.health}/metrics")
     if config.kiosk and config.kiosk.screen:
         yield Part("kiosk", "the screen of the recycling point", f"http://{config.kiosk.screen}")
 
@@ -100,8 +102,10 @@ def _missing(port: str) -> str:
     """Why a serial port cannot be opened now; what lies beyond a network is not asked."""
     if not port.startswith("/"):
         return ""
-    if not Path(port).exists():
-        return "it is not plugged in"
+    if not os.path.exists(port):  # noqa: PTH110 - also where the folder may not be looked into
+        return f"it is not plugged in; ports there now: {', '.join(seen()) or 'none'}"
+    if not kind_of(port) and not is_serial(port):
+        return "it is no serial port: meterkast discover"
     if not os.access(port, os.R_OK | os.W_OK):
         return f"this user may not open it: {may_open(port)}"
     if is_pseudo(port):

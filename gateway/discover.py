@@ -20,19 +20,39 @@ from cyclopts import Parameter
 from drivers import sdk
 from gateway import blocks, probe
 from gateway.blocks import Block
-from gateway.contract.errors import LineLost, Problem, Unreachable
+from gateway.contract.errors import LineLost, Problem, Unreachable, UsageError
 from gateway.devices import CARD
-from gateway.ports import Port, open_port
-from gateway.recognise import HEARD_BYTES_MAX, Known, drivers, known_by, lines
+from gateway.pins import PREFIX
+from gateway.portnames import RENAMED_BY_PLUGGING
+from gateway.ports import Port, is_absent, kind_of, open_port
+from gateway.recognise import (
+    CABLE,
+    HEARD_BYTES_MAX,
+    INVERTER,
+    LEGIBLE_MIN,
+    Known,
+    damaged,
+    drivers,
+    is_inverted,
+    known_by,
+    legible,
+    lines,
+)
 from gateway.serialport import is_pseudo
 
 # Older meters speak every ten seconds; most every second.
 LISTEN_S = 11.0
+# The slowest that speak by themselves do so every quarter of an hour.
+LISTEN_S_MAX = 3600.0
 # So many bytes must be new before they are looked at again.
 NEW_BYTES = 200
 SETTLE_S = 0.3
 # Stable names first: whatever has one is not called by another.
 PLACES = ("/dev/serial/by-id/*", "/dev/serial/by-path/*", "/dev/serial0", "/dev/ttyAMA[0-9]*")
+WIRING = (
+    "its power, its wiring (meterkast drivers NAME shows it), A and B or 2 and 3 swapped; "
+    "a Modbus meter without a driver of its own: meterkast drivers modbus"
+)
 # On a Raspberry Pi 5 this one leads to the debugging plug.
 NO_PORTS = {"/dev/ttyAMA10"}
 
@@ -85,9 +105,11 @@ def discover(
     """
     # What lines say of themselves is for a gateway's log.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    if not 0 < seconds <= LISTEN_S_MAX:
+        where, try_ = f"--seconds {seconds:g}", f"more than 0, at most {LISTEN_S_MAX:g}"
+        raise UsageError(Problem("nobody listens for so long", where, try_))
     taken = blocks.taken(config)
-    # A path counts from where the user stands; a block's counts from nowhere.
-    found = [str(Path(one).absolute()) for one in port] if port else seen()
+    found = _named(port) if port else seen()
     names = [one for one in found if os.path.realpath(one) not in taken]
     for one in found:
         if one not in names:
@@ -104,12 +126,30 @@ def discover(
     return _tell(outcomes, config, is_written=write, as_json=as_json)
 
 
+def _named(ports: list[str]) -> list[str]:
+    """The ports that were asked for, each once, by names that stay. Raises UsageError.
+
+    A path counts from where the user stands; a block's counts from nowhere.
+    """
+    if away := next((port for port in ports if kind_of(port) or port.startswith(PREFIX)), ""):
+        what = "only serial ports of this machine can be listened to"
+        try_ = "write its block by hand: meterkast drivers NAME shows one"
+        raise UsageError(Problem(what, f"--port {away}", try_))
+    stable = {os.path.realpath(name): name for name in seen()}
+    names: dict[str, str] = {}
+    for path in (str(Path(port).absolute()) for port in ports):
+        real = os.path.realpath(path)
+        is_stable = not path.startswith(RENAMED_BY_PLUGGING)
+        names.setdefault(real, path if is_stable else stable.get(real, path))
+    return list(names.values())
+
+
 def seen() -> list[str]:
     """The serial ports of this machine, each by its most stable name."""
     found: dict[str, str] = {}
     for place in PLACES:
         for name in sorted(glob.glob(place)):  # noqa: PTH207 - a pattern from the root
-            if name not in NO_PORTS:
+            if os.path.realpath(name) not in NO_PORTS:
                 found.setdefault(os.path.realpath(name), name)
     return list(found.values())
 
@@ -122,22 +162,26 @@ async def _all(names: Sequence[str], seconds: float, *, is_probing: bool) -> lis
     """All ports at the same time."""
     _say(f"listening on {', '.join(names)} …")
     among = drivers()
-    outcomes = await asyncio.gather(*(listen(name, among, seconds) for name in names))
-    if not is_probing:
-        return outcomes
-    silent = [one.port for one in outcomes if one.may_ask]
-    if silent:
-        _say(f"asking on {', '.join(silent)}: meters, scales and readers that speak when asked …")
-    asked = await asyncio.gather(*(_ask(name, among) for name in silent))
-    answers = {one.port: one for one in asked if one.known}
-    return [answers.get(one.port, one) for one in outcomes]
+    return await asyncio.gather(
+        *(_one(name, among, seconds, is_probing=is_probing) for name in names)
+    )
 
 
-async def _ask(name: str, among: list[sdk.Device]) -> Outcome:
-    answer = await probe.ask(name, [driver for driver in among if driver.polled], tell=_say)
-    if answer is None:
-        return Outcome(name)
-    return Outcome(name, answer.known, answer.settings, answer.others)
+async def _one(name: str, among: list[sdk.Device], seconds: float, *, is_probing: bool) -> Outcome:
+    """One port, told as soon as it is known: others may take minutes."""
+    outcome = await listen(name, among, seconds)
+    if is_probing and outcome.may_ask:
+        _say(f"{name}: nobody speaks; asking meters, scales and readers …")
+        asked = [driver for driver in among if driver.polled]
+        if answer := await probe.ask(name, asked, tell=_say):
+            outcome = Outcome(name, answer.known, answer.settings, answer.others)
+        else:
+            outcome = outcome._replace(what="nobody speaks, and nobody answers", try_=WIRING)
+    if outcome.known:
+        _say(f"{name}: {described(outcome)}")
+    else:
+        _say(f"{name}: {outcome.what}\n  try: {outcome.try_}")
+    return outcome
 
 
 async def listen(name: str, among: list[sdk.Device], seconds: float) -> Outcome:
@@ -149,11 +193,11 @@ async def listen(name: str, among: list[sdk.Device], seconds: float) -> Outcome:
         except LineLost as lost:
             if noise:
                 continue  # a speed that this adapter cannot do
-            return Outcome(name, what=str(lost), try_=lost.try_)
+            return _absent(name) if is_absent(name) else _lost(name, lost)
         try:
             known, heard = await hear(port, among, seconds)
         except LineLost as lost:
-            return Outcome(name, what=str(lost), try_=lost.try_)
+            return _lost(name, lost)
         finally:
             port.close()
         if known:
@@ -161,7 +205,20 @@ async def listen(name: str, among: list[sdk.Device], seconds: float) -> Outcome:
         if not heard:
             return _silence(name, seconds)
         noise.append((line, heard))
+        if ill := _ill(name, line, heard, among):
+            return ill
+        _say(f"{name}: nothing that makes sense at {line.baud} {line.frame}; other speeds …")
     return _noise(name, noise)
+
+
+def _ill(name: str, line: sdk.Line, heard: bytes, among: list[sdk.Device]) -> Outcome | None:
+    """What ails a line on which somebody speaks, None where it may only be the wrong one."""
+    if is_inverted(heard):
+        return Outcome(name, what="the levels of the line are swapped", try_=INVERTER)
+    if driver := damaged(heard, among):
+        what = f"{driver.title}: it speaks at {line.baud} {line.frame}, and all of it is damaged"
+        return Outcome(name, what=what, try_=CABLE)
+    return None
 
 
 def _recognised(name: str, line: sdk.Line, known: list[Known]) -> Outcome:
@@ -207,6 +264,15 @@ async def _read(port: Port, until_s: float) -> bytes:
     return port.read()
 
 
+def _lost(name: str, lost: LineLost) -> Outcome:
+    return Outcome(name, what=str(lost), try_=lost.try_ or "another cable; meterkast doctor")
+
+
+def _absent(name: str) -> Outcome:
+    there = ", ".join(seen()) or "none"
+    return Outcome(name, what="it is not plugged in", try_=f"ports there now: {there}")
+
+
 def _silence(name: str, seconds: float) -> Outcome:
     what = f"nobody said anything within {seconds:g} s"
     try_ = (
@@ -218,18 +284,13 @@ def _silence(name: str, seconds: float) -> Outcome:
 
 def _noise(name: str, noise: list[tuple[sdk.Line, bytes]]) -> Outcome:
     """Somebody speaks whom no driver knows."""
-    line, heard = max(noise, key=lambda one: _legible(one[1]))
-    if _legible(heard) > 0.9:
+    line, heard = max(noise, key=lambda one: legible(one[1]))
+    if legible(heard) > LEGIBLE_MIN:
         shown = heard[:60].decode("latin-1").encode("unicode_escape").decode()
         what = f"somebody speaks at {line.baud} baud {line.frame} whom no driver knows: {shown}"
         return Outcome(name, what=what, try_="meterkast drivers; docs/new-device.md")
     what = f"{len(heard)} bytes came that make no sense at any speed"
-    return Outcome(name, what=what, try_="meterkast doctor: an inverted line or a loose plug")
-
-
-def _legible(heard: bytes) -> float:
-    """The share of bytes that are text."""
-    return sum(0x20 <= byte < 0x7F or byte in b"\r\n" for byte in heard) / len(heard)
+    return Outcome(name, what=what, try_=f"the plug and the cable; {CABLE}")
 
 
 def _tell(outcomes: list[Outcome], config: Path, *, is_written: bool, as_json: bool) -> int:
@@ -238,11 +299,6 @@ def _tell(outcomes: list[Outcome], config: Path, *, is_written: bool, as_json: b
     for outcome in outcomes:
         if as_json:
             print(msgspec.json.encode(_fields(outcome, made)).decode())
-        elif outcome.known:
-            _say(f"{outcome.port}: {described(outcome)}")
-        else:
-            _say(f"{outcome.port}: {outcome.what or 'nobody answers'}")
-            _say(f"  try: {outcome.try_ or 'another cable; meterkast doctor'}")
     if known and is_written:
         blocks.write(config, made)
         _say(f"written to {config}; go on with: meterkast check; meterkast gateway")
@@ -289,7 +345,7 @@ def described(outcome: Outcome) -> str:
     if outcome.known.serial:
         said.append(f"number {outcome.known.serial}")
     if readings:
-        said.append(f"{len(readings)} registers")
+        said.append("1 register" if len(readings) == 1 else f"{len(readings)} registers")
     else:
         said.append("in a cipher: ask the grid operator for its key")
     if outcome.others:

@@ -1,5 +1,6 @@
 """What a device is, by the bytes that it says: the driver files know their own. Pure."""
 
+import re
 from typing import NamedTuple
 
 from drivers import sdk
@@ -10,6 +11,14 @@ HEARD_BYTES_MAX = 32 * 1024
 # How common the lines of devices that speak by themselves are, the commonest first: P1, SML, DLMS,
 # older P1, pushes of DLMS on M-Bus. Those of other drivers come after them.
 COMMON = ("115200 8N1", "9600 8N1", "9600 7E1", "2400 8E1", "2400 8N1")
+
+# What helps against two things that a line may have.
+CABLE = "a shorter or another cable, or the reading head straighter on the meter"
+INVERTER = "a cable that inverts the line, or an inverter between meter and Pi"
+
+_REGISTER = re.compile(rb"\d-\d{1,3}:\d{1,3}\.\d")
+REGISTERS_MIN = 3
+LEGIBLE_MIN = 0.9
 
 
 class Known(NamedTuple):
@@ -73,3 +82,25 @@ def lines(among: list[sdk.Device]) -> list[sdk.Line]:
         found |= dict.fromkeys((driver.line, *driver.other_lines))
     order = {name: place for place, name in enumerate(COMMON)}
     return sorted(found, key=lambda line: order.get(f"{line.baud} {line.frame}", len(order)))
+
+
+def damaged(heard: bytes, among: list[sdk.Device]) -> sdk.Device | None:
+    """The driver of text that is its device's, though no telegram of it could be believed."""
+    if legible(heard) < LEGIBLE_MIN:
+        return None
+    return next((driver for driver in among if driver.recognise(heard)), None)
+
+
+def legible(heard: bytes) -> float:
+    """The share of bytes that are text."""
+    return sum(0x20 <= byte < 0x7F or byte in b"\r\n" for byte in heard) / len(heard)
+
+
+def is_inverted(heard: bytes) -> bool:
+    """Whether text was read from a line whose levels are swapped.
+
+    Of characters one after the other, each stop bit is taken for the next one's start bit: a byte
+    has 1 as its lowest bit and above it the seven bits of the character, swapped.
+    """
+    turned = bytes((~byte >> 1) & 0x7F for byte in heard)
+    return len(_REGISTER.findall(turned)) >= REGISTERS_MIN

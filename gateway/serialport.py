@@ -6,6 +6,7 @@ import fcntl
 import grp
 import os
 import pwd
+import stat
 import termios
 from pathlib import Path
 
@@ -19,6 +20,7 @@ CHUNK_BYTES = 4096
 GONE = {errno.EIO, errno.ENXIO, errno.ENODEV, errno.EBADF}
 # Linux: Documentation/admin-guide/devices.txt, Unix98 pseudo-terminals.
 PTY_MAJORS = range(136, 144)
+MEMORY_MAJOR = 1
 
 
 class SerialPort:
@@ -102,6 +104,12 @@ class SerialPort:
         if self._is_pty:
             return 8, "N", 1
         return int(line.frame[0]), line.frame[1], int(line.frame[2])
+
+
+def is_serial(path: str) -> bool:
+    """Whether this may be a serial port: no file or folder, and no /dev/null. Raises OSError."""
+    found = Path(path).stat()
+    return stat.S_ISCHR(found.st_mode) and os.major(found.st_rdev) != MEMORY_MAJOR
 
 
 def is_pseudo(path: str) -> bool:

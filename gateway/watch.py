@@ -11,6 +11,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -20,12 +21,13 @@ import structlog
 from cyclopts import Parameter
 
 from drivers import sdk
-from drivers.reading import UNITS, Message
+from drivers.reading import UNITS, Message, Reading
 from gateway import config as files
-from gateway.addresses import address
+from gateway.addresses import reached
 from gateway.config import Config
 from gateway.contract.errors import Problem, Unreachable, UsageError
 from gateway.contract.record import decimal
+from gateway.devices import CARD
 from gateway.lines import DeviceLine, Listener, Member
 from gateway.meanings import meaning
 from gateway.quality import LineQuality
@@ -82,7 +84,7 @@ def watch(
     with contextlib.suppress(KeyboardInterrupt):
         if answer := _gateway(loaded):
             print(f"as the gateway at {loaded.page} hears it", file=sys.stderr)
-            for state in _events(answer):
+            for state in _events(answer, loaded):
                 show(_house(state))
             raise Unreachable(
                 Problem("the gateway has ended", f"http://{loaded.page}", "meterkast gateway")
@@ -95,9 +97,7 @@ def _gateway(config: Config) -> HTTPConnection | None:
     """A connection to the running gateway's page, None where none answers."""
     if not config.page:
         return None
-    host, port = address(config.page)
-    local = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - asked, not bound
-    connection = HTTPConnection(local, port, timeout=ANSWER_S_MAX)
+    connection = HTTPConnection(*reached(config.page), timeout=ANSWER_S_MAX)
     try:
         connection.request("GET", "/events")
     except OSError:
@@ -105,17 +105,25 @@ def _gateway(config: Config) -> HTTPConnection | None:
     return connection
 
 
-def _events(connection: HTTPConnection) -> Iterator[dict[str, Any]]:
-    """The states that the page sends, as they change, until it ends."""
+def _events(connection: HTTPConnection, config: Config) -> Iterator[dict[str, Any]]:
+    """The states that the page sends, as they change, until it ends. Raises Unreachable."""
+    where = f"http://{config.page}"
     try:
         answer = connection.getresponse()
-        assert connection.sock
-        connection.sock.settimeout(None)
+        if connection.sock:
+            connection.sock.settimeout(None)
         while line := answer.readline():
             if line.startswith(b"data: "):
-                yield msgspec.json.decode(line[6:])
+                state = msgspec.json.decode(line[6:])
+                if state["gateway"] != config.gateway:
+                    what = f"the page is that of another gateway: {state['gateway']}"
+                    raise Unreachable(Problem(what, where, "page = another address"))
+                yield state
     except (OSError, HTTPException):
         return
+    if answer.status != HTTPStatus.OK:
+        what = f"whoever listens there does not tell what devices say: {answer.status}"
+        raise Unreachable(Problem(what, where, "close other pages; page = another address"))
 
 
 def _house(state: Mapping[str, Any]) -> House:
@@ -160,7 +168,7 @@ def _listener(name: str, house: House, show: Show, quality: LineQuality) -> List
 
     def message(said: Message) -> None:
         if said.readings:
-            values = {one.register: Value(one.value, one.unit) for one in said.readings}
+            values = {one.register: _value(one) for one in said.readings}
             tell(Now("ok", values))
 
     return Listener(
@@ -168,6 +176,11 @@ def _listener(name: str, house: House, show: Show, quality: LineQuality) -> List
         opened=lambda: tell(house[name]._replace(state="ok")),
         lost=lambda: tell(house[name]._replace(state=f"lost: {quality.why}")),
     )
+
+
+def _value(reading: Reading) -> Value:
+    """Without the number of a card, which is its member's."""
+    return Value("read", "") if reading.register == CARD else Value(reading.value, reading.unit)
 
 
 def _shower(names: list[str], *, as_json: bool) -> Show:

@@ -27,11 +27,16 @@ OPEN = {
     "page", "health", "screen", "discovery", "journal_max", "bridge_key",
 }  # fmt: skip
 LOG_LINES = 300
+LOG_S_MAX = 10.0
 LOG_UNIT = "meterkast-gateway"
 # What could name a meter, an adapter or a card: six digits and letters, two of them digits.
 _NUMBERS = re.compile(r"(?=[A-Za-z]*\d+[A-Za-z]*\d)[A-Za-z0-9]{6,}")
 SPEEDS = {"115200", "230400", "460800", "921600"}
-_LOGIN = re.compile(r"//[^/@\s]*@")
+# Where something is: an address or a port.
+_PLACE = re.compile(r"(\w+://|/dev/)\S+")
+# As far as the last @: a password may have one in it, or a slash, and no // before it.
+_LOGIN = re.compile(r"(\w+://)?\S*@")
+_QUERY = re.compile(r"(://\S*?)\?\S*")
 
 
 def write(path: Path, config: Path, findings: list[Finding], patient: Patient | None) -> list[str]:
@@ -62,7 +67,8 @@ def write(path: Path, config: Path, findings: list[Finding], patient: Patient | 
 
 def hidden(text: str) -> str:
     """The text without logins and without whatever could be a number of somebody or something."""
-    return _NUMBERS.sub(_number, _LOGIN.sub(f"//{HIDDEN}@", text))
+    without_logins = _QUERY.sub(rf"\1?{HIDDEN}", _LOGIN.sub(rf"\1{HIDDEN}@", text))
+    return _NUMBERS.sub(_number, without_logins)
 
 
 def _number(match: re.Match[str]) -> str:
@@ -88,9 +94,12 @@ def _value(key: str, value: Any) -> Any:
         return _without(value)
     if isinstance(value, list):
         return [_value(key, one) for one in value]
-    if isinstance(value, str) and key not in OPEN:
-        return hidden(value) if "://" in value or value.startswith("/dev/") else HIDDEN
-    return value
+    if key in OPEN:
+        return value
+    if isinstance(value, str):
+        return hidden(value) if _PLACE.fullmatch(value) else HIDDEN
+    # A key or a number of a meter can be written without quotes.
+    return value if hidden(f"{value}") == f"{value}" else HIDDEN
 
 
 def _versions() -> dict[str, str]:
@@ -102,9 +111,8 @@ def _versions() -> dict[str, str]:
 
 def _running(patient: Patient | None) -> object:
     """What a running gateway said of itself, without its readings."""
-    if patient is None or patient.running is None:
-        return None
-    return {"alarms": patient.running["alarms"]}
+    running = patient.running if patient else None
+    return running and {"alarms": running["alarms"]}
 
 
 def _log() -> str:
@@ -113,5 +121,8 @@ def _log() -> str:
     if program is None:
         return ""
     command = [program, "--unit", LOG_UNIT, "--lines", str(LOG_LINES), "--no-pager", "-o", "cat"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)  # noqa: S603
-    return done.stdout
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=LOG_S_MAX, check=False)  # noqa: S603
+    except subprocess.TimeoutExpired:
+        return "journalctl does not answer\n"
+    return done.stdout.decode(errors="replace")

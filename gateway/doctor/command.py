@@ -4,9 +4,8 @@ import asyncio
 import json
 import logging
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import AsyncIterator, Iterator, Mapping
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,14 +14,18 @@ import structlog
 from cyclopts import Parameter
 
 from gateway import config as files
+from gateway.addresses import reached
 from gateway.config import Config
 from gateway.contract.clock import SystemClock
 from gateway.contract.errors import ConfigError
 from gateway.doctor import bundle as bundles
 from gateway.doctor import journal, lines, links, machine, ports, settings
 from gateway.doctor.patient import Finding, Patient
+from gateway.holders import holder
 
 RUNNING_S_MAX = 3.0
+# Beside the journal; a gateway that runs holds it.
+LOCK = "journal.lock"
 
 ConfigFile = Annotated[Path, Parameter(name="--config")]
 AsJson = Annotated[bool, Parameter(name="--json", negative="")]
@@ -84,13 +87,21 @@ async def examine(patient: Patient) -> AsyncIterator[Finding]:
 
 def _running(patient: Patient) -> Iterator[Finding]:
     """What a running gateway knows better than we could find out."""
+    asked = patient.config.health or patient.config.page
     if patient.running is None:
-        yield Finding("no gateway runs with these settings, or it has no page", "meterkast gateway")
-        return
-    yield Finding("the gateway runs", "meterkast gateway")
-    for alarm in patient.running["alarms"]:
-        if not alarm["code"].startswith(_OURS):
-            yield Finding(alarm["what"].rstrip("."), alarm["about"] or "gateway", alarm["try"])
+        yield Finding("no gateway runs with these settings", "meterkast gateway")
+    elif "alarms" in patient.running:
+        yield Finding("the gateway runs", f"http://{asked}")
+        for alarm in patient.running["alarms"]:
+            if not alarm["code"].startswith(_OURS):
+                yield Finding(alarm["what"].rstrip("."), alarm["about"] or "gateway", alarm["try"])
+    elif asked:
+        try_ = "sudo systemctl restart meterkast-gateway"
+        yield Finding("the gateway runs, and does not answer", f"http://{asked}", try_)
+    else:
+        yield Finding(
+            "the gateway runs; a page or health address would tell how", str(patient.file)
+        )
 
 
 # Alarms that the doctor looks into itself.
@@ -98,25 +109,28 @@ _OURS = ("clock-", "under-voltage", "disk-short", "journal-aside", "certificate-
 
 
 def running(config: Config) -> Mapping[str, Any] | None:
-    """What the gateway with these settings says of itself, None where none runs."""
+    """What the gateway with these settings says of itself: nothing where it cannot be asked, None
+    where none runs.
+    """
+    if holder(str(config.data / LOCK)) is None:
+        return None
     for address, path in ((config.health, "/healthz"), (config.page, "/api/now")):
-        if address is None:
-            continue
-        url = f"http://{address.replace('0.0.0.0', '127.0.0.1')}{path}"  # noqa: S104 - asked only
-        try:
-            with urllib.request.urlopen(url, timeout=RUNNING_S_MAX) as answer:
-                said = answer.read()
-        except urllib.error.HTTPError as error:
-            said = error.read()
-        except OSError:
-            continue
-        try:
-            told: Mapping[str, Any] = msgspec.json.decode(said)
-        except msgspec.DecodeError:
-            continue
-        if "alarms" in told:
+        if address and (told := _asked(address, path)):
             return told
-    return None
+    return {}
+
+
+def _asked(address: str, path: str) -> Mapping[str, Any] | None:
+    """None where no gateway answers."""
+    connection = HTTPConnection(*reached(address), timeout=RUNNING_S_MAX)
+    try:
+        connection.request("GET", path)
+        told = msgspec.json.decode(connection.getresponse().read())
+    except (OSError, HTTPException, msgspec.DecodeError):
+        return None
+    finally:
+        connection.close()
+    return told if isinstance(told, dict) and "alarms" in told else None
 
 
 def _show(findings: list[Finding], *, as_json: bool) -> None:

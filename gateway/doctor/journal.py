@@ -25,18 +25,26 @@ def examine(patient: Patient) -> Iterator[Finding]:
     if not path.exists():
         yield Finding("nothing was recorded yet", str(path))
         return
+    db: sqlite3.Connection | None = None
     try:
         db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-    except sqlite3.Error as error:
-        yield Finding(f"the journal cannot be opened: {error}", str(path), "run as its owner")
-        return
-    try:
         yield from _look(db, path, patient)
-    except sqlite3.DatabaseError as error:
+    except sqlite3.OperationalError as error:
+        try_ = f"sudo --user={_owner(path)} meterkast doctor"
+        yield Finding(f"the journal cannot be opened: {error}", str(path), try_)
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         try_ = "meterkast gateway: it moves the file aside and reads what can be read of it"
         yield Finding(f"the journal is damaged: {error}", str(path), try_)
     finally:
-        db.close()
+        if db:
+            db.close()
+
+
+def _owner(path: Path) -> str:
+    try:
+        return path.owner()
+    except (OSError, KeyError):
+        return "root"
 
 
 def _look(db: sqlite3.Connection, path: Path, patient: Patient) -> Iterator[Finding]:

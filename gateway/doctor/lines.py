@@ -1,9 +1,8 @@
 """Lines: listen on each and tell silence, a wrong speed and swapped levels apart."""
 
 import asyncio
-import re
+import os
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 from drivers import sdk
 from gateway import probe
@@ -12,10 +11,8 @@ from gateway.contract.errors import LineLost
 from gateway.discover import hear
 from gateway.doctor.patient import Finding, Patient
 from gateway.ports import NETWORK, kind_of, open_port
-from gateway.recognise import Known, drivers, known_by
-
-_REGISTER = re.compile(rb"\d-\d{1,3}:\d{1,3}\.\d")
-REGISTERS_MIN = 3
+from gateway.recognise import INVERTER, Known, drivers, is_inverted, known_by
+from gateway.serialport import is_serial
 
 
 async def examine(patient: Patient) -> AsyncIterator[Finding]:
@@ -29,11 +26,11 @@ async def examine(patient: Patient) -> AsyncIterator[Finding]:
 
 
 def _shared(patient: Patient) -> dict[str, list[tuple[str, DeviceSettings]]]:
-    """The devices by their lines; of a port that is not there it is told elsewhere."""
+    """The devices by their lines; what is no port, or not there, is told elsewhere."""
     ports: dict[str, list[tuple[str, DeviceSettings]]] = {}
     for name, device in patient.config.device.items():
-        is_there = Path(device.port).exists()
-        if is_there or kind_of(device.port) in NETWORK:
+        kind = kind_of(device.port)
+        if kind in NETWORK or (os.path.exists(device.port) and (kind or is_serial(device.port))):  # noqa: PTH110
             ports.setdefault(device.port, []).append((name, device))
     return ports
 
@@ -122,8 +119,7 @@ def _judge(heard: bytes, driver: sdk.Device, device: DeviceSettings, where: str)
         what = f"who speaks there is no {driver.name}: {other.title}"
         return Finding(what, where, f'driver = "{other.name}" in its block')
     if is_inverted(heard):
-        try_ = "a cable that inverts the line, or an inverter between meter and Pi"
-        return Finding("the levels of the line are swapped", where, try_)
+        return Finding("the levels of the line are swapped", where, INVERTER)
     return None
 
 
@@ -141,13 +137,3 @@ def _silent(driver: sdk.Device) -> str:
             "1 (RTS and +5 V), its power where it needs some, and the plug the right way round"
         )
     return f"whether it is switched on, its wiring: meterkast drivers {driver.name}"
-
-
-def is_inverted(heard: bytes) -> bool:
-    """Whether text was read from a line whose levels are swapped.
-
-    Of characters one after the other, each stop bit is taken for the next one's start bit: a byte
-    has 1 as its lowest bit and above it the seven bits of the character, swapped.
-    """
-    turned = bytes((~byte >> 1) & 0x7F for byte in heard)
-    return len(_REGISTER.findall(turned)) >= REGISTERS_MIN

@@ -32,8 +32,9 @@ class Finding(NamedTuple):
 class Patient:
     """A gateway's settings and the machine under them.
 
-    `running` is what a gateway that runs now says of itself, None where none does: it has the
-    lines and its name at the broker to itself. `root` is where /proc, /sys and /boot begin.
+    `running` is what a gateway that runs now says of itself, which may be nothing, None where none
+    does: it has the lines and its name at the broker to itself. `root` is where /proc, /sys and
+    /boot begin.
     """
 
     file: Path

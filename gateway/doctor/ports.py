@@ -7,7 +7,8 @@ from pathlib import Path
 from gateway.discover import seen
 from gateway.doctor.patient import Finding, Patient
 from gateway.holders import OURS, holder
-from gateway.serialport import is_pseudo, may_open
+from gateway.ports import kind_of
+from gateway.serialport import is_pseudo, is_serial, may_open
 
 # The port of the header: called by what it is, or by what the firmware makes of it.
 UARTS = ("/dev/serial0", "/dev/ttyAMA", "/dev/ttyS")
@@ -28,9 +29,12 @@ def examine(patient: Patient) -> Iterator[Finding]:
 
 
 def _port(patient: Patient, port: str) -> Iterator[Finding]:
-    if not Path(port).exists():
+    if not os.path.exists(port):  # noqa: PTH110 - also where the folder may not be looked into
         there = ", ".join(seen()) or "none"
         yield Finding("the port is not there", port, f"plug it in; ports there now: {there}")
+        return
+    if not kind_of(port) and not is_serial(port):
+        yield Finding("this is no serial port", port, "meterkast discover")
         return
     if port.startswith(UARTS):
         yield from _uart(patient, port)

@@ -62,8 +62,15 @@ def test_a_port_that_is_not_there_is_told_and_ends_with_1(tmp_path, capsys):
     file = write(tmp_path, HOUSE.format(port="/dev/serial/by-id/usb-none"))
     assert 1 == check.check(config=file, as_json=True)
     hall, *others = msgspec.json.decode(capsys.readouterr().out)["parts"]
-    assert "it is not plugged in" == hall["missing"]
+    assert hall["missing"].startswith("it is not plugged in; ports there now: ")
     assert [""] * 3 == [part["missing"] for part in others]
+
+
+@pytest.mark.parametrize("port", ["/dev/null", "/tmp", __file__], ids=["null", "folder", "file"])  # noqa: S108
+def test_what_is_no_serial_port_is_told(tmp_path, capsys, port):
+    assert 1 == check.check(config=write(tmp_path, HOUSE.format(port=port)), as_json=True)
+    hall, *_ = msgspec.json.decode(capsys.readouterr().out)["parts"]
+    assert "it is no serial port: meterkast discover" == hall["missing"]
 
 
 def test_a_port_that_another_program_holds_is_told_with_that_program(
