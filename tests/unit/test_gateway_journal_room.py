@@ -158,6 +158,22 @@ def test_on_a_disk_that_others_fill_samples_make_room_for_evidence(tmp_path: Pat
     journal.close()
 
 
+def test_a_record_of_what_is_lost_that_goes_too_is_made_anew(tmp_path: Path) -> None:
+    journal = small(tmp_path, Room())
+    fill(journal, 40)
+    journal._disk.limits = Room(max_bytes=1, free_bytes_min=0)
+    chain = put(journal, 40)
+    samples = current(journal, SAMPLES).chain
+    last = current(journal).last
+    assert [(samples, 1, 40)] == [(one.chain, one.first, one.last) for one in lost_records(journal)]
+    journal.receipt(chain, last, digest_of(journal, chain, last))
+    journal.commit(at(0))
+    assert current(journal).first == last + 1
+    assert [(samples, 1, 40)] == [(one.chain, one.first, one.last) for one in lost_records(journal)]
+    assert len(journal.explaining(samples)) == 1
+    journal.close()
+
+
 # A disk that takes nothing
 
 
