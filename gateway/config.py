@@ -13,7 +13,7 @@ from pydantic import ConfigDict
 from drivers import sdk
 from gateway import addresses, portnames
 from gateway.contract import settings, tls
-from gateway.contract.errors import ConfigError
+from gateway.contract.errors import ConfigError, Problem
 from gateway.contract.keys import PublicKey
 from gateway.contract.link import Broker
 from gateway.contract.settings import Id, Mistake, Settings
@@ -73,6 +73,9 @@ class Config(Settings):
 
 def load(path: Path) -> Config:
     """The settings in `path`. Raises ConfigError with every mistake."""
+    if not os.path.lexists(path):
+        try_ = "meterkast discover --write makes it; or another, with --config FILE"
+        raise ConfigError(Problem("there is no such file", str(path), try_))
     base = path.resolve().parent
     config = settings.load(path, Config, check=partial(mistakes, base=base))
     point = config.kiosk and config.kiosk.model_copy(
@@ -140,7 +143,8 @@ def mistakes(tables: dict[str, Any], *, base: Path) -> Iterator[Mistake]:
     devices = tables.get("device")
     devices = devices if isinstance(devices, dict) else {}
     if "device" in tables and not devices:
-        yield Mistake(("device",), "no device at all", 'add [device.hall] with driver = "p1"')
+        try_ = 'meterkast discover --write; or add [device.hall] with driver = "p1"'
+        yield Mistake(("device",), "no device at all", try_)
     for name, device in devices.items():
         if isinstance(device, dict):
             yield from _device(name, device, base=base)

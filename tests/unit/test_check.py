@@ -66,7 +66,7 @@ def test_a_port_that_is_not_there_is_told_and_ends_with_1(tmp_path, capsys):
     assert [""] * 3 == [part["missing"] for part in others]
 
 
-@pytest.mark.parametrize("port", ["/dev/null", "/tmp", __file__], ids=["null", "folder", "file"])  # noqa: S108
+@pytest.mark.parametrize("port", ["/dev/null", "/tmp", __file__], ids=["null", "folder", "file"])
 def test_what_is_no_serial_port_is_told(tmp_path, capsys, port):
     assert 1 == check.check(config=write(tmp_path, HOUSE.format(port=port)), as_json=True)
     hall, *_ = msgspec.json.decode(capsys.readouterr().out)["parts"]
