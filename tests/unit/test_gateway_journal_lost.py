@@ -179,6 +179,15 @@ def test_samples_that_may_not_leave_any_more_are_not_carried_along(journal: Jour
     assert journal.tally() == Tally(0, 0, 0, 0)
 
 
+def test_a_key_is_not_handed_over_again_in_the_new_chain(journal: Journal) -> None:
+    put(journal)
+    journal.renew(NEW_KEY, at(0))
+    new = journal.begin_again(EVIDENCE, at(0)).chain
+    records = [record.parse(data)[1] for data in journal.records(new, start=1, limit=9)]
+    assert [QUARTER] == [one.typ for one in records]
+    assert signers(journal, new) == [NEW_KEY.public.kid]
+
+
 def test_a_hub_may_have_more_of_a_chain_that_ended_than_is_left_here(journal: Journal) -> None:
     old = put(journal, 3)
     deliver(journal, old, 3)

@@ -11,6 +11,7 @@ from gateway.contract.errors import Unreachable
 from gateway.contract.record import QUARTER, Element
 from gateway.contract.record import SAMPLES as SAMPLES_TYP
 from gateway.journal import EVIDENCE, PRIVATE, SAMPLES, Journal, NotKept, Room, Tally, room
+from gateway.journal.room import Space
 from tests.journals import at, check_chain, current, digest_of, lost_records, put, reopen
 
 # Half a hundred records of a page or two each.
@@ -172,6 +173,25 @@ def test_a_record_of_what_is_lost_that_goes_too_is_made_anew(tmp_path: Path) -> 
     assert [(samples, 1, 40)] == [(one.chain, one.first, one.last) for one in lost_records(journal)]
     assert len(journal.explaining(samples)) == 1
     journal.close()
+
+
+@pytest.mark.parametrize(
+    ("space", "is_short", "has_room"),
+    [
+        pytest.param(Space(900_000, 0, 500_000), False, True, id="plenty"),
+        pytest.param(Space(900_001, 0, 500_000), False, False, id="soon_full"),
+        pytest.param(Space(1_000_000, 0, 500_000), False, False, id="just_full"),
+        pytest.param(Space(1_000_001, 0, 500_000), True, False, id="too_full"),
+        pytest.param(Space(500_000, 24_999, 499_999), True, False, id="disk_short"),
+        pytest.param(Space(500_000, 25_000, 499_999), False, False, id="disk_short_and_own_left"),
+        pytest.param(Space(500_000, 100_000, 499_999), False, True, id="disk_short_and_own_room"),
+    ],
+)
+def test_room_is_made_when_there_is_too_little_and_until_there_is_some(
+    space: Space, is_short: bool, has_room: bool
+) -> None:
+    limits = Room(max_bytes=1_000_000, free_bytes_min=500_000)
+    assert (space.is_short(limits), space.has_room(limits)) == (is_short, has_room)
 
 
 # A disk that takes nothing
