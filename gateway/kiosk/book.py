@@ -24,10 +24,12 @@ TEST_WEIGHTS_MAX = 60
 class Booked:
     """A deposit. `now` is the fraction that counts, "" once it was taken back; `by` says by whom.
 
-    `seq` is the number of its record. `card` is the token, never the number. `at_ms` is UTC.
+    `seq` is the number of its record in `chain`. `card` is the token, never the number. `at_ms` is
+    UTC.
     """
 
     deposit: str
+    chain: str
     seq: int
     at_ms: int | None
     fraction: str
@@ -104,9 +106,11 @@ class Book:
         return list(reversed(self._booked.values()))
 
     def is_sent(self, booked: Booked) -> bool:
-        """Whether the hub has receipted its record."""
-        chain = next(chain for chain in self._journal.chains() if chain.kind == EVIDENCE)
-        return booked.seq <= chain.receipted
+        """Whether the hub has receipted its record; of a chain that is over nobody says so."""
+        return any(
+            chain.chain == booked.chain and booked.seq <= chain.receipted
+            for chain in self._journal.chains()
+        )
 
     def test_weights(self) -> tuple[TestWeight, ...]:
         """Those of the journal, the newest first."""
@@ -129,6 +133,10 @@ class Book:
             yield moment
         self.containers.look()
 
+    def _evidence(self) -> str:
+        """The chain that records are appended to."""
+        return next(c.chain for c in self._journal.chains() if c.kind == EVIDENCE and c.current)
+
     def _append(self, typ: str, pack: list[Element], moment: Moment) -> int:
         return self._journal.append(EVIDENCE, typ, pack, moment=moment)
 
@@ -142,6 +150,7 @@ class Book:
         self._add(
             Booked(
                 deposit=deposit,
+                chain=self._evidence(),
                 seq=seq,
                 at_ms=moment.utc_ms,
                 fraction=given.fraction,
@@ -209,6 +218,7 @@ def _booked(kept: record.Record) -> Booked:
     said = Fields(kept)
     return Booked(
         deposit=said.text("deposit"),
+        chain=kept.identity.chain,
         seq=kept.identity.seq,
         at_ms=kept.identity.made_ms,
         fraction=said.text("fraction"),

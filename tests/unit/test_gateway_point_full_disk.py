@@ -9,6 +9,7 @@ from gateway.contract.record import DEPOSIT, REFUSAL
 from gateway.journal import NotKept
 from gateway.kiosk.events import Choose, Confirm, Undo
 from gateway.quarter import Moment
+from tests.journals import current
 from tests.kiosk import PIN, Bench
 
 
@@ -106,3 +107,15 @@ def test_an_operator_is_told_that_a_correction_was_not_kept(bench: Bench) -> Non
         (one.deposit, one.now, one.reason) for one in bench.point.deposits()
     ]
     assert [DEPOSIT] == [one.typ for one in bench.records()]
+
+
+def test_a_deposit_of_a_chain_that_ended_is_not_taken_for_one_of_the_next(bench: Bench) -> None:
+    first = bench.deposit()
+    bench.journal._disk.db.execute("UPDATE chain SET current = 0 WHERE kind = 'evidence'")
+    bench.power_cut()
+    bench.weigh(0, times=200)
+    second = bench.deposit(4_000_000)
+    new = current(bench.journal)
+    bench.journal.receipt(new.chain, 1, new.digest)
+    told = {one.deposit: one.state for one in bench.point.deposits()}
+    assert {first: "kept", second: "sent"} == told
