@@ -8,7 +8,7 @@ import structlog
 from gateway.bridgekey import BridgeKey
 from gateway.contract import receipt
 from gateway.contract.receipt import Receipt
-from gateway.contract.signed import Malformed
+from gateway.contract.signed import Malformed, digest
 from gateway.forgeries import Forgeries
 from gateway.journal import Chain, Journal, NotKept, ReceiptRefused
 from gateway.quarter import Moment
@@ -69,7 +69,7 @@ class Receipts:
         self.heard_ms = max(got.time_ms, self.heard_ms or 0)
         self.met.add(got.chain)
         self._note_held(got)
-        if got.up_to > chain.last and chain.current and chain.shared:
+        if chain.current and chain.shared and self._is_of_another_copy(got, chain):
             self._begin_again(got, chain)
             return None
         return self._take(got, chain)
@@ -101,6 +101,18 @@ class Receipts:
         elif not got.held and got.chain in self.held:
             del self.held[got.chain]
             log.info("chain_freed", chain=got.chain)
+
+    def _is_of_another_copy(self, got: Receipt, chain: Chain) -> bool:
+        """Whether the hub has records of ours that are not in this journal.
+
+        It may say something else under a number meanwhile, which the hub never receipted. What it
+        did receipt once, and calls different now, is no matter of copies.
+        """
+        if got.up_to <= chain.receipted:
+            return False
+        held = dict(self._journal.numbered(chain.chain, start=got.up_to, limit=1))
+        ours = held.get(got.up_to)
+        return got.up_to > chain.last or (ours is not None and digest(ours) != got.hash)
 
     def _begin_again(self, got: Receipt, chain: Chain) -> None:
         """The hub has more of ours than we do: this journal is a copy of an older one."""

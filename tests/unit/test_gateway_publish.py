@@ -214,14 +214,28 @@ def test_a_forged_receipt_is_counted_and_deletes_nothing(bench: Bench, forge) ->
     assert Tally(2, 0, 2, 0) == bench.journal.tally()
 
 
-def test_a_receipt_for_other_bytes_is_told_and_deletes_nothing(bench: Bench) -> None:
+def test_a_receipt_for_other_bytes_than_before_is_told_and_deletes_nothing(bench: Bench) -> None:
     bench.put(2)
-    name = bench.chain().chain
-    bench.hear(receipt.make(Receipt("z", "home", name, 2, "0" * 64, 0), key=BRIDGE))
-    assert f"record 2 of {name} differs from the hub's" == bench.publisher.standing().refused
-    assert Tally(2, 0, 2, 0) == bench.journal.tally()
     bench.turn()
     bench.answer()
+    bench.put(1)
+    name = bench.chain().chain
+    bench.hear(receipt.make(Receipt("z", "home", name, 2, "0" * 64, 9), key=BRIDGE))
+    assert f"record 2 of {name} differs from the hub's" == bench.publisher.standing().refused
+    assert Tally(3, 2, 1, 0) == bench.journal.tally()
+    bench.turn()
+    bench.answer()
+    assert "" == bench.publisher.standing().refused
+
+
+def test_a_hub_that_has_something_else_under_a_number_gets_a_new_chain(bench: Bench) -> None:
+    """The journal is a copy of an older one, and has gone on before the hub was heard."""
+    bench.put(3)
+    old = bench.chain().chain
+    bench.hear(receipt.make(Receipt("z", "home", old, 2, "0" * 64, 9), key=BRIDGE))
+    bench.turn()
+    assert old != bench.chain().chain
+    assert [1, 2, 3] == bench.sent()
     assert "" == bench.publisher.standing().refused
 
 
