@@ -6,6 +6,8 @@ metrics, Home Assistant and `doctor` all tell these.
 
 from typing import NamedTuple
 
+from gateway.reasons import in_dutch
+
 
 class Alarm(NamedTuple):
     """One thing that is wrong. `about` is the device, chain or file it concerns, "" for the whole.
@@ -32,11 +34,11 @@ def told(alarm: Alarm, language: str) -> tuple[str, str]:
     nl, en, probeer, try_ = SENTENCES[alarm.code]
     if language != "nl":
         return en.format(**alarm._asdict()), try_.format(**alarm._asdict())
-    facts = {"about": alarm.about, "facts": _REDENEN.get(alarm.facts, alarm.facts)}
+    facts = {"about": alarm.about, "facts": in_dutch(alarm.facts)}
     return nl.format(**facts), probeer.format(**facts)
 
 
-# Alarms of `urgent` kinds mean that something is being lost or not taken now.
+# With these, something is being lost or not taken now.
 URGENT = {"journal-stuck", "journal-full", "journal-aside", "chain-held", "line-lost"}
 
 # Only a gateway of a community can have these.
@@ -157,15 +159,4 @@ SENTENCES = {
         "meterkast check",
         "meterkast check",
     ),
-}
-
-# Reasons that lines and links give, in Dutch; others are told as they are.
-_REDENEN = {
-    "there is no such port": "die poort is er niet",
-    "unplugged": "de stekker is eruit",
-    "the other end hung up": "de andere kant heeft opgehangen",
-    "this user may not open it": "deze gebruiker mag hem niet openen",
-    "nobody listens there": "daar luistert niemand",
-    "nobody answers within 5 s": "niemand antwoordt binnen 5 s",
-    "not tried yet": "nog niet geprobeerd",
 }

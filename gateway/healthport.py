@@ -22,8 +22,8 @@ def app(house: House) -> ASGIApp:
         """200 while the gateway takes what the devices say, else 503; with all that is wrong."""
         alarms = health.alarms(house, health.look(house))
         is_alive = health.is_alive(alarms)
-        answer = to_json({"ok": is_alive, "alarms": health.told(alarms)})
-        return Response(answer, 200 if is_alive else 503, media_type="application/json")
+        told = {"gateway": house.config.gateway, "ok": is_alive, "alarms": health.told(alarms)}
+        return Response(to_json(told), 200 if is_alive else 503, media_type="application/json")
 
     async def figures(_: Request) -> Response:
         box = health.look(house)

@@ -24,10 +24,16 @@ class Machine(NamedTuple):
 
 def look(folder: Path, *, root: Path = Path("/")) -> Machine:
     """The machine now; the disk is the one that `folder` is on, `root` is where /sys begins."""
-    disk = os.statvfs(folder)
-    return Machine(
-        _number(root / TEMPERATURE, 10), _under_voltage(root), disk.f_bavail * disk.f_frsize
-    )
+    return Machine(_number(root / TEMPERATURE, 10), _under_voltage(root), _free_bytes(folder))
+
+
+def _free_bytes(folder: Path) -> int:
+    """None is free on a disk that is not there."""
+    try:
+        disk = os.statvfs(folder)
+    except OSError:
+        return 0
+    return disk.f_bavail * disk.f_frsize
 
 
 def _number(path: Path, base: int) -> int | None:

@@ -76,12 +76,13 @@ def _journal(house: House) -> Iterator[Figure]:
         "Size of the journal, and the most that it may have.",
         [({"which": which}, size) for which, size in sizes.items()],
     )
-    yield Figure(
-        "journal_written_bytes",
-        "gauge",
-        "Bytes written to the card today (UTC).",
-        [({}, standing.written_today_bytes or 0)],
-    )
+    if standing.written_today_bytes is not None:
+        yield Figure(
+            "journal_written_bytes",
+            "gauge",
+            "Bytes written to the card today (UTC).",
+            [({}, standing.written_today_bytes)],
+        )
 
 
 def _devices(house: House, now_s: float) -> Iterator[Figure]:

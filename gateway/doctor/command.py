@@ -115,7 +115,8 @@ def running(config: Config) -> Mapping[str, Any] | None:
     if holder(str(config.data / LOCK)) is None:
         return None
     for address, path in ((config.health, "/healthz"), (config.page, "/api/now")):
-        if address and (told := _asked(address, path)):
+        told = _asked(address, path) if address else None
+        if told and told.get("gateway") == config.gateway:
             return told
     return {}
 

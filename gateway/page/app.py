@@ -52,6 +52,31 @@ class _Drawn:
         return page
 
 
+class _Told:
+    """The state as it was last told, worked out once for all who listen."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._at_s = float("-inf")
+        self._state: dict[str, object] = {}
+        self.number = 0
+
+    def look(self) -> None:
+        """Look anew, where the last look was a while ago.
+
+        `number` counts how often anything but the time was another.
+        """
+        now_s = asyncio.get_running_loop().time()
+        if now_s - self._at_s >= EVENT_S_MIN:
+            self._at_s = now_s
+            state = said(self._house)
+            self.number += {**state, "utc_ms": 0} != {**self._state, "utc_ms": 0}
+            self._state = state
+
+    def text(self) -> bytes:
+        return to_json(self._state)
+
+
 def said(house: House) -> dict[str, object]:
     """The state of the gateway with all that is wrong, as `/api/now` gives it."""
     return now(house) | {"alarms": health.told(health.alarms(house, health.look(house)))}
@@ -59,7 +84,7 @@ def said(house: House) -> dict[str, object]:
 
 def app(house: House) -> ASGIApp:
     """The page of `house`."""
-    drawn = _Drawn(house)
+    drawn, told = _Drawn(house), _Told(house)
     watching = 0
 
     async def index(request: Request) -> Response:
@@ -82,13 +107,12 @@ def app(house: House) -> ASGIApp:
         nonlocal watching
         watching += 1
         try:
-            before = b""
+            before = 0
             while True:
-                state = said(house)
-                told = to_json({**state, "utc_ms": 0})
-                if told != before:
-                    before = told
-                    yield b"data: " + to_json(state) + b"\n\n"
+                told.look()
+                if told.number != before:
+                    before = told.number
+                    yield b"data: " + told.text() + b"\n\n"
                 await asyncio.sleep(EVENT_S_MIN)
         finally:
             watching -= 1

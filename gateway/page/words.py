@@ -11,7 +11,6 @@ _WORDS = {
     # What is measured
     "taking": ("Afname", "Taking"),
     "giving": ("Teruglevering", "Giving back"),
-    "nothing": ("Niets", "Nothing"),
     "measured_at": ("gemeten om", "measured at"),
     "today": ("Vandaag per kwartier", "Today in quarter-hours"),
     "month": ("Deze maand per dag", "This month by day"),
@@ -22,7 +21,6 @@ _WORDS = {
     "per_quarter": ("kWh per kwartier, plaatselijke tijd", "kWh per quarter-hour, local time"),
     "per_day": ("kWh per dag", "kWh per day"),
     "also_today": ("Vandaag ook", "Also today"),
-    "so_far": ("tot nu toe", "so far"),
     # Where it stands
     "standing": ("Waar het is", "Where it stands"),
     "meter": ("Meter", "Meter"),
@@ -46,7 +44,6 @@ _WORDS = {
         "Nothing has been given back today.",
     ),
     # Devices
-    "registers": ("tellers en standen", "counts and values"),
     "more": ("{n} andere registers", "{n} more registers"),
     "one_more": ("1 ander register", "1 more register"),
     "ok": ("luistert", "listening"),
@@ -61,7 +58,6 @@ _WORDS = {
     "damaged_none": ("niets beschadigd", "nothing damaged"),
     "faults": ("storingen", "faults"),
     "opened": ("{n} keer geopend", "opened {n} times"),
-    "opened_once": ("één keer geopend", "opened once"),
     "longest_silence": ("langste stilte", "longest silence"),
     "not_heard_since": (
         "{kind}, meter {serial} niet gehoord sinds {day}",
@@ -88,7 +84,6 @@ _WORDS = {
     "clock_meter": ("volgens de meter", "by the meter"),
     "clock_unset": ("niet gezet", "not set"),
     "bound": ("hooguit {ms} ms ernaast", "off by {ms} ms at most"),
-    "step": ("verzet met {s} s", "set by {s} s"),
     "temperature": ("temperatuur", "temperature"),
     "voltage": ("voeding", "power supply"),
     "voltage_low": ("te weinig spanning", "too little voltage"),
@@ -97,13 +92,11 @@ _WORDS = {
     "connected": ("verbonden", "connected"),
     "not_connected": ("geen verbinding", "no connection"),
     "kept_here": ("geen verbinding, alles wordt hier bewaard", "no connection, kept here"),
-    "version": ("versie", "version"),
     # The recycling point
     "point": ("Milieustraat", "Recycling point"),
     "pieces": ("stuks", "pieces"),
     # The page
     "wrong": ("Er is iets aan de hand", "Something is wrong"),
-    "try": ("Wat helpt", "What helps"),
     "other_language": ("English", "Nederlands"),
     "gone": (
         "Het kastje antwoordt niet; dit is wat het het laatst zei.",

@@ -236,3 +236,16 @@ def test_every_word_of_the_template_is_there() -> None:
     template = (Path(view.__file__).parent / "templates" / "page.html").read_text("utf-8")
     named = set(re.findall(r"\bw\.(\w+)", template)) - {"say", "language", "other"}
     assert set() == named - words._WORDS.keys()
+
+
+def test_no_word_stands_there_that_the_page_never_says() -> None:
+    folder = Path(view.__file__).parent
+    said = "".join(
+        file.read_text("utf-8")
+        for file in (*folder.glob("*.py"), folder / "templates" / "page.html")
+        if file.name != "words.py"
+    )
+    # Named by what they tell of: a state of a device, a quality of the clock, an English twin.
+    by_state = {"ok", "silent", "lost", "clock_synced", "clock_held", "clock_meter", "clock_unset"}
+    known = set(words._WORDS) - by_state
+    assert [] == [name for name in sorted(known) if not re.search(rf"[.\"']{name}\b", said)]
