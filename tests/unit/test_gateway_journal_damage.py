@@ -462,6 +462,63 @@ def test_the_pages_are_read_as_sqlite_reads_them(folder: Path) -> None:
     db.close()
 
 
+def test_a_log_that_began_anew_is_read_as_sqlite_reads_it(folder: Path) -> None:
+    def connect(path: Path, **more: None) -> sqlite3.Connection:
+        db = sqlite3.connect(path, **more)
+        db.execute("PRAGMA wal_autocheckpoint = 16")
+        return db
+
+    journal = reopen(folder, connect=connect)
+    for _ in range(30):
+        put(journal)
+    cut = folder.with_name("cut")
+    shutil.copytree(folder, cut)
+    journal.close()
+    pages = Pages(database(cut))
+    found = sorted(row.values for row in pages.rows() if len(row.values) == 7)
+    pages.close()
+    db = sqlite3.connect(database(cut))
+    assert found == sorted(db.execute("SELECT * FROM record").fetchall())
+    db.close()
+
+
+def test_a_commit_whose_end_is_not_in_the_log_never_was(folder: Path) -> None:
+    journal = reopen(folder)
+    journal._disk.db.execute("PRAGMA wal_autocheckpoint = 0")
+    put(journal, 3)
+    put(journal, 3)
+    cut = folder.with_name("cut")
+    shutil.copytree(folder, cut)
+    journal.close()
+    log = cut / "journal.db-wal"
+    os.truncate(log, log.stat().st_size - 1)
+    pages = Pages(database(cut))
+    found = sorted(row.values for row in pages.rows() if len(row.values) == 7)
+    pages.close()
+    db = sqlite3.connect(database(cut))
+    assert found == sorted(db.execute("SELECT * FROM record").fetchall())
+    assert len(found) == QUARTERS + PACKS + 3
+    db.close()
+
+
+def test_records_deleted_long_ago_do_not_come_back_below_a_gap(folder: Path) -> None:
+    db = sqlite3.connect(database(folder))
+    db.execute("PRAGMA secure_delete = OFF")
+    db.execute("DELETE FROM record WHERE chain LIKE 'evidence-%' AND seq < 12")
+    db.commit()
+    db.execute("PRAGMA secure_delete = ON")
+    db.execute("DELETE FROM record WHERE chain LIKE 'evidence-%' AND seq BETWEEN 12 AND 16")
+    db.commit()
+    db.close()
+    garbage_header(database(folder))
+    journal = reopen(folder)
+    evidence = current(journal)
+    assert (evidence.first, evidence.last) == (17, QUARTERS)
+    assert numbers_of(journal, evidence.chain) == set(range(17, QUARTERS + 1))
+    assert journal.tally().expired == 0
+    journal.close()
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_noise_for_a_file_is_no_journal_and_ends_nobody(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)

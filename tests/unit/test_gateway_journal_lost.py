@@ -179,6 +179,17 @@ def test_samples_that_may_not_leave_any_more_are_not_carried_along(journal: Jour
     assert journal.tally() == Tally(0, 0, 0, 0)
 
 
+@pytest.mark.parametrize(("kind", "up_to"), [(EVIDENCE, 0), (SAMPLES, 5)])
+def test_what_was_emptied_is_older_than_a_new_chain_of_evidence(
+    journal: Journal, kind: str, up_to: int
+) -> None:
+    journal.beside(
+        "INSERT INTO container VALUES (:community, :gateway, 'glass', 'e', 5, NULL, 7, 0, NULL)"
+    )
+    journal.begin_again(kind, at(0))
+    assert [(up_to,)] == journal.ask("SELECT up_to FROM container")
+
+
 def test_a_key_is_not_handed_over_again_in_the_new_chain(journal: Journal) -> None:
     put(journal)
     journal.renew(NEW_KEY, at(0))
