@@ -31,6 +31,7 @@ from gateway.devices import CARD
 from gateway.lines import DeviceLine, Listener, Member
 from gateway.meanings import meaning
 from gateway.quality import LineQuality
+from gateway.running import is_running
 
 ANSWER_S_MAX = 3.0
 CLEAR = "\x1b[H\x1b[J"
@@ -89,6 +90,9 @@ def watch(
             raise Unreachable(
                 Problem("the gateway has ended", f"http://{loaded.page}", "meterkast gateway")
             )
+        if is_running(loaded):
+            what = "a gateway has the lines, and its page does not tell what they say"
+            raise Unreachable(Problem(what, str(config), 'page = "127.0.0.1:7081"'))
         asyncio.run(_listen(loaded, names, show))
     return 0
 

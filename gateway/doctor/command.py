@@ -4,28 +4,20 @@ import asyncio
 import json
 import logging
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
-from http.client import HTTPConnection, HTTPException
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import msgspec
 import structlog
 from cyclopts import Parameter
 
 from gateway import config as files
-from gateway.addresses import reached
-from gateway.config import Config
 from gateway.contract.clock import SystemClock
 from gateway.contract.errors import ConfigError
 from gateway.doctor import bundle as bundles
 from gateway.doctor import journal, lines, links, machine, ports, settings
 from gateway.doctor.patient import Finding, Patient
-from gateway.holders import holder
-
-RUNNING_S_MAX = 3.0
-# Beside the journal; a gateway that runs holds it.
-LOCK = "journal.lock"
+from gateway.running import asked
 
 ConfigFile = Annotated[Path, Parameter(name="--config")]
 AsJson = Annotated[bool, Parameter(name="--json", negative="")]
@@ -54,7 +46,7 @@ def doctor(
     except ConfigError as error:
         findings, patient = settings.mistakes(error), None
     else:
-        patient = Patient(config, loaded, SystemClock(), running(loaded))
+        patient = Patient(config, loaded, SystemClock(), asked(loaded))
         findings = asyncio.run(_all(patient))
     findings.sort(key=lambda finding: not finding.is_wrong)
     _show(findings, as_json=as_json)
@@ -87,17 +79,17 @@ async def examine(patient: Patient) -> AsyncIterator[Finding]:
 
 def _running(patient: Patient) -> Iterator[Finding]:
     """What a running gateway knows better than we could find out."""
-    asked = patient.config.health or patient.config.page
+    where = patient.config.health or patient.config.page
     if patient.running is None:
         yield Finding("no gateway runs with these settings", "meterkast gateway")
     elif "alarms" in patient.running:
-        yield Finding("the gateway runs", f"http://{asked}")
+        yield Finding("the gateway runs", f"http://{where}")
         for alarm in patient.running["alarms"]:
             if not alarm["code"].startswith(_OURS):
                 yield Finding(alarm["what"].rstrip("."), alarm["about"] or "gateway", alarm["try"])
-    elif asked:
+    elif where:
         try_ = "sudo systemctl restart meterkast-gateway"
-        yield Finding("the gateway runs, and does not answer", f"http://{asked}", try_)
+        yield Finding("the gateway runs, and does not answer", f"http://{where}", try_)
     else:
         yield Finding(
             "the gateway runs; a page or health address would tell how", str(patient.file)
@@ -106,32 +98,6 @@ def _running(patient: Patient) -> Iterator[Finding]:
 
 # Alarms that the doctor looks into itself.
 _OURS = ("clock-", "under-voltage", "disk-short", "journal-aside", "certificate-ends")
-
-
-def running(config: Config) -> Mapping[str, Any] | None:
-    """What the gateway with these settings says of itself: nothing where it cannot be asked, None
-    where none runs.
-    """
-    if holder(str(config.data / LOCK)) is None:
-        return None
-    for address, path in ((config.health, "/healthz"), (config.page, "/api/now")):
-        told = _asked(address, path) if address else None
-        if told and told.get("gateway") == config.gateway:
-            return told
-    return {}
-
-
-def _asked(address: str, path: str) -> Mapping[str, Any] | None:
-    """None where no gateway answers."""
-    connection = HTTPConnection(*reached(address), timeout=RUNNING_S_MAX)
-    try:
-        connection.request("GET", path)
-        told = msgspec.json.decode(connection.getresponse().read())
-    except (OSError, HTTPException, msgspec.DecodeError):
-        return None
-    finally:
-        connection.close()
-    return told if isinstance(told, dict) and "alarms" in told else None
 
 
 def _show(findings: list[Finding], *, as_json: bool) -> None:

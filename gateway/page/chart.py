@@ -142,7 +142,7 @@ def draw(
         for mwh in sorted({top, 0, -low})
         if mwh == 0 or abs(mwh) * scale >= ROW_MIN
     ]
-    marks = [Mark(LEFT + slot * step, text) for slot, text in labels.items()]
+    marks = [Mark(LEFT + (slot + 0.5) * step, text) for slot, text in labels.items()]
     return Chart(bars, rows, marks, zero_y)
 
 

@@ -101,8 +101,8 @@ def _standing(house: House, utc_ms: int, words: Words) -> dict[str, Any]:
     ]
     if waits and not is_up:
         steps[2]["text"] = words["waits"]
-    next_day = figures.clock(local(quarter_ms + QUARTER_MS), seconds=False)
-    steps.append({"name": words["account"], "text": f"{words['after']} {next_day}", "late": waits})
+    end = figures.clock(local(quarter_ms + QUARTER_MS), seconds=False)
+    steps.append({"name": words["account"], "text": f"{words['after']} {end}", "late": waits})
     return {"steps": steps, "sentence": _settled(house, utc_ms, words)}
 
 
