@@ -30,12 +30,17 @@ from gateway.quarter import (
 
 log = structlog.get_logger()
 
+# Parts of a time that were read within this belong together: less than any step that is told.
+TOGETHER_MS = 500
+
 
 def moment_of(clock: Clock) -> Moment:
-    """The domain's time now, asked once."""
-    quality = clock.quality()
-    utc_ms = None if quality == UNSET else clock.utc_ms()
-    return Moment(utc_ms, clock.mono_ms(), quality)
+    """The domain's time now, its parts read together: a village's clock jumps between two reads."""
+    while True:
+        mono_ms, quality = clock.mono_ms(), clock.quality()
+        utc_ms = None if quality == UNSET else clock.utc_ms()
+        if clock.mono_ms() - mono_ms <= TOGETHER_MS:
+            return Moment(utc_ms, mono_ms, quality)
 
 
 class Intake:
