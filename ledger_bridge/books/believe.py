@@ -127,7 +127,8 @@ def _leap(reading: Counter, fit: Fit, leap: Leap | None) -> Leap:
         return Leap(at_ms, value, at_ms, 1)
     if _is_too_much(reading, fit, value - leap.value, at_ms - leap.at_ms):
         return Leap(at_ms, value, at_ms, 1)
-    return leap._replace(last_ms=at_ms, readings=leap.readings + 1)
+    # What is told twice, in two chains, is one reading.
+    return leap._replace(last_ms=at_ms, readings=leap.readings + (at_ms > leap.last_ms))
 
 
 def amount_of(delta: int, per_pulse: str) -> Amount:

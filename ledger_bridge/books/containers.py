@@ -108,14 +108,13 @@ def balance(events: Iterable[ContainerEvent], put_down: Iterable[PutDown]) -> Ba
         return begins[one.gateway, one.chain], one.chain, one.seq
 
     events.sort(key=order)
+    emptied = _told_once(events)
     hauled = {(e.gateway, e.emptying): e.hauled_mg for e in events if e.hauled_mg is not None}
     brought: dict[Place, list[PutDown]] = defaultdict(list)
     for one in sorted(put_down, key=order, reverse=True):  # the first is taken from the end
         brought[one.gateway, one.fraction].append(one)
     found: dict[Place, list[Emptying]] = {place: [] for place in brought}
-    for event in events:
-        if event.event != EMPTIED:
-            continue
+    for event in sorted(emptied, key=order):
         place = (event.gateway, event.fraction)
         before = found.setdefault(place, [])
         masses, mg = brought.get(place, []), 0
@@ -126,6 +125,15 @@ def balance(events: Iterable[ContainerEvent], put_down: Iterable[PutDown]) -> Ba
         before.append(Emptying(*place, event.emptying, since_ms, event.at_ms, mg, weighed))
     inside = {place: sum(one.mg for one in brought.get(place, [])) for place in found}
     return Balance(found, inside)
+
+
+def _told_once(events: Iterable[ContainerEvent]) -> Iterable[ContainerEvent]:
+    """Each emptying once. What was told in two chains is taken from the one that deposits are."""
+    found: dict[tuple[str, str], ContainerEvent] = {}
+    for event in sorted(events, key=lambda e: (e.at_ms, e.gateway, e.chain, e.seq)):
+        if event.event == EMPTIED:
+            found.setdefault((event.gateway, event.emptying), event)
+    return found.values()
 
 
 def error_mg(load_mg: int, scale: ScaleVerified | None, division_mg: int) -> int:
@@ -228,7 +236,8 @@ def known_weights(db: sqlite3.Connection, community: str, *, registry: Registry)
 def turned_away(db: sqlite3.Connection, community: str) -> list[Json]:
     """How often each point turned something away, by reason."""
     rows = db.execute(
-        "SELECT gateway, reason, count(*), max(at_ms) FROM turned WHERE community = ?"
+        "SELECT gateway, reason, count(*), max(at_ms) FROM (SELECT DISTINCT"
+        " gateway, at_ms, reason, fraction, gross_mg FROM turned WHERE community = ?)"
         " GROUP BY gateway, reason ORDER BY gateway, reason",
         (community,),
     )

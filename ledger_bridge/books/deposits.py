@@ -36,7 +36,7 @@ WAITING = (NOBODY, TWICE_WEIGHED, UNIT, MOST, NO_OPERATOR, OVER, WEIGHT)
 # What a steward may accept all the same; the others have no amount or no owner to count for.
 ACCEPTABLE = (TWICE_WEIGHED, MOST, NO_OPERATOR, OVER)
 
-# Why a correction does nothing. The first two wait for a steward.
+# Why a correction does nothing, beside that it was told before. The first two wait for a steward.
 LATE = "late"
 NOT_THEIRS = "not-theirs"
 UNKNOWN = "unknown"  # the deposit it is about has not come
@@ -125,7 +125,10 @@ def judge(
 def _corrected(
     fact: Deposit, corrections: list[Correction], decision: DepositDecided | None
 ) -> list[CorrectionRow]:
-    """The corrections of a deposit in the order of its chain, and which of them stand."""
+    """The corrections of a deposit in the order of its chain, and which of them stand.
+
+    One that a gateway carried into another chain is there twice, and stands once.
+    """
 
     def place(one: Correction) -> tuple[bool, int, str, int]:
         # Only within one chain is the order known; another one of the gateway's is a later life.
@@ -133,7 +136,13 @@ def _corrected(
         return other, (one.at_ms or 0) if other else 0, one.chain, one.seq
 
     rows = []
+    told: set[tuple[Any, ...]] = set()
     for one in sorted(corrections, key=place):
+        said = (one.boot, one.mono_ms, one.fraction, one.by, one.reason)
+        if said in told:
+            rows.append(CorrectionRow(one, AGAIN))
+            continue
+        told.add(said)
         verdict = ""
         if one.by != OPERATOR:
             verdict = NOT_THEIRS if one.fraction else "" if _in_time(fact, one) else LATE

@@ -182,14 +182,14 @@ def _decide(gateway: str, deposit: str, choice: str) -> str:
 def _corrections(
     db: sqlite3.Connection, community: str, names: set[tuple[str, str]]
 ) -> dict[tuple[str, str], list[Json]]:
-    """The corrections of these deposits, by gateway and deposit."""
+    """The corrections of these deposits, each once, by gateway and deposit."""
     found: dict[tuple[str, str], list[Json]] = {}
     for row in rows_of(
         db,
         "SELECT correction.* FROM json_each(?) AS names CROSS JOIN correction ON community = ?"
-        " AND deposit = names.value ->> 1 AND gateway = names.value ->> 0"
+        " AND deposit = names.value ->> 1 AND gateway = names.value ->> 0 AND verdict != ?"
         " ORDER BY gateway, chain, seq",
-        (to_json(sorted(names)).decode(), community),
+        (to_json(sorted(names)).decode(), community, deposits.AGAIN),
     ):
         found.setdefault((row["gateway"], row["deposit"]), []).append(_correction(row))
     return found
