@@ -3,6 +3,7 @@
 import fcntl
 import os
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
@@ -69,6 +70,11 @@ def held(folder: Path) -> int:
     return lock
 
 
+# Pages that lead in a circle have no end; the slowest card reads the largest journal in this time.
+LOOKED_S_MAX = 600.0
+LOOKED_STEPS = 1_000_000
+
+
 def damage(path: Path, *, is_suspect: bool) -> str:
     """What is wrong with the file, "" where nothing was found. Changes nothing in it.
 
@@ -78,12 +84,16 @@ def damage(path: Path, *, is_suspect: bool) -> str:
     check = "integrity_check" if is_suspect else "quick_check"
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+            until_s = time.monotonic() + LOOKED_S_MAX
+            db.set_progress_handler(lambda: time.monotonic() > until_s, LOOKED_STEPS)
             if is_looked_through:
                 (found,) = db.execute(f"PRAGMA {check}(1)").fetchone()
                 if found != "ok":
                     return " ".join(found.split())
             return _nonsense(db) or (_broken_links(db) if is_suspect else "")
     except sqlite3.OperationalError as error:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
+            return "it cannot be read to an end"
         # A wrong name or a text that is none: so wrong are our own tables only when damaged.
         if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) != sqlite3.SQLITE_ERROR:
             raise

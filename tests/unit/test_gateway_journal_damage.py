@@ -546,3 +546,11 @@ def test_a_changed_record_without_its_neighbour_is_found_by_its_signature(folder
     assert [(41, 42)] == [(one.first, one.last) for one in lost_records(journal)]
     explained(journal, current(journal).chain, DELIVERED, QUARTERS)
     journal.close()
+
+
+def test_a_file_whose_pages_have_no_end_is_looked_at_for_a_while_only(tmp_path, monkeypatch):
+    opened = reopen(tmp_path)
+    opened.close()
+    monkeypatch.setattr(file, "LOOKED_S_MAX", -1.0)
+    monkeypatch.setattr(file, "LOOKED_STEPS", 1)
+    assert "it cannot be read to an end" == file.damage(tmp_path / "journal.db", is_suspect=True)
