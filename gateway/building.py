@@ -6,23 +6,23 @@ from collections.abc import Callable, Mapping
 
 from drivers import sdk
 from drivers.reading import Message
-from gateway import hub
-from gateway.bridgekey import BridgeKey
+from gateway.community import build as hub
+from gateway.community.bridgekey import BridgeKey
 from gateway.config import Config, DeviceSettings
 from gateway.contract import cards
 from gateway.contract.clock import Clock
 from gateway.contract.keys import SigningKey
 from gateway.contract.link import Broker
 from gateway.devices import CARD, DeviceNow
-from gateway.home import HomeLink
-from gateway.homefacts import facts
+from gateway.home.facts import facts
+from gateway.home.link import HomeLink
 from gateway.house import House
 from gateway.intake import Intake, moment_of
 from gateway.journal import Journal, Room
 from gateway.journal.room import bytes_of
 from gateway.kiosk import point as kiosk
 from gateway.kiosk.point import Point
-from gateway.lines import DeviceLine, Listener, Member
+from gateway.lines.lines import DeviceLine, Listener, Member
 
 
 def real_ms() -> int:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict
 
 from drivers import sdk
-from gateway import addresses, portnames
+from gateway import addresses
 from gateway.contract import settings, tls
 from gateway.contract.errors import ConfigError, Problem
 from gateway.contract.keys import PublicKey
@@ -21,6 +21,7 @@ from gateway.contract.tls import Tls
 from gateway.journal import room
 from gateway.kiosk import settings as kiosk
 from gateway.kiosk.settings import KioskSettings
+from gateway.lines import portnames
 
 # Keys of a device's block that are not the driver's own.
 DEVICE_KEYS = ("driver", "port", "line")

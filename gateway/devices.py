@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from drivers.reading import Message, Reading
-from gateway.quality import LineQuality
+from gateway.lines.quality import LineQuality
 
 # Nobody is called silent sooner than this, by the real clock, nor before it has missed its turn:
 # a meter on a battery is asked once a day, and some meters speak once a minute.

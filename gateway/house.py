@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 from gateway.channels import behind
+from gateway.community.publish import Publisher
 from gateway.config import Config
 from gateway.contract.clock import Clock
 from gateway.contract.keys import SigningKey
 from gateway.devices import DeviceNow
-from gateway.home import HomeLink
+from gateway.home.link import HomeLink
 from gateway.intake import Intake
 from gateway.journal import Journal
 from gateway.kiosk.panel import Panel
 from gateway.kiosk.point import Point
-from gateway.lines import DeviceLine
-from gateway.publish import Publisher
+from gateway.lines.lines import DeviceLine
 from gateway.reload import Settings
 
 

@@ -12,11 +12,12 @@ from typing import Annotated
 import structlog
 from cyclopts import Parameter
 
-from gateway import building, ownkey, watchdog
+from gateway import building, ownkey
 from gateway.config import Config
 from gateway.contract.clock import domain_clock
 from gateway.contract.errors import PeopleError, Problem, UsageError
 from gateway.contract.notify import notify
+from gateway.health import watchdog
 from gateway.house import House
 from gateway.kiosk import panel
 from gateway.kiosk.panel import Panel
@@ -179,7 +180,8 @@ def _pages(house: House) -> list[Coroutine[None, None, None]]:
     if not wanted:
         return []
     try:
-        from gateway import healthport, web  # noqa: PLC0415 - the pages are an extra
+        from gateway import web  # noqa: PLC0415 - the pages are an extra
+        from gateway.health import port as healthport  # noqa: PLC0415
         from gateway.kiosk import screen  # noqa: PLC0415
         from gateway.page import app  # noqa: PLC0415
     except ImportError as error:

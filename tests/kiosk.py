@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from drivers.reading import Fault, Message, Reading
-from gateway.bridgekey import BridgeKey
+from gateway.community.bridgekey import BridgeKey
 from gateway.contract import credit, policy, record
 from gateway.contract.credit import Credit
 from gateway.contract.keys import SigningKey

@@ -3,14 +3,14 @@
 import asyncio
 from pathlib import Path
 
-from gateway.bridgekey import BridgeKey
+from gateway.community.bridgekey import BridgeKey
+from gateway.community.publish import Publisher
 from gateway.contract import receipt, record, signed
 from gateway.contract.keys import SigningKey
 from gateway.contract.link import Broker, LinkDown
 from gateway.contract.receipt import Receipt
 from gateway.contract.record import QUARTER
 from gateway.journal import EVIDENCE, Chain, Journal
-from gateway.publish import Publisher
 from gateway.quarter import Moment
 
 KEY = SigningKey(bytes(32))

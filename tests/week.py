@@ -34,7 +34,7 @@ from firmware_sim.people import (
     screen_of,
 )
 from firmware_sim.scale import Plate, Scale
-from gateway.bridgekey import BridgeKey
+from gateway.community.bridgekey import BridgeKey
 from gateway.contract import cards, policy
 from gateway.contract.receipt import Receipt
 from gateway.contract.settings import parse

@@ -2,7 +2,7 @@
 
 Spec: Avia Semiconductor, HX711 data sheet: 10 conversions a second, 24 bits in two's complement,
 highest first; a clock that stays high for more than 60 us switches the chip off, and ones follow;
-four conversions to settle after that. Frames: gateway/loadcell.py.
+four conversions to settle after that. Frames: gateway/lines/loadcell.py.
 """
 
 import struct

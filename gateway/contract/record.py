@@ -50,7 +50,7 @@ def _is_id(text: str) -> bool:
 NO_NUMBER = msgspec.Raw(b"")
 
 
-class Element(msgspec.Struct, omit_defaults=True):
+class Element(msgspec.Struct, omit_defaults=True, gc=False):
     """One SenML record (RFC 8428 section 4), with the members that ours carry on top.
 
     `v`, `t`, `bt` and `mono` stay raw so that decimals are exact: see `milli` and `decimal`.

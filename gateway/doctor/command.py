@@ -17,7 +17,7 @@ from gateway.contract.errors import ConfigError
 from gateway.doctor import bundle as bundles
 from gateway.doctor import journal, lines, links, machine, ports, settings
 from gateway.doctor.patient import Finding, Patient
-from gateway.running import asked
+from gateway.tools.running import asked
 
 ConfigFile = Annotated[Path, Parameter(name="--config")]
 AsJson = Annotated[bool, Parameter(name="--json", negative="")]

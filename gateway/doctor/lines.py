@@ -5,14 +5,14 @@ import os
 from collections.abc import AsyncIterator
 
 from drivers import sdk
-from gateway import probe
 from gateway.config import DeviceSettings
 from gateway.contract.errors import LineLost
-from gateway.discover import hear
 from gateway.doctor.patient import Finding, Patient
-from gateway.ports import NETWORK, kind_of, open_port
-from gateway.recognise import INVERTER, Known, drivers, is_inverted, known_by
-from gateway.serialport import is_serial
+from gateway.lines.ports import NETWORK, kind_of, open_port
+from gateway.lines.serialport import is_serial
+from gateway.tools import probe
+from gateway.tools.discover import hear
+from gateway.tools.recognise import INVERTER, Known, drivers, is_inverted, known_by
 
 
 async def examine(patient: Patient) -> AsyncIterator[Finding]:

@@ -10,8 +10,8 @@ from gateway.contract.tls import Tls, ends_ms
 from gateway.days import local_day
 from gateway.doctor.machine import alarm
 from gateway.doctor.patient import Finding, Patient
-from gateway.health import CERTIFICATE_MS
-from gateway.home import ROOT
+from gateway.health.health import CERTIFICATE_MS
+from gateway.home.link import ROOT
 
 OFFLINE = b"offline"
 

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
-from gateway import machine
-from gateway.alarms import Alarm, told
 from gateway.contract.clock import HELD, SYNCED
 from gateway.doctor.patient import Finding, Patient
-from gateway.health import DISK_BYTES_MIN
+from gateway.health import machine
+from gateway.health.alarms import Alarm, told
+from gateway.health.health import DISK_BYTES_MIN
 
 # The cards that say how much of their life is used do so in tenths; at seven they should be
 # replaced. Kernel: Documentation/driver-api/mmc/mmc-dev-attrs.rst.

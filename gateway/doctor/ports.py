@@ -4,11 +4,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from gateway.discover import seen
 from gateway.doctor.patient import Finding, Patient
-from gateway.holders import OURS, holder
-from gateway.ports import kind_of
-from gateway.serialport import is_pseudo, is_serial, may_open
+from gateway.lines.holders import OURS, holder
+from gateway.lines.ports import kind_of
+from gateway.lines.serialport import is_pseudo, is_serial, may_open
+from gateway.tools.discover import seen
 
 # The port of the header: called by what it is, or by what the firmware makes of it.
 UARTS = ("/dev/serial0", "/dev/ttyAMA", "/dev/ttyS")

@@ -12,11 +12,11 @@ from typing import Any
 
 import structlog
 
-from gateway import pins
 from gateway.contract.errors import LineLost
 from gateway.kiosk.point import Point
 from gateway.kiosk.settings import LAMPS, PanelSettings
 from gateway.kiosk.signals import CANCEL, CONFIRM, SILENCE, STEP_MS, events_of, lamps_of, sounds_of
+from gateway.lines import pins
 
 log = structlog.get_logger()
 

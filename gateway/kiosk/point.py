@@ -12,7 +12,7 @@ from typing import NamedTuple
 import structlog
 
 from drivers.reading import Message
-from gateway.bridgekey import BridgeKey
+from gateway.community.bridgekey import BridgeKey
 from gateway.contract import cards
 from gateway.contract.errors import PeopleError, Problem
 from gateway.contract.keys import SigningKey

@@ -8,11 +8,11 @@ from pydantic import AfterValidator, Field
 
 from drivers import sdk
 from drivers.wire.mass import milligrams
-from gateway import loadcell, pins
 from gateway.addresses import address, is_loopback
 from gateway.contract.keys import PublicKey
 from gateway.contract.settings import Id, Mistake, Settings
 from gateway.devices import CARD
+from gateway.lines import loadcell, pins
 
 # Far beyond any scale and any container.
 MASS_MG_MAX = 100 * 10**9

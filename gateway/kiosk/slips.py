@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 
-from gateway.bridgekey import BridgeKey
+from gateway.community.bridgekey import BridgeKey
 from gateway.contract import credit
 from gateway.contract.credit import Credit
 from gateway.contract.keys import SigningKey

@@ -16,8 +16,9 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from gateway import health, web
+from gateway import web
 from gateway.contract.record import to_json
+from gateway.health import health
 from gateway.house import House, now
 from gateway.page import view
 from gateway.page.words import LANGUAGES, Words, chosen

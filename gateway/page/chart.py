@@ -4,6 +4,7 @@ A span without both its counts is drawn as a gap, not as nothing used.
 """
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import NamedTuple
 
 from gateway.history import Counters, First
@@ -68,11 +69,19 @@ def quarters(
     for at in range(start_ms, min(end_ms, now_ms), QUARTER_MS):
         first = history.get(at)
         last = now if at + QUARTER_MS > now_ms else history.get(at + QUARTER_MS)
-        taken = between(first and first.import_mwh, last and last.import_mwh)
-        given = between(first and first.export_mwh, last and last.export_mwh)
-        known = taken is not None or given is not None
-        found.append(Span(taken or 0, given or 0, known))
+        found.append(_between_all(first, last) if first and last else GAP)
     return found
+
+
+def _between_all(first: Counters, last: Counters) -> Span:
+    """A gap where one count fell: another meter began with another number."""
+    pairs = list(zip(first, last, strict=True))
+    amounts = [between(*pair) for pair in pairs]
+    known = [amount for amount in amounts if amount is not None]
+    if not known or len(known) < sum(None not in pair for pair in pairs):
+        return GAP
+    taken, given = amounts
+    return Span(taken or 0, given or 0, known=True)
 
 
 def between(first: int | None, last: int | None) -> int | None:
@@ -83,11 +92,21 @@ def between(first: int | None, last: int | None) -> int | None:
 def counted(
     history: Mapping[int, Counters], now: Counters, *, start_ms: int, end_ms: int
 ) -> tuple[int, int]:
-    """Taken and given back in mWh since the day's first boundary, gaps included."""
-    first = next((history[at] for at in sorted(history) if start_ms <= at < end_ms), now)
-    taken = between(first.import_mwh, now.import_mwh)
-    given = between(first.export_mwh, now.export_mwh)
-    return taken or 0, given or 0
+    """Taken and given back in mWh since the day's first boundary, gaps included.
+
+    Of a meter that was swapped, what it counted until then and what the new one did since.
+    """
+    points = [history[at] for at in sorted(history) if start_ms <= at < end_ms] + [now]
+    taken = _counted([point.import_mwh for point in points])
+    given = _counted([point.export_mwh for point in points])
+    return taken, given
+
+
+def _counted(counts: list[int | None]) -> int:
+    whole = between(counts[0], counts[-1])
+    if whole is not None:
+        return whole
+    return sum(between(first, last) or 0 for first, last in pairwise(counts))
 
 
 def day(
@@ -98,19 +117,16 @@ def day(
     end_ms: int,
 ) -> Span:
     """One day by the first count of it and that of the next day, or the count of now."""
-    amounts = [
-        between(first and first.value, last and last.value) for first, last in (taken, given)
-    ]
-    if amounts == [None, None]:
-        return GAP
-    ends = [
-        (first, last) for first, last in (taken, given) if first is not None and last is not None
-    ]
-    whole = all(
-        first.at_ms - start_ms <= ON_TIME_MS and last.at_ms - end_ms <= ON_TIME_MS
-        for first, last in ends
+    first, last = (
+        Counters(*(end and end.value for end in ends)) for ends in zip(taken, given, strict=True)
     )
-    return Span(amounts[0] or 0, amounts[1] or 0, known=True, whole=whole)
+    span = _between_all(first, last)
+    is_whole = all(
+        begin.at_ms - start_ms <= ON_TIME_MS and end.at_ms - end_ms <= ON_TIME_MS
+        for begin, end in (taken, given)
+        if begin is not None and end is not None
+    )
+    return span._replace(whole=is_whole) if span.known else GAP
 
 
 def draw(

@@ -3,18 +3,19 @@
 import re
 from typing import Any
 
-from gateway import health, meanings
-from gateway.alarms import URGENT
+from gateway import meanings
 from gateway.contract.record import QUARTER
 from gateway.days import local, local_day
 from gateway.devices import DeviceNow
+from gateway.health import health
+from gateway.health.alarms import URGENT
+from gateway.health.machine import Machine
 from gateway.house import House, now
 from gateway.journal import EVIDENCE
-from gateway.machine import Machine
+from gateway.lines.quality import LineQuality
 from gateway.page import figures, picture
 from gateway.page.figures import amount, span
 from gateway.page.words import Words
-from gateway.quality import LineQuality
 from gateway.quarter import QUARTER_MS
 
 # What a household looks for; all other registers are behind a fold.

@@ -9,7 +9,7 @@ from pathlib import Path
 from drivers import sdk
 from drivers.sdk import Device, Example
 from firmware_sim import device as simulators
-from gateway.catalogue import checksum, lines_of, readings_table, short_line, shown, speaks
+from gateway.tools.catalogue import checksum, lines_of, readings_table, short_line, shown, speaks
 
 FOLDER = Path(__file__).parents[2] / "docs" / "devices"
 INDEX = "README.md"

@@ -9,8 +9,8 @@ import sysconfig
 
 import pytest
 
-from gateway import httpport
-from gateway.captures import Piece, pieces
+from gateway.lines import httpport
+from gateway.tools.captures import Piece, pieces
 from tests.docs.test_pages import DOCS, blocks
 from tests.system.programs import free_port, until
 

@@ -2,7 +2,7 @@
 
 import shlex
 
-from gateway import commands
+from gateway.community import commands
 from gateway.contract.keys import SigningKey
 from tests.bench.gateway import command
 from tests.docs.test_pages import DOCS, blocks

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from drivers.reading import COUNTS, UNITS, Reading
 from drivers.sdk import Example
-from gateway.counters import Counters
-from gateway.home import state, with_kinds
-from gateway.homeassistant import About, Topics, components, device, gateway
+from gateway.home.counters import Counters
+from gateway.home.discovery import About, Topics, components, device, gateway
+from gateway.home.link import state, with_kinds
 from tests.homeassistant import flaws
 from tests.laws.subjects import EXAMPLES, Subject
 

@@ -3,7 +3,7 @@
 import pytest
 
 from firmware_sim import device
-from gateway.recognise import HEARD_BYTES_MAX, drivers, known_by, lines
+from gateway.tools.recognise import HEARD_BYTES_MAX, drivers, known_by, lines
 from tests.laws.subjects import DEVICES
 
 AMONG = drivers()

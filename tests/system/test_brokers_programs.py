@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from gateway.bridgekey import BridgeKey
+from gateway.community.bridgekey import BridgeKey
+from gateway.community.publish import Publisher
 from gateway.contract.keys import PublicKey
 from gateway.contract.link import Broker
 from gateway.contract.record import QUARTER
 from gateway.contract.tls import Tls
 from gateway.journal import EVIDENCE, Journal, Tally
-from gateway.publish import Publisher
 from ledger_bridge.certificates import Authority
 from tests.publisher import KEY, NOON
 from tests.system.brokers import Mosquitto

@@ -12,8 +12,8 @@ import pytest
 
 from drivers.sdk import Line
 from firmware_sim.premises import free_ports
-from gateway import ports
 from gateway.contract.errors import LineLost
+from gateway.lines import ports
 from tests.system.programs import until
 
 # pyserial starts its thread the old way.

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway import blocks
-from gateway.blocks import Block
 from gateway.contract.errors import ConfigError, Unreachable
+from gateway.tools import blocks
+from gateway.tools.blocks import Block
 
 METER = Block("meter", "p1", "/dev/serial/by-id/usb-x", {}, (), needs_key=False)
 MADE = '[device.meter]\ndriver = "p1"\nport = "/dev/serial/by-id/usb-x"\n'

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from drivers import sdk
-from gateway.catalogue import drivers
 from gateway.contract.errors import UsageError
+from gateway.tools.catalogue import drivers
 
 
 def test_every_driver_is_listed_with_its_line_and_its_checksum(capsys, monkeypatch):

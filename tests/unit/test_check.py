@@ -6,10 +6,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from gateway import check
 from gateway.contract.errors import ConfigError
 from gateway.contract.keys import SigningKey
-from gateway.holders import Holder
+from gateway.lines.holders import Holder
+from gateway.tools import check
 
 HOUSE = """
 gateway = "home"

@@ -12,7 +12,7 @@ import pytest
 
 from drivers import p1
 from gateway.contract.errors import Unreachable, UsageError
-from gateway.decode import decode
+from gateway.tools.decode import decode
 
 OLD = b"/MKT5\\OLD\r\n\r\n1-0:1.8.1(00420.001*kWh)\r\n!\r\n"
 

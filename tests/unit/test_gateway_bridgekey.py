@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.bridgekey import FILE, BridgeKey
+from gateway.community.bridgekey import FILE, BridgeKey
 from gateway.contract import rotation
 from gateway.contract.keys import SigningKey
 from gateway.contract.signed import Malformed

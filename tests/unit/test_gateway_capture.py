@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from drivers import sdk
-from gateway.capture import Writer, capture
-from gateway.captures import Piece, pieces
 from gateway.contract.errors import Unreachable, UsageError
+from gateway.tools.capture import Writer, capture
+from gateway.tools.captures import Piece, pieces
 
 TELEGRAM = sdk.load("p1").examples[0].stream
 LISTENING = "115200 8N1"

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.sdk import Line
-from gateway.captures import Entry, Piece, TappedPort, captured, pieces
 from gateway.contract.errors import UsageError
+from gateway.tools.captures import Entry, Piece, TappedPort, captured, pieces
 
 HEAD = b'{"capture":1,"device":"hall","driver":"d0","began":"2026-06-21T10:00:00Z"}\n'
 BODY = (

@@ -8,7 +8,7 @@ import pytest
 from drivers.p1 import DEVICE
 from drivers.reading import Message, Reading
 from gateway.channels import behind, by_kind, is_channel
-from gateway.home import state
+from gateway.home.link import state
 from gateway.page import view
 from tests.house import telegram
 

@@ -9,7 +9,7 @@ from zlib import decompress
 import pytest
 
 from drivers.reading import Message, Reading
-from gateway.commands import Commands
+from gateway.community.commands import Commands
 from gateway.contract import command, lost, record, rotation
 from gateway.contract.command import RESEND, TARE, TELEGRAM, ZERO, Command
 from gateway.contract.keys import SigningKey

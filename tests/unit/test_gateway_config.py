@@ -6,9 +6,10 @@ import pytest
 
 from drivers import sdk
 from drivers.sdk import Line
-from gateway import config, portnames
+from gateway import config
 from gateway.contract.errors import ConfigError
 from gateway.kiosk.settings import mass_mg
+from gateway.lines import portnames
 
 KEY = "A" * 43
 

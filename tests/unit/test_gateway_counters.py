@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.reading import Reading
-from gateway.counters import READINGS_MIN, STAYED_S_MIN, Count, Counters, is_counter
+from gateway.home.counters import READINGS_MIN, STAYED_S_MIN, Count, Counters, is_counter
 
 REGISTER = "1-0:1.8.0"
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway import holders
+from gateway.lines import holders
 
 SYSTEM = "0::/system.slice/"
 STOP = "stop it there; the home link feeds Home Assistant as well"

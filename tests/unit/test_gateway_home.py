@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from drivers.reading import Fault, Message, Reading
-from gateway import homememory
 from gateway.contract.link import Broker, LinkDown
 from gateway.devices import DeviceNow, total
-from gateway.home import HomeLink, state, with_kinds
+from gateway.home import memory as homememory
+from gateway.home.link import HomeLink, state, with_kinds
 
 ENERGY = Reading("1-0:1.8.1", 4_426_500, "mWh", serial="K8")
 POWER = Reading("1-0:1.7.0", 250_000, "mW", serial="K8")

@@ -3,8 +3,8 @@
 import pytest
 
 from drivers.reading import Reading
-from gateway.counters import Count
-from gateway.homeassistant import About, Topics, components, device, gateway
+from gateway.home.counters import Count
+from gateway.home.discovery import About, Topics, components, device, gateway
 
 TOPICS = Topics("meterkast", "noor", "homeassistant")
 ENERGY = Reading("1-0:1.8.1", 4_426_500, "mWh", serial="K8")

@@ -9,10 +9,11 @@ import pytest
 
 from drivers import sdk
 from drivers.reading import Message, Reading
-from gateway import building, config, health, house
+from gateway import building, config, house
 from gateway.contract.clock import SystemClock
 from gateway.contract.errors import ConfigError
 from gateway.contract.record import to_json
+from gateway.health import health
 from gateway.house import House
 from gateway.kiosk.events import Choose, Confirm, NoCard
 from gateway.kiosk.point import Point

@@ -11,8 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from drivers.sdk import Line
-from gateway import httpport, ports
 from gateway.contract.errors import LineLost
+from gateway.lines import httpport, ports
 
 TEXT = {"Content-Type": "text/plain"}
 FIRST = b"/MKT5\\ONE\r\n\r\n1-0:1.8.0(1*kWh)\r\n!0000\r\n"

@@ -8,7 +8,7 @@ import pytest
 
 from drivers import sdk
 from drivers.reading import Message, Reading
-from gateway import hub
+from gateway.community import build as hub
 from gateway.contract import command
 from gateway.contract.command import TARE, ZERO, Command
 from gateway.contract.errors import Problem

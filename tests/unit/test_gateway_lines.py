@@ -19,10 +19,10 @@ import structlog
 from drivers import sdk
 from drivers.reading import Fault, Message, Reading
 from drivers.sdk import Line, Rest, Send, SetLine, Step, Wait
-from gateway import lines, ports, serialport, tcpport
 from gateway.contract.errors import LineLost
-from gateway.lines import DeviceLine, Listener, Member
-from gateway.serialport import SerialPort
+from gateway.lines import lines, ports, serialport, tcpport
+from gateway.lines.lines import DeviceLine, Listener, Member
+from gateway.lines.serialport import SerialPort
 
 
 class Asking:

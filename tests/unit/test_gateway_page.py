@@ -89,6 +89,15 @@ def test_a_quarter_without_both_boundaries_is_a_gap_and_its_energy_still_counts(
     assert kinds == ["taken", "gap", "gap", "taken"]
 
 
+def test_a_swapped_meter_leaves_a_gap_and_the_day_counts_both() -> None:
+    history = count((0, 900_000), (1, 950_000), (2, 10_000))
+    span = {"start_ms": DAY, "end_ms": DAY + 96 * QUARTER_MS}
+    now = Counters(30_000, 0)
+    drawn = chart.quarters(history, now, **span, now_ms=DAY + 2 * QUARTER_MS + 60_000)
+    assert [(50_000, True), (0, False), (20_000, True)] == [(q.taken_mwh, q.known) for q in drawn]
+    assert (70_000, 0) == chart.counted(history, now, **span)
+
+
 @pytest.mark.parametrize(
     ("value", "unit", "text"),
     [
@@ -152,7 +161,10 @@ MIDNIGHT, NEXT = 1_780_264_800_000, 1_780_351_200_000
             (First(MIDNIGHT + 5_000, 100), None), (None, None), chart.GAP, id="nothing after it"
         ),
         pytest.param(
-            (First(MIDNIGHT, 100), First(NEXT, 90)), (None, None), chart.GAP, id="another meter"
+            (First(MIDNIGHT, 100), First(NEXT, 90)),
+            (First(MIDNIGHT, 0), First(NEXT, 0)),
+            chart.GAP,
+            id="another meter",
         ),
         pytest.param(
             (First(MIDNIGHT + 3_600_001, 100), First(NEXT, 350)),

@@ -17,9 +17,9 @@ from gpiozero.pins.mock import MockFactory
 from drivers import sdk
 from drivers.reading import Message, Reading
 from drivers.sdk import Line
-from gateway import pins, ports
 from gateway.contract.errors import LineLost
-from gateway.lines import DeviceLine, Listener, Member
+from gateway.lines import pins, ports
+from gateway.lines.lines import DeviceLine, Listener, Member
 
 EVENT = struct.Struct("<QIIII24x")
 # As read from a Pi's request for pin 17: closed at 12 s, opened 40 ms later.

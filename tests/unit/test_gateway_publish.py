@@ -7,14 +7,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gateway.community.publish import GREETING_S
+from gateway.community.window import PATIENCE_S, PATIENCE_S_MAX
 from gateway.contract import receipt, record, rotation
 from gateway.contract.keys import SigningKey
 from gateway.contract.link import LinkDown
 from gateway.contract.receipt import Receipt
 from gateway.contract.record import LOST, QUARTER
 from gateway.journal import EVIDENCE, PRIVATE, SAMPLES, Tally
-from gateway.publish import GREETING_S
-from gateway.window import PATIENCE_S, PATIENCE_S_MAX
 from tests.publisher import BRIDGE, KEY, NOON, ROOT, Bench
 
 NEW = SigningKey(bytes([2]) * 32)

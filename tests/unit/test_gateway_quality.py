@@ -1,7 +1,7 @@
 """How well a line is heard: counted, told of the last hour, and when it was away."""
 
 from drivers.reading import Fault, Message, Reading
-from gateway.quality import LineQuality, told
+from gateway.lines.quality import LineQuality, told
 
 READ = Message(0, b"x", (Reading("1-0:1.8.0", 1, "mWh"),))
 ODD = Message(0, b"x", READ.readings, (Fault("placeholder", 0, 1),))

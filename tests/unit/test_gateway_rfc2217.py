@@ -14,8 +14,8 @@ import serial
 from serial.rfc2217 import SERVER_SET_CONTROL, PortManager
 
 from drivers.sdk import Line
-from gateway import ports, rfc2217
 from gateway.contract.errors import LineLost
+from gateway.lines import ports, rfc2217
 
 # pyserial starts its thread the old way.
 pytestmark = pytest.mark.filterwarnings("ignore:set(Daemon|Name):DeprecationWarning")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from drivers import sdk
-from gateway import building, ownkey, replay, run
+from gateway import building, ownkey, run
 from gateway import config as settings
 from gateway.contract import record
 from gateway.contract.clock import SystemClock
@@ -16,6 +16,7 @@ from gateway.contract.errors import ConfigError, UsageError
 from gateway.contract.record import CLOCK, QUARTER
 from gateway.house import House
 from gateway.journal import EVIDENCE, PRIVATE
+from gateway.tools import replay
 
 # A meter without a clock: whoever runs the tests may have one that nobody keeps right.
 (TELEGRAM,) = (one.stream for one in sdk.load("p1").examples if "no clock" in one.name)

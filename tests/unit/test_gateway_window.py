@@ -2,8 +2,8 @@
 
 import pytest
 
+from gateway.community.window import Window
 from gateway.journal import EVIDENCE, Chain
-from gateway.window import Window
 
 EMPTY: list[int] = []
 

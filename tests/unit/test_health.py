@@ -14,14 +14,16 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from drivers.reading import Fault, Message, Reading
-from gateway import alarms, building, config, health, healthport
-from gateway.alarms import Alarm
+from gateway import building, config
 from gateway.contract.clock import SystemClock
 from gateway.contract.keys import SigningKey
 from gateway.contract.record import to_json
+from gateway.health import alarms, health
+from gateway.health import port as healthport
+from gateway.health.alarms import Alarm
+from gateway.health.machine import Machine
+from gateway.health.metrics import metrics
 from gateway.house import House
-from gateway.machine import Machine
-from gateway.metrics import metrics
 
 KEY = SigningKey(bytes(32))
 HOUSE = 'gateway = "home"\nhealth = "127.0.0.1:7082"\n'

@@ -12,8 +12,9 @@ import pytest
 
 from drivers.sdk import Line
 from firmware_sim.devices.wedge import event
-from gateway import config, inputs, ports
+from gateway import config
 from gateway.contract.errors import ConfigError, LineLost
+from gateway.lines import inputs, ports
 
 EVENT = event(1_795_600_000_000, 1, 28, 1)
 

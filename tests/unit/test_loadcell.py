@@ -19,8 +19,9 @@ from drivers import sdk
 from drivers.reading import Message
 from drivers.sdk import Line
 from firmware_sim.devices import hx711 as simulated
-from gateway import config, loadcell, ports
+from gateway import config
 from gateway.contract.errors import ConfigError, LineLost
+from gateway.lines import loadcell, ports
 from tests.docs.test_pages import blocks
 
 FRAME = struct.Struct("<4sQIIHBB")

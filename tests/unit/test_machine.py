@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway import machine
+from gateway.health import machine
 
 
 def planted(root: Path, **files: str) -> Path:

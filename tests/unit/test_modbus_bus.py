@@ -13,7 +13,7 @@ from drivers.reading import Message
 from firmware_sim.devices import sdm120 as simulated_120
 from firmware_sim.devices import sdm630 as simulated_630
 from firmware_sim.modbus import Slave, house
-from gateway.lines import DeviceLine, Listener, Member
+from gateway.lines.lines import DeviceLine, Listener, Member
 
 NOON_MS = 1_782_036_000_000
 

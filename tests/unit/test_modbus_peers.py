@@ -16,7 +16,7 @@ from drivers import sdm120, sunspec
 from firmware_sim import device
 from firmware_sim.devices import sdm630
 from firmware_sim.modbus import Meter, Slave, house
-from gateway.lines import DeviceLine, Listener, Member
+from gateway.lines.lines import DeviceLine, Listener, Member
 
 NOON_MS = 1_782_036_000_000
 FLOAT = ModbusClientMixin.DATATYPE.FLOAT32

@@ -13,7 +13,7 @@ from drivers import p1
 from drivers.reading import Fault, Message, Reading
 from drivers.sdk import SettingError
 from drivers.wire import crc
-from gateway.decode import decode
+from gateway.tools.decode import decode
 
 KEY = "000102030405060708090A0B0C0D0E0F"
 AUTH_KEY = "F0F1F2F3F4F5F6F7F8F9FAFBFCFDFEFF"

@@ -10,11 +10,12 @@ from gpiozero.pins.mock import MockFactory
 from structlog.testing import capture_logs
 
 from drivers.reading import Message, Reading
-from gateway import config, health, run
+from gateway import config, run
 from gateway.contract import record
 from gateway.contract.errors import ConfigError
 from gateway.contract.keys import SigningKey
 from gateway.contract.settings import parse
+from gateway.health import health
 from gateway.kiosk import panel as panels
 from gateway.kiosk.events import Cancel, Choose, Confirm, Pieces
 from gateway.kiosk.panel import Panel

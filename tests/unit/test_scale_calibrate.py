@@ -13,10 +13,10 @@ import serial
 from drivers import sdk
 from drivers.reading import Message
 from drivers.wire import calibration as calibrations
-from gateway import calibrate
-from gateway.calibrate import Block, Point
 from gateway.contract.errors import ConfigError, PeopleError, Unreachable, UsageError
-from gateway.hearing import Heard
+from gateway.tools import calibrate
+from gateway.tools.calibrate import Block, Point
+from gateway.tools.hearing import Heard
 
 FRAME = struct.Struct("<4sQIIHBB")
 

@@ -12,9 +12,9 @@ import pytest
 from drivers import sdk
 from drivers.reading import Fault, Message, Reading
 from drivers.sdk import Line, Send, SetLine, Wait
-from gateway import hearing, scale
 from gateway.contract.errors import ConfigError, LineLost, Unreachable, UsageError
-from gateway.hearing import Heard, Hearing
+from gateway.tools import hearing, scale
+from gateway.tools.hearing import Heard, Hearing
 
 MTSICS = sdk.load("mtsics")
 

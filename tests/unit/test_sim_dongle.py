@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from firmware_sim.dongle import Dongle
-from gateway import httpport
 from gateway.contract.errors import LineLost
+from gateway.lines import httpport
 
 TELEGRAM = b"/MKT5\\HALL\r\n\r\n1-0:1.8.0(1*kWh)\r\n!0000\r\n"
 

@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from gateway import watchdog
+from gateway.health import watchdog
 
 
 @pytest.mark.parametrize(

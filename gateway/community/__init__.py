@@ -1,0 +1,1 @@
+"""The community link: records out, receipts and commands in."""

@@ -1,0 +1,1 @@
+"""Commands for whoever sets up a device: find it, hear it, capture it, calibrate it."""
