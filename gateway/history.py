@@ -72,14 +72,12 @@ class History:
         self.quarters: dict[str, dict[int, Counters]] = {name: {} for name in devices}
         self._days: dict[str, dict[str, dict[date, First]]] = {name: {} for name in self.quarters}
         self._journal = journal
-        self._has_quarters = False
         if now_ms is not None:
             self._load_quarters(now_ms)
         self._load_days()
 
     def _load_quarters(self, now_ms: int) -> None:
         """The boundaries of the last day, as the journal has them."""
-        self._has_quarters = True
         for data in self._journal.since(QUARTER, now_ms - HISTORY_MS):
             pack = record.read(signed.parse(data))
             made_ms = pack.identity.made_ms or 0
@@ -90,7 +88,7 @@ class History:
                 if one.u == "Wh":
                     readings[register] = Reading(register, record.milli(one.v), "mWh")
                     at_ms = made_ms + record.milli(one.t)
-            if device in self.quarters and readings:
+            if device in self.quarters and readings and at_ms <= now_ms:
                 self._remember_quarter(device, at_ms, readings)
 
     def _load_days(self) -> None:
@@ -146,10 +144,9 @@ class History:
     def forget_after(self, now_ms: int) -> None:
         """The clock has been set: what it put into the future never was.
 
-        A machine that started without a time knows only now which quarter-hours are of today.
+        Only now is it known which quarter-hours are of today.
         """
-        if not self._has_quarters:
-            self._load_quarters(now_ms)
+        self._load_quarters(now_ms)
         for history in self.quarters.values():
             for ahead in [at for at in history if at > now_ms]:
                 del history[ahead]
