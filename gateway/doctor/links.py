@@ -17,6 +17,7 @@ OFFLINE = b"offline"
 
 
 async def examine(patient: Patient) -> AsyncIterator[Finding]:
+    """The certificates, and the brokers where no gateway runs."""
     config = patient.config
     for key, tls in (
         ("broker_tls", config.broker_tls),
@@ -25,6 +26,10 @@ async def examine(patient: Patient) -> AsyncIterator[Finding]:
         if tls:
             for finding in _certificate(patient, key, tls):
                 yield finding
+    if patient.running is not None:
+        # A second connection with our certificate would push out the gateway's, which tells itself
+        # how its links fare.
+        return
     if config.home_broker:
         broker = Broker.parse(config.home_broker, where="home_broker", files=config.home_broker_tls)
         state = f"{ROOT}/{config.gateway}/state"
@@ -53,28 +58,23 @@ def _certificate(patient: Patient, key: str, tls: Tls) -> Iterator[Finding]:
 async def _broker(
     patient: Patient, broker: Broker, name: str, state: str
 ) -> AsyncIterator[Finding]:
-    """As the gateway, where none runs, else under another name: two of one name would fight.
-
-    What is said is what the broker retains of a gateway that does not run.
-    """
+    """As the gateway, and what it says is what the broker retains of one that does not run."""
     where = f"broker {broker}"
-    is_running = patient.running is not None
     heard: dict[str, bytes] = {}
     hub = topics.hub(patient.config.community) if patient.config.community else ""
     is_home = not state.startswith(topics.ROOT)
 
     async def on_up() -> None:
-        if not is_running:
-            await link.publish(state, OFFLINE, retain=True)
+        await link.publish(state, OFFLINE, retain=True)
 
     link = Link(
         broker,
-        client_id=f"{name}-doctor" if is_running else name,
+        client_id=name,
         subscriptions=[] if is_home else [hub],
         on_message=heard.__setitem__,
         on_up=on_up,
-        will=None if is_running else Will(state, OFFLINE),
-        echo=None if is_running else state,
+        will=Will(state, OFFLINE),
+        echo=state,
     )
     running = asyncio.ensure_future(link.run())
     try:
@@ -83,7 +83,7 @@ async def _broker(
                 while not (link.up.is_set() or link.is_tried):
                     await asyncio.sleep(0.02)
                 while link.up.is_set() and not link.denied:
-                    if (is_running or link.is_echoed) and (is_home or hub in heard):
+                    if link.is_echoed and (is_home or hub in heard):
                         break
                     await asyncio.sleep(0.02)
         trouble, is_denied = link.trouble, link.denied

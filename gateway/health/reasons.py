@@ -22,11 +22,33 @@ _DUTCH = {
     "it closed the connection": "hij heeft de verbinding verbroken",
     "user or password is wrong": "de gebruiker of het wachtwoord klopt niet",
     "it says that it is not ready": "hij zegt dat hij nog niet zover is",
+    "it does not take our client id": "hij neemt onze naam (client id) niet aan",
+    "it does not let us in; ask who keeps it which users and certificates it knows": (
+        "hij laat ons niet binnen; vraag de beheerder welke gebruikers en certificaten hij kent"
+    ),
     "the broker's certificate is not signed by our CA": "zijn certificaat is niet van onze CA",
-    "the broker says that our certificate is over": "ons certificaat is verlopen",
-    "the broker says that our certificate was withdrawn": "ons certificaat is ingetrokken",
     "the broker asks for a certificate, and we have none to show": (
         "hij vraagt om een certificaat, en wij hebben er geen"
+    ),
+    "the broker does not know the CA that signed our certificate": (
+        "hij kent de CA niet die ons certificaat heeft ondertekend"
+    ),
+    "the broker says that our certificate is over": "ons certificaat is verlopen",
+    "the broker says that our certificate was withdrawn": "ons certificaat is ingetrokken",
+    "the broker does not take our certificate": "hij neemt ons certificaat niet aan",
+    "the broker does not speak TLS 1.3": "hij spreekt geen TLS 1.3",
+    "the broker does not speak TLS 1.3 as we do": "hij spreekt niet ons soort TLS 1.3",
+    "what listens there does not speak TLS; perhaps mqtt:// instead of mqtts://": (
+        "wat daar luistert spreekt geen TLS; misschien mqtt:// in plaats van mqtts://"
+    ),
+    "it closed the connection during the TLS handshake": (
+        "hij verbrak de verbinding tijdens het begin van TLS"
+    ),
+    "it closed the connection without a word; perhaps it wants TLS, mqtts://": (
+        "hij verbrak de verbinding zonder iets te zeggen; misschien wil hij TLS, mqtts://"
+    ),
+    "it closed the connection without a word; perhaps it speaks no TLS, mqtt://": (
+        "hij verbrak de verbinding zonder iets te zeggen; misschien spreekt hij geen TLS, mqtt://"
     ),
     # The journal, as SQLite tells it
     "database or disk is full": "de geheugenkaart is vol",
@@ -34,6 +56,18 @@ _DUTCH = {
     "attempt to write a readonly database": "er mag niet op de geheugenkaart geschreven worden",
 }
 _PATTERNS = (
+    (
+        r"the broker's certificate is not valid yet; the clock here says (.+)",
+        r"zijn certificaat geldt nog niet; de klok hier zegt \1",
+    ),
+    (
+        r"the broker's certificate is over; the clock here says (.+)",
+        r"zijn certificaat is verlopen; de klok hier zegt \1",
+    ),
+    (
+        r"the broker's certificate is for another (?:name|address) than (\S+)",
+        r"zijn certificaat is niet voor \1",
+    ),
     (r"held by (.+) \(process (\d+)\)", r"bezet door \1 (proces \2)"),
     (r"nobody answers within (\d+) s", r"niemand antwoordt binnen \1 s"),
     (r"it cannot do (\d+) baud (\w+)", r"hij kan geen \1 baud \2"),

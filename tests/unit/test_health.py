@@ -15,15 +15,20 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from drivers.reading import Fault, Message, Reading
 from gateway import building, config
+from gateway.community.publish import Standing
+from gateway.contract import trouble
 from gateway.contract.clock import SystemClock
 from gateway.contract.keys import SigningKey
+from gateway.contract.link import UNTRIED, Link
 from gateway.contract.record import to_json
-from gateway.health import alarms, health
+from gateway.contract.tls import Tls
+from gateway.health import alarms, health, machine, reasons
 from gateway.health import port as healthport
 from gateway.health.alarms import Alarm
 from gateway.health.machine import Machine
 from gateway.health.metrics import metrics
 from gateway.house import House
+from gateway.reload import Settings
 
 KEY = SigningKey(bytes(32))
 HOUSE = 'gateway = "home"\nhealth = "127.0.0.1:7082"\n'
@@ -139,6 +144,160 @@ def test_a_link_that_is_down_says_why(tmp_path):
     assert [Alarm("link-down", "127.0.0.1:1", "not tried yet")] == inside(
         tmp_path, COMMUNITY + DEVICE, scenario
     )
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        pytest.param(
+            {"stuck": "database or disk is full"},
+            Alarm("journal-stuck", facts="database or disk is full"),
+            id="stuck",
+        ),
+        pytest.param({"full": True}, Alarm("journal-full", facts="0"), id="full"),
+        pytest.param(
+            {"set_aside": "journal.db.1"}, Alarm("journal-aside", facts="journal.db.1"), id="aside"
+        ),
+        pytest.param(
+            {"lost": {"evidence-x": 12}}, Alarm("journal-lost", "evidence-x", "12"), id="lost"
+        ),
+    ],
+)
+def test_what_ails_the_journal_is_told(tmp_path, monkeypatch, facts, expected):
+    def scenario(house: House) -> list[Alarm]:
+        open_line(house)
+        ill = house.journal.standing()._replace(**facts)
+        monkeypatch.setattr(house.journal, "standing", lambda: ill)
+        return health.alarms(house, WELL)
+
+    assert [expected] == inside(tmp_path, HOUSE + DEVICE, scenario)
+
+
+FINE = Standing(
+    up=True, hub="online", overdue_s=0.0, held={}, forged=0, refused="", denied=False, trouble="",
+    in_flight=0, resent=0, heard_ms=None,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        pytest.param({"overdue_s": 600.0}, [], id="ten minutes"),
+        pytest.param(
+            {"overdue_s": 601.0}, [Alarm("receipts-overdue", facts="10 min")], id="overdue"
+        ),
+        pytest.param({"overdue_s": 7200.0, "up": False}, [], id="overdue without a link"),
+        pytest.param(
+            {"held": {"evidence-x": "a fork"}},
+            [Alarm("chain-held", "evidence-x", "a fork")],
+            id="held",
+        ),
+        pytest.param(
+            {"refused": "ahead of us"},
+            [Alarm("receipt-refused", facts="ahead of us")],
+            id="refused",
+        ),
+        pytest.param({"forged": 3}, [Alarm("forged", facts="3")], id="forged"),
+    ],
+)
+def test_what_ails_the_link_to_the_hub_is_told(tmp_path, monkeypatch, facts, expected):
+    def scenario(house: House) -> list[Alarm]:
+        open_line(house)
+        house.publisher.link.trouble = ""
+        monkeypatch.setattr(house.publisher, "standing", lambda: FINE._replace(**facts))
+        return health.alarms(house, WELL)
+
+    assert expected == inside(tmp_path, COMMUNITY + DEVICE, scenario)
+
+
+def test_a_broker_that_swallows_what_we_say_is_told(tmp_path, monkeypatch):
+    def scenario(house: House) -> list[Alarm]:
+        open_line(house)
+        house.publisher.link.trouble = ""
+        monkeypatch.setattr(Link, "denied", property(lambda _: True))
+        return health.alarms(house, WELL)
+
+    assert [Alarm("publish-denied", "127.0.0.1:1")] == inside(
+        tmp_path, COMMUNITY + DEVICE, scenario
+    )
+
+
+DAY_S = 24 * 3600
+
+
+@pytest.mark.parametrize(
+    ("days", "expected"),
+    [
+        pytest.param(22, [], id="in three weeks and a day"),
+        pytest.param(20, ["certificate-ends"], id="in less than three weeks"),
+    ],
+)
+def test_a_certificate_is_told_three_weeks_before_its_end(tmp_path, monkeypatch, days, expected):
+    ends_ms = (SystemClock().utc_ms() // 1000 + days * DAY_S) * 1000
+    monkeypatch.setattr(health, "ends_ms", lambda _: ends_ms)
+
+    def scenario(house: House) -> list[str]:
+        open_line(house)
+        house.config = house.config.model_copy(
+            update={"home_broker_tls": Tls(certificate=tmp_path / "gateway.crt")}
+        )
+        return codes(health.alarms(house, WELL))
+
+    assert expected == inside(tmp_path, HOUSE + DEVICE, scenario)
+
+
+@pytest.mark.parametrize(
+    ("silent_s", "expected"),
+    [(60, []), (61, [Alarm("device-silent", "hall", "1 min")])],
+    ids=["a minute", "longer"],
+)
+def test_a_meter_that_has_gone_silent_is_told(tmp_path, silent_s, expected):
+    def scenario(house: House) -> list[Alarm]:
+        open_line(house)
+        house.devices["hall"].heard_s -= silent_s - 0.5
+        return health.alarms(house, WELL)
+
+    assert expected == inside(tmp_path, HOUSE + DEVICE, scenario)
+
+
+def test_settings_that_were_refused_are_told(tmp_path):
+    def scenario(house: House) -> list[Alarm]:
+        open_line(house)
+        house.settings = Settings(tmp_path / "gateway.toml")
+        house.settings.refused = "no driver is called 'p2'"
+        return health.alarms(house, WELL)
+
+    assert [Alarm("config-refused", facts="no driver is called 'p2'")] == inside(
+        tmp_path, HOUSE + DEVICE, scenario
+    )
+
+
+@pytest.mark.parametrize(
+    ("alarm", "dutch"),
+    [
+        (Alarm("device-silent", "hall", "5 h"), "hall zegt niets meer, al 5 uur."),
+        (Alarm("device-silent", "hall", "1 d"), "hall zegt niets meer, al 1 dag."),
+        (Alarm("line-lost", "hall", "unplugged"), "hall is niet te bereiken: de stekker is eruit."),
+        (
+            Alarm("line-lost", "hall", "held by Home Assistant (process 812)"),
+            "hall is niet te bereiken: bezet door Home Assistant (proces 812).",
+        ),
+        (Alarm("line-lost", "hall", "never heard"), "hall is niet te bereiken: never heard."),
+    ],
+    ids=["hours", "a day", "known", "with its program", "unknown"],
+)
+def test_a_reason_is_told_in_dutch_where_it_is_known(alarm, dutch):
+    assert dutch == alarms.told(alarm, "nl")[0]
+
+
+def test_every_fixed_reason_of_a_link_is_known_in_dutch():
+    fixed = {*trouble._TLS.values(), *trouble._REFUSED.values(), *trouble.CLOSED_EARLY.values()}
+    fixed |= {trouble.CLOSED, UNTRIED, *trouble._CERTIFICATE.values()}
+    assert [] == [reason for reason in sorted(fixed) if reason == reasons.in_dutch(reason)]
+
+
+def test_a_disk_that_is_gone_has_no_room_and_stops_nobody(tmp_path):
+    assert 0 == machine.look(tmp_path / "gone").disk_free_bytes
 
 
 @pytest.mark.parametrize("quality", ["held", "unset"])
