@@ -89,7 +89,7 @@ def test_an_afternoon_of_troubles_ends_with_what_the_meters_gained(tmp_path, par
         with urlopen(f"http://127.0.0.1:{home_page}/") as answer:
             shown = answer.read().decode()
         assert "gas<span" in shown
-        assert "gas, meter G1 not heard<span" in shown
+        assert "gas, meter G1 niet gehoord<span" in shown
         done(*fit, "E2", "--from", "2026-06-21")
         until("the new meter's credit is booked", lambda: balance(hub) == "1.200000")
         assert [] == json.loads(done("ledger", "held", "--json", "--config", hub))

@@ -8,8 +8,10 @@ import pytest
 from drivers.p1 import DEVICE
 from drivers.reading import Message, Reading
 from gateway.channels import behind, by_kind, is_channel
-from gateway.home.link import state
+from gateway.devices import DeviceNow
+from gateway.home.link import state, with_kinds
 from gateway.page import view
+from gateway.page.words import Words
 from tests.house import telegram
 
 NOON = 1_780_308_000_000  # 2026-06-01T12:00 in Amsterdam
@@ -76,7 +78,7 @@ def test_only_the_channels_of_the_m_bus_are_channels() -> None:
 
 
 def test_the_home_link_says_gas_whatever_its_channel() -> None:
-    told = json.loads(state(said(*DEAD_GAS, *GAS, *WATER)))
+    told = json.loads(state(with_kinds(said(*DEAD_GAS, *GAS, *WATER))))
     assert (1_500, 17_420) == (told["gas"], told["water"])
     assert (777_000, 1_500) == (told["0-1:24.2.1"], told["0-2:24.2.1"])
 
@@ -85,13 +87,15 @@ def test_the_page_shows_each_meter_and_since_when_the_dead_one_is_silent() -> No
     readings = said(*DEAD_GAS, *GAS, *WATER)
     device: dict[str, Any] = {
         "last_ms": NOON,
+        "messages": 1,
         "readings": {name: one._asdict() for name, one in readings.items()},
         "behind": [
             {"kind": kind, "register": one.register, "serial": one.serial, "alive": alive}
             for kind, alive, one in behind(readings)
         ],
     }
-    shown = {row["register"]: row["meaning"] for row in view._meter("hall", device)["rows"]}
+    card = view._meter("hall", device, DeviceNow("p1", talks=True), Words("en"))
+    shown = {row["register"]: row["meaning"] for row in card["rows"]}
     assert shown == {
         "0-1:24.2.1": "gas, meter G1 not heard since 14 February 2026",
         "0-2:24.2.1": "gas",
