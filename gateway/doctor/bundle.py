@@ -53,7 +53,7 @@ def write(path: Path, config: Path, findings: list[Finding], patient: Patient | 
         "log.txt": hidden(_log()),
     }
     try:
-        with tarfile.open(path, "w:gz") as archive:
+        with tarfile.open(path, "x:gz") as archive:
             for name, text in texts.items():
                 data = text.encode()
                 entry = tarfile.TarInfo(f"meterkast/{name}")
