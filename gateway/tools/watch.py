@@ -160,9 +160,8 @@ async def _listen(config: Config, names: list[str], show: Show) -> None:
         )
         members.setdefault(device.port, []).append(member)
     show(house)
-    async with asyncio.TaskGroup() as group:
-        for port, sharing in members.items():
-            group.create_task(DeviceLine(port, sharing).run())
+    # No task group: a pipe whose reader has seen enough must end this by its own name.
+    await asyncio.gather(*(DeviceLine(port, sharing).run() for port, sharing in members.items()))
 
 
 def _listener(name: str, house: House, show: Show, quality: LineQuality) -> Listener:
