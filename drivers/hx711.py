@@ -1,7 +1,8 @@
 """A load cell behind an HX711, as conversions of its counts; a weight once it is calibrated.
 
 Spec: Avia Semiconductor, HX711 data sheet (24 bits in two's complement, the clock high for at most
-50 us, four conversions to settle after a reset). Conversions come as frames of gateway/lines/loadcell.py.
+50 us, four conversions to settle after a reset). Conversions come as frames of
+gateway/lines/loadcell.py.
 """
 
 import re

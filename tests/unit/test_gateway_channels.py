@@ -97,7 +97,7 @@ def test_the_page_shows_each_meter_and_since_when_the_dead_one_is_silent() -> No
     card = view._meter("hall", device, DeviceNow("p1", talks=True), Words("en"))
     shown = {row["register"]: row["meaning"] for row in card["rows"]}
     assert shown == {
-        "0-1:24.2.1": "gas, meter G1 not heard since 14 February 2026",
+        "0-1:24.2.1": "gas, meter G1 not heard since Saturday 14 February 2026",
         "0-2:24.2.1": "gas",
         "0-3:24.2.1": "water",
     }
