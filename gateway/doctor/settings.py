@@ -4,8 +4,10 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from gateway import web
 from gateway.addresses import address, is_loopback
-from gateway.contract.errors import PeopleError
+from gateway.config import Config
+from gateway.contract.errors import PeopleError, Unreachable
 from gateway.contract.keys import SigningKey
 from gateway.doctor.patient import Finding, Patient
 
@@ -20,9 +22,21 @@ def examine(patient: Patient) -> Iterator[Finding]:
     yield Finding("the settings are good", str(patient.file))
     if config.community:
         yield from _key(config.key)
+    if patient.running is None:
+        yield from _addresses(config)
     if config.page and not is_loopback(address(config.page)[0]):
         # Not wrong: a household may want it so. It should know.
         yield Finding("the page can be seen by everybody in the house", f"page = {config.page}")
+
+
+def _addresses(config: Config) -> Iterator[Finding]:
+    """Whether somebody else listens where the gateway would."""
+    for key, where in (("page", config.page), ("health", config.health)):
+        if where:
+            try:
+                web.listen(where, key=key).close()
+            except Unreachable as error:
+                yield from mistakes(error)
 
 
 def _key(path: Path) -> Iterator[Finding]:

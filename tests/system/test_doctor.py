@@ -6,6 +6,7 @@ Lines, brokers, journals and certificates are real; what only a Pi has is plante
 import asyncio
 import json
 import os
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -179,6 +180,30 @@ def test_a_port_without_rights_says_which_group(tmp_path, pi, cable, monkeypatch
     said, help_ = first(found(tmp_path, HOUSE + device(cable), root=pi))
     assert "this user may not open the port" == said
     assert "group" in help_
+
+
+def test_a_folder_in_place_of_a_port_is_told_once(tmp_path, pi):
+    assert ("this is no serial port", "meterkast discover") == first(
+        found(tmp_path, HOUSE + device(tmp_path), root=pi)
+    )
+
+
+def test_an_address_at_which_somebody_else_listens_is_told(tmp_path, pi, cable):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        page = f"127.0.0.1:{other.getsockname()[1]}"
+        text = f'{HOUSE}page = "{page}"\n{device(cable)}'
+        said, help_ = first(found(tmp_path, text, root=pi))
+    assert f"the page cannot listen on {page}: Address already in use" == said
+    assert "choose another port" == help_
+
+
+def test_a_gateway_that_cannot_be_asked_is_known_to_run(tmp_path):
+    file = tmp_path / "gateway.toml"
+    file.write_text(HOUSE + device("/dev/serial/by-id/usb-x"))
+    with running(Program("gateway", tmp_path, "gateway", "--config", file)):
+        told = meterkast("doctor", "--config", file)
+    assert "ok     the gateway runs; a page or health address would tell how" in told.stdout
+    assert "listening on the lines" not in told.stderr
 
 
 def examined_port(root: Path, port: str) -> list[Finding]:
