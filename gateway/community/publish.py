@@ -100,6 +100,7 @@ class Publisher:
             bridge_key=bridge_key,
             forgeries=self.forgeries,
             moment=moment,
+            real_s=real_s,
         )
         self._journal = journal
         self._community = community

@@ -1,5 +1,6 @@
 """What the hub says of our chains: how far it has them, and why it takes no more of one."""
 
+from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -15,6 +16,13 @@ from gateway.quarter import Moment
 
 log = structlog.get_logger()
 
+# So often in a day a chain is begun again for what the hub says of it. A copied card costs one or
+# two; a hub that takes nothing must not have all that waits written anew for ever.
+BEGUN_A_DAY_MAX = 4
+DAY_S = 86_400.0
+# Chains that are known to be held: a hub tells of all that were ever ours.
+HELD_MAX = 16
+
 
 class Heard(NamedTuple):
     """A receipt that was taken: where its chain stands now, and how far it was receipted before."""
@@ -27,8 +35,9 @@ class Receipts:
     """Takes receipts into the journal.
 
     `met` names the chains of which the hub has said something since we are here, `held` those that
-    it takes no more of, with the reason. `refused` counts receipts that do not fit our records,
-    `refusals` says by chain why the last one did not. `heard_ms` is the hub's time in the newest.
+    it takes no more of, with the reason, also where we have gone on in another. `refused` counts
+    receipts that do not fit our records, `refusals` says by chain why the last one did not.
+    `heard_ms` is the hub's time in the newest.
     """
 
     def __init__(
@@ -39,6 +48,7 @@ class Receipts:
         bridge_key: BridgeKey,
         forgeries: Forgeries,
         moment: Callable[[], Moment],
+        real_s: Callable[[], float],
     ) -> None:
         self.met: set[str] = set()
         self.held: dict[str, str] = {}
@@ -50,6 +60,8 @@ class Receipts:
         self._bridge_key = bridge_key
         self._forgeries = forgeries
         self._moment = moment
+        self._real_s = real_s
+        self._begun_s: deque[float] = deque(maxlen=BEGUN_A_DAY_MAX)
         self._strange: set[str] = set()
 
     def take(self, payload: bytes) -> Heard | None:
@@ -63,16 +75,21 @@ class Receipts:
             return None
         chain = next((c for c in self._journal.chains() if c.chain == got.chain), None)
         if chain is None:
+            self._note_held(got)
             return self._take_ended(got)
         if self._is_stale(got, chain):
             return None
         self.heard_ms = max(got.time_ms, self.heard_ms or 0)
         self.met.add(got.chain)
         self._note_held(got)
-        if chain.current and chain.shared and self._is_of_another_copy(got, chain):
-            self._begin_again(got, chain)
+        if not (chain.current and chain.shared):
+            return self._take(got, chain)
+        if self._is_of_another_copy(got, chain) and self._begin_again(got, chain):
             return None
-        return self._take(got, chain)
+        heard = self._take(got, chain)
+        if got.held:
+            self._begin_again(got, chain)
+        return heard
 
     def _take_ended(self, got: Receipt) -> Heard | None:
         """Of a chain that ended here, or was of a journal before this one."""
@@ -90,13 +107,14 @@ class Receipts:
         return got.up_to < chain.receipted and got.time_ms < (self.heard_ms or 0)
 
     def _note_held(self, got: Receipt) -> None:
-        if got.held and self.held.get(got.chain) != got.held:
+        is_room = got.chain in self.held or len(self.held) < HELD_MAX
+        if got.held and self.held.get(got.chain) != got.held and is_room:
             self.held[got.chain] = got.held
             log.error(
                 "chain_held",
                 chain=got.chain,
                 reason=got.held,
-                try_="nothing is deleted; ask the co-op what its steward decides",
+                try_="what waits goes into a new chain; see whether this card was copied",
             )
         elif not got.held and got.chain in self.held:
             del self.held[got.chain]
@@ -114,13 +132,22 @@ class Receipts:
         ours = held.get(got.up_to)
         return got.up_to > chain.last or (ours is not None and digest(ours) != got.hash)
 
-    def _begin_again(self, got: Receipt, chain: Chain) -> None:
-        """The hub has more of ours than we do: this journal is a copy of an older one."""
-        log.warning("journal_is_an_old_copy", chain=chain.chain, hub=got.up_to, here=chain.last)
+    def _begin_again(self, got: Receipt, chain: Chain) -> bool:
+        """Go on in another chain with what the hub does not have of this one; whether it could.
+
+        This journal is a copy of an older one, or another copy has spoken under its numbers.
+        """
+        now_s = self._real_s()
+        if len(self._begun_s) == BEGUN_A_DAY_MAX and now_s - self._begun_s[0] < DAY_S:
+            return False
+        if not got.held:
+            log.warning("journal_is_an_old_copy", chain=chain.chain, hub=got.up_to, here=chain.last)
         try:
             self._journal.begin_again(chain.kind, self._moment())
         except NotKept:
-            return  # the journal says so; the next receipt asks for it again
+            return False  # the journal says so; a later receipt asks for it again
+        self._begun_s.append(now_s)
+        return True
 
     def _take(self, got: Receipt, chain: Chain) -> Heard | None:
         before = chain.receipted

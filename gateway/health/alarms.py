@@ -39,7 +39,7 @@ def told(alarm: Alarm, language: str) -> tuple[str, str]:
 
 
 # With these, something is being lost or not taken now.
-URGENT = {"journal-stuck", "journal-full", "journal-aside", "chain-held", "line-lost"}
+URGENT = {"journal-stuck", "journal-full", "journal-aside", "line-lost"}
 
 # Only a gateway of a community can have these.
 OF_A_COMMUNITY = {"receipts-overdue", "receipt-refused", "chain-held", "forged"}
@@ -118,10 +118,10 @@ SENTENCES = {
         "Nothing is lost. Ask the co-op whether the hub runs.",
     ),
     "chain-held": Sentence(
-        "De centrale neemt {about} niet aan: {facts}.",
-        "The hub does not take {about}: {facts}.",
-        "Bel de beheerder. Er wordt niets weggegooid.",
-        "Call the steward. Nothing is thrown away.",
+        "De centrale neemt {about} niet meer aan: {facts}.",
+        "The hub takes no more of {about}: {facts}.",
+        "Wat nog niet bevestigd was, gaat in een nieuwe reeks. Kaart gekopieerd? Bel de beheerder.",
+        "What it had not confirmed goes into a new chain. Was this card copied? Call the steward.",
     ),
     "receipt-refused": Sentence(
         "De centrale bevestigt iets anders dan hier bewaard is: {facts}.",

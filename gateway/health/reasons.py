@@ -1,4 +1,4 @@
-"""The reasons that lines, links and the journal give, in Dutch.
+"""The reasons that lines, links, the hub and the journal give, in Dutch.
 
 The commonest; whoever meets another reads it in English.
 """
@@ -72,6 +72,8 @@ _PATTERNS = (
     (r"nobody answers within (\d+) s", r"niemand antwoordt binnen \1 s"),
     (r"it cannot do (\d+) baud (\w+)", r"hij kan geen \1 baud \2"),
     (r"no address is known for the name (\S+)", r"de naam \1 heeft geen adres"),
+    (r"two records under number (\d+)", r"twee verschillende records met nummer \1"),
+    (r"record (\d+) does not follow record (\d+)", r"record \1 sluit niet aan op record \2"),
     (r"1 d", "1 dag"),
     (r"(\d+) d", r"\1 dagen"),
     (r"(\d+) h", r"\1 uur"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,7 +15,7 @@ from gateway.contract.keys import SigningKey
 from gateway.contract.link import LinkDown
 from gateway.contract.receipt import Receipt
 from gateway.contract.record import LOST, QUARTER
-from gateway.journal import EVIDENCE, PRIVATE, SAMPLES, Tally
+from gateway.journal import EVIDENCE, PRIVATE, SAMPLES, NotKept, Tally
 from tests.publisher import BRIDGE, KEY, NOON, ROOT, Bench
 
 NEW = SigningKey(bytes([2]) * 32)
@@ -143,16 +144,69 @@ def test_samples_go_on_where_evidence_is_held(sharing: Bench) -> None:
     assert list(range(17, 33)) == sharing.sent(SAMPLES)
 
 
-def test_a_held_chain_is_told_and_goes_on_once_it_is_free(bench: Bench) -> None:
+def test_what_a_held_chain_has_no_receipt_for_goes_on_in_another(bench: Bench) -> None:
     bench.put(3)
-    bench.answer(held="two records under number 1")
     bench.turn()
-    assert {bench.chain().chain: "two records under number 1"} == bench.publisher.standing().held
-    assert [1] == bench.sent()
+    del bench.link.records[1:]
+    old = bench.chain().chain
+    bench.answer(held="two records under number 2")
+    assert Tally(3, 1, 2, 0) == bench.journal.tally()
+    bench.turn()
+    assert [1, 2] == bench.sent()
     bench.answer()
+    assert Tally(3, 3, 0, 0) == bench.journal.tally()
+    assert {old: "two records under number 2"} == bench.publisher.standing().held
+
+
+def test_a_held_chain_is_told_for_as_long_as_the_hub_says_so(bench: Bench) -> None:
+    bench.put(1)
+    old = bench.chain().chain
+    bench.hear(bench.hub.receipt(old, held="two records under number 1"))
+    bench.hear(bench.hub.receipt("evidence-of-a-copy", held="record 4 does not follow record 3"))
+    assert {
+        old: "two records under number 1",
+        "evidence-of-a-copy": "record 4 does not follow record 3",
+    } == bench.publisher.standing().held
+    bench.hear(bench.hub.receipt(old))
+    assert ["evidence-of-a-copy"] == [*bench.publisher.standing().held]
+
+
+def test_a_hub_that_holds_whatever_it_gets_does_not_get_chains_for_ever(bench: Bench) -> None:
+    bench.put(2)
+    begun = set()
+    for _ in range(9):
+        begun.add(bench.chain().chain)
+        bench.answer(held="two records under number 1")
+    assert 1 + 4 == len(begun)
+    assert Tally(2, 0, 2, 0) == bench.journal.tally()
+    bench.now_s += 24 * 3_600
+    bench.answer(held="two records under number 1")
+    assert bench.chain().chain not in begun
+
+
+def test_a_hub_that_always_has_more_than_we_have_does_not_get_chains_for_ever(bench: Bench) -> None:
+    bench.put(2)
+    for _ in range(9):
+        bench.hear(
+            receipt.make(Receipt("z", "home", bench.chain().chain, 7, "0" * 64, 0), key=BRIDGE)
+        )
+    last = bench.chain().chain
+    assert f"{last} has no record 7, the last is 2" == bench.publisher.standing().refused
+    assert Tally(2, 0, 2, 0) == bench.journal.tally()
+
+
+def test_on_a_disk_that_takes_nothing_a_held_chain_goes_on_later(bench: Bench, monkeypatch) -> None:
+    bench.put(2)
+    old = bench.chain().chain
+    with monkeypatch.context() as patched:
+        patched.setattr(bench.journal, "begin_again", Mock(side_effect=NotKept("full")))
+        for _ in range(9):
+            bench.answer(held="two records under number 1")
+        assert old == bench.chain().chain
+    bench.answer(held="two records under number 1")
+    assert old != bench.chain().chain
     bench.turn()
-    assert {} == bench.publisher.standing().held
-    assert [2, 3] == bench.sent()
+    assert [1, 2] == bench.sent()
 
 
 def test_a_restored_hub_gets_the_old_records_again(bench: Bench) -> None:

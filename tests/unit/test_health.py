@@ -283,8 +283,16 @@ def test_settings_that_were_refused_are_told(tmp_path):
             "hall is niet te bereiken: bezet door Home Assistant (proces 812).",
         ),
         (Alarm("line-lost", "hall", "never heard"), "hall is niet te bereiken: never heard."),
+        (
+            Alarm("chain-held", "evidence-x", "two records under number 7"),
+            "De centrale neemt evidence-x niet meer aan: twee verschillende records met nummer 7.",
+        ),
+        (
+            Alarm("chain-held", "evidence-x", "record 8 does not follow record 7"),
+            "De centrale neemt evidence-x niet meer aan: record 8 sluit niet aan op record 7.",
+        ),
     ],
-    ids=["hours", "a day", "known", "with its program", "unknown"],
+    ids=["hours", "a day", "known", "with its program", "unknown", "two of one number", "no link"],
 )
 def test_a_reason_is_told_in_dutch_where_it_is_known(alarm, dutch):
     assert dutch == alarms.told(alarm, "nl")[0]
