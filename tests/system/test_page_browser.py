@@ -107,8 +107,9 @@ TOO_WIDE = """
 """
 
 
-@pytest.mark.parametrize("width", [320, 390, 768, 1280])
-@pytest.mark.parametrize("language", ["nl", "en"])
+@pytest.mark.parametrize(
+    ("width", "language"), [(320, "nl"), (320, "en"), (390, "nl"), (768, "nl"), (1280, "nl")]
+)
 def test_nothing_is_wider_than_the_window(house, browser, width, language):
     size = {"width": width, "height": 800}
     with opened(browser, f"{house.url}/?lang={language}", viewport=size) as page:
