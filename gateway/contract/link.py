@@ -79,7 +79,8 @@ class Broker:
 
 
 def _without_password(url: str) -> str:
-    return re.sub(r"(//[^:@/]*):.*@", r"\1:…@", url)
+    # Also where it lacks its slashes.
+    return re.sub(r"^(\w+:(?://)?[^:@/]*):.*@", r"\1:…@", url)
 
 
 @dataclass(frozen=True, slots=True)

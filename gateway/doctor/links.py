@@ -91,14 +91,21 @@ async def _broker(
         running.cancel()
         await asyncio.wait([running])
     if trouble:
-        what, try_ = f"no connection: {trouble}", "its address and port; whether it runs"
-        yield Finding(what, where, try_)
+        yield Finding(f"no connection: {trouble}", where, _help(trouble))
     elif is_denied:
         yield alarm("publish-denied", where, str(broker))
     else:
         yield Finding("the broker lets us in, and lets us speak", where)
     if not trouble and not is_home:
         yield _hub(heard.get(hub, b""), where)
+
+
+def _help(trouble: str) -> str:
+    if "let us in" in trouble or "password" in trouble:
+        return "mqtt://USER:PASSWORD@HOST with a user that whoever keeps the broker has made"
+    if "TLS" in trouble or "certificate" in trouble:
+        return "mqtt:// or mqtts://, and the files that its broker_tls names: docs/mqtt.md"
+    return "its address and port; whether it runs"
 
 
 def _hub(said: bytes, where: str) -> Finding:

@@ -530,12 +530,19 @@ def test_an_address_that_no_machine_can_have_is_named(url: str) -> None:
         Broker.parse(url, where="broker")
 
 
-def test_a_password_is_not_told_with_a_wrong_address() -> None:
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("mqtt://noor:se:cr@et@hub:port", "mqtt://noor:…@hub:port"),
+        ("mqtt:noor:geheim@hub", "mqtt:noor:…@hub"),
+        ("mqtt://noor:ge/h@eim@hub:1883", "mqtt://noor:…@hub:1883"),
+    ],
+    ids=["port", "no slashes", "slash and @"],
+)
+def test_a_password_is_not_told_with_a_wrong_address(url: str, told: str) -> None:
     with pytest.raises(ConfigError) as refused:
-        Broker.parse("mqtt://noor:se:cr@et@hub:port", where="broker")
-    assert "'mqtt://noor:…@hub:port' is not the address of an MQTT broker" == (
-        refused.value.problems[0].what
-    )
+        Broker.parse(url, where="broker")
+    assert f"'{told}' is not the address of an MQTT broker" == refused.value.problems[0].what
 
 
 def connection(fake: FakeBroker, tls: ssl.SSLContext | None = None) -> mqtt.Connection:
