@@ -27,16 +27,16 @@ from ledger_bridge.books import registry as registries
 from ledger_bridge.books.registry import Edit, Edits, GatewayAdmitted, MemberAdded, MeterFitted
 from ledger_bridge.commands.hub import init
 from ledger_bridge.hub import Hub
-from tests.street import ID, MIDNIGHT_MS, POLICY
+from tests.clocks import HOUR_MS, MINUTE_MS
+from tests.street import ID, MIDNIGHT_MS, POLICY, QUARTER_MS
 from tests.system.programs import Program, free_port, running, until
 
 STEP_MS = 20_000
-MINUTE_MS = 60_000
-QUARTER_MS = 15 * MINUTE_MS
-HOUR_MS = 60 * MINUTE_MS
 # The evening before: the day's first quarter-hour has a beginning.
 BEGIN_MS = MIDNIGHT_MS - 10 * MINUTE_MS
 END_MS = MIDNIGHT_MS + 24 * HOUR_MS
+# Where the cellar's day begins and ends no telegram may be heard a step later than it was said.
+HEARD_MS = {MIDNIGHT_MS - STEP_MS, MIDNIGHT_MS, END_MS - STEP_MS, END_MS}
 TO_1970_MS = -MIDNIGHT_MS
 READ_S_MAX = 30.0
 # Between a telegram and a SIGKILL: anywhere from its first byte to its receipt.
@@ -140,15 +140,15 @@ class Machine:
 
     def __init__(self, file: Path) -> None:
         self.file = file
-        self.off_ms = 0
-        self.quality = "synced"
         self.boots = 0
-        self._since_ms = 0
         self._clock = clocks.Clock(file)
 
     def boot(self, at_ms: int, *, off_ms: int, quality: str) -> None:
         self.boots += 1
         self._since_ms = at_ms - 20_000
+        self.set(at_ms, off_ms=off_ms, quality=quality)
+
+    def set(self, at_ms: int, *, off_ms: int, quality: str) -> None:
         self.off_ms, self.quality = off_ms, quality
         self.show(at_ms)
 
@@ -158,7 +158,7 @@ class Machine:
 
 
 class House:
-    """A house with its hub and its broker; a method without an underscore is what befalls them."""
+    """A house with its hub and its broker; what befalls them are the methods at the end."""
 
     def __init__(self, folder: Path, seed: int) -> None:
         self.at_ms = BEGIN_MS
@@ -196,9 +196,8 @@ class House:
             f'bridge_key = "{bridge}"\npage = "127.0.0.1:{self._page}"\n'
             "samples_shared_since = 2026-06-20\n"
         )
-        edits: list[Edit] = [
-            GatewayAdmitted("home", SigningKey.create(self.home / "gateway.key").public.x)
-        ]
+        key = SigningKey.create(self.home / "gateway.key")
+        edits: list[Edit] = [GatewayAdmitted("home", key.public.x)]
         for name, (kind, _, member) in METERS.items():
             edits += [
                 MemberAdded(member, f"acc-{member}"),
@@ -213,9 +212,8 @@ class House:
             rules = papers.make(RULES, community=ID, key=steward)
             community.hand_in_policy(rules, now_ms=BEGIN_MS)
         true, own = ({"METERKAST_CLOCK": str(folder / name)} for name in ("true", "clock"))
-        self.broker = Program(
-            "broker", folder, "broker", "--dir", folder / "broker", "--port", port
-        )
+        own_dir = ("--dir", folder / "broker")
+        self.broker = Program("broker", folder, "broker", *own_dir, "--port", port)
         self.bridge = Program("bridge", folder, "bridge", "--config", self.hub.config, env=true)
         self.gateway = Program("gateway", folder, "gateway", "--config", config, env=own)
 
@@ -238,7 +236,7 @@ class House:
                 self.befell[what] += 1
                 getattr(self, what)()
             self._step()
-            if self.at_ms in {MIDNIGHT_MS, END_MS}:
+            if self.at_ms in HEARD_MS:
                 until("both meters are heard", self._is_heard)
 
     def come_to_rest(self) -> None:
@@ -283,7 +281,7 @@ class House:
             if not why and meter.name == "cellar" and self.machine.off_ms:
                 why = "the clock was wrong"
             if why:
-                self.unread[place] = why
+                self.unread.setdefault(place, why)
             else:
                 self.read[place] += 1
 
@@ -343,12 +341,10 @@ class House:
         self.machine.boot(self.at_ms, off_ms=-187 * MINUTE_MS, quality="held")
 
     def is_set_ahead(self) -> None:
-        self.machine.off_ms, self.machine.quality = 307 * MINUTE_MS, "held"
-        self.machine.show(self.at_ms)
+        self.machine.set(self.at_ms, off_ms=307 * MINUTE_MS, quality="held")
 
     def clock_is_synced(self) -> None:
-        self.machine.off_ms, self.machine.quality = 0, "synced"
-        self.machine.show(self.at_ms)
+        self.machine.set(self.at_ms, off_ms=0, quality="synced")
 
     def stick_is_pulled(self) -> None:
         self.meters[0].port.unplug()

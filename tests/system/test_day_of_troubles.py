@@ -11,9 +11,9 @@ from typing import NamedTuple
 import pytest
 
 from ledger_bridge.books import store
-from tests.street import MIDNIGHT_MS
+from tests.street import MIDNIGHT_MS, QUARTER_MS
 from tests.system.programs import done
-from tests.troubles import END_MS, EXPORT, METERS, QUARTER_MS, STEP_MS, House, plan, tail
+from tests.troubles import END_MS, EXPORT, METERS, STEP_MS, House, plan, tail
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 
@@ -96,7 +96,8 @@ class Day:
             yield f"{meter.name}: {len(QUARTERS) - len(missing)} of {len(QUARTERS)} quarter-hours"
             for quarter in missing:
                 hour, minute = divmod((quarter - QUARTERS[0]) * 15, 60)
-                yield f"  not {hour:02}:{minute:02}: {house.unread[meter.name, quarter]}"
+                why = house.unread.get((meter.name, quarter), "nobody knows why")
+                yield f"  not {hour:02}:{minute:02}: {why}"
             yield f"  given back {meter.exported_mwh():>12} mWh by the meter's own count"
             yield f"  credited   {self.credited(meter.name):>12} mWh"
 
@@ -127,7 +128,8 @@ def day(request, tmp_path_factory):
     finally:
         print(tail(house.bridge), tail(house.gateway), sep="\n")
     ended = Day(house, seed)
-    print("\n".join(ended.report()))
+    with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+        print("", *ended.report(), sep="\n")
     yield ended
     ended.close()
 
