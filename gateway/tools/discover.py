@@ -234,20 +234,20 @@ async def hear(port: Port, among: list[sdk.Device], seconds: float) -> tuple[lis
     """Who is recognised within the time, and what was heard. Raises LineLost."""
     loop = asyncio.get_running_loop()
     until_s = loop.time() + seconds
-    heard, looked_at = b"", 0
+    heard, new = b"", 0
+    known: list[Known] = []
     while True:
         chunk = await _read(port, min(until_s, loop.time() + SETTLE_S))
         heard = (heard + chunk)[-HEARD_BYTES_MAX:]
         is_over = loop.time() >= until_s
         # Looked at when the line rests or enough is new: a telegram is known by its end.
-        looked_at += len(chunk)
-        if looked_at and (is_over or not chunk or looked_at >= NEW_BYTES):
-            looked_at = 0
+        new += len(chunk)
+        if new and (is_over or not chunk or new >= NEW_BYTES):
+            new = 0
             known = known_by(heard, among)
-            if known and (is_over or not known[0].needs_key):
-                return known, heard
-        if is_over:
-            return [], heard
+        # What is in a cipher may yet turn out to be somebody else's.
+        if is_over or (known and not known[0].needs_key):
+            return known, heard
 
 
 async def _read(port: Port, until_s: float) -> bytes:

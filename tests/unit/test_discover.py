@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 import threading
+import tty
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,10 +12,14 @@ import pytest
 
 from drivers import sdk
 from drivers.reading import Reading
+from firmware_sim import device
 from gateway import config as files
 from gateway.contract.errors import UsageError
+from gateway.lines.ports import open_port
 from gateway.tools import discover, probe, running
 from gateway.tools.recognise import Known
+
+NOON_MS = 1_782_036_000_000
 
 
 @pytest.fixture
@@ -189,3 +194,25 @@ def test_whoever_has_no_journal_open_does_not_run(tmp_path):
     config.data.mkdir()
     (config.data / "journal.lock").write_text(f"{os.getpid()}\n")
     assert None is running.asked(config)
+
+
+def test_a_meter_that_speaks_in_a_cipher_is_recognised_also_after_it_has_fallen_silent():
+    simulator = device.load("p1")
+    simulated = simulator.begin("Luxembourg, in a cipher", simulator.source(7), 7, NOON_MS)
+    telegram = b"".join(simulated.ticks(NOON_MS + step) for step in range(0, 11_000, 10))
+    ours, theirs = os.openpty()
+    tty.setraw(theirs)
+
+    async def listen() -> list[Known]:
+        port = await open_port(os.ttyname(theirs), sdk.load("p1").line)
+        os.write(ours, telegram)
+        try:
+            known, _ = await discover.hear(port, polled("p1", "sml"), 0.9)
+        finally:
+            port.close()
+        return known
+
+    known = asyncio.run(listen())
+    os.close(ours)
+    os.close(theirs)
+    assert [("p1", True)] == [(one.driver.name, one.needs_key) for one in known]
