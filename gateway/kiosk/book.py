@@ -78,18 +78,28 @@ class Book:
         self._journal = journal
         self._scale = scale
         self._moment = moment
+        self._chain = ""
         self._booked: dict[str, Booked] = {}
-        for data in journal.newest(DEPOSIT, BOOKED_MAX):
+        self._look()
+
+    def _look(self) -> None:
+        """Read the journal where another chain goes on: what waited has other numbers there."""
+        if (chain := self._evidence()) == self._chain:
+            return
+        self._chain = chain
+        self._booked.clear()
+        for data in self._journal.newest(DEPOSIT, BOOKED_MAX):
             self._add(_booked(record.parse(data)[1]))
-        for data in journal.newest(CORRECTION, BOOKED_MAX):
+        for data in self._journal.newest(CORRECTION, BOOKED_MAX):
             said = Fields(record.parse(data)[1])
-            if booked := self.find(said.text("deposit")):
+            if booked := self._booked.get(said.text("deposit")):
                 _correct(
                     booked,
                     fraction=said.text("fraction"),
                     by=said.text("by"),
                     reason=said.text("reason"),
                 )
+        self.containers.look()
 
     def _add(self, booked: Booked) -> None:
         self._booked[booked.deposit] = booked
@@ -99,18 +109,23 @@ class Book:
     # What is read
 
     def find(self, deposit: str) -> Booked | None:
+        self._look()
         return self._booked.get(deposit)
 
     def newest(self) -> list[Booked]:
         """The last one first."""
+        self._look()
         return list(reversed(self._booked.values()))
 
     def is_sent(self, booked: Booked) -> bool:
-        """Whether the hub has receipted its record; of a chain that is over nobody says so."""
-        return any(
-            chain.chain == booked.chain and booked.seq <= chain.receipted
-            for chain in self._journal.chains()
+        """Whether the hub has receipted its record."""
+        rows = self._journal.ask(
+            "SELECT 1 FROM chain WHERE community = :community AND gateway = :gateway"
+            " AND chain = :chain AND receipted >= :seq",
+            chain=booked.chain,
+            seq=booked.seq,
         )
+        return bool(rows)
 
     def test_weights(self) -> tuple[TestWeight, ...]:
         """Those of the journal, the newest first."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gateway.contract.record import DEPOSIT, REFUSAL
-from gateway.journal import NotKept
+from gateway.journal import EVIDENCE, NotKept
 from gateway.kiosk.events import Choose, Confirm, Undo
 from gateway.quarter import Moment
 from tests.journals import current
@@ -30,6 +30,10 @@ def mend(bench: Bench) -> None:
     bench.wait(5_000)
     assert bench.journal.is_due(bench.now_ms)
     bench.journal.commit(Moment(bench.utc_ms, bench.now_ms, "synced"))
+
+
+def states(bench: Bench) -> dict[str, str]:
+    return {one.deposit: one.state for one in bench.point.deposits()}
 
 
 def picture(bench: Bench) -> tuple[str, str]:
@@ -117,5 +121,17 @@ def test_a_deposit_of_a_chain_that_ended_is_not_taken_for_one_of_the_next(bench:
     second = bench.deposit(4_000_000)
     new = current(bench.journal)
     bench.journal.receipt(new.chain, 1, new.digest)
-    told = {one.deposit: one.state for one in bench.point.deposits()}
-    assert {first: "kept", second: "sent"} == told
+    assert {first: "kept", second: "sent"} == states(bench)
+
+
+def test_what_went_into_another_chain_is_told_as_sent_once_it_is(bench: Bench) -> None:
+    """The hub took no more of the chain that the first was receipted in."""
+    first = bench.deposit()
+    bench.weigh(0, times=200)
+    old = current(bench.journal)
+    bench.journal.receipt(old.chain, 1, old.digest)
+    second = bench.deposit(4_000_000)
+    new = bench.journal.begin_again(EVIDENCE, Moment(bench.utc_ms, bench.now_ms, "synced"))
+    assert {first: "sent", second: "kept"} == states(bench)
+    bench.journal.receipt(new.chain, 1, new.digest)
+    assert {first: "sent", second: "sent"} == states(bench)
