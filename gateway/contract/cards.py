@@ -47,10 +47,12 @@ def load_key(path: Path) -> bytes:
     """The community's card key: 64 hex digits in a file. Raises ConfigError."""
     try:
         key = bytes.fromhex(path.read_text("ascii"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(
-            Problem(f"no card key: {error}", str(path), "copy card.key from the hub")
-        ) from error
+    except OSError as error:
+        what = f"no card key: {error.strerror}"
+        raise ConfigError(Problem(what, str(path), "copy card.key from the hub")) from error
+    except ValueError as error:
+        what = "no card key: it is not of 64 hex digits"
+        raise ConfigError(Problem(what, str(path), "copy card.key from the hub")) from error
     if len(key) != 32:
         raise ConfigError(
             Problem(f"a card key of {len(key)} bytes, not 32", str(path), "copy card.key anew")

@@ -7,6 +7,7 @@ from pathlib import Path
 from gateway import web
 from gateway.addresses import address, is_loopback
 from gateway.config import Config
+from gateway.contract import cards
 from gateway.contract.errors import PeopleError, Unreachable
 from gateway.contract.keys import SigningKey
 from gateway.doctor.patient import Finding, Patient
@@ -22,6 +23,11 @@ def examine(patient: Patient) -> Iterator[Finding]:
     yield Finding("the settings are good", str(patient.file))
     if config.community:
         yield from _key(config.key)
+    if config.kiosk:
+        try:
+            cards.load_key(config.kiosk.card_key)
+        except PeopleError as error:
+            yield from mistakes(error)
     if patient.running is None:
         yield from _addresses(config)
     if config.page and not is_loopback(address(config.page)[0]):
@@ -31,7 +37,8 @@ def examine(patient: Patient) -> Iterator[Finding]:
 
 def _addresses(config: Config) -> Iterator[Finding]:
     """Whether somebody else listens where the gateway would."""
-    for key, where in (("page", config.page), ("health", config.health)):
+    screen = config.kiosk and config.kiosk.screen
+    for key, where in (("page", config.page), ("health", config.health), ("screen", screen)):
         if where:
             try:
                 web.listen(where, key=key).close()

@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.devices import DeviceNow
 from gateway.history import Counters, First
-from gateway.page import chart, figures, view, words
+from gateway.page import app, chart, figures, view, words
 from gateway.page.words import Words
 from gateway.quarter import QUARTER_MS
 from gateway.web import Guard, is_ours
@@ -261,3 +261,24 @@ def test_no_word_stands_there_that_the_page_never_says() -> None:
     by_state = {"ok", "silent", "lost", "clock_synced", "clock_held", "clock_meter", "clock_unset"}
     known = set(words._WORDS) - by_state
     assert [] == [name for name in sorted(known) if not re.search(rf"[.\"']{name}\b", said)]
+
+
+def test_the_state_is_worked_out_once_for_all_who_listen(monkeypatch) -> None:
+    looks: list[dict[str, int]] = [
+        {"utc_ms": 3, "x": 2},
+        {"utc_ms": 2, "x": 1},
+        {"utc_ms": 1, "x": 1},
+    ]
+    monkeypatch.setattr(app, "said", lambda _: looks.pop())
+
+    async def numbers(every_s: float) -> list[int]:
+        monkeypatch.setattr(app, "EVENT_S_MIN", every_s)
+        told.look()
+        return [told.number, len(looks)]
+
+    told = app._Told(None)
+    assert [1, 2] == asyncio.run(numbers(3600.0))
+    assert [1, 2] == asyncio.run(numbers(3600.0))
+    assert [1, 1] == asyncio.run(numbers(-3600.0)), "another time is no news"
+    assert [2, 0] == asyncio.run(numbers(-3600.0))
+    assert b'{"utc_ms":3,"x":2}' == told.text()
