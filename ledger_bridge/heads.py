@@ -46,6 +46,10 @@ class Head:
     is_new: bool = True
     far: int = 0
 
+    def is_behind(self) -> bool:
+        """Whether later records came than those that it has passed."""
+        return self.up_to < self.top or self.up_to < self.far
+
 
 class Heads:
     """Moves heads over what a batch brings; inside the caller's commit."""
@@ -70,6 +74,10 @@ class Heads:
         self._new, self.changed, self.linked = {}, set(), []
         self.turned, self.expelled = set(), []
         return self._new
+
+    def end(self) -> None:
+        """The batch is over: its records are not kept in memory until the next one."""
+        self.begin()
 
     def forget(self) -> None:
         """After a rollback: what was kept in mind did not happen."""
@@ -229,7 +237,8 @@ class Heads:
         for key in self.changed:
             head = self._heads[key]
             rows.append((self._community.id, *key, head.up_to, head.digest, head.held))
-            self.gaps.note(key, *self._first_gap(key, head), now_ms=now_ms)
+            if head.is_behind() or key in self.gaps.open:
+                self.gaps.note(key, *self._first_gap(key, head), now_ms=now_ms)
         self._db.executemany(
             "INSERT INTO chain (community, gateway, chain, up_to, digest, held)"
             " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE"

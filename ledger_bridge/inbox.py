@@ -184,6 +184,8 @@ class Inbox:
             self._heads.forget()
             self._community.derivation.forget()
             raise
+        finally:
+            self._heads.end()
         delivery.stored = len(new)
         delivery.receipts = [self._receipt(key, now_ms) for key in sorted(asked)]
         return delivery
@@ -225,7 +227,8 @@ class Inbox:
         key: RecordKey = (who.gateway, who.chain, who.seq)
         head = self._heads.at(chain)
         asked.add(chain)
-        self._must_be_signed(one)
+        if who.gateway in self._heads.turned:
+            self._must_be_signed_anew(one)
         known = new[key].digest if key in new else self._heads.digest_of(key, head)
         if known == one.digest:
             delivery.repeated += 1
@@ -245,11 +248,9 @@ class Inbox:
             if one.record.typ in _SPEAKING:
                 self._heed(one.record, asked, delivery, now_ms)
 
-    def _must_be_signed(self, one: Believed) -> None:
-        """Once more, where its gateway's key is another since it was believed."""
+    def _must_be_signed_anew(self, one: Believed) -> None:
+        """Its gateway's key is another since the record was believed: by the one of now?"""
         who = one.record.identity
-        if who.gateway not in self._heads.turned:
-            return
         if not signed.parse(one.data).by(self._heads.key_of(who)):
             raise Refused(who.gateway, WRONG_KEY)
 

@@ -142,9 +142,9 @@ class Derivation:
                 last, tail = self._places.get(meter) or self._load_place(
                     meter, registry=registry, zone=zone
                 )
-                key = (fact.at_ms, fact.chain, fact.seq)
+                key = fact[4:7]  # at_ms, chain, seq
                 row, tail = counter_row(fact, fit, day, tail)
-                rows.append(row.columns(self._community))
+                rows.append((self._community, *fact, *row[1:]))
                 if key <= last:
                     late.add(meter)
                 else:
@@ -174,7 +174,7 @@ class Derivation:
     def _touch(self, touched: set[Claim], row: CounterRow, policies: Policies) -> None:
         if row.delta and row.member:
             for rule, period in concerned(policies, "counter", row.fact.register, row.day):
-                touched.add(Claim(rule, row.member, period))
+                touched.add(_new(Claim, (rule, row.member, period)))
 
     def _mark(self, touched: set[Claim]) -> None:
         self._db.executemany(

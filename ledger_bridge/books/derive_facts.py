@@ -3,7 +3,6 @@
 import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from gateway.contract import record as records
 from gateway.contract.record import Record
@@ -14,11 +13,8 @@ from ledger_bridge.books.times import SURE, Made, as_said, may_be_told, rank
 _Chain = tuple[str, str]
 
 
-class Change(NamedTuple):
-    """What a record says, and what it was taken to say before."""
-
-    come: Facts
-    gone: Facts
+# What a record says, and what it was taken to say before.
+Change = tuple[Facts, Facts]
 
 
 @dataclass(slots=True)
@@ -83,7 +79,7 @@ class FactsOfChains:
                 batch = batches.setdefault(chain, _Batch(chain))
                 self._next(record, batch, self._boots)
             if not is_unsure:
-                yield Change(facts(record), NOTHING)
+                yield facts(record), NOTHING
             if is_sure and who.made_ms is not None:
                 self._synced[chain] = synced[chain] = who.made_ms
         for batch in batches.values():
@@ -187,7 +183,7 @@ class FactsOfChains:
                 " WHERE community = ? AND gateway = ? AND chain = ? AND seq = ?",
                 key,
             )
-        return Change(facts(now.timed()), facts(before.timed()) if before else NOTHING)
+        return facts(now.timed()), facts(before.timed()) if before else NOTHING
 
     def _load(self) -> dict[_Chain, _Boot]:
         rows = self._db.execute(

@@ -72,13 +72,12 @@ def _counters(record: Record) -> list[Counter]:
     made = who.made_ms
     found: dict[tuple[str, str, str, int], Counter] = {}
     behind: dict[tuple[str, str, str], Counter] = {}
-    last: tuple[bytes, int | None] = (b"?", None)
+    t, at_ms = None, None
     for e in record.elements:
         if e.u not in _COUNTER_UNITS or not e.v:
             continue
-        if bytes(e.t) != last[0]:  # most elements of a telegram share their time
-            last = (bytes(e.t), measured_ms(made, e.t))
-        at_ms = last[1]
+        if e.t != t:  # most elements of a telegram share their time
+            t, at_ms = e.t, measured_ms(made, e.t)
         device, slash, register = e.n.partition("/")
         if not slash or at_ms is None:
             continue
@@ -124,7 +123,7 @@ def facts(record: Record) -> Facts:
     """
     try:
         if record.typ == QUARTER:
-            return Facts(_counters(record), [])
+            return _new(Facts, (_counters(record), []))
         fact = waste_fact(record)
     except Malformed:
         return NOTHING

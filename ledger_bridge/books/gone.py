@@ -61,11 +61,10 @@ class GoneRecords:
 
     def over(self, chain: ChainKey, number: int) -> Gone | None:
         """What a head that waits for this number may go over: as little as there is."""
-        found = [
-            one
-            for one in self._not_passed().get(chain, ())
-            if one.lost.first <= number <= one.lost.last
-        ]
+        some = self._not_passed().get(chain)
+        if not some:  # nearly always, and asked after every record
+            return None
+        found = [one for one in some if one.lost.first <= number <= one.lost.last]
         return min(found, key=lambda one: one.lost.last, default=None)
 
     def passed(self, chain: ChainKey, said: Gone, number: int) -> None:
