@@ -72,13 +72,19 @@ class Bench:
         self.now_s = 0.0
         self.journal = Journal.open(folder, community="z", gateway="home", key=KEY, boot="b")
         self.bridge_key = BridgeKey(BRIDGE.public, community="z", folder=folder)
+        self.hub = Hub()
+        self._samples = samples
+        self.start_again()
+
+    def start_again(self) -> None:
+        """As after another start of the program; what the link was given before is gone."""
         self.publisher = Publisher(
             self.journal,
             community="z",
             gateway="home",
             broker=Broker.parse("mqtt://127.0.0.1:1", where="broker"),
             bridge_key=self.bridge_key,
-            samples_shared=samples,
+            samples_shared=self._samples,
             birth=dict,
             health=dict,
             moment=lambda: NOON,
@@ -86,7 +92,6 @@ class Bench:
         )
         self.link = FakeLink()
         self.publisher.link = self.link  # type: ignore[assignment]
-        self.hub = Hub()
         self.come_up(98.0)
         self.link.said.clear()
         self.now_s = 100.0

@@ -11,7 +11,7 @@ from gateway.community.forgeries import Forgeries
 from gateway.contract import receipt
 from gateway.contract.receipt import Receipt
 from gateway.contract.signed import Malformed, digest
-from gateway.journal import Chain, Journal, NotKept, ReceiptRefused
+from gateway.journal import EVIDENCE, Chain, Journal, NotKept, ReceiptRefused
 from gateway.quarter import Moment
 
 log = structlog.get_logger()
@@ -61,7 +61,13 @@ class Receipts:
         self._forgeries = forgeries
         self._moment = moment
         self._real_s = real_s
-        self._begun_s: deque[float] = deque(maxlen=BEGUN_A_DAY_MAX)
+        # Whoever starts again and again has not more: of these chains no hub took anything.
+        begun = journal.ask(
+            "SELECT COUNT(*) FROM chain WHERE community = :community AND gateway = :gateway"
+            " AND kind = :kind AND current = 0 AND last = 0",
+            kind=EVIDENCE,
+        )
+        self._begun_s = deque([real_s()] * begun[0][0], maxlen=BEGUN_A_DAY_MAX)
         self._strange: set[str] = set()
 
     def take(self, payload: bytes) -> Heard | None:

@@ -57,6 +57,21 @@ def test_what_neither_had_delivered_when_the_card_was_copied_is_credited_once(co
     assert ["first-1", "first-2", "second-1"] == copies.credited()
 
 
+def test_a_copy_that_comes_after_the_key_changed_is_not_taken(copies):
+    first = copies.both[0]
+    first.bring()
+    copies.settle()
+    copies.copy()
+    second = copies.both[1]
+    first.journal.renew(key("new"), first.moment())
+    copies.settle()
+    for one in (first, second):
+        one.bring()
+    copies.settle()
+    assert ["first-1", "first-2"] == copies.credited()
+    assert ([], 1) == (copies.held(), second.journal.tally().pending)
+
+
 # The hub takes something now and then: what both say meanwhile forks.
 DEEDS = st.sampled_from([*["bring", "turn"] * 4, *["lose", "greet"] * 2, "take"])
 

@@ -179,6 +179,10 @@ def test_a_hub_that_holds_whatever_it_gets_does_not_get_chains_for_ever(bench: B
         bench.answer(held="two records under number 1")
     assert 1 + 4 == len(begun)
     assert Tally(2, 0, 2, 0) == bench.journal.tally()
+    bench.start_again()
+    for _ in range(9):
+        bench.answer(held="two records under number 1")
+    assert bench.chain().chain in begun
     bench.now_s += 24 * 3_600
     bench.answer(held="two records under number 1")
     assert bench.chain().chain not in begun
