@@ -20,6 +20,8 @@ BAR = 0.78
 ROW_MIN = 18
 # A day's first count this long after midnight leaves something of the day out.
 ON_TIME_MS = 3_600_000
+# A meter speaks at least this often.
+FIRST_COUNT_MS = 60_000
 
 
 class Span(NamedTuple):
@@ -64,11 +66,17 @@ class Chart(NamedTuple):
 def quarters(
     history: Mapping[int, Counters], now: Counters, *, start_ms: int, end_ms: int, now_ms: int
 ) -> list[Span]:
-    """The quarter-hours from `start_ms` until now; the running one ends at the counters of now."""
+    """The quarter-hours from `start_ms` until now; the running one ends at the counters of now.
+
+    One that has only begun, and whose first count has not come yet, is not drawn: no gap is due.
+    """
+    begun_ms = now_ms // QUARTER_MS * QUARTER_MS
+    if begun_ms not in history and now_ms - begun_ms <= FIRST_COUNT_MS:
+        now_ms = begun_ms
     found = []
     for at in range(start_ms, min(end_ms, now_ms), QUARTER_MS):
         first = history.get(at)
-        last = now if at + QUARTER_MS > now_ms else history.get(at + QUARTER_MS)
+        last = now if at + QUARTER_MS >= now_ms else history.get(at + QUARTER_MS)
         found.append(_between_all(first, last) if first and last else GAP)
     return found
 

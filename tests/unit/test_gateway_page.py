@@ -89,6 +89,27 @@ def test_a_quarter_without_both_boundaries_is_a_gap_and_its_energy_still_counts(
     assert kinds == ["taken", "gap", "gap", "taken"]
 
 
+@pytest.mark.parametrize(
+    ("late_ms", "expected"),
+    [
+        pytest.param(0, [(100_000, True), (70_000, True)], id="at the boundary"),
+        pytest.param(60_000, [(100_000, True), (70_000, True)], id="its first count may yet come"),
+        pytest.param(60_001, [(100_000, True), (0, False), (0, False)], id="it should have come"),
+    ],
+)
+def test_a_quarter_that_has_only_begun_is_no_gap(late_ms, expected) -> None:
+    history = count((0, 0), (1, 100_000))
+    now = Counters(170_000, 0)
+    drawn = chart.quarters(
+        history,
+        now,
+        start_ms=DAY,
+        end_ms=DAY + 96 * QUARTER_MS,
+        now_ms=DAY + 2 * QUARTER_MS + late_ms,
+    )
+    assert expected == [(q.taken_mwh, q.known) for q in drawn]
+
+
 def test_a_swapped_meter_leaves_a_gap_and_the_day_counts_both() -> None:
     history = count((0, 900_000), (1, 950_000), (2, 10_000))
     span = {"start_ms": DAY, "end_ms": DAY + 96 * QUARTER_MS}
