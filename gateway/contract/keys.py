@@ -12,7 +12,7 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from gateway.contract.errors import ConfigError, Problem
+from gateway.contract.errors import ConfigError, Problem, Unreachable
 
 
 def b64(data: bytes) -> str:
@@ -77,16 +77,23 @@ class SigningKey:
 
     @classmethod
     def create(cls, path: Path) -> "SigningKey":
-        """Make a key and keep it at `path`, which must not exist yet."""
+        """Make a key and keep it at `path`, which must not exist yet. Raises Unreachable."""
         seed = os.urandom(32)
         key = cls(seed)
         jwk = _Jwk(kty="OKP", crv="Ed25519", x=key.public.x, d=b64(seed))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(msgspec.json.encode(jwk) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(msgspec.json.encode(jwk) + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+        except FileExistsError:
+            raise
+        except OSError as error:
+            what = f"the key cannot be kept: {error.strerror}"
+            try_ = "a folder where this user may write, with room"
+            raise Unreachable(Problem(what, str(path), try_)) from error
         return key
 
     @classmethod

@@ -26,13 +26,18 @@ async def examine(patient: Patient) -> AsyncIterator[Finding]:
 
 
 def _shared(patient: Patient) -> dict[str, list[tuple[str, DeviceSettings]]]:
-    """The devices by their lines; what is no port, or not there, is told elsewhere."""
+    """The devices by their lines; what is no port, not there or not ours is told elsewhere."""
     ports: dict[str, list[tuple[str, DeviceSettings]]] = {}
     for name, device in patient.config.device.items():
-        kind = kind_of(device.port)
-        if kind in NETWORK or (os.path.exists(device.port) and (kind or is_serial(device.port))):  # noqa: PTH110
+        if kind_of(device.port) in NETWORK or _can_be_opened(device.port):
             ports.setdefault(device.port, []).append((name, device))
     return ports
+
+
+def _can_be_opened(port: str) -> bool:
+    if not os.access(port, os.R_OK | os.W_OK):
+        return False
+    return bool(kind_of(port)) or is_serial(port)
 
 
 async def _port(patient: Patient, devices: list[tuple[str, DeviceSettings]]) -> list[Finding]:

@@ -1,5 +1,7 @@
 """The machine: its clock, its power, its disk, its programs."""
 
+import os
+import pwd
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -73,6 +75,9 @@ def _disk(patient: Patient) -> Iterator[Finding]:
         yield alarm("disk-short", str(folder), facts=f"{free // 1_000_000} MB")
     else:
         yield Finding(f"{free // 1_000_000} MB are free", str(folder))
+    if patient.running is None and not os.access(folder, os.W_OK):
+        try_ = f"sudo chown {pwd.getpwuid(os.geteuid()).pw_name} {folder}; or as another user"
+        yield Finding("this user may not write there", str(folder), try_)
     try:
         used = max(int(word, 16) for word in (patient.root / LIFE).read_text("ascii").split())
     except (OSError, ValueError):

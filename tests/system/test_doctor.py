@@ -176,7 +176,7 @@ def test_a_port_of_another_program_is_named_with_it(tmp_path, pi, monkeypatch):
 
 
 def test_a_port_without_rights_says_which_group(tmp_path, pi, cable, monkeypatch):
-    monkeypatch.setattr(os, "access", lambda *_: False)
+    monkeypatch.setattr(os, "access", lambda path, _: str(path) != str(cable))
     said, help_ = first(found(tmp_path, HOUSE + device(cable), root=pi))
     assert "this user may not open the port" == said
     assert "group" in help_
@@ -265,6 +265,14 @@ def test_a_disk_that_is_nearly_full_is_found(tmp_path, pi, cable, monkeypatch):
     said, help_ = first(found(tmp_path, HOUSE + device(cable), root=pi))
     assert said.startswith("The card is nearly full: ")
     assert help_.startswith("Clean up")
+
+
+def test_a_folder_where_nothing_may_be_written_is_found(tmp_path, pi, monkeypatch):
+    may = os.access
+    folder = str(tmp_path)
+    monkeypatch.setattr(os, "access", lambda path, mode: str(path) != folder and may(path, mode))
+    told = found(tmp_path, HOUSE + device("/dev/serial/by-id/x"), root=pi)
+    assert ("this user may not write there", folder) in [(one.what, one.where) for one in told]
 
 
 def test_a_clock_that_was_never_set_is_found(tmp_path, pi, cable):

@@ -12,7 +12,7 @@ from joserfc.jwk import OKPKey
 
 from drivers.reading import Reading
 from gateway.contract import cards, receipt, record, signed, topics
-from gateway.contract.errors import ConfigError
+from gateway.contract.errors import ConfigError, Unreachable
 from gateway.contract.keys import SigningKey, thumbprint
 from gateway.contract.link import Broker
 from gateway.contract.receipt import Receipt
@@ -202,3 +202,9 @@ def test_a_card_that_says_a_code_is_no_claim() -> None:
     key = b"k" * 32
     claimed = cards.claim("K7QM3RXA", key)
     assert claimed not in {cards.token(f"{word}K7QM3RXA", key) for word in ("claim:", "CLAIM:")}
+
+
+def test_a_key_that_cannot_be_kept_is_told(tmp_path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(Unreachable, match="the key cannot be kept: Not a directory"):
+        SigningKey.create(tmp_path / "file" / "sub" / "gateway.key")
