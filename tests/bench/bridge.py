@@ -121,12 +121,14 @@ def run() -> list[Ratio]:
     with tempfile.TemporaryDirectory(dir=".") as name:
         folder = Path(name)
         plain, bare, full = (_street(folder / each) for each in ("plain", "bare", "full"))
+        written = plain.community.db
         tap = _tapped(plain)
         times: list[tuple[float, float, float, float]] = []
         for batch in batches:
             tap.calls.clear()
             checking, posting = _post(plain, batch)
             statements = _bare(bare.community.db, tap.calls)
+            assert bare.community.db.total_changes == written.total_changes, "beside the tap"
             times.append((checking, posting, statements, _take(full, batch)))
     del times[0]
     checking, posting, statements, path = (median(column) for column in zip(*times, strict=True))
