@@ -68,8 +68,7 @@ def _freshness(count: Counter) -> tuple[bool, int, int]:
 
 
 def _counters(record: Record) -> list[Counter]:
-    who = record.identity
-    made = who.made_ms
+    _, gateway, chain, seq, *_, made = record.identity
     found: dict[tuple[str, str, str, int], Counter] = {}
     behind: dict[tuple[str, str, str], Counter] = {}
     t, at_ms = None, None
@@ -94,13 +93,13 @@ def _counters(record: Record) -> list[Counter]:
         count = _new(
             Counter,
             (
-                who.gateway,
+                gateway,
                 device,
                 register,
                 e.serial,
                 at_ms,
-                who.chain,
-                who.seq,
+                chain,
+                seq,
                 value // 1000 if e.u == "pulse" else value,
                 e.u,
                 at_ms if made is None else made,
