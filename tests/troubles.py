@@ -272,7 +272,7 @@ class House:
         if self._dies:
             self._dies = False
             time.sleep(self._chance.uniform(0, MOMENT_S))
-            self._cut(steps=self._chance.randrange(1, 4))
+            self._cut(steps=self._chance.randrange(1, 3))
         for meter in self.meters:
             place = (meter.name, self.at_ms // QUARTER_MS)
             why = self._why(meter)
