@@ -76,7 +76,7 @@ def test_a_copy_that_comes_after_the_key_changed_is_not_taken(copies):
 DEEDS = st.sampled_from([*["bring", "turn"] * 4, *["lose", "greet"] * 2, "take"])
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=25, deadline=None, derandomize=True)
 @given(
     before=st.lists(st.tuples(DEEDS, st.just(0)), max_size=8),
     after=st.lists(st.tuples(DEEDS, st.integers(0, 1)), min_size=12, max_size=24),
