@@ -117,7 +117,9 @@ class Inbox:
             try:
                 believed.append(self.believe(gateway, data))
             except Refused as refusal:
-                refused.append((refusal, data))
+                # As it was raised it holds on to this call, and so to all that is believed.
+                again = Refused(refusal.gateway, refusal.reason, refusal.chain)
+                refused.append((again, data))
         turning = {who.record.identity.gateway for who in believed if who.record.typ == KEY}
         rest: list[tuple[Refused, bytes]] = []
         later: list[tuple[str, bytes]] = []

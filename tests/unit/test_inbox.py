@@ -1,5 +1,7 @@
 """What the inbox does with deliveries that are not what they should be: nothing to any balance."""
 
+import gc
+
 import pytest
 
 from gateway.contract import record as records
@@ -9,6 +11,7 @@ from gateway.contract.record import Element
 from gateway.contract.signed import digest
 from ledger_bridge import inbox
 from ledger_bridge.books.verify import verify
+from ledger_bridge.heads import Believed
 from tests.street import ID, MIDNIGHT_MS, NOON_MS, QUARTER_MS, Chain, Street, key
 
 
@@ -59,6 +62,12 @@ def test_a_repeated_delivery_changes_nothing_and_is_receipted_again(street):
     assert 3 == delivery.receipts[0].up_to
     assert 6 == delivery.repeated
     assert before == list(street.community.db.iterdump())
+
+
+def test_no_record_stays_in_memory_once_its_batch_is_stored(street):
+    gc.collect()  # what other tests have left
+    street.take("home", *one_kwh(Chain("home")), b"nothing of ours")
+    assert [] == [one for one in gc.get_objects() if type(one) is Believed]
 
 
 def odd_deliveries():
