@@ -108,6 +108,8 @@ def _of_links(house: House) -> Iterator[Alarm]:
 
 
 def _of_link(link: Link) -> Iterator[Alarm]:
+    if not link.is_tried:
+        return
     if link.trouble:
         yield Alarm("link-down", link.name, link.trouble)
     elif link.denied:

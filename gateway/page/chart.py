@@ -12,8 +12,7 @@ from gateway.page.figures import number
 from gateway.page.words import Language
 from gateway.quarter import QUARTER_MS
 
-WIDTH, HEIGHT = 720, 240
-LEFT, TOP, BOTTOM = 60, 16, 28
+TOP, BOTTOM = 16, 28
 # Of a slot; the rest is between the bars.
 BAR = 0.78
 # Two labels closer than this would stand in each other.
@@ -56,7 +55,20 @@ class Mark(NamedTuple):
     text: str
 
 
+class Frame(NamedTuple):
+    """How large a picture is in its own units; `left` is for the labels of its rows."""
+
+    width: int
+    height: int
+    left: int
+
+
+# For a window, and for a phone, on which a wide picture would be too low to read.
+WIDE, NARROW = Frame(720, 240, 60), Frame(360, 220, 44)
+
+
 class Chart(NamedTuple):
+    frame: Frame
     bars: list[Bar]
     rows: list[Mark]
     labels: list[Mark]
@@ -144,6 +156,7 @@ def draw(
     labels: Mapping[int, str],
     title: Callable[[int, Span], str],
     language: Language,
+    frame: Frame = WIDE,
 ) -> Chart:
     """`slots` is how many spans there is room for, `labels` what stands under a slot.
 
@@ -152,28 +165,32 @@ def draw(
     top = _ceiling(max((span.taken_mwh for span in spans), default=0))
     given = max((span.given_mwh for span in spans), default=0)
     low = _ceiling(given) if given else 0
-    inner = HEIGHT - TOP - BOTTOM
+    inner = frame.height - TOP - BOTTOM
     scale = inner / (top + low)
     zero_y = TOP + top * scale
-    step = (WIDTH - LEFT) / slots
+    step = (frame.width - frame.left) / slots
     bars = [
         bar
         for slot, span in enumerate(spans)
-        for bar in _bars(span, LEFT + slot * step, step, (zero_y, scale), title(slot, span))
+        for bar in _bars(
+            span, frame.left + slot * step, step, (zero_y, scale, inner), title(slot, span)
+        )
     ]
     rows = [
         Mark(zero_y - mwh * scale, _kwh(abs(mwh), language))
         for mwh in sorted({top, 0, -low})
         if mwh == 0 or abs(mwh) * scale >= ROW_MIN
     ]
-    marks = [Mark(LEFT + (slot + 0.5) * step, text) for slot, text in labels.items()]
-    return Chart(bars, rows, marks, zero_y)
+    marks = [Mark(frame.left + (slot + 0.5) * step, text) for slot, text in labels.items()]
+    return Chart(frame, bars, rows, marks, zero_y)
 
 
-def _bars(span: Span, x: float, step: float, axis: tuple[float, float], title: str) -> list[Bar]:
-    zero_y, scale = axis
+def _bars(
+    span: Span, x: float, step: float, axis: tuple[float, float, int], title: str
+) -> list[Bar]:
+    zero_y, scale, height = axis
     if not span.known:
-        return [Bar(x, TOP, step, HEIGHT - TOP - BOTTOM, "gap", title)]
+        return [Bar(x, TOP, step, height, "gap", title)]
     taken, given = span.taken_mwh * scale, span.given_mwh * scale
     width, partly = step * BAR, "" if span.whole else " partly"
     bars = []

@@ -1,5 +1,6 @@
 """The pictures of the page: today in quarter-hours, this month by day."""
 
+from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
@@ -65,25 +66,18 @@ def today(house: House, utc_ms: int, words: Words) -> dict[str, Any] | None:
         when = " - ".join(figures.clock(end, seconds=False) for end in ends)
         return f"{when}: {_said(span, words)}"
 
-    drawn = chart.draw(
-        spans,
-        slots=slots,
-        # A day has its own hours, also one that has 23 or 25.
-        labels={
-            slot: f"{local(start_ms + slot * QUARTER_MS):%H}"
-            for slot in range(slots)
-            if (at := local(start_ms + slot * QUARTER_MS)).minute == 0 and at.hour % 6 == 0
-        },
-        title=title,
-        language=words.language,
-    )
+    # A day has its own hours, also one that has 23 or 25.
+    labels = {
+        slot: f"{at:%H}"
+        for slot in range(slots)
+        if (at := local(start_ms + slot * QUARTER_MS)).minute == 0 and at.hour % 6 == 0
+    }
     return {
-        "chart": drawn,
+        **_drawn(spans, slots, labels, title, words),
         "taken": figures.kwh(counted.taken_mwh, words.language),
         "given": figures.kwh(counted.given_mwh, words.language),
         "gaps": sum(not span.known for span in spans),
         "also": also,
-        **_frame(),
     }
 
 
@@ -122,21 +116,14 @@ def month(house: House, utc_ms: int, words: Words) -> dict[str, Any] | None:
     def title(slot: int, span: Span) -> str:
         return f"{words.day(days[slot])}: {_said(span, words)}"
 
-    drawn = chart.draw(
-        spans,
-        slots=len(days),
-        labels={n: f"{day.day}" for n, day in enumerate(days) if n % LABEL_DAYS == 0},
-        title=title,
-        language=words.language,
-    )
+    labels = {n: f"{day.day}" for n, day in enumerate(days) if n % LABEL_DAYS == 0}
     return {
-        "chart": drawn,
+        **_drawn(spans, len(days), labels, title, words),
         "name": words.month_of(first),
         "taken": figures.kwh(sum(span.taken_mwh for span in spans), words.language),
         "given": figures.kwh(sum(span.given_mwh for span in spans), words.language),
         "gaps": sum(not span.known for span in spans),
         "partly": any(span.known and not span.whole for span in spans[:-1]),
-        **_frame(),
     }
 
 
@@ -158,5 +145,17 @@ def _said(span: Span, words: Words) -> str:
     return ", ".join(told) + ("" if span.whole else f" ({words['partly']})")
 
 
-def _frame() -> dict[str, int]:
-    return {"width": chart.WIDTH, "height": chart.HEIGHT, "left": chart.LEFT}
+def _drawn(
+    spans: list[Span],
+    slots: int,
+    labels: Mapping[int, str],
+    title: Callable[[int, Span], str],
+    words: Words,
+) -> dict[str, chart.Chart]:
+    """The same picture for a window and for a phone; the style sheet shows one of them."""
+    return {
+        name: chart.draw(
+            spans, slots=slots, labels=labels, title=title, language=words.language, frame=frame
+        )
+        for name, frame in (("chart", chart.WIDE), ("narrow", chart.NARROW))
+    }

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from gateway import meanings
+from gateway.contract.clock import SYNCED
 from gateway.contract.record import QUARTER
 from gateway.days import local, local_day
 from gateway.devices import DeviceNow
@@ -202,11 +203,8 @@ def _behind(one: dict[str, Any], device: dict[str, Any], words: Words) -> str:
 def _box(house: House, box: Machine, words: Words) -> list[dict[str, str]]:
     """How the gateway itself fares, as names and values."""
     language, journal = words.language, house.journal.standing()
-    quality, bound_ms = house.clock.quality(), house.clock.bound_ms()
-    clock = words[f"clock_{quality}"]
-    if bound_ms:
-        clock += f", {words.say('bound', ms=figures.number(bound_ms, 1, 0, language))}"
-    rows = [{"name": words["clock"], "value": clock, "kind": "" if quality == "synced" else "warn"}]
+    kind = "" if house.clock.quality() == SYNCED else "warn"
+    rows = [{"name": words["clock"], "value": _clock(house, words), "kind": kind}]
     if house.publisher and journal.oldest_pending_ms is not None:
         age_s = max(0, house.clock.utc_ms() - journal.oldest_pending_ms) / 1000
         rows.append({"name": words["oldest"], "value": span(age_s, language), "kind": ""})
@@ -232,6 +230,21 @@ def _box(house: House, box: Machine, words: Words) -> list[dict[str, str]]:
         value = words["connected" if is_up else "not_connected"]
         rows.append({"name": words["home_link"], "value": value, "kind": "" if is_up else "warn"})
     return rows
+
+
+def _clock(house: House, words: Words) -> str:
+    """How far the clock is to be believed, and when it was set last."""
+    language, bound_ms = words.language, house.clock.bound_ms()
+    told = [words[f"clock_{house.clock.quality()}"]]
+    if bound_ms:
+        told.append(words.say("bound", ms=figures.number(bound_ms, 1, 0, language)))
+    clockwork = house.intake.clockwork.standing()
+    if clockwork.step_ms and clockwork.step_ago_s is not None:
+        ago = span(clockwork.step_ago_s, language)
+        told.append(
+            words.say("set", s=figures.number(clockwork.step_ms, 1000, 0, language), ago=ago)
+        )
+    return ", ".join(told)
 
 
 def _kiosk(said: dict[str, Any] | None, words: Words) -> dict[str, Any] | None:

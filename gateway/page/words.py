@@ -83,6 +83,7 @@ _WORDS = {
     "clock_held": ("loopt los", "runs freely"),
     "clock_meter": ("volgens de meter", "by the meter"),
     "clock_unset": ("niet gezet", "not set"),
+    "set": ("{ago} geleden {s} s verzet", "set by {s} s {ago} ago"),
     "bound": ("hooguit {ms} ms ernaast", "off by {ms} ms at most"),
     "temperature": ("temperatuur", "temperature"),
     "voltage": ("voeding", "power supply"),

@@ -136,14 +136,24 @@ def test_a_line_that_damages_more_than_one_in_fifty_is_noisy(tmp_path, good, dam
     assert expected == inside(tmp_path, HOUSE + DEVICE, scenario)
 
 
-def test_a_link_that_is_down_says_why(tmp_path):
+@pytest.mark.parametrize(
+    ("trouble", "expected"),
+    [
+        pytest.param(
+            "nobody listens there",
+            [Alarm("link-down", "127.0.0.1:1", "nobody listens there")],
+            id="down",
+        ),
+        pytest.param(UNTRIED, [], id="not tried yet"),
+    ],
+)
+def test_a_link_that_is_down_says_why(tmp_path, trouble, expected):
     def scenario(house: House) -> list[Alarm]:
         open_line(house)
+        house.publisher.link.trouble = trouble
         return health.alarms(house, WELL)
 
-    assert [Alarm("link-down", "127.0.0.1:1", "not tried yet")] == inside(
-        tmp_path, COMMUNITY + DEVICE, scenario
-    )
+    assert expected == inside(tmp_path, COMMUNITY + DEVICE, scenario)
 
 
 @pytest.mark.parametrize(

@@ -196,7 +196,7 @@ def test_a_day_has_its_own_hours(journal, day, slots, last, six):
     assert f"{last}: 1.000 kWh taken" == bars[-1].title
     assert ["00", "06", "12", "18"] == [label.text for label in labels]
     assert bars[six].x == pytest.approx(labels[1].at - bars[six].width / 0.78 / 2)
-    assert bars[-1].x + bars[-1].width <= today["width"]
+    assert bars[-1].x + bars[-1].width <= today["chart"].frame.width
     assert (day, "00:00") == (local_day(end_ms - 1), f"{local(end_ms):%H:%M}")
 
 
