@@ -31,7 +31,7 @@ demo: $(VENV)/run.stamp ## a village without hardware; ARGS="--once --seed 7 --j
 
 test: check ## everything, with real brokers and a real browser
 	@tests/system/real-parts
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/test.stamp ## format, lint, types and import rules
 	@$(BIN)/ruff format --check --quiet . || { echo "try: make format"; exit 1; }
