@@ -24,7 +24,7 @@ from gateway.page import view
 from gateway.page.words import LANGUAGES, Words, chosen
 
 HERE = Path(__file__).parent
-EVENT_S_MIN = 0.5
+EVENT_S_MIN = 1.0  # as often as a meter speaks
 # Open pages: a household has a handful; each costs a connection and a look at the journal.
 EVENTS_MAX = 20
 # A page is drawn for all who look at it, at most this often.
