@@ -118,7 +118,7 @@ def _step(
 
 
 def _kept_ms(house: House, *, only_receipted: bool = True) -> int | None:
-    """When the newest quarter-hour was recorded that is kept, or that the hub has confirmed."""
+    """The newest quarter-hour's boundary that is kept, or that the hub has confirmed."""
     chain = next(chain for chain in house.journal.chains() if chain.kind == EVIDENCE)
     up_to = chain.receipted if only_receipted else chain.last
     ((made_ms,),) = house.journal.ask(
@@ -128,7 +128,7 @@ def _kept_ms(house: House, *, only_receipted: bool = True) -> int | None:
         typ=QUARTER,
         up_to=up_to,
     )
-    return int(made_ms) if made_ms is not None else None
+    return int(made_ms) // QUARTER_MS * QUARTER_MS if made_ms is not None else None
 
 
 def _settled(house: House, utc_ms: int, words: Words) -> str:
