@@ -12,7 +12,6 @@ from firmware_sim.device import Shown, Simulated, Simulator, Source
 from firmware_sim.scale import Display, Indicator, Plate, Scale
 
 ESCAPE = b"\x1b"
-HELD_BYTES_MAX = 16
 PERIOD_MS = 200
 NAME_BYTES, BODY_BYTES = 6, 14
 
