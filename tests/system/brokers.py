@@ -1,13 +1,12 @@
 """Real brokers on free ports: Mosquitto as it is shipped for gateways from elsewhere."""
 
-import signal
 import socket
 import subprocess
 import time
 from pathlib import Path
 
 from ledger_bridge.certificates import Authority
-from tests.system.programs import free_port
+from tests.system.programs import end, free_port, kill
 
 SHIPPED = Path(__file__).parents[2] / "deploy" / "mosquitto"
 
@@ -67,12 +66,7 @@ class Mosquitto:
 
     def kill(self) -> None:
         """As a power cut does."""
-        self.process.kill()
-        self.process.wait()
+        kill(self.process)
 
     def end(self) -> None:
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            self.kill()
+        end(self.process)

@@ -41,6 +41,21 @@ def done(*args: object) -> str:
     return result.stdout
 
 
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """As a power cut does."""
+    process.kill()
+    process.wait()
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """As a service manager does: asked first, and killed where that does not help."""
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        kill(process)
+
+
 class Program:
     """One running program, which said READY."""
 
@@ -76,15 +91,10 @@ class Program:
 
     def kill(self) -> None:
         """As a power cut does."""
-        self.process.kill()
-        self.process.wait()
+        kill(self.process)
 
     def end(self) -> None:
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            self.kill()
+        end(self.process)
 
 
 @contextmanager
