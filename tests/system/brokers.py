@@ -26,8 +26,8 @@ class Mosquitto:
             (own / name).write_text((SHIPPED / name).read_text())
         for path in (authority.certificate, authority.revoked):
             (own / path.name).write_bytes(path.read_bytes())
-        for end in (".crt", ".key"):
-            (own / f"broker{end}").write_bytes((authority.folder / f"broker{end}").read_bytes())
+        for suffix in (".crt", ".key"):
+            (own / f"broker{suffix}").write_bytes((authority.folder / f"broker{suffix}").read_bytes())
         text = (SHIPPED / "gateways.conf").read_text()
         replaced = {
             "listener 8883": f"listener {self.port} 127.0.0.1",
