@@ -27,7 +27,8 @@ class Mosquitto:
         for path in (authority.certificate, authority.revoked):
             (own / path.name).write_bytes(path.read_bytes())
         for suffix in (".crt", ".key"):
-            (own / f"broker{suffix}").write_bytes((authority.folder / f"broker{suffix}").read_bytes())
+            name = f"broker{suffix}"
+            (own / name).write_bytes((authority.folder / name).read_bytes())
         text = (SHIPPED / "gateways.conf").read_text()
         replaced = {
             "listener 8883": f"listener {self.port} 127.0.0.1",
