@@ -115,6 +115,10 @@ class Connection(aiomqtt.Client):
                 said = trouble.CLOSED_EARLY[self._has_tls]
             raise Lost(said) from error
 
+    def socket(self) -> object:
+        """The socket under the connection, None where there is none."""
+        return self._client.socket()
+
     def broker_ends_ms(self) -> int | None:
         """When the certificate that the broker showed ends, UTC; None without TLS."""
         sock = self._client.socket()
@@ -303,7 +307,27 @@ class _Causes(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         for fact in record.args if isinstance(record.args, tuple) else ():
             if isinstance(fact, OSError) and not self._connection.cause:
-                self._connection.cause = fact
+                is_cut = isinstance(fact, ssl.SSLEOFError | ConnectionError)
+                said = _alert(self._connection.socket()) if is_cut else None
+                self._connection.cause = said or fact
+
+
+def _alert(sock: object) -> OSError | None:
+    """What the other end said over TLS before it hung up, None where it said nothing.
+
+    In TLS 1.3 our handshake is over before the broker has judged our certificate: we may still be
+    writing when its alert lies here unread.
+    """
+    if isinstance(sock, ssl.SSLSocket):
+        try:
+            sock.recv(1)
+        except ssl.SSLEOFError:
+            return None
+        except ssl.SSLError as error:
+            return None if isinstance(error, ssl.SSLWantReadError) else error
+        except (OSError, ValueError):
+            return None
+    return None
 
 
 def _unsent(sock: Any) -> int:
