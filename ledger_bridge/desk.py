@@ -18,7 +18,8 @@ import msgspec
 from gateway.contract.clock import Clock, domain_clock
 from gateway.contract.errors import PeopleError, Problem
 from gateway.contract.signed import PAPER_BYTES_MAX, Malformed
-from ledger_bridge.books import acts, store
+from ledger_bridge.books import store
+from ledger_bridge.books.acts import acts
 from ledger_bridge.books.community import Community
 from ledger_bridge.books.store import BookInUse
 from ledger_bridge.hub import Hub

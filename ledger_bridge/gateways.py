@@ -10,7 +10,7 @@ import structlog
 
 from gateway.contract.command import Command
 from ledger_bridge import orders
-from ledger_bridge.books.registry import Registry
+from ledger_bridge.books.registry.registry import Registry
 from ledger_bridge.gaps import gaps
 from ledger_bridge.heard import LEAVES
 from ledger_bridge.inbox import FORKED, HELD

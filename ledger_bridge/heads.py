@@ -13,8 +13,8 @@ from gateway.contract.keys import PublicKey
 from gateway.contract.record import GENESIS, KEY, Identity, Record
 from gateway.contract.signed import Malformed
 from ledger_bridge.books.community import Community
-from ledger_bridge.books.gone import Gone, GoneRecords
-from ledger_bridge.books.keyring import Keyring
+from ledger_bridge.books.facts.gone import Gone, GoneRecords
+from ledger_bridge.books.facts.keyring import Keyring
 from ledger_bridge.gaps import Gaps
 
 # One gateway's one chain, and one number in it.

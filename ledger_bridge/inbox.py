@@ -15,7 +15,7 @@ from gateway.contract.receipt import Receipt
 from gateway.contract.record import ANSWER, KEY, LOST, Record, is_id
 from gateway.contract.signed import Malformed, Signed, digest
 from ledger_bridge.books.community import Community
-from ledger_bridge.books.gone import gone
+from ledger_bridge.books.facts.gone import gone
 from ledger_bridge.books.store import commit
 from ledger_bridge.gaps import Gap
 from ledger_bridge.heads import Believed, ChainKey, Head, Heads, RecordKey

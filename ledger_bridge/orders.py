@@ -13,7 +13,7 @@ from gateway.contract.keys import SigningKey
 from gateway.contract.policy import STEWARD
 from gateway.contract.record import Record, is_id, to_json
 from gateway.contract.signed import Malformed
-from ledger_bridge.books.registry import Registry
+from ledger_bridge.books.registry.registry import Registry
 from ledger_bridge.books.store import commit
 
 ORDER = "mk-order-v1"

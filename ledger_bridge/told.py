@@ -11,10 +11,10 @@ from gateway.contract.credit import Credit
 from gateway.contract.record import to_json
 from ledger_bridge.books.calendar import day_of
 from ledger_bridge.books.community import Community
-from ledger_bridge.books.deposits import AGAIN
-from ledger_bridge.books.policy import amount_text
-from ledger_bridge.books.recycling import rows_of
-from ledger_bridge.books.shares import Shares
+from ledger_bridge.books.facts.deposits import AGAIN
+from ledger_bridge.books.policy.policy import amount_text
+from ledger_bridge.books.telling.recycling import rows_of
+from ledger_bridge.books.telling.shares import Shares
 
 # After one settlement so many deposits are told of, the newest: what a screen may still show.
 TOLD_MAX = 1_000

@@ -17,8 +17,8 @@ from gateway.intake import Intake, moment_of
 from gateway.journal import EVIDENCE, Journal
 from gateway.kiosk import records as kiosk
 from gateway.kiosk.events import Deposit, Weight
-from ledger_bridge.books.registry import MeterFitted
-from ledger_bridge.books.verify import verify
+from ledger_bridge.books.registry.edits import MeterFitted
+from ledger_bridge.books.verify.verify import verify
 from tests.house import stamp, telegram
 from tests.street import CARD_KEY, ID, POLICY, Street, key
 

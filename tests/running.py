@@ -8,9 +8,9 @@ from pathlib import Path
 import aiomqtt
 
 from gateway.contract import policy as papers
-from ledger_bridge.books import registry as registries
-from ledger_bridge.books.policy import parse
-from ledger_bridge.books.registry import Edit, Edits
+from ledger_bridge.books.policy.policy import parse
+from ledger_bridge.books.registry import papers as registries
+from ledger_bridge.books.registry.edits import Edit, Edits
 from ledger_bridge.bridge import Bridge
 from ledger_bridge.commands.hub import init
 from ledger_bridge.desk import Paper

@@ -12,10 +12,10 @@ from gateway.contract.keys import SigningKey, b64
 from gateway.contract.lost import Lost
 from gateway.contract.record import DEPOSIT, GENESIS, KEY, LOST, QUARTER, Element, Identity
 from gateway.contract.signed import digest
-from ledger_bridge.books import registry as registries
 from ledger_bridge.books import store
 from ledger_bridge.books.community import Community
-from ledger_bridge.books.registry import (
+from ledger_bridge.books.registry import papers as registries
+from ledger_bridge.books.registry.edits import (
     CardGiven,
     Edit,
     Edits,

@@ -23,8 +23,14 @@ from firmware_sim import device
 from firmware_sim.terminal import Terminal
 from gateway.contract import policy as papers
 from gateway.contract.keys import SigningKey
-from ledger_bridge.books import registry as registries
-from ledger_bridge.books.registry import Edit, Edits, GatewayAdmitted, MemberAdded, MeterFitted
+from ledger_bridge.books.registry import papers as registries
+from ledger_bridge.books.registry.edits import (
+    Edit,
+    Edits,
+    GatewayAdmitted,
+    MemberAdded,
+    MeterFitted,
+)
 from ledger_bridge.commands.hub import init
 from ledger_bridge.hub import Hub
 from tests.clocks import HOUR_MS, MINUTE_MS

@@ -46,7 +46,7 @@ from gateway.kiosk.point import Owner, Point
 from gateway.kiosk.settings import KioskSettings
 from gateway.kiosk.touch import event
 from gateway.quarter import Moment
-from ledger_bridge.books.registry import CardGiven, MemberAdded
+from ledger_bridge.books.registry.edits import CardGiven, MemberAdded
 from tests.street import CARD_KEY, ID, MIDNIGHT_MS, Street, key
 
 STEP_MS = 100

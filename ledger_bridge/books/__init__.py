@@ -1,5 +1,7 @@
-"""What an auditor needs and nothing that serves: evidence, registry, policy, settlement, book, log.
+"""What an auditor needs and nothing that serves.
 
-Everything here is a pure function or a statement on one SQLite file; `verify` recomputes the whole
-from the evidence with these same functions.
+Signed `facts` and edits of the `registry` say what happened and who is who; the `policy` and its
+`rules` say what that is worth; `settle` posts what is due and not posted yet, `acts` what somebody
+decided, both into the one `book`, whose every group is a leaf of the `log`. `verify` recomputes the
+whole from the evidence with these same functions; `telling` shows it to people.
 """

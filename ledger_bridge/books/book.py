@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from gateway.contract.keys import SigningKey
 from gateway.contract.record import to_json
-from ledger_bridge.books import log
-from ledger_bridge.books.log import Tree
+from ledger_bridge.books.log.note import Checkpoint, note, origin
+from ledger_bridge.books.log.tree import SALT_BYTES, Tree, commitment
 
 # Amounts fit a signed 64-bit integer with room for sums.
 AMOUNT_MAX = 2**62
@@ -39,7 +39,7 @@ def tree_of(db: sqlite3.Connection, community: str) -> Tree:
     rows = db.execute(
         "SELECT salt, kind, body FROM leaf WHERE community = ? ORDER BY idx", (community,)
     )
-    tree.extend(log.commitment(salt, kind, body) for salt, kind, body in rows)
+    tree.extend(commitment(salt, kind, body) for salt, kind, body in rows)
     return tree
 
 
@@ -60,8 +60,8 @@ class Book:
         return Batch(self, now_ms)
 
     def sign_head(self, tree: Tree) -> str:
-        head = log.Checkpoint(log.origin(self.community), tree.size, tree.root())
-        return log.note(head, key=self._log_key)
+        head = Checkpoint(origin(self.community), tree.size, tree.root())
+        return note(head, key=self._log_key)
 
 
 class Batch:
@@ -83,9 +83,9 @@ class Batch:
     def leaf(self, kind: str, body: dict[str, Any]) -> int:
         """Say something in the log; gives its index."""
         data = to_json(body)
-        salt = os.urandom(log.SALT_BYTES)
+        salt = os.urandom(SALT_BYTES)
         index = self._tree.size
-        self._tree.append(log.commitment(salt, kind, data))
+        self._tree.append(commitment(salt, kind, data))
         self._leaves.append((self._book.community, index, kind, salt, data))
         return index
 

@@ -7,15 +7,17 @@ from gateway.contract import signed
 from gateway.contract.errors import PeopleError, Problem
 from gateway.contract.keys import SigningKey
 from gateway.contract.policy import hash_of
-from ledger_bridge.books import policy as policies_
-from ledger_bridge.books import registry as registry_
 from ledger_bridge.books.book import Book
 from ledger_bridge.books.calendar import day_of
-from ledger_bridge.books.derive import Derivation
-from ledger_bridge.books.keyring import chains_begun
-from ledger_bridge.books.policy import InForce, Policies
-from ledger_bridge.books.registry import GatewayRekeyed, Registry
-from ledger_bridge.books.settle import settle
+from ledger_bridge.books.facts.derive import Derivation
+from ledger_bridge.books.facts.keyring import chains_begun
+from ledger_bridge.books.policy import policy as policies_
+from ledger_bridge.books.policy.policy import InForce, Policies
+from ledger_bridge.books.registry import papers
+from ledger_bridge.books.registry.edits import GatewayRekeyed
+from ledger_bridge.books.registry.fold import apply
+from ledger_bridge.books.registry.registry import Registry
+from ledger_bridge.books.settle.settle import settle
 from ledger_bridge.books.store import commit
 
 # So many records are read at a time when facts are taken out of them anew.
@@ -29,7 +31,7 @@ def load_registry(db: sqlite3.Connection, community: str) -> Registry:
         "SELECT data FROM registry_edit WHERE community = ? ORDER BY seq", (community,)
     )
     for (data,) in rows:
-        registry = registry_.apply(registry, registry_.read(data, registry).edits)
+        registry = apply(registry, papers.read(data, registry).edits)
     return registry
 
 
@@ -86,8 +88,8 @@ class Community:
 
         Raises Malformed or PeopleError, and then nothing has changed.
         """
-        edits = registry_.read(data, self.registry)
-        after = registry_.apply(self.registry, edits.edits)
+        edits = papers.read(data, self.registry)
+        after = apply(self.registry, edits.edits)
         for edit in edits.edits:
             if isinstance(edit, GatewayRekeyed):
                 self._check_rekeying(edit)

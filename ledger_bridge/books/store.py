@@ -124,7 +124,7 @@ def open_to_write(path: Path) -> sqlite3.Connection:
 
 
 def _sql(name: str) -> str:
-    return resources.files("ledger_bridge.books").joinpath(name).read_text("utf-8")
+    return resources.files("ledger_bridge.books").joinpath("sql", name).read_text("utf-8")
 
 
 @contextmanager

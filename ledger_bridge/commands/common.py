@@ -12,13 +12,14 @@ import msgspec
 
 from gateway.contract.clock import domain_clock
 from gateway.contract.errors import Problem, UsageError
-from ledger_bridge.books import registry as registries
 from ledger_bridge.books import store
 from ledger_bridge.books.calendar import bounds_ms
 from ledger_bridge.books.community import load_policies, load_registry
-from ledger_bridge.books.policy import Policies
+from ledger_bridge.books.policy.policy import Policies
 from ledger_bridge.books.quantity import is_of, quantity, worth
-from ledger_bridge.books.registry import Edit, Edits, Registry
+from ledger_bridge.books.registry import papers as registries
+from ledger_bridge.books.registry.edits import Edit, Edits
+from ledger_bridge.books.registry.registry import Registry
 from ledger_bridge.desk import Paper, hand_in
 from ledger_bridge.hub import Hub
 

@@ -3,9 +3,9 @@
 import cyclopts
 
 from gateway.contract.errors import Problem, UsageError
-from ledger_bridge.books.containers import containers, known_weights, turned_away
-from ledger_bridge.books.recycling import kg
-from ledger_bridge.books.registry import EmptyingExplained
+from ledger_bridge.books.facts.containers import containers, known_weights, turned_away
+from ledger_bridge.books.registry.edits import EmptyingExplained
+from ledger_bridge.books.telling.recycling import kg
 from ledger_bridge.commands.common import (
     CONFIG,
     Config,

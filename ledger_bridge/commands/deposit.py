@@ -5,8 +5,9 @@ from typing import Annotated
 import cyclopts
 
 from gateway.contract.errors import Problem, UsageError
-from ledger_bridge.books import deposits, sentences
-from ledger_bridge.books.registry import DepositDecided
+from ledger_bridge.books.facts import deposits
+from ledger_bridge.books.registry.edits import DepositDecided
+from ledger_bridge.books.telling import sentences
 from ledger_bridge.commands.common import (
     CONFIG,
     Config,

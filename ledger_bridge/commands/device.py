@@ -6,7 +6,7 @@ from typing import Annotated
 import cyclopts
 
 from ledger_bridge.books.calendar import bounds_ms
-from ledger_bridge.books.registry import RATED_W_DEFAULT, MeterFitted, ScaleVerified
+from ledger_bridge.books.registry.edits import RATED_W_DEFAULT, MeterFitted, ScaleVerified
 from ledger_bridge.commands.common import (
     CONFIG,
     Config,

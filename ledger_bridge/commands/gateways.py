@@ -14,8 +14,8 @@ from gateway.contract.errors import Problem, UsageError
 from gateway.contract.keys import SigningKey
 from ledger_bridge import gateways as seen
 from ledger_bridge import orders
-from ledger_bridge.books.keyring import chains_begun
-from ledger_bridge.books.registry import BridgeRotated, GatewayRekeyed
+from ledger_bridge.books.facts.keyring import chains_begun
+from ledger_bridge.books.registry.edits import BridgeRotated, GatewayRekeyed
 from ledger_bridge.commands.common import CONFIG, Config, Json, edit, read_books, show, table, tell
 from ledger_bridge.desk import Paper, hand_in
 

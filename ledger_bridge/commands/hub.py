@@ -12,7 +12,7 @@ from gateway.contract.errors import Problem, UsageError
 from gateway.contract.keys import SigningKey
 from gateway.contract.link import Broker
 from ledger_bridge.books.calendar import day_of
-from ledger_bridge.books.registry import Founded, GatewayAdmitted
+from ledger_bridge.books.registry.edits import Founded, GatewayAdmitted
 from ledger_bridge.commands.certificate import certificate, withdraw
 from ledger_bridge.commands.common import CONFIG, Config, Json, edit, show, tell
 from ledger_bridge.commands.gateways import gateways as gateways_

@@ -9,14 +9,14 @@ from typing import Any
 
 import cyclopts
 
-from ledger_bridge.books import statement as statements
-from ledger_bridge.books import why as reasons
-from ledger_bridge.books.acts import Act, Close, Request, Transfer, make
+from ledger_bridge.books.acts.acts import Act, Close, Request, Transfer, make
 from ledger_bridge.books.calendar import days_text
-from ledger_bridge.books.containers import held_emptyings
-from ledger_bridge.books.policy import amount_of
+from ledger_bridge.books.facts.containers import held_emptyings
+from ledger_bridge.books.policy.policy import amount_of
 from ledger_bridge.books.quantity import written
-from ledger_bridge.books.recycling import (
+from ledger_bridge.books.telling import statement as statements
+from ledger_bridge.books.telling import why as reasons
+from ledger_bridge.books.telling.recycling import (
     brought,
     held_corrections,
     held_deposits,

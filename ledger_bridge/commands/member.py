@@ -11,7 +11,7 @@ import cyclopts
 from gateway.contract.cards import claim as claim_token
 from gateway.contract.cards import plain, token
 from gateway.contract.errors import ConfigError, Problem, UsageError
-from ledger_bridge.books.registry import CardGiven, Edit, MemberAdded, MeterFitted
+from ledger_bridge.books.registry.edits import CardGiven, Edit, MemberAdded, MeterFitted
 from ledger_bridge.commands.common import (
     CONFIG,
     Config,

@@ -6,8 +6,8 @@ import cyclopts
 
 from gateway.contract import policy as papers
 from gateway.contract.errors import ConfigError, Problem
-from ledger_bridge.books import policy as policies
-from ledger_bridge.books.policy import Policy
+from ledger_bridge.books.policy import policy as policies
+from ledger_bridge.books.policy.policy import Policy
 from ledger_bridge.commands.common import CONFIG, Config, Json, tell
 from ledger_bridge.desk import Paper, hand_in
 from ledger_bridge.hub import Hub

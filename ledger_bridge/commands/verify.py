@@ -4,8 +4,8 @@ import sys
 
 from gateway.contract.keys import PublicKey
 from ledger_bridge.books import store
-from ledger_bridge.books import verify as verification
-from ledger_bridge.books.verify import Differs
+from ledger_bridge.books.verify import verify as verification
+from ledger_bridge.books.verify.verify import Differs
 from ledger_bridge.commands.common import CONFIG, Config, Json, show
 from ledger_bridge.hub import Hub
 

@@ -15,14 +15,15 @@ from fastapi.templating import Jinja2Templates
 
 from gateway.contract.errors import PeopleError, Problem, Unreachable
 from gateway.contract.notify import notify
-from ledger_bridge.books import statement as statements
 from ledger_bridge.books import store
-from ledger_bridge.books import why as reasons
 from ledger_bridge.books.calendar import local_text
 from ledger_bridge.books.community import load_policies, load_registry
-from ledger_bridge.books.containers import containers, known_weights, turned_away
-from ledger_bridge.books.policy import Policies
-from ledger_bridge.books.recycling import (
+from ledger_bridge.books.facts.containers import containers, known_weights, turned_away
+from ledger_bridge.books.policy.policy import Policies
+from ledger_bridge.books.registry.registry import Registry
+from ledger_bridge.books.telling import statement as statements
+from ledger_bridge.books.telling import why as reasons
+from ledger_bridge.books.telling.recycling import (
     brought,
     held_corrections,
     held_deposits,
@@ -30,7 +31,6 @@ from ledger_bridge.books.recycling import (
     kg,
     remarks,
 )
-from ledger_bridge.books.registry import Registry
 from ledger_bridge.hub import Hub
 
 # The newest bookings that the page shows.

@@ -18,7 +18,7 @@ from gateway.contract import policy as papers
 from gateway.contract import record as records
 from gateway.contract.record import Element
 from ledger_bridge.books.community import Community
-from ledger_bridge.books.registry import GatewayAdmitted, MemberAdded, MeterFitted
+from ledger_bridge.books.registry.edits import GatewayAdmitted, MemberAdded, MeterFitted
 from ledger_bridge.inbox import Inbox, spare_the_collector
 from tests.bench import Ratio
 from tests.street import ID, MIDNIGHT_MS, NOON_MS, POLICY, QUARTER_MS, Chain, Street, key

@@ -11,7 +11,7 @@ import pytest
 from gateway import config
 from gateway.config import Config
 from gateway.contract import settings
-from ledger_bridge.books import policy
+from ledger_bridge.books.policy import policy
 from ledger_bridge.hub import HubSettings
 from tests.system.programs import free_port
 

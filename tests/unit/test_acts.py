@@ -5,10 +5,10 @@ import pytest
 from gateway.contract.cards import token
 from gateway.contract.errors import PeopleError
 from gateway.contract.signed import Malformed
-from ledger_bridge.books import acts
-from ledger_bridge.books.acts import Act, Close, Request, Transfer
+from ledger_bridge.books.acts import acts
+from ledger_bridge.books.acts.acts import Act, Close, Request, Transfer
 from ledger_bridge.books.book import Posting
-from ledger_bridge.books.registry import CardGiven
+from ledger_bridge.books.registry.edits import CardGiven
 from tests.street import CARD_KEY, ID, MIDNIGHT_MS, NOON_MS, QUARTER_MS, Chain, Street, key
 
 NEXT_DAY_MS = MIDNIGHT_MS + 25 * 3_600_000

@@ -4,10 +4,10 @@ from itertools import permutations
 
 import pytest
 
-from ledger_bridge.books.containers import containers, turned_away
-from ledger_bridge.books.recycling import deposits_of, held_corrections
-from ledger_bridge.books.registry import MeterFitted
-from ledger_bridge.books.verify import verify
+from ledger_bridge.books.facts.containers import containers, turned_away
+from ledger_bridge.books.registry.edits import MeterFitted
+from ledger_bridge.books.telling.recycling import deposits_of, held_corrections
+from ledger_bridge.books.verify.verify import verify
 from tests.point import MINUTE_MS, WASTE_POLICY, Point
 from tests.street import ID, NOON_MS, QUARTER_MS, Chain, Street, key
 

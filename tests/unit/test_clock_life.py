@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from drivers.reading import Reading
 from gateway.contract.cards import token
 from gateway.contract.record import DEPOSIT, Element, decimal, element
-from ledger_bridge.books.verify import Differs
+from ledger_bridge.books.verify.verify import Differs
 from tests.clocks import HOUR_MS, MINUTE_MS, Books, Event, Life
 from tests.street import CARD_KEY, MIDNIGHT_MS, NOON_MS, Chain
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.contract.record import DEPOSIT, Element, decimal
-from ledger_bridge.books.recycling import held_records
-from ledger_bridge.books.verify import verify
+from ledger_bridge.books.telling.recycling import held_records
+from ledger_bridge.books.verify.verify import verify
 from tests.point import MINUTE_MS, WASTE_POLICY, Point
 from tests.street import ID, MIDNIGHT_MS, NOON_MS, Street, key
 

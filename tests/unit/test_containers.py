@@ -2,7 +2,7 @@
 
 import pytest
 
-from ledger_bridge.books.containers import (
+from ledger_bridge.books.facts.containers import (
     PutDown,
     balance,
     containers,
@@ -12,9 +12,9 @@ from ledger_bridge.books.containers import (
     tolerance_mg,
     turned_away,
 )
-from ledger_bridge.books.registry import DepositDecided, EmptyingExplained, ScaleVerified
-from ledger_bridge.books.verify import verify
-from ledger_bridge.books.waste import ContainerEvent
+from ledger_bridge.books.facts.waste import ContainerEvent
+from ledger_bridge.books.registry.edits import DepositDecided, EmptyingExplained, ScaleVerified
+from ledger_bridge.books.verify.verify import verify
 from tests.point import MINUTE_MS, WASTE_POLICY, Point
 from tests.street import ID, NOON_MS, Street, key
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.journal import Tally
-from ledger_bridge.books.verify import verify
+from ledger_bridge.books.verify.verify import verify
 from tests.copies import Copies
 from tests.street import ID, key
 

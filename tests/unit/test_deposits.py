@@ -3,16 +3,16 @@
 import pytest
 
 from gateway.contract.cards import claim, token
-from ledger_bridge.books.recycling import (
+from ledger_bridge.books.registry.edits import CardGiven, DepositDecided, ScaleVerified
+from ledger_bridge.books.telling.recycling import (
     deposits_of,
     held_corrections,
     held_deposits,
     remarks,
 )
-from ledger_bridge.books.registry import CardGiven, DepositDecided, ScaleVerified
-from ledger_bridge.books.statement import statement
-from ledger_bridge.books.verify import verify
-from ledger_bridge.books.why import why
+from ledger_bridge.books.telling.statement import statement
+from ledger_bridge.books.telling.why import why
+from ledger_bridge.books.verify.verify import verify
 from tests.point import MINUTE_MS, WASTE_POLICY, Point
 from tests.street import CARD_KEY, ID, MIDNIGHT_MS, NOON_MS, Street, key
 

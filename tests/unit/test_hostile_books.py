@@ -5,10 +5,11 @@ import sqlite3
 
 import pytest
 
-from ledger_bridge.books import acts, store
-from ledger_bridge.books.acts import Close, Request, Transfer
-from ledger_bridge.books.registry import MemberAdded
-from ledger_bridge.books.verify import Differs, verify
+from ledger_bridge.books import store
+from ledger_bridge.books.acts import acts
+from ledger_bridge.books.acts.acts import Close, Request, Transfer
+from ledger_bridge.books.registry.edits import MemberAdded
+from ledger_bridge.books.verify.verify import Differs, verify
 from tests.street import ID, MIDNIGHT_MS, NOON_MS, QUARTER_MS, Chain, Street, key
 
 

@@ -9,10 +9,10 @@ from gateway.contract.cards import token
 from gateway.contract.keys import b64, unb64
 from gateway.contract.record import DEPOSIT, GENESIS, QUARTER, is_id
 from ledger_bridge import inbox
-from ledger_bridge.books import recycling
-from ledger_bridge.books.due import DUE_MAX, due
-from ledger_bridge.books.policy import parse
-from ledger_bridge.books.verify import verify
+from ledger_bridge.books.policy.policy import parse
+from ledger_bridge.books.settle.due import DUE_MAX, due
+from ledger_bridge.books.telling import recycling
+from ledger_bridge.books.verify.verify import verify
 from tests.point import Point
 from tests.street import CARD_KEY, ID, MIDNIGHT_MS, NOON_MS, POLICY, Chain, Street, key
 

@@ -14,8 +14,8 @@ from gateway.contract.record import ANSWER
 from gateway.contract.signed import Malformed, digest
 from ledger_bridge import asking, orders
 from ledger_bridge import bridge as bridges
-from ledger_bridge.books import registry as registries
-from ledger_bridge.books.registry import BridgeRotated, GatewayAdmitted
+from ledger_bridge.books.registry import papers as registries
+from ledger_bridge.books.registry.edits import BridgeRotated, Edits, GatewayAdmitted
 from ledger_bridge.commands.gateways import rotate
 from ledger_bridge.desk import Paper
 from ledger_bridge.hub import Hub
@@ -289,7 +289,7 @@ def test_a_rotation_by_another_key_changes_nothing(tmp_path, port):
 
 
 def edits_of(hub: Running, said: bytes) -> Paper:
-    edits = registries.Edits(ID, 0, (BridgeRotated(said.decode()),))
+    edits = Edits(ID, 0, (BridgeRotated(said.decode()),))
     return Paper("edits", registries.make(edits, key=hub.hub.key("steward")).decode())
 
 

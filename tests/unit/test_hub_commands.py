@@ -9,7 +9,7 @@ from gateway.contract.clock import domain_clock
 from gateway.contract.command import DONE, REFUSED
 from gateway.contract.errors import PeopleError, UsageError
 from gateway.contract.record import ANSWER, Element, decimal
-from ledger_bridge.books.registry import GatewayAdmitted
+from ledger_bridge.books.registry.edits import GatewayAdmitted
 from ledger_bridge.commands import gateways as commands
 from ledger_bridge.commands.common import edit
 from ledger_bridge.commands.gateways import gateways, rekey, tell_gateway

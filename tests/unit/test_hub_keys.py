@@ -10,9 +10,9 @@ from gateway.contract.errors import PeopleError
 from gateway.contract.record import Element
 from gateway.contract.signed import digest
 from ledger_bridge import inbox
-from ledger_bridge.books import registry as registries
-from ledger_bridge.books.registry import Edits, GatewayAdmitted, GatewayRekeyed
-from ledger_bridge.books.verify import Differs, verify
+from ledger_bridge.books.registry import papers as registries
+from ledger_bridge.books.registry.edits import Edits, GatewayAdmitted, GatewayRekeyed
+from ledger_bridge.books.verify.verify import Differs, verify
 from tests.street import ID, MIDNIGHT_MS, NOON_MS, QUARTER_MS, Chain, Street, key
 
 SAMPLES = "samples-000000000001"

@@ -10,7 +10,7 @@ from gateway.contract import record as records
 from gateway.contract.record import Element
 from gateway.contract.signed import digest
 from ledger_bridge import inbox
-from ledger_bridge.books.verify import Differs, verify
+from ledger_bridge.books.verify.verify import Differs, verify
 from tests.street import ID, MIDNIGHT_MS, NOON_MS, QUARTER_MS, Chain, Street, key
 
 SAMPLES = "samples-000000000001"

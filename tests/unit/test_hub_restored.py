@@ -13,11 +13,11 @@ from gateway.contract import receipt
 from gateway.journal import EVIDENCE
 from gateway.quarter import Moment
 from ledger_bridge import inbox
-from ledger_bridge.books import registry as registries
 from ledger_bridge.books import store
 from ledger_bridge.books.community import Community
-from ledger_bridge.books.registry import Edits, Founded, GatewayAdmitted
-from ledger_bridge.books.verify import verify
+from ledger_bridge.books.registry import papers as registries
+from ledger_bridge.books.registry.edits import Edits, Founded, GatewayAdmitted
+from ledger_bridge.books.verify.verify import verify
 from ledger_bridge.inbox import Delivery, Inbox
 from tests.publisher import BRIDGE, KEY, NOON, Bench
 from tests.street import POLICY, key

@@ -10,7 +10,7 @@ from gateway.contract.receipt import Receipt
 from gateway.contract.record import Element
 from gateway.contract.signed import digest
 from ledger_bridge import inbox
-from ledger_bridge.books.verify import verify
+from ledger_bridge.books.verify.verify import verify
 from ledger_bridge.heads import Believed
 from tests.street import ID, MIDNIGHT_MS, NOON_MS, QUARTER_MS, Chain, Street, key
 

@@ -6,10 +6,10 @@ import pytest
 
 from drivers import s0
 from drivers.reading import Message
-from ledger_bridge.books.registry import GatewayAdmitted, MeterFitted
-from ledger_bridge.books.statement import held_meters, statement
-from ledger_bridge.books.verify import verify
-from ledger_bridge.books.why import why
+from ledger_bridge.books.registry.edits import GatewayAdmitted, MeterFitted
+from ledger_bridge.books.telling.statement import held_meters, statement
+from ledger_bridge.books.telling.why import why
+from ledger_bridge.books.verify.verify import verify
 from tests.house import House, behind, power, stamp
 from tests.street import ID, MIDNIGHT_MS, NOON_MS, POLICY, QUARTER_MS, Street, key
 

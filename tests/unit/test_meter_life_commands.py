@@ -9,11 +9,12 @@ from gateway.cli import build
 from gateway.contract import signed
 from gateway.contract.errors import PeopleError, UsageError
 from gateway.contract.record import to_json
-from ledger_bridge.books import derive, store
-from ledger_bridge.books import registry as registries
+from ledger_bridge.books import store
 from ledger_bridge.books.community import load_registry
-from ledger_bridge.books.registry import MeterFitted
-from ledger_bridge.books.verify import verify
+from ledger_bridge.books.facts import derive
+from ledger_bridge.books.registry import papers as registries
+from ledger_bridge.books.registry.edits import MeterFitted
+from ledger_bridge.books.verify.verify import verify
 from ledger_bridge.commands.ledger import _remarks
 from tests.street import ID, MIDNIGHT_MS, NOON_MS, QUARTER_MS, Chain, Street, key
 

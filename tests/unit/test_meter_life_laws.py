@@ -8,7 +8,7 @@ from typing import NamedTuple
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ledger_bridge.books.verify import verify
+from ledger_bridge.books.verify.verify import verify
 from tests.house import House, behind, power, stamp
 from tests.street import ID, MIDNIGHT_MS, NOON_MS, QUARTER_MS, Street, key
 

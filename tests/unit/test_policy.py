@@ -7,9 +7,9 @@ import pytest
 from gateway.contract import policy as papers
 from gateway.contract.errors import ConfigError, PeopleError
 from gateway.contract.signed import Malformed
-from ledger_bridge.books import policy as policies
-from ledger_bridge.books.due import due
+from ledger_bridge.books.policy import policy as policies
 from ledger_bridge.books.rules import energy_exported, waste_deposited
+from ledger_bridge.books.settle.due import due
 from tests.street import ID, MIDNIGHT_MS, POLICY, Street, key
 
 NOON_BEFORE_MS = MIDNIGHT_MS - 12 * 3_600_000

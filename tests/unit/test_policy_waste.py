@@ -5,7 +5,7 @@ from fractions import Fraction
 import pytest
 
 from gateway.contract.errors import ConfigError
-from ledger_bridge.books import policy as policies
+from ledger_bridge.books.policy import policy as policies
 from ledger_bridge.books.rules import waste_deposited
 from tests.street import POLICY
 

@@ -10,8 +10,8 @@ import pytest
 from firmware_sim import cheats
 from firmware_sim.people import Depositor, Load, Slip
 from gateway.contract import cards
-from ledger_bridge.books.registry import CardGiven
-from ledger_bridge.books.verify import verify
+from ledger_bridge.books.registry.edits import CardGiven
+from ledger_bridge.books.verify.verify import verify
 from tests.street import CARD_KEY, ID, key
 from tests.week import CARDS, CLUB, DAY_MS, HOUR_MS, Week
 

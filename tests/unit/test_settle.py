@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from drivers.reading import Reading
 from gateway.contract import record as records
 from gateway.contract.cards import token
-from ledger_bridge.books.believe import most_mwh
-from ledger_bridge.books.registry import CardGiven, MeterFitted
-from ledger_bridge.books.verify import verify
+from ledger_bridge.books.facts.believe import most_mwh
+from ledger_bridge.books.registry.edits import CardGiven, MeterFitted
+from ledger_bridge.books.verify.verify import verify
 from tests.street import CARD_KEY, ID, MIDNIGHT_MS, NOON_MS, QUARTER_MS, Chain, Street, key
 
 

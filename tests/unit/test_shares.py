@@ -12,8 +12,8 @@ from gateway.contract.cards import token
 from gateway.contract.credit import Credit
 from gateway.contract.record import CORRECTION, Element
 from ledger_bridge import told
-from ledger_bridge.books.registry import CardGiven, DepositDecided, ScaleVerified
-from ledger_bridge.books.statement import statement
+from ledger_bridge.books.registry.edits import CardGiven, DepositDecided, ScaleVerified
+from ledger_bridge.books.telling.statement import statement
 from ledger_bridge.told import credits_of
 from tests.street import CARD_KEY, ID, NOON_MS, POLICY, Chain, Street, deposit_id
 

@@ -4,7 +4,7 @@ import pytest
 
 from gateway.contract.clock import clock_elements
 from gateway.contract.record import CLOCK, DEPOSIT, QUARTER, Element, Identity, Record, decimal
-from ledger_bridge.books.times import METER_MS_MAX, Times
+from ledger_bridge.books.facts.times import METER_MS_MAX, Times
 
 NOON = 1_782_036_000_000  # 2026-06-21T10:00:00Z
 MINUTE_MS, HOUR_MS = 60_000, 3_600_000

@@ -11,7 +11,7 @@ from gateway.contract import policy as papers
 from gateway.contract.cards import token
 from gateway.contract.signed import Malformed
 from ledger_bridge import bridge as bridges
-from ledger_bridge.books.registry import CardGiven, GatewayAdmitted, MemberAdded
+from ledger_bridge.books.registry.edits import CardGiven, GatewayAdmitted, MemberAdded
 from ledger_bridge.hub import Hub
 from tests.running import Running
 from tests.street import CARD_KEY, MIDNIGHT_MS, NOON_MS, POLICY, Chain, deposit_id, key

@@ -6,9 +6,9 @@ import pytest
 
 from gateway.contract.errors import PeopleError
 from ledger_bridge.books import store
-from ledger_bridge.books.derive_waste import _NEAR
-from ledger_bridge.books.registry import DepositDecided, EmptyingExplained
-from ledger_bridge.books.verify import Differs, verify
+from ledger_bridge.books.facts.derive_waste import _NEAR
+from ledger_bridge.books.registry.edits import DepositDecided, EmptyingExplained
+from ledger_bridge.books.verify.verify import Differs, verify
 from tests.point import MINUTE_MS, WASTE_POLICY, Point
 from tests.street import ID, NOON_MS, Street, key
 

@@ -31,10 +31,10 @@ In the containers: glass 12 + 13 + 2 + 9 = 36 kg (not d, not i), paper 8, paint 
 import pytest
 
 from gateway.contract.cards import claim
-from ledger_bridge.books.containers import containers
-from ledger_bridge.books.recycling import held_deposits
-from ledger_bridge.books.registry import CardGiven, DepositDecided, ScaleVerified
-from ledger_bridge.books.verify import verify
+from ledger_bridge.books.facts.containers import containers
+from ledger_bridge.books.registry.edits import CardGiven, DepositDecided, ScaleVerified
+from ledger_bridge.books.telling.recycling import held_deposits
+from ledger_bridge.books.verify.verify import verify
 from tests.point import MINUTE_MS, WASTE_POLICY, Point
 from tests.street import CARD_KEY, ID, NOON_MS, Street, key
 

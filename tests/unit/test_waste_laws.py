@@ -7,13 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.contract.cards import claim, token
-from ledger_bridge.books.registry import (
+from ledger_bridge.books.registry.edits import (
     CardGiven,
     DepositDecided,
     EmptyingExplained,
     ScaleVerified,
 )
-from ledger_bridge.books.verify import verify
+from ledger_bridge.books.verify.verify import verify
 from tests.point import MINUTE_MS, WASTE_POLICY, Point
 from tests.street import CARD_KEY, ID, MIDNIGHT_MS, NOON_MS, Street, key
 

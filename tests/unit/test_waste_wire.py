@@ -5,7 +5,7 @@ from gateway.contract.record import CONTAINER, CORRECTION, DEPOSIT, REFUSAL, TES
 from gateway.contract.signed import parse
 from gateway.kiosk import events
 from gateway.kiosk import records as kiosk
-from ledger_bridge.books.waste import waste_fact
+from ledger_bridge.books.facts.waste import waste_fact
 from tests.street import NOON_MS, Chain
 
 WEIGHT = events.Weight(

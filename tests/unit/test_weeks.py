@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from gateway.contract import policy as papers
 from gateway.contract.errors import ConfigError, PeopleError
-from ledger_bridge.books import policy as policies
 from ledger_bridge.books.calendar import days_of, next_start, period_of
-from ledger_bridge.books.due import due, shares
-from ledger_bridge.books.statement import statement
-from ledger_bridge.books.verify import Differs, verify
-from ledger_bridge.books.why import why
+from ledger_bridge.books.policy import policy as policies
+from ledger_bridge.books.settle.due import due, shares
+from ledger_bridge.books.telling.statement import statement
+from ledger_bridge.books.telling.why import why
+from ledger_bridge.books.verify.verify import Differs, verify
 from tests.street import ID, MIDNIGHT_MS, POLICY, QUARTER_MS, Chain, Street, key
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")

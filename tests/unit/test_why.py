@@ -9,9 +9,9 @@ from gateway.contract import record as records
 from gateway.contract.errors import PeopleError
 from gateway.contract.keys import b64
 from gateway.contract.record import Element
-from ledger_bridge.books.recycling import held_deposits
-from ledger_bridge.books.statement import balances, statement
-from ledger_bridge.books.why import why
+from ledger_bridge.books.telling.recycling import held_deposits
+from ledger_bridge.books.telling.statement import balances, statement
+from ledger_bridge.books.telling.why import why
 from tests.street import ID, MIDNIGHT_MS, NOON_MS, QUARTER_MS, Chain, Street
 
 

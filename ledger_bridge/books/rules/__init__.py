@@ -12,7 +12,7 @@ from fractions import Fraction
 from functools import cache
 from typing import Literal, Protocol, cast
 
-from ledger_bridge.books.policy import Rule
+from ledger_bridge.books.policy.policy import Rule
 from ledger_bridge.books.quantity import Amount
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Literal
 
-from ledger_bridge.books.policy import Rule
+from ledger_bridge.books.policy.policy import Rule
 from ledger_bridge.books.quantity import Amount
 
 VERSION = 1

@@ -1,0 +1,1 @@
+"""The community's dated rules, as data."""

@@ -1,0 +1,1 @@
+"""Who is who: members, accounts, gateways, meters, cards and scales, folded from signed edits."""

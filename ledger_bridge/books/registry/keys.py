@@ -1,0 +1,84 @@
+"""Keys of gateways, of the bridge and of stewards."""
+
+from dataclasses import replace
+
+from gateway.contract import rotation
+from gateway.contract.keys import PublicKey
+from gateway.contract.record import is_id
+from ledger_bridge.books.registry.edits import (
+    BridgeRotated,
+    GatewayAdmitted,
+    GatewayRekeyed,
+    KeyEdit,
+    StewardsNamed,
+)
+from ledger_bridge.books.registry.registry import Registry, refuse
+
+
+def after(registry: Registry, edit: KeyEdit) -> Registry:
+    match edit:
+        case GatewayAdmitted(gateway, key):
+            return _admitted(registry, gateway, key)
+        case GatewayRekeyed():
+            return _rekeyed(registry, edit)
+        case BridgeRotated(said):
+            return _rotated(registry, said)
+        case StewardsNamed():
+            return _stewards(registry, edit)
+
+
+def _admitted(registry: Registry, gateway: str, key: str) -> Registry:
+    if not is_id(gateway):
+        raise refuse(f"{gateway!r} is no id", "gateway", "use 1 to 40 of a-z, 0-9 and -")
+    public = _must_be_key(key, f"gateway {gateway}")
+    known = registry.keys.get(gateway)
+    if known and known.x != key:
+        try_ = f"a new id, or where its key is lost: meterkast hub rekey {gateway}={key}"
+        raise refuse("this gateway has another key", f"gateway {gateway}", try_)
+    return replace(registry, keys={**registry.keys, gateway: public})
+
+
+def _must_be_key(key: str, where: str) -> PublicKey:
+    try:
+        return PublicKey(key)
+    except ValueError as error:
+        try_ = "take the line that `meterkast enrol` printed on the gateway"
+        raise refuse(f"{key!r} is no Ed25519 key", where, try_) from error
+
+
+def _rekeyed(registry: Registry, edit: GatewayRekeyed) -> Registry:
+    where = f"gateway {edit.gateway}"
+    registry.must_have(edit.gateway, where)
+    _must_be_key(edit.key, where)
+    earlier = registry.rekeyed.get(edit.gateway, ())
+    if edit.key in {registry.keys[edit.gateway].x, *(one.key for one in earlier)}:
+        raise refuse("it had this key before", where, "make a new one: meterkast enrol")
+    if any(not is_id(chain) or first < 1 for chain, first in edit.chains):
+        raise refuse("numbers of a chain begin with 1", where, "CHAIN:NUMBER")
+    return replace(registry, rekeyed={**registry.rekeyed, edit.gateway: (*earlier, edit)})
+
+
+def _rotated(registry: Registry, said: str) -> Registry:
+    """The bridge's key after a rotation that the key in use signed."""
+    try:
+        new = rotation.follow(said.encode(), registry.community, PublicKey(registry.bridge))
+    except ValueError as error:
+        raise refuse(str(error), "the bridge's key", "meterkast hub rotate bridge") from error
+    if new.x == registry.bridge:
+        what = "a rotation that does not begin with the bridge's key in use"
+        raise refuse(what, "the bridge's key", "meterkast hub rotate bridge")
+    return replace(registry, bridge=new.x, rotations=(*registry.rotations, said))
+
+
+def _stewards(registry: Registry, edit: StewardsNamed) -> Registry:
+    for key in edit.stewards:
+        _must_be_key(key, "stewards")
+    if not 1 <= edit.asked <= len(set(edit.stewards)):
+        what = f"{edit.asked} of {len(set(edit.stewards))} stewards"
+        raise refuse(what, "stewards", "ask for at least one and at most all of them")
+    return replace(
+        registry,
+        stewards=tuple(dict.fromkeys(edit.stewards)),
+        asked=edit.asked,
+        past_stewards=tuple(dict.fromkeys((*registry.past_stewards, *registry.stewards))),
+    )

@@ -1,0 +1,124 @@
+"""Who is who, as of some edit. Names are kept elsewhere."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from gateway.contract.errors import PeopleError, Problem
+from gateway.contract.keys import PublicKey
+from ledger_bridge.books.registry.edits import (
+    DepositDecided,
+    Founded,
+    GatewayRekeyed,
+    ScaleVerified,
+)
+
+
+class Fit(NamedTuple):
+    """A meter fit with its end: the next fit of the same device and serial."""
+
+    member: str
+    serial: str
+    from_ms: int
+    until_ms: int | None
+    rated_w: int
+    per_pulse: str = ""
+    anew: bool = False
+
+
+# What an account is for that is no member's. Issuance comes with the founding.
+POOL, RETIRED, CANCELLED = "pool", "retired", "cancelled"
+CLEARING, SUPPLIER = "clearing", "supplier"
+ROLES = (POOL, RETIRED, CANCELLED, CLEARING, SUPPLIER)
+
+
+class Account(NamedTuple):
+    """An account that is no member's: its random id and its role."""
+
+    id: str
+    role: str
+
+
+class Limit(NamedTuple):
+    """What acts may bring an account to, in smallest units; None is what the policy says."""
+
+    floor: int | None
+    ceiling: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """The community as of some edit: `accounts` by member, `others` by name, `limits` by holder and
+    asset, `keys` by gateway as it was admitted, `cards` (keyed hash) to member, `scales` by gateway
+    and device, `decisions` and `explained` by gateway and deposit or emptying. `bridge` is the
+    bridge's key in use, `rotations` what led to it. `asked` of `stewards` must sign a policy.
+    """
+
+    community: str
+    founded: Founded | None = None
+    stewards: tuple[str, ...] = ()
+    asked: int = 0
+    past_stewards: tuple[str, ...] = ()
+    bridge: str = ""
+    rotations: tuple[str, ...] = ()
+    accounts: dict[str, str] = field(default_factory=dict)
+    others: dict[str, Account] = field(default_factory=dict)
+    limits: dict[tuple[str, str], Limit] = field(default_factory=dict)
+    keys: dict[str, PublicKey] = field(default_factory=dict)
+    rekeyed: dict[str, tuple[GatewayRekeyed, ...]] = field(default_factory=dict)
+    fits: dict[tuple[str, str], tuple[Fit, ...]] = field(default_factory=dict)
+    cards: dict[str, str] = field(default_factory=dict)
+    scales: dict[tuple[str, str], tuple[ScaleVerified, ...]] = field(default_factory=dict)
+    decisions: dict[tuple[str, str], DepositDecided] = field(default_factory=dict)
+    explained: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def account(self, holder: str) -> str | None:
+        """The account of a member, or the one that goes by this name."""
+        if holder in self.others:
+            return self.others[holder].id
+        return self.accounts.get(holder)
+
+    def of_role(self, role: str) -> tuple[str, ...]:
+        """The names of the accounts with this role."""
+        return tuple(name for name, one in self.others.items() if one.role == role)
+
+    def first_key(self, gateway: str) -> str:
+        """The key by the stewards' last word: what the gateway handed on itself follows from it."""
+        rekeyed = self.rekeyed.get(gateway)
+        return rekeyed[-1].key if rekeyed else self.keys[gateway].x
+
+    def must_know(self, member: str, where: str) -> None:
+        """Raises PeopleError where there is no such member."""
+        if member not in self.accounts:
+            raise refuse(f"no member {member!r}", where, f"meterkast member add {member}")
+
+    def must_have(self, gateway: str, where: str) -> None:
+        """Raises PeopleError where no such gateway is admitted."""
+        if gateway not in self.keys:
+            raise refuse(f"no gateway {gateway!r}", where, "meterkast hub admit")
+
+    def verified(self, gateway: str, device: str, serial: str, at_ms: int) -> ScaleVerified | None:
+        """The verification of a scale that holds at a time, by the newest edit that begins before.
+
+        Many scales do not tell their number (""): then whichever is there is meant.
+        """
+        for edit in reversed(self.scales.get((gateway, device), ())):
+            if serial in {"", edit.serial} and edit.from_ms <= at_ms:
+                return edit if at_ms < edit.until_ms else None
+        return None
+
+    def fit(self, gateway: str, device: str, serial: str, at_ms: int) -> Fit | None:
+        """The fit that serves a reading; one that names the serial goes before one for any."""
+        best = None
+        for fit in self.fits.get((gateway, device), ()):
+            if fit.serial not in {"", serial} or at_ms < fit.from_ms:
+                continue
+            if fit.until_ms is not None and at_ms >= fit.until_ms:
+                continue
+            if best is None or (fit.serial and not best.serial):
+                best = fit
+        return best
+
+
+def refuse(what: str, where: str, try_: str) -> PeopleError:
+    """An edit that contradicts what is there."""
+    return PeopleError(Problem(what, where, try_))

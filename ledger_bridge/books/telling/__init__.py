@@ -1,0 +1,1 @@
+"""The books as people read them: statements, reasons, why something does not count."""

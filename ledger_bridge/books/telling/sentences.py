@@ -1,0 +1,164 @@
+"""Why something was not credited, or counts otherwise, as a sentence a member can read."""
+
+from ledger_bridge.books.facts import believe, deposits, evidence
+
+# By verdict, in English and in Dutch.
+COUNTER = {
+    believe.FIRST: (
+        "The first count of this meter: from here on it is measured.",
+        "De eerste stand van deze meter: vanaf hier wordt gemeten.",
+    ),
+    believe.LOWER: (
+        "The meter shows less than before; it waits until the count is past that again.",
+        "De meter staat lager dan eerder; dit wacht tot de stand daar weer voorbij is.",
+    ),
+    believe.RATING: (
+        "More than the connection can carry; a steward must look at it.",
+        "Meer dan de aansluiting aankan; een beheerder moet ernaar kijken.",
+    ),
+    believe.AHEAD: (
+        "The meter's clock is ahead; this count waits for a steward.",
+        "De klok van de meter loopt voor; deze stand wacht op de beheerder.",
+    ),
+    believe.NOBODY: (
+        "This meter is not registered to anybody.",
+        "Deze meter staat op niemands naam.",
+    ),
+    believe.PULSES: (
+        "These are pulses, and nobody has said what a pulse of this meter is worth.",
+        "Dit zijn pulsen, en niemand heeft gezegd wat een puls van deze meter waard is.",
+    ),
+}
+
+# A count that is believed all the same, by the gateway's doubt about it.
+DOUBT = {
+    evidence.METER_CLOCK: (
+        "The meter's clock is wrong; this counts at the time when it was received.",
+        "De klok van de meter loopt verkeerd; dit telt op het tijdstip van ontvangst.",
+    ),
+}
+
+DEPOSIT = {
+    deposits.NOBODY: (
+        "It is nobody's yet: kept until somebody claims it, by card or by the code on the slip.",
+        "Nog van niemand: bewaard tot iemand hem opeist, met de pas of de code op het bonnetje.",
+    ),
+    deposits.TWICE_WEIGHED: (
+        "The scale kept an earlier deposit under this same number; a steward must look at it.",
+        "De weegschaal bewaarde een eerdere inworp onder dit nummer; een beheerder moet kijken.",
+    ),
+    deposits.UNIT: (
+        "This kind is counted in another unit; an operator can correct the kind.",
+        "Deze soort wordt in een andere eenheid geteld; iemand van het punt kan dat verbeteren.",
+    ),
+    deposits.MOST: (
+        "More than one deposit of this kind may be; a steward must look at it.",
+        "Meer dan één inworp van deze soort mag zijn; een beheerder moet ernaar kijken.",
+    ),
+    deposits.NO_OPERATOR: (
+        "An operator takes in this kind, and none was there; a steward must look at it.",
+        "Deze soort neemt iemand van het punt aan, en er was niemand; een beheerder moet kijken.",
+    ),
+    deposits.OVER: (
+        "More than this scale carries; a steward must look at it.",
+        "Meer dan deze weegschaal aankan; een beheerder moet ernaar kijken.",
+    ),
+    deposits.WEIGHT: (
+        "No bag weighs that, and nobody counts so many; a steward must look at it.",
+        "Dat weegt geen zak, en zoveel telt niemand; een beheerder moet ernaar kijken.",
+    ),
+    deposits.AGAIN: (
+        "This deposit was told before under the same number; it counts once.",
+        "Deze inworp is al eerder onder hetzelfde nummer gemeld; hij telt één keer.",
+    ),
+    deposits.WITHDRAWN: (
+        "Taken back at the recycling point.",
+        "Teruggenomen bij de milieustraat.",
+    ),
+    deposits.VOID: (
+        "A steward decided that this does not count.",
+        "De beheerder heeft besloten dat dit niet telt.",
+    ),
+}
+
+# What there is to say of a deposit that counts.
+UNKNOWN_KIND, EARNS_NOTHING, UNVERIFIED = "unknown-kind", "earns-nothing", "unverified"
+REMARK = {
+    UNKNOWN_KIND: (
+        "No rule knows this kind of waste; it is counted and earns nothing.",
+        "Deze afvalsoort staat niet in de spelregels; hij telt mee en levert niets op.",
+    ),
+    EARNS_NOTHING: (
+        "This kind is counted and earns nothing.",
+        "Deze soort telt mee en levert niets op.",
+    ),
+    UNVERIFIED: (
+        "Not weighed on a verified scale: it earns nothing that can be redeemed.",
+        "Niet op een geijkte weegschaal gewogen: het levert niets op dat in te wisselen is.",
+    ),
+}
+
+TOO_LITTLE = (
+    "Too little for the smallest amount; it counts together with what follows.",
+    "Te weinig voor het kleinste bedrag; het telt mee met wat nog volgt.",
+)
+_CAP = (
+    "The most for {} has been reached; what is more is counted and earns nothing.",
+    "Het meeste voor {} is bereikt; wat meer is telt mee en levert niets op.",
+)
+_SPANS = {0: ("one day", "één dag"), 1: ("one week", "één week")}
+
+# Of a correction that does nothing, and of an emptying.
+CORRECTION = {
+    deposits.LATE: (
+        "Taken back more than five minutes later; a steward decides.",
+        "Meer dan vijf minuten later teruggenomen; de beheerder beslist.",
+    ),
+    deposits.NOT_THEIRS: (
+        "Only an operator can say that it was another kind; a steward decides.",
+        "Alleen iemand van het punt kan zeggen dat het een andere soort was; de beheerder beslist.",
+    ),
+    deposits.UNKNOWN: (
+        "The deposit that this is about has not come.",
+        "De inworp waar dit over gaat is niet aangekomen.",
+    ),
+    deposits.DECIDED: (
+        "A steward has decided on this deposit.",
+        "De beheerder heeft over deze inworp beslist.",
+    ),
+}
+# Of records that the point made while it had no clock, by whether that start of it is over.
+CLOCKLESS = {
+    False: (
+        "Made while the point had no clock; it counts once a later record tells the time.",
+        "Gemaakt toen het punt geen klok had; het telt zodra een later bericht de tijd vertelt.",
+    ),
+    True: (
+        "Made while the point had no clock, and it was switched off before it had one.",
+        "Gemaakt toen het punt geen klok had, en het ging uit voordat het er een had.",
+    ),
+}
+LESS_HAULED = (
+    "The haulier weighed less than was brought; the emptying waits for a steward.",
+    "De ophaler woog minder dan er is gebracht; de lediging wacht op de beheerder.",
+)
+OFF = (
+    "The scale was further off at the test weight than its class allows; have it looked at.",
+    "De weegschaal zat er bij het testgewicht verder naast dan haar klasse toelaat; laat kijken.",
+)
+
+# In which of the two languages.
+ENGLISH, DUTCH = 0, 1
+
+
+def of_cap(weeks: int) -> tuple[str, str]:
+    """That a claim over so many weeks (0: a day) has reached its cap."""
+    spans = _SPANS.get(weeks, (f"{weeks} weeks", f"{weeks} weken"))
+    return _CAP[ENGLISH].format(spans[ENGLISH]), _CAP[DUTCH].format(spans[DUTCH])
+
+
+def of_counter(verdict: str, doubt: str = "", language: int = ENGLISH) -> str:
+    """What there is to say of a counter's reading, "" where it counts as it stands."""
+    if verdict:
+        return COUNTER[verdict][language]
+    return " ".join(DOUBT[word][language] for word in doubt.split() if word in DOUBT)

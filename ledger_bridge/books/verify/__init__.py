@@ -1,0 +1,1 @@
+"""Everything recomputed from the evidence, and the first difference named."""
