@@ -33,7 +33,9 @@ OPENS_S_MAX = 20.0
 
 
 class Paper(msgspec.Struct):
-    """What is handed in: `kind` is edits, policy, act or order; `document` the two signed lines."""
+    """What is handed in: `document` is two signed lines, of which `kind` says what they are: edits,
+    evidence, policy, act or order.
+    """
 
     kind: str
     document: str
@@ -41,7 +43,7 @@ class Paper(msgspec.Struct):
 
 
 class Answer(msgspec.Struct):
-    """What came of it: a booking, a policy hash or an order's id, or the problems."""
+    """What came of it: a number, a policy hash or an order's id, or the problems."""
 
     result: str = ""
     problems: list[tuple[str, str, str]] = msgspec.field(default_factory=list)
@@ -49,34 +51,41 @@ class Answer(msgspec.Struct):
 
 def take(community: Community, paper: Paper, *, now_ms: int) -> Answer:
     """Do what a paper asks for. Never raises for what the paper says."""
-    data = paper.document.encode()
     try:
-        match paper.kind:
-            case "edits":
-                community.hand_in_edits(data, paper.people, now_ms=now_ms)
-                return Answer()
-            case "policy":
-                return Answer(community.hand_in_policy(data, now_ms=now_ms).hash)
-            case "act":
-                while community.settle(now_ms):
-                    pass
-                seq = acts.decide(
-                    community.book,
-                    data,
-                    registry=community.registry,
-                    policies=community.policies,
-                    now_ms=now_ms,
-                )
-                return Answer(str(seq))
-            case "order":
-                orders = Orders(community.db, community.id)
-                return Answer(orders.take(data, registry=community.registry, now_ms=now_ms))
-            case other:
-                raise Malformed(f"a paper of kind {other!r}")
+        return Answer(_done(community, paper, now_ms=now_ms))
     except Malformed as error:
         return Answer(problems=[(str(error), paper.kind, "sign it with a steward's key")])
     except PeopleError as error:
         return Answer(problems=[(p.what, p.where, p.try_) for p in error.problems])
+
+
+def _done(community: Community, paper: Paper, *, now_ms: int) -> str:
+    """What came of a paper. Raises Malformed or PeopleError."""
+    data = paper.document.encode()
+    match paper.kind:
+        case "edits":
+            community.hand_in_edits(data, paper.people, now_ms=now_ms)
+            return ""
+        case "evidence":
+            return str(community.hand_in_evidence(data, now_ms=now_ms))
+        case "policy":
+            return community.hand_in_policy(data, now_ms=now_ms).hash
+        case "act":
+            while community.settle(now_ms):
+                pass
+            seq = acts.decide(
+                community.book,
+                data,
+                registry=community.registry,
+                policies=community.policies,
+                now_ms=now_ms,
+            )
+            return str(seq)
+        case "order":
+            orders = Orders(community.db, community.id)
+            return orders.take(data, registry=community.registry, now_ms=now_ms)
+        case other:
+            raise Malformed(f"a paper of kind {other!r}")
 
 
 def hand_in(hub: Hub, paper: Paper) -> str:

@@ -37,6 +37,14 @@ def day_counted(at_ms: int, zone: str) -> str:
     return _day_of_quarter(at_ms // QUARTER_MS - 1, zone)
 
 
+def quarter_between(before_ms: int, at_ms: int) -> int | None:
+    """The quarter-hour since 1970 that holds all that was measured between two readings, if one
+    does. As for days, a reading stands for the boundary at or before it.
+    """
+    ended = at_ms // QUARTER_MS
+    return ended - 1 if ended - before_ms // QUARTER_MS <= 1 else None
+
+
 def bounds_ms(day: str, zone: str) -> tuple[int, int]:
     """UTC of the local midnights that begin and end this day."""
     start = date.fromisoformat(day)

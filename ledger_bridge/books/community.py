@@ -9,6 +9,7 @@ from gateway.contract.keys import SigningKey
 from gateway.contract.policy import hash_of
 from ledger_bridge.books.book import Book
 from ledger_bridge.books.calendar import day_of
+from ledger_bridge.books.facts import papers as papers_
 from ledger_bridge.books.facts.derive import Derivation
 from ledger_bridge.books.facts.keyring import chains_begun
 from ledger_bridge.books.policy import policy as policies_
@@ -119,6 +120,35 @@ class Community:
                 what = f"records of {chain} are stored up to {first - 1} under the old key"
                 where = f"gateway {edit.gateway}, {chain} from {named.get(chain, 'nowhere')}"
                 raise PeopleError(Problem(what, where, f"{chain}={first}, or ask again"))
+
+    def hand_in_evidence(self, data: bytes, *, now_ms: int) -> int:
+        """Append a paper; gives its number. Raises Malformed or PeopleError.
+
+        One that was handed in before under its name is not stored again.
+        """
+        paper = papers_.read(data, self.registry)
+        kept = self.db.execute(
+            "SELECT seq, data FROM paper WHERE community = ? AND name = ?", (self.id, paper.name)
+        ).fetchone()
+        if kept:
+            if papers_.read(kept[1], self.registry).said != paper.said:
+                what = "this name was used for other evidence"
+                raise PeopleError(Problem(what, f"paper {kept[0]}", "use a new name"))
+            seq: int = kept[0]
+            return seq
+        batch = self.book.batch(now_ms)
+        with commit(self.db):
+            (seq,) = self.db.execute(
+                "SELECT coalesce(max(seq), 0) + 1 FROM paper WHERE community = ?", (self.id,)
+            ).fetchone()
+            row = (self.id, seq, paper.name, data)
+            self.db.execute("INSERT INTO paper VALUES (?, ?, ?, ?)", row)
+            batch.leaf("evidence", {"paper": seq, "digest": signed.digest(data)})
+            self.derivation.add_paper(seq, paper, registry=self.registry, policies=self.policies)
+            batch.write()
+        batch.done()
+        self.derivation.forget()
+        return seq
 
     def hand_in_policy(self, data: bytes, *, now_ms: int) -> InForce:
         """Put a signed policy in force from its day on. Raises Malformed or PeopleError."""

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,29 +11,17 @@ from pathlib import Path
 
 from gateway.contract.errors import PeopleError, Problem
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
-# Where the tables of what follows from the records are made.
-FACTS = ("counter.sql", "waste.sql", "times.sql")
+# Tables of what follows from the evidence: taken out of it anew where an older program made them.
+FACTS = ("counter.sql", "waste.sql", "times.sql", "shared.sql", "attested.sql", "official.sql")
+# Tables of what was decided and said, and views; these stay.
+SAID = ("schema.sql", "gateways.sql", "acts.sql", "closing.sql", "views.sql")
 
-# Books of schema 1 knew no doubts, no worth of pulses and no meter that changes its channel; those
-# of schema 2 knew of deposits no more than a card, a fraction and a weight; those of schema 3 took
-# every clock at its word, and knew of gateways only their first key. Facts follow from the records,
-# so they are taken out of them anew.
-_FROM_OLDER = """
-    DROP TABLE counter;
-    DROP TABLE deposit;
-    DROP TABLE IF EXISTS correction;
-    DROP TABLE IF EXISTS container_event;
-    DROP TABLE IF EXISTS known_weight;
-    DROP TABLE IF EXISTS turned;
-    DROP TABLE IF EXISTS clockless;
-    DROP TABLE IF EXISTS unread;
-    {facts}
-    INSERT INTO unread SELECT DISTINCT community FROM chain;
-    {gateways}
-    ALTER TABLE chain ADD COLUMN key TEXT NOT NULL DEFAULT '';
-"""
+_CREATED = re.compile(r"CREATE (?:TABLE|VIEW|TRIGGER|INDEX|UNIQUE INDEX) (\w+)")
+_TABLE = re.compile(r"CREATE TABLE (\w+)")
+# What older tables of what was said lack, by the schema that brought it.
+_ADDED = {4: "ALTER TABLE chain ADD COLUMN key TEXT NOT NULL DEFAULT '';"}
 
 
 class BookInUse(PeopleError):
@@ -112,15 +101,41 @@ def open_to_write(path: Path) -> sqlite3.Connection:
     db.execute("PRAGMA synchronous = FULL")
     db.execute("PRAGMA foreign_keys = ON")
     db.execute("PRAGMA cache_size = -65536")
-    if version < SCHEMA_VERSION:
-        facts = "".join(map(_sql, FACTS))
-        gateways = _sql("gateways.sql")
-        if version:
-            script = _FROM_OLDER.format(facts=facts, gateways=gateways)
-        else:
-            script = _sql("schema.sql") + facts + gateways
-        db.executescript(f"BEGIN; {script} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+    if 0 < version < SCHEMA_VERSION:
+        _upgrade(db, version)
+    elif version == 0:
+        tables = "".join(map(_sql, (*SAID, *FACTS)))
+        db.executescript(f"BEGIN; {tables} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
     return db
+
+
+def _upgrade(db: sqlite3.Connection, version: int) -> None:
+    """Bring books of an older schema up to date: what follows from evidence is taken out anew."""
+    there = {name for (name,) in db.execute("SELECT name FROM sqlite_schema")}
+    facts = "".join(map(_sql, FACTS))
+    gone = "".join(f"DROP TABLE IF EXISTS {name};" for name in _TABLE.findall(facts))
+    added = "".join(sql for since, sql in _ADDED.items() if version < since)
+    new = "".join(
+        statement
+        for name in SAID
+        for statement in _statements(_sql(name))
+        if (made := _CREATED.search(statement)) and made[1] not in there
+    )
+    db.executescript(
+        f"BEGIN; {gone} {facts} {added} {new}"
+        " INSERT INTO unread SELECT DISTINCT community FROM chain;"
+        f" PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+    )
+
+
+def _statements(script: str) -> Iterator[str]:
+    """The statements of a script, one by one."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
 
 
 def _sql(name: str) -> str:

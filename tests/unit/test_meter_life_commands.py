@@ -108,7 +108,7 @@ def test_what_waits_is_told_with_the_meters_number(hub, capsys):
     hub_ = store.open_to_write(hub.parent / "books.db")
     hub_.execute(
         "INSERT INTO counter VALUES (?, 'home', 'hall', '1-0:2.8.1', 'E2', ?, 'c', 1, 0, 'Wh', ?,"
-        " '', '2026-06-21', NULL, 0, 'nobody', '')",
+        " '', '2026-06-21', NULL, NULL, 0, 'nobody', '', 'self-reported')",
         (ID, MIDNIGHT_MS, MIDNIGHT_MS),
     )
     hub_.close()
@@ -204,7 +204,7 @@ def test_books_of_schema_1_are_brought_up_to_date_by_their_evidence(tmp_path):
     street.community.db.close()
     # What an older program made of the evidence does not matter.
     make_older(street.path, "UPDATE counter SET delta = 7, verdict = 'odd'")
-    with pytest.raises(PeopleError, match="books of schema 1, this program reads 4"):
+    with pytest.raises(PeopleError, match="books of schema 1, this program reads 5"):
         store.open_to_read(street.path)
     street.open()
     assert counters == street.community.db.execute("SELECT * FROM counter").fetchall()

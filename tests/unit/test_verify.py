@@ -97,7 +97,7 @@ TAMPERINGS = {
     ),
     "an invented reading": (
         "INSERT INTO counter SELECT community, gateway, device, '1-0:2.8.2', serial, at_ms, chain,"
-        " seq, value, unit, made_ms, doubt, day, member, delta, verdict, per_pulse"
+        " seq, value, unit, made_ms, doubt, day, quarter, member, delta, verdict, per_pulse, grade"
         " FROM counter WHERE seq = 2",
         "a row that the evidence does not give",
         None,

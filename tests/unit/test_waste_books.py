@@ -110,7 +110,7 @@ def test_books_of_an_older_schema_learn_what_the_records_always_said(street, ver
     older = sqlite3.connect(street.path)
     older.executescript(as_of)
     older.close()
-    with pytest.raises(PeopleError, match=f"books of schema {version}, this program reads 4"):
+    with pytest.raises(PeopleError, match=f"books of schema {version}, this program reads 5"):
         store.open_to_read(street.path)
     street.open()
     db = street.community.db

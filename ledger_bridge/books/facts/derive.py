@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from gateway.contract.record import Record
 from ledger_bridge.books.book import Claim
-from ledger_bridge.books.calendar import day_counted
+from ledger_bridge.books.calendar import day_counted, quarter_between
 from ledger_bridge.books.facts.believe import (
     MOVES_ON,
     Tail,
@@ -19,8 +19,11 @@ from ledger_bridge.books.facts.believe import (
     per_pulse_of,
 )
 from ledger_bridge.books.facts.derive_facts import FactsOfChains
+from ledger_bridge.books.facts.derive_papers import PaperDerivation
 from ledger_bridge.books.facts.derive_waste import WasteDerivation
 from ledger_bridge.books.facts.evidence import NOTHING, Counter, Facts
+from ledger_bridge.books.facts.grades import SELF_REPORTED
+from ledger_bridge.books.facts.papers import Paper
 from ledger_bridge.books.facts.waste import Fact
 from ledger_bridge.books.policy.policy import Policies
 from ledger_bridge.books.quantity import Amount
@@ -34,7 +37,7 @@ Meter = tuple[str, str, str, str]
 
 _ROWS = """
     SELECT gateway, device, register, serial, at_ms, chain, seq, value, unit, made_ms, doubt,
-           day, member, delta, verdict, per_pulse
+           day, quarter, member, delta, verdict, per_pulse, grade
     FROM counter
     WHERE community = ? AND gateway = ? AND device = ? AND register = ? AND serial = ?
 """
@@ -44,14 +47,18 @@ class CounterRow(NamedTuple):
     """A counter fact with what is derived of it; in the order of the table's columns.
 
     `delta` is in thousandths of the fact's unit, or in pulses of which each is worth `per_pulse`.
+    `quarter` is the quarter-hour since 1970 in which all of it was measured, None where it was in
+    several. `grade` is one of GRADES.
     """
 
     fact: Counter
     day: str
+    quarter: int | None
     member: str | None
     delta: int
     verdict: str
     per_pulse: str
+    grade: str
 
     def columns(self, community: str) -> tuple[Any, ...]:
         return (community, *self.fact, *self[1:])
@@ -81,10 +88,14 @@ def counter_row(
     fact: Counter, fit: Fit | None, day: str, tail: Tail | None
 ) -> tuple[CounterRow, Tail | None]:
     """One fact derived, and the meter's state after it."""
-    delta, verdict, tail = believe(fact, fit, tail)
+    before = tail
+    delta, verdict, tail = believe(fact, fit, before)
     member = fit.member if fit else None
     per_pulse = per_pulse_of(fact, fit) if fact.unit == "pulse" else ""
-    return _new(CounterRow, (fact, day, member, delta, verdict, per_pulse)), tail
+    quarter = None if verdict or before is None else quarter_between(before[0], fact.at_ms)
+    return _new(
+        CounterRow, (fact, day, quarter, member, delta, verdict, per_pulse, SELF_REPORTED)
+    ), tail
 
 
 def history(facts: Iterable[Counter], *, registry: Registry, zone: str) -> list[CounterRow]:
@@ -105,6 +116,7 @@ class Derivation:
         self._community = community
         self._facts = FactsOfChains(db, community)
         self.waste = WasteDerivation(db, community)
+        self._papers = PaperDerivation(db, community)
         self._places: dict[Meter, _Place] = {}
 
     def forget(self) -> None:
@@ -151,11 +163,18 @@ class Derivation:
                     self._places[meter] = (key, tail)
                     self._touch(touched, row, policies)
         self._db.executemany(
-            "INSERT INTO counter VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows
+            "INSERT INTO counter VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            rows,
         )
         for meter in late:
             self._again(meter, touched, registry=registry, policies=policies)
         self.waste.add(waste, touched, registry=registry, policies=policies)
+        self._mark(touched)
+
+    def add_paper(self, seq: int, paper: Paper, *, registry: Registry, policies: Policies) -> None:
+        """Store the facts of a paper that is stored under this number."""
+        touched: set[Claim] = set()
+        self._papers.add(seq, paper, touched, registry=registry, policies=policies)
         self._mark(touched)
 
     def _take_out(self, gone: Facts, touched: set[Claim], policies: Policies) -> set[Meter]:
@@ -164,7 +183,7 @@ class Derivation:
             for derived in self._db.execute(
                 "DELETE FROM counter WHERE community = ? AND gateway = ? AND device = ?"
                 " AND register = ? AND serial = ? AND at_ms = ? AND chain = ? AND seq = ?"
-                " RETURNING day, member, delta, verdict, per_pulse",
+                " RETURNING day, quarter, member, delta, verdict, per_pulse, grade",
                 (self._community, *fact[:7]),
             ).fetchall():
                 self._touch(touched, CounterRow(fact, *derived), policies)
@@ -224,7 +243,8 @@ class Derivation:
             self._touch(touched, old[key], policies)
             if row != old[key]:
                 self._db.execute(
-                    "UPDATE counter SET day = ?, member = ?, delta = ?, verdict = ?, per_pulse = ?"
+                    "UPDATE counter SET day = ?, quarter = ?, member = ?, delta = ?, verdict = ?,"
+                    " per_pulse = ?, grade = ?"
                     " WHERE community = ? AND gateway = ? AND device = ? AND register = ?"
                     " AND serial = ? AND at_ms = ? AND chain = ? AND seq = ?",
                     (*row[1:], self._community, *meter, *key),
@@ -241,4 +261,5 @@ class Derivation:
         for meter in meters:
             self._again(meter, touched, registry=registry, policies=policies)
         self.waste.again(touched, registry=registry, policies=policies)
+        self._papers.again(touched, registry=registry, policies=policies)
         self._mark(touched)

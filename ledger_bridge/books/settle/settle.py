@@ -191,10 +191,12 @@ def _book(
 ) -> None:
     assert registry.founded
     amount = reckoned.due - before
+    account = registry.account(claim.member)
+    assert account, f"nobody is called {claim.member!r}"
     batch.book(
         "entitlement",
         [
-            Posting(registry.accounts[claim.member], reckoned.asset, amount),
+            Posting(account, reckoned.asset, amount),
             Posting(registry.founded.issuance, reckoned.asset, -amount),
         ],
         {

@@ -15,10 +15,12 @@ CREATE TABLE counter (
     made_ms   INTEGER NOT NULL,           -- the gateway's clock when it made the record
     doubt     TEXT NOT NULL,              -- of the gateway, about this count or its time
     day       TEXT NOT NULL,              -- in which the interval that ends here counts
+    quarter   INTEGER,                    -- since 1970, in which all of it lies; NULL: in several
     member    TEXT,                       -- by the meter fit; NULL: nobody's
     delta     INTEGER NOT NULL,           -- believed increase since the reading before
     verdict   TEXT NOT NULL,              -- '' or why the increase is not believed
     per_pulse TEXT NOT NULL,              -- by the meter fit, what a pulse is; '' for other units
+    grade     TEXT NOT NULL,              -- how far somebody vouches for it
     PRIMARY KEY (community, gateway, device, register, serial, at_ms, chain, seq)
 ) STRICT, WITHOUT ROWID;
 

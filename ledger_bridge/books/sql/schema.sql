@@ -65,6 +65,16 @@ CREATE TABLE rejected (
     PRIMARY KEY (community, gateway, reason)
 ) STRICT;
 
+-- What a steward signed that no gateway measured: official figures, sight-readings, attestations.
+CREATE TABLE paper (
+    community TEXT NOT NULL,
+    seq       INTEGER NOT NULL CHECK (seq > 0),
+    name      TEXT NOT NULL,              -- of whoever handed it in: once is enough
+    data      BLOB NOT NULL,              -- two signed lines
+    PRIMARY KEY (community, seq),
+    UNIQUE (community, name)
+) STRICT;
+
 -- Names and the like: the one table that is personal, and can be erased.
 CREATE TABLE person (
     community   TEXT NOT NULL,
@@ -74,8 +84,8 @@ CREATE TABLE person (
     PRIMARY KEY (community, member)
 ) STRICT;
 
--- Facts, taken out of records, are in counter.sql, waste.sql and times.sql: `verify` takes them out
--- again and compares. What the hub knows of its gateways is in gateways.sql.
+-- Facts, taken out of records and papers, have files of their own: `verify` takes them out again and
+-- compares. What the hub knows of its gateways is in gateways.sql.
 
 -- Settlement: what each claim should have got, and has got.
 
@@ -162,6 +172,8 @@ CREATE TABLE checkpoint (
 CREATE TRIGGER record_stays BEFORE UPDATE ON record
 BEGIN SELECT RAISE(ABORT, 'stored evidence never changes'); END;
 CREATE TRIGGER registry_stays BEFORE UPDATE ON registry_edit
+BEGIN SELECT RAISE(ABORT, 'stored evidence never changes'); END;
+CREATE TRIGGER paper_stays BEFORE UPDATE ON paper
 BEGIN SELECT RAISE(ABORT, 'stored evidence never changes'); END;
 CREATE TRIGGER booking_stays BEFORE UPDATE ON booking
 BEGIN SELECT RAISE(ABORT, 'bookings never change'); END;

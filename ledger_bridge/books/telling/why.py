@@ -14,13 +14,11 @@ from gateway.contract.keys import unb64
 from gateway.contract.record import QUARTER, Record
 from ledger_bridge.books.calendar import days_of, days_text, utc_text
 from ledger_bridge.books.facts.believe import amount_of, base_of
+from ledger_bridge.books.facts.grades import SELF_REPORTED
 from ledger_bridge.books.policy.policy import Policies, Policy, Rule, amount_text
 from ledger_bridge.books.quantity import in_json, written
 from ledger_bridge.books.telling.recycling import Json, brought, deposits_of
 from ledger_bridge.books.telling.sentences import of_counter
-
-# What gateways sign today: nobody vouches for the meter but its owner's gateway.
-GRADE = "self-reported"
 
 # A telegram is a few kilobytes; a record that inflates to more is not shown.
 TELEGRAM_BYTES_MAX = 64 * 1024
@@ -96,13 +94,13 @@ def _counters(
 ) -> list[Json]:
     rows = db.execute(
         "SELECT gateway, device, register, serial, at_ms, value, unit, delta, per_pulse, verdict,"
-        " doubt, chain, seq FROM counter"
+        " doubt, grade, chain, seq FROM counter"
         " WHERE community = ? AND member = ? AND day BETWEEN ? AND ? ORDER BY at_ms, register",
         (community, member, *days_of(period)),
     )
     found = []
     for gateway, device, register, serial, at_ms, value, unit, delta, per_pulse, *told in rows:
-        verdict, doubt, chain, seq = told
+        verdict, doubt, grade, chain, seq = told
         if register in rule.registers and (delta or verdict):
             found.append(
                 {
@@ -114,7 +112,7 @@ def _counters(
                     "counts": in_json(amount_of(delta, per_pulse)),
                     **_measured(delta, unit, per_pulse),
                     "sentence": of_counter(verdict, doubt),
-                    "grade": GRADE,
+                    "grade": grade,
                     "record": f"{gateway}/{chain}/{seq}",
                 }
             )
@@ -149,7 +147,7 @@ def _deposits(
             **one,
             "counts": _counts(one, is_redeemable=is_redeemable),
             "measured": _brought(one),
-            "grade": GRADE,
+            "grade": SELF_REPORTED,
         }
         for one in deposits_of(db, community, member, days_of(period), policies=policies)
         if one["fraction"] in rule.rates

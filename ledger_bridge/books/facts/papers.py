@@ -1,0 +1,43 @@
+"""What a steward signed that no gateway measured, as signed documents.
+
+A paper is evidence like a record: stored once, named by whoever hands it in, never changed.
+"""
+
+import msgspec
+
+from gateway.contract import signed
+from gateway.contract.keys import SigningKey
+from gateway.contract.policy import STEWARD
+from gateway.contract.record import to_json
+from gateway.contract.signed import Malformed
+from ledger_bridge.books.facts.attested import Attestation
+from ledger_bridge.books.facts.official import Series, Sight
+from ledger_bridge.books.registry.registry import Registry
+
+EVIDENCE = "mk-evidence-v1"
+
+Said = Attestation | Series | Sight
+
+
+class Paper(msgspec.Struct, frozen=True):
+    """The payload. The same `name` with the same content is the same paper."""
+
+    community: str
+    name: str
+    time_ms: int
+    said: tuple[Said, ...]
+
+
+def make(paper: Paper, *, key: SigningKey) -> bytes:
+    """The two lines of a paper, signed by a steward."""
+    return signed.sign(to_json(paper), typ=EVIDENCE, key=key, bytes_max=signed.PAPER_BYTES_MAX)
+
+
+def read(data: bytes, registry: Registry) -> Paper:
+    """The paper in two lines. Raises Malformed where no steward of this community signed it."""
+    document = signed.parse(data, bytes_max=signed.PAPER_BYTES_MAX)
+    paper = signed.read_as(document, Paper, typ=EVIDENCE)
+    signed.demand(document, *registry.stewards, *registry.past_stewards, whose=STEWARD)
+    if paper.community != registry.community:
+        raise Malformed(f"evidence of community {paper.community!r}, not {registry.community!r}")
+    return paper

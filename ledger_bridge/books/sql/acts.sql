@@ -1,0 +1,1 @@
+-- Acts that are open: reservations, and what exchanges have used of their limits.

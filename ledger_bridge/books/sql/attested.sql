@@ -1,0 +1,1 @@
+-- What was attested: hours given, and who took part.

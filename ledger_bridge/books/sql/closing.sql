@@ -1,0 +1,1 @@
+-- Closed periods, and what was sealed or erased.

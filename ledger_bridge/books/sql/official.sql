@@ -1,0 +1,1 @@
+-- Figures of metering companies and grid operators, and sight-readings, taken out of papers.

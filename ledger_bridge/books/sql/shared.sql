@@ -1,0 +1,1 @@
+-- Energy shared per quarter-hour: what each member gave and took, reckoned from counters.

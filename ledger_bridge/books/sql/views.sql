@@ -1,0 +1,1 @@
+-- Views for whoever reads the books with a program of their own; each name ends in its version.
