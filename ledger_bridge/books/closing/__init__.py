@@ -1,0 +1,1 @@
+"""Closing months, and what comes after: late evidence, sealing, leaving, erasing."""
