@@ -21,6 +21,7 @@ from gateway.contract import policy as papers
 from gateway.contract import settings
 from gateway.contract.errors import ConfigError, PeopleError, Problem
 from gateway.contract.signed import Malformed
+from ledger_bridge.books.book import AMOUNT_MAX
 from ledger_bridge.books.calendar import WEEKS_MAX, next_start
 from ledger_bridge.books.quantity import as_written, exact, is_of, quantity, written
 
@@ -43,6 +44,9 @@ Exact = Annotated[Fraction, BeforeValidator(exact), AfterValidator(_not_negative
 Quantity = Annotated[Fraction, BeforeValidator(quantity)]
 QuantityText = Annotated[str, AfterValidator(as_written)]
 
+
+# No account holds more than fits a signed 64-bit integer: 19 digits.
+_AMOUNT = re.compile(r"[+-]?[0-9]{1,19}(?:\.[0-9]{1,19})?")
 
 _CAP = re.compile(r"(\S+) per (?:(day)|(week)|([0-9]{1,3}) weeks)")
 
@@ -86,6 +90,7 @@ class Asset(settings.Settings):
     """Something that is counted in accounts: integers of 10**-scale units.
 
     What can be redeemed for goods or money is `redeemable`: it is earned on verified scales only.
+    No act brings a member below `floor` or above `ceiling`. A `shadow` counts for nothing yet.
     """
 
     unit: str
@@ -93,12 +98,30 @@ class Asset(settings.Settings):
     kind: Literal["measured", "credit", "money", "counter"]
     transferable: bool = True
     redeemable: bool = False
+    floor: str = "0"
+    ceiling: str | None = None
+    shadow: bool = False
 
     @model_validator(mode="after")
-    def _scale_fits(self) -> "Asset":
+    def _fits(self) -> "Asset":
         if not 0 <= self.scale <= 9:
             raise ValueError(f"scale {self.scale}; allowed: 0 to 9 decimal places")
+        for bound in (self.floor_units, self.ceiling_units):
+            if bound is not None and abs(bound) >= AMOUNT_MAX:
+                raise ValueError(f"{bound} is more than an account can hold")
+        if self.ceiling_units is not None and self.ceiling_units < self.floor_units:
+            raise ValueError(f"the floor {self.floor} is above the ceiling {self.ceiling}")
         return self
+
+    @cached_property
+    def floor_units(self) -> int:
+        """The floor in smallest units."""
+        return units_of(self.floor, self.scale)
+
+    @cached_property
+    def ceiling_units(self) -> int | None:
+        """The ceiling in smallest units."""
+        return None if self.ceiling is None else units_of(self.ceiling, self.scale)
 
 
 class WasteKind(settings.Settings):
@@ -315,10 +338,16 @@ def amount_text(amount: int, scale: int) -> str:
 def amount_of(text: str, scale: int) -> int:
     """The integer of an amount people wrote. Raises PeopleError where it has too many places."""
     try:
-        scaled = Decimal(text).scaleb(scale)
-        if scaled != int(scaled):
-            raise ValueError(text)
-        return int(scaled)
-    except (ArithmeticError, ValueError) as error:
-        what = f"{text!r} is not an amount with at most {scale} decimal places"
-        raise PeopleError(Problem(what, "amount", "write it as 12.5")) from error
+        return units_of(text, scale)
+    except ValueError as error:
+        raise PeopleError(Problem(str(error), "amount", "write it as 12.5")) from error
+
+
+def units_of(text: str, scale: int) -> int:
+    """As `amount_of`. Raises ValueError, also where it is more than any account can hold."""
+    if not _AMOUNT.fullmatch(text):
+        raise ValueError(f"{text!r} is not an amount with at most {scale} decimal places")
+    scaled: Fraction = Fraction(text) * 10**scale
+    if scaled.denominator != 1:
+        raise ValueError(f"{text!r} is not an amount with at most {scale} decimal places")
+    return scaled.numerator

@@ -48,9 +48,10 @@ class Limit(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Registry:
     """The community as of some edit: `accounts` by member, `others` by name, `limits` by holder and
-    asset, `keys` by gateway as it was admitted, `cards` (keyed hash) to member, `scales` by gateway
-    and device, `decisions` and `explained` by gateway and deposit or emptying. `bridge` is the
-    bridge's key in use, `rotations` what led to it. `asked` of `stewards` must sign a policy.
+    asset, `left` by member since when, `keys` by gateway as it was admitted, `cards` (keyed hash)
+    to member, `scales` by gateway and device, `decisions` and `explained` by gateway and deposit or
+    emptying. `bridge` is the bridge's key in use, `rotations` what led to it. `asked` of `stewards`
+    must sign a policy.
     """
 
     community: str
@@ -63,6 +64,7 @@ class Registry:
     accounts: dict[str, str] = field(default_factory=dict)
     others: dict[str, Account] = field(default_factory=dict)
     limits: dict[tuple[str, str], Limit] = field(default_factory=dict)
+    left: dict[str, int] = field(default_factory=dict)
     keys: dict[str, PublicKey] = field(default_factory=dict)
     rekeyed: dict[str, tuple[GatewayRekeyed, ...]] = field(default_factory=dict)
     fits: dict[tuple[str, str], tuple[Fit, ...]] = field(default_factory=dict)
@@ -76,6 +78,13 @@ class Registry:
         if holder in self.others:
             return self.others[holder].id
         return self.accounts.get(holder)
+
+    def holder_of(self, account: str) -> str | None:
+        """Whose account this is: a member, or the name it goes by."""
+        for name, other in self.others.items():
+            if other.id == account:
+                return name
+        return next((member for member, one in self.accounts.items() if one == account), None)
 
     def of_role(self, role: str) -> tuple[str, ...]:
         """The names of the accounts with this role."""
