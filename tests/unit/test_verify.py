@@ -67,8 +67,8 @@ TAMPERINGS = {
     ),
     "the last record is taken out": (
         "DELETE FROM record WHERE gateway = 'home' AND seq = 4",
-        "stored up to 3, said 4",
-        "chain home/evidence-000000000001",
+        "a row that the evidence does not give",
+        None,
     ),
     "an amount of a posting": (
         "UPDATE posting SET amount = amount + 1 WHERE booking = 2 AND line = 0",
@@ -134,7 +134,12 @@ TAMPERINGS = {
         "policy",
     ),
     "a registry edit": (
-        "UPDATE registry_edit SET data = CAST(replace(data, 'acc-bram', 'acc-burg') AS BLOB)",
+        "UPDATE opening SET data = CAST(replace(data, 'acc-bram', 'acc-burg') AS BLOB)",
+        "an edit is not as it was signed: edit 3 is not the one that was signed",
+        "registry_edit",
+    ),
+    "a document of edits": (
+        "UPDATE registry_edit SET data = CAST(replace(data, 'time_ms\":1', 'time_ms\":2') AS BLOB)",
         "an edit is not as it was signed: not signed by a steward of this community",
         "registry_edit",
     ),

@@ -17,7 +17,7 @@ from gateway.contract.signed import Malformed, Signed
 from ledger_bridge.books.facts.gone import gone
 from ledger_bridge.books.facts.keyring import ChainKeys, HandedOver, known, rekeyings
 from ledger_bridge.books.registry.registry import Registry
-from ledger_bridge.books.verify.book import Differs
+from ledger_bridge.books.verify.look import Differs
 
 ChainKey = tuple[str, str]
 RecordKey = tuple[str, str, int]

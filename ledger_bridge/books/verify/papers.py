@@ -1,0 +1,47 @@
+"""The part of `verify` that is about what stewards signed: registry edits and policies."""
+
+from itertools import pairwise
+
+from gateway.contract.errors import PeopleError
+from gateway.contract.signed import Malformed
+from ledger_bridge.books.community import load_policies, load_registry
+from ledger_bridge.books.policy.policy import check_start
+from ledger_bridge.books.verify.look import Differs, Look
+
+
+def registry(look: Look) -> None:
+    """Every edit is there, and as it was signed."""
+    for seq, (number,) in enumerate(
+        look.rows("SELECT seq FROM registry_edit WHERE community = ? ORDER BY seq"), start=1
+    ):
+        if number != seq:
+            raise Differs(f"registry edit {seq} is missing", "registry_edit")
+    try:
+        look.registry = load_registry(look.db, look.community)
+    except (Malformed, PeopleError) as error:
+        raise Differs(f"an edit is not as it was signed: {error}", "registry_edit") from error
+    if look.registry.founded is None:
+        raise Differs("nobody founded this community", "registry_edit")
+    if look.registry.founded.log != look.log_key.x:
+        raise Differs("the log's key is not the one the founders named", "registry_edit 1")
+
+
+def policies(look: Look) -> None:
+    """Every policy is as it was signed, and begins where it may."""
+    try:
+        look.policies = load_policies(look.db, look.community, look.registry.stewards)
+    except (Malformed, PeopleError) as error:
+        raise Differs(f"a policy is not as it was signed: {error}", "policy") from error
+    stored = look.rows(
+        "SELECT valid_from, hash FROM policy WHERE community = ? ORDER BY valid_from"
+    )
+    for (day, hashed), in_force in zip(stored, look.policies.in_order, strict=True):
+        if day != in_force.policy.day:
+            raise Differs(f"it is in force from {in_force.policy.day}", f"policy {day}")
+        if hashed != in_force.hash:
+            raise Differs(f"its hash is {in_force.hash}", f"policy {day}")
+    for old, new in pairwise(one.policy for one in look.policies.in_order):
+        try:
+            check_start(new, old.weeks | new.weeks, where="policy")
+        except PeopleError as error:
+            raise Differs(error.problems[0].what, f"policy {new.day}") from error
