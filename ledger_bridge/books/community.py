@@ -28,11 +28,8 @@ RECORDS_READ = 1_000
 def load_registry(db: sqlite3.Connection, community: str) -> Registry:
     """The registry folded from its stored edits, signatures checked."""
     registry = Registry(community)
-    rows = db.execute(
-        "SELECT data FROM registry_edit WHERE community = ? ORDER BY seq", (community,)
-    )
-    for (data,) in rows:
-        registry = apply(registry, papers.read(data, registry).edits)
+    for document in papers.stored(db, community):
+        registry = apply(registry, papers.opened(document, registry).edits)
     return registry
 
 
@@ -100,12 +97,19 @@ class Community:
                 "SELECT coalesce(max(seq), 0) + 1 FROM registry_edit WHERE community = ?",
                 (self.id,),
             ).fetchone()
-            self.db.execute("INSERT INTO registry_edit VALUES (?, ?, ?)", (self.id, seq, data))
+            document = papers.split(data)
+            self.db.execute(
+                "INSERT INTO registry_edit VALUES (?, ?, ?)", (self.id, seq, document.data)
+            )
+            self.db.executemany(
+                "INSERT INTO opening VALUES (?, ?, ?, ?)",
+                [(self.id, seq, *opening) for opening in document.openings.items()],
+            )
             self.db.executemany(
                 "INSERT INTO person VALUES (?, ?, ?, ?)",
                 [(self.id, member, *who) for member, who in people.items()],
             )
-            batch.leaf("registry", {"seq": seq, "digest": signed.digest(data)})
+            batch.leaf("registry", {"seq": seq, "digest": signed.digest(document.data)})
             self.derivation.again(registry=after, policies=self.policies)
             batch.write()
         batch.done()

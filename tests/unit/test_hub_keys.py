@@ -342,8 +342,6 @@ def test_a_chain_of_a_stranger_with_keys_of_its_own_is_named(street):
 
 def test_edits_about_keys_are_read_back_as_they_were_signed(street):
     rekeyed(street)
-    (data,) = street.community.db.execute("SELECT data FROM registry_edit ORDER BY seq").fetchall()[
-        -1
-    ]
-    edits = registries.read(data, street.community.registry)
+    *_, document = registries.stored(street.community.db, ID)
+    edits = registries.opened(document, street.community.registry)
     assert Edits(ID, edits.time_ms, (GatewayRekeyed("home", NEW.public.x, ()),)) == edits

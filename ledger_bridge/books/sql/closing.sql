@@ -1,1 +1,21 @@
--- Closed periods, and what was sealed or erased.
+-- What can be erased, and what is left of it.
+
+-- The edits of a registry document, each with the salt of its digest; erased one by one.
+CREATE TABLE opening (
+    community TEXT NOT NULL,
+    seq       INTEGER NOT NULL,           -- of the document
+    n         INTEGER NOT NULL,           -- which of its edits, from 0
+    data      BLOB NOT NULL,
+    PRIMARY KEY (community, seq, n)
+) STRICT;
+
+CREATE TRIGGER opening_stays BEFORE UPDATE ON opening
+BEGIN SELECT RAISE(ABORT, 'stored evidence never changes'); END;
+
+-- Leaves of which only the commitment is left, so that all other proofs hold.
+CREATE TABLE erased_leaf (
+    community  TEXT NOT NULL,
+    idx        INTEGER NOT NULL,
+    commitment BLOB NOT NULL,
+    PRIMARY KEY (community, idx)
+) STRICT, WITHOUT ROWID;
