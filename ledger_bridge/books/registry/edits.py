@@ -75,6 +75,12 @@ class MeterFitted(msgspec.Struct, frozen=True, tag="fit", tag_field="kind"):
     `per_pulse` is what a pulse of its contact stands for, "1/1000 kWh" or "10 L". `anew` says that
     its count begins afresh on that day: another meter without a number of its own hangs there, or
     the meter was set back.
+
+    `point` is the connection's own name at the grid operator's, such as an EAN; "" for none. A
+    point without a gateway has the gateway "" and itself as the device. `share` is how much of what
+    is measured takes part in this community, `elsewhere` how much in others. `sources` is what
+    produces behind it, such as solar or battery, `production` the device that measures that alone.
+    `digits` are those before the comma that the count has room for; 0: nobody knows.
     """
 
     gateway: str
@@ -85,6 +91,27 @@ class MeterFitted(msgspec.Struct, frozen=True, tag="fit", tag_field="kind"):
     rated_w: int = RATED_W_DEFAULT
     per_pulse: str = ""
     anew: bool = False
+    point: str = ""
+    share: str = "1"
+    elsewhere: str = "0"
+    sources: tuple[str, ...] = ()
+    production: str = ""
+    digits: int = 0
+
+
+class CountsDecided(msgspec.Struct, frozen=True, tag="counts", tag_field="kind"):
+    """A steward has looked at counts of a meter between two times, the first included: they count,
+    or they do not. `register` "" is every register of it. The last word about a count is the one.
+    """
+
+    gateway: str
+    device: str
+    register: str
+    serial: str
+    from_ms: int
+    until_ms: int
+    is_accepted: bool
+    reason: str
 
 
 class CardGiven(msgspec.Struct, frozen=True, tag="card", tag_field="kind"):
@@ -130,7 +157,7 @@ class EmptyingExplained(msgspec.Struct, frozen=True, tag="emptying", tag_field="
 
 AccountEdit = MemberAdded | AccountOpened | LimitSet | CardGiven
 KeyEdit = GatewayAdmitted | GatewayRekeyed | BridgeRotated | StewardsNamed
-MeterEdit = MeterFitted
+MeterEdit = MeterFitted | CountsDecided
 WasteEdit = ScaleVerified | DepositDecided | EmptyingExplained
 Edit = Founded | AccountEdit | KeyEdit | MeterEdit | WasteEdit
 

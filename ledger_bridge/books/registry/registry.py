@@ -6,6 +6,7 @@ from typing import NamedTuple
 from gateway.contract.errors import PeopleError, Problem
 from gateway.contract.keys import PublicKey
 from ledger_bridge.books.registry.edits import (
+    CountsDecided,
     DepositDecided,
     Founded,
     GatewayRekeyed,
@@ -14,7 +15,10 @@ from ledger_bridge.books.registry.edits import (
 
 
 class Fit(NamedTuple):
-    """A meter fit with its end: the next fit of the same device and serial."""
+    """A meter fit with its end: the next fit of the same device and serial.
+
+    `share` is "" where all of it takes part, `sources` are declared, see MeterFitted.
+    """
 
     member: str
     serial: str
@@ -23,6 +27,14 @@ class Fit(NamedTuple):
     rated_w: int
     per_pulse: str = ""
     anew: bool = False
+    point: str = ""
+    share: str = ""
+    sources: frozenset[str] = frozenset()
+    production: str = ""
+    digits: int = 0
+
+    def covers(self, at_ms: int) -> bool:
+        return self.from_ms <= at_ms and (self.until_ms is None or at_ms < self.until_ms)
 
 
 # What an account is for that is no member's. Issuance comes with the founding.
@@ -68,6 +80,8 @@ class Registry:
     keys: dict[str, PublicKey] = field(default_factory=dict)
     rekeyed: dict[str, tuple[GatewayRekeyed, ...]] = field(default_factory=dict)
     fits: dict[tuple[str, str], tuple[Fit, ...]] = field(default_factory=dict)
+    points: dict[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    counts: dict[tuple[str, str], tuple[CountsDecided, ...]] = field(default_factory=dict)
     cards: dict[str, str] = field(default_factory=dict)
     scales: dict[tuple[str, str], tuple[ScaleVerified, ...]] = field(default_factory=dict)
     decisions: dict[tuple[str, str], DepositDecided] = field(default_factory=dict)
@@ -126,6 +140,24 @@ class Registry:
             if best is None or (fit.serial and not best.serial):
                 best = fit
         return best
+
+    def fit_of_point(self, point: str, at_ms: int) -> Fit | None:
+        """The fit of a meter point at a time, wherever it hangs."""
+        for place in reversed(self.points.get(point, ())):
+            for fit in reversed(self.fits[place]):
+                if fit.point == point and fit.covers(at_ms):
+                    return fit
+        return None
+
+    def decided(
+        self, gateway: str, device: str, register: str, serial: str, at_ms: int
+    ) -> bool | None:
+        """Whether a steward decided that this count counts, or that it does not; None: neither."""
+        for one in reversed(self.counts.get((gateway, device), ())):
+            is_about = one.serial == serial and one.register in {"", register}
+            if is_about and one.from_ms <= at_ms < one.until_ms:
+                return one.is_accepted
+        return None
 
 
 def refuse(what: str, where: str, try_: str) -> PeopleError:
