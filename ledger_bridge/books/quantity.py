@@ -6,8 +6,8 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-# Thousandths of a base unit (mWh, mL, mJ, mg, or of a piece): whole where a meter counts in units,
-# and exact fractions where it counts in pulses.
+# Thousandths of a base unit (mWh, mL, mJ, mg, or of a piece, a bag, a minute): whole where a meter
+# counts in units, and exact fractions where it counts in pulses.
 Amount = int | Fraction
 
 # What one unit is in the thousandths that facts are counted in.
@@ -22,6 +22,9 @@ QUANTITIES = {
     "MJ": 1_000_000_000,
     "GJ": 1_000_000_000_000,
     "piece": 1_000,
+    "bag": 1_000,
+    "min": 1_000,
+    "h": 60_000,
 }
 
 # The base unit, by its SenML name, of what a meter with a contact may count.
@@ -62,12 +65,13 @@ def as_written(given: str) -> str:
 
 
 def is_of(given: str, unit: str) -> bool:
-    """Whether a quantity such as "100 g" measures what a fraction in `unit`, kg or piece, does.
+    """Whether a quantity such as "100 g" measures what one in `unit` does: kg, piece, bag or min.
 
     >>> is_of("100 g", "kg"), is_of("1 piece", "kg")
     (True, False)
     """
-    return given.partition(" ")[2] in {"kg": ("g", "kg"), "piece": ("piece",)}[unit]
+    same = {"kg": ("g", "kg"), "min": ("min", "h")}
+    return given.partition(" ")[2] in same.get(unit, (unit,))
 
 
 def written(value: Amount, unit: str = "") -> str:

@@ -10,13 +10,13 @@ from gateway.contract.keys import SigningKey
 from gateway.contract.policy import STEWARD
 from gateway.contract.record import to_json
 from gateway.contract.signed import Malformed
-from ledger_bridge.books.facts.attested import Attestation
+from ledger_bridge.books.facts.attested import Attestation, TakenBack
 from ledger_bridge.books.facts.official import Series, Sight
 from ledger_bridge.books.registry.registry import Registry
 
 EVIDENCE = "mk-evidence-v1"
 
-Said = Attestation | Series | Sight
+Said = Attestation | TakenBack | Series | Sight
 
 
 class Paper(msgspec.Struct, frozen=True):
