@@ -245,7 +245,7 @@ class Show:
         members = [member.id for member in street.MEMBERS]
         *statements, held, verified = await asyncio.gather(
             *(
-                ask("ledger", "statement", "--member", member, "--day", day.day, "--json")
+                ask("ledger", "statement", "--member", member, "--period", day.day, "--json")
                 for member in members
             ),
             ask("ledger", "held", "--json"),

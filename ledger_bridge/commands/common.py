@@ -15,7 +15,7 @@ from gateway.contract.errors import Problem, UsageError
 from ledger_bridge.books import store
 from ledger_bridge.books.calendar import bounds_ms
 from ledger_bridge.books.community import load_policies, load_registry
-from ledger_bridge.books.policy.policy import Policies
+from ledger_bridge.books.policy.policies import Policies
 from ledger_bridge.books.quantity import is_of, quantity, worth
 from ledger_bridge.books.registry import papers as registries
 from ledger_bridge.books.registry.edits import Edit, Edits
@@ -139,3 +139,13 @@ def known_member(registry: Registry, member: str) -> str:
         known = ", ".join(sorted(registry.accounts)) or "nobody yet"
         raise UsageError(Problem(f"no member {member!r}", "registry", f"members: {known}"))
     return member
+
+
+def known_holder(registry: Registry, holder: str) -> str:
+    """The member, or the account by its name, or an error that names all."""
+    if registry.account(holder) is None:
+        known = ", ".join(sorted([*registry.accounts, *registry.others])) or "nobody yet"
+        raise UsageError(
+            Problem(f"no member or account {holder!r}", "registry", f"there are: {known}")
+        )
+    return holder

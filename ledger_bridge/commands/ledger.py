@@ -1,21 +1,18 @@
 """`meterkast ledger`: balances, statements, where a credit comes from, and acts."""
 
 import secrets
-from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date
-from fractions import Fraction
 from typing import Any
 
 import cyclopts
 
 from ledger_bridge.books.acts.acts import Act, Close, Request, Transfer, make
-from ledger_bridge.books.calendar import days_text
 from ledger_bridge.books.facts.containers import held_emptyings
-from ledger_bridge.books.policy.policy import amount_of
-from ledger_bridge.books.quantity import written
-from ledger_bridge.books.telling import statement as statements
+from ledger_bridge.books.policy.assets import amount_of
 from ledger_bridge.books.telling import why as reasons
+from ledger_bridge.books.telling.balances import MEMBER, balances
+from ledger_bridge.books.telling.meters import held_meters
 from ledger_bridge.books.telling.recycling import (
     brought,
     held_corrections,
@@ -29,86 +26,37 @@ from ledger_bridge.commands.common import (
     Config,
     Json,
     known_day,
-    known_member,
     read_books,
     show,
     table,
     tell,
 )
+from ledger_bridge.commands.statement import tell_statement
 from ledger_bridge.desk import Paper, hand_in
 from ledger_bridge.hub import Hub
 
 app = cyclopts.App(name="ledger", help="Balances, statements, reasons and acts.")
+app.command(tell_statement, name="statement")
 
 
 @app.command
 def balance(*, config: Config = CONFIG, json: Json = False) -> None:
-    """What every member holds."""
+    """What everybody holds, and what is in the accounts that are nobody's."""
     books = read_books(config)
-    found = statements.balances(
-        books.db, books.community, registry=books.registry, policies=books.policies
-    )
+    found = balances(books.db, books.community, registry=books.registry, policies=books.policies)
     if json:
         show(found)
         return
     assets = sorted({asset for one in found for asset in one["balances"]})
     rows = [
-        (one["member"], one["name"], *(one["balances"].get(asset, "0") for asset in assets))
+        (
+            one["holder"],
+            one["name"] or ("" if one["role"] == MEMBER else one["role"]),
+            *(one["balances"].get(asset, "0") for asset in assets),
+        )
         for one in found
     ]
     table(("member", "name", *assets), rows)
-
-
-@app.command
-def statement(*, member: str, day: date, config: Config = CONFIG, json: Json = False) -> None:
-    """What a member measured on a local day and was credited for it."""
-    books = read_books(config)
-    found = statements.statement(
-        books.db,
-        books.community,
-        known_member(books.registry, member),
-        known_day(day),
-        policies=books.policies,
-    )
-    if json:
-        show(found)
-        return
-    print(f"{member}, {day}{' (closed)' if found['closed'] else ''}")
-    for line in found["lines"]:
-        amounts = {key: written(Fraction(n) / 1000) for key, n in line["quantity"].items()}
-        measured = ", ".join(f"{key} {n}" for key, n in amounts.items()) or "nothing"
-        waits = "" if line["settled"] else " (being settled)"
-        span = f" ({days_text(line['period'])})" if line["period"] != found["day"] else ""
-        print(f"  {line['rule']}{span}: {measured} -> {line['credit']} {line['asset']}{waits}")
-        for one in line["pulses"]:
-            print(f"    {one['register']}: pulses {one['pulses']}, each {one['per_pulse']}")
-        if line["bookings"]:
-            print(f"    bookings {', '.join(str(b) for b in line['bookings'])}")
-    for deposit in found["deposits"]:
-        print(f"  {deposit['at']}  {_deposit(deposit)}")
-    for line in _remarks(found["readings"]):
-        print(f"  {line}")
-
-
-def _deposit(deposit: dict[str, Any]) -> str:
-    """A deposit in one line, with what there is to say of it."""
-    credit = f" -> {deposit['credit']} {deposit['asset']}" if deposit["credit"] else ""
-    said = "".join(f"  {remark}" for remark in remarks(deposit))
-    return f"{deposit['fraction']} {brought(deposit)}{credit}{said}"
-
-
-def _remarks(readings: list[dict[str, Any]]) -> list[str]:
-    """What there is to say of readings: once per meter and sentence, with how many it is about."""
-    about: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
-    for reading in readings:
-        if reading["sentence"]:
-            meter = f"{reading['gateway']}/{reading['device']} {reading['serial']}".strip()
-            about[meter, reading["sentence"]].append(reading)
-    return [
-        f"{some[0]['at']}  {meter}: {sentence}"
-        f" ({' '.join(sorted({one['register'] for one in some}))}; {len(some)}x)"
-        for (meter, sentence), some in about.items()
-    ]
 
 
 @app.command
@@ -118,7 +66,7 @@ def held(*, config: Config = CONFIG, json: Json = False) -> None:
     deposits = held_deposits(books.db, books.community, policies=books.policies)
     corrections = held_corrections(books.db, books.community)
     emptyings = held_emptyings(books.db, books.community, registry=books.registry)
-    meters = statements.held_meters(books.db, books.community)
+    meters = held_meters(books.db, books.community)
     records = held_records(books.db, books.community)
     if json:
         show([*deposits, *corrections, *emptyings, *records, *meters])

@@ -19,10 +19,11 @@ from ledger_bridge.books import store
 from ledger_bridge.books.calendar import local_text
 from ledger_bridge.books.community import load_policies, load_registry
 from ledger_bridge.books.facts.containers import containers, known_weights, turned_away
-from ledger_bridge.books.policy.policy import Policies
+from ledger_bridge.books.policy.policies import Policies
 from ledger_bridge.books.registry.registry import Registry
-from ledger_bridge.books.telling import statement as statements
 from ledger_bridge.books.telling import why as reasons
+from ledger_bridge.books.telling.balances import balances, latest
+from ledger_bridge.books.telling.meters import held_meters
 from ledger_bridge.books.telling.recycling import (
     brought,
     held_corrections,
@@ -83,17 +84,15 @@ class View:
         return {
             "community": community,
             "time_zone": policies.zone,
-            "members": statements.balances(db, community, registry=registry, policies=policies),
-            "bookings": statements.latest(
-                db, community, BOOKINGS_SHOWN, policies=policies, registry=registry
-            ),
+            "members": balances(db, community, registry=registry, policies=policies),
+            "bookings": latest(db, community, BOOKINGS_SHOWN, policies=policies, registry=registry),
             "held": held_deposits(db, community, policies=policies),
             "corrections": held_corrections(db, community),
             "clockless": held_records(db, community),
             "containers": containers(db, community, registry=registry),
             "weights": known_weights(db, community, registry=registry),
             "turned_away": turned_away(db, community),
-            "meters": statements.held_meters(db, community),
+            "meters": held_meters(db, community),
             "status": self.status(),
         }
 

@@ -93,7 +93,16 @@ def test_an_afternoon_of_troubles_ends_with_what_the_meters_gained(tmp_path, par
         done(*fit, "E2", "--from", "2026-06-21")
         until("the new meter's credit is booked", lambda: balance(hub) == "1.200000")
         assert [] == json.loads(done("ledger", "held", "--json", "--config", hub))
-        words = ("ledger", "statement", "--member", "noor", "--day", "2026-06-21", "--config", hub)
+        words = (
+            "ledger",
+            "statement",
+            "--member",
+            "noor",
+            "--period",
+            "2026-06-21",
+            "--config",
+            hub,
+        )
         told = done(*words)
         assert "home-noor/hall E1: The meter shows less than before" in told
         clock_is_wrong = "The meter's clock is wrong; this counts at the time when it was received."

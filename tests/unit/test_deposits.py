@@ -88,9 +88,14 @@ def test_pieces_are_counted_and_earn_by_the_piece(street):
     assert 700_000 == waste(street)
     (one,) = found(street)
     assert (None, 7, "credited") == (one["net_mg"], one["pieces"], one["state"])
-    (line, _) = statement(street.community.db, ID, "noor", DAY, policies=street.community.policies)[
-        "lines"
-    ][1:]
+    (line, _) = statement(
+        street.community.db,
+        ID,
+        "noor",
+        DAY,
+        registry=street.community.registry,
+        policies=street.community.policies,
+    )["lines"][1:]
     assert {"lamps": 7_000} == line["quantity"]
     evidence = why(street.community.db, ID, 1, policies=street.community.policies)["evidence"]
     assert [("7 pieces", 7_000)] == [(one["measured"], one["counts"]) for one in evidence]

@@ -38,7 +38,7 @@ WRONG_USE = {
     "a booking beyond all numbers": (PeopleError, "ledger", "why", "9" * 20),
     "the last day of the calendar": (
         UsageError,
-        *("ledger", "statement", "--member", "noor", "--day", "9999-12-31"),
+        *("ledger", "statement", "--member", "noor", "--period", "9999-12-31"),
     ),
     "closing a day before meters": (UsageError, "ledger", "close", "0001-01-01"),
     "a fit from the last day": (

@@ -7,7 +7,8 @@ import pytest
 from drivers import s0
 from drivers.reading import Message
 from ledger_bridge.books.registry.edits import GatewayAdmitted, MeterFitted
-from ledger_bridge.books.telling.statement import held_meters, statement
+from ledger_bridge.books.telling.meters import held_meters
+from ledger_bridge.books.telling.statement import statement
 from ledger_bridge.books.telling.why import why
 from ledger_bridge.books.verify.verify import verify
 from tests.house import House, behind, power, stamp
@@ -61,7 +62,14 @@ class Neighbour:
 
     def sentences(self, language="sentence"):
         policies = self.street.community.policies
-        found = statement(self.street.community.db, ID, "noor", "2026-06-21", policies=policies)
+        found = statement(
+            self.street.community.db,
+            ID,
+            "noor",
+            "2026-06-21",
+            registry=self.street.community.registry,
+            policies=policies,
+        )
         return [one[language] for one in found["readings"] if one[language]]
 
 
@@ -446,7 +454,14 @@ def test_a_new_worth_counts_from_its_own_day_on(panels):
     # 600 pulses of 1 Wh and 300 of 2 Wh are 1.2 kWh.
     assert 400_000 == panels.energy()
     policies = panels.street.community.policies
-    day = statement(panels.street.community.db, ID, "noor", "2026-06-21", policies=policies)
+    day = statement(
+        panels.street.community.db,
+        ID,
+        "noor",
+        "2026-06-21",
+        registry=panels.street.community.registry,
+        policies=policies,
+    )
     assert {"1-0:2.8.0": 1_200_000} == day["lines"][0]["quantity"]
     assert [("1/1000 kWh", 600), ("1/500 kWh", 300)] == [
         (one["per_pulse"], one["pulses"]) for one in day["lines"][0]["pulses"]
@@ -465,7 +480,8 @@ def test_why_and_the_statement_show_pulses_and_their_worth(panels):
     )  # fmt: skip
     assert ("3 Wh (pulses: 9, each 1/3 Wh)", 3_000) == (nine["measured"], nine["counts"])
     assert {"1-0:2.8.0": "10000/3"} == found["quantities"]
-    day = statement(db, ID, "noor", "2026-06-21", policies=policies)
+    registry = panels.street.community.registry
+    day = statement(db, ID, "noor", "2026-06-21", registry=registry, policies=policies)
     assert {"1-0:2.8.0": "10000/3"} == day["lines"][0]["quantity"]
     assert [(10, "pulse", "1/3 Wh")] == [
         (one["value"], one["unit"], one["per_pulse"]) for one in day["readings"][:1]

@@ -177,7 +177,12 @@ def test_a_statement_shows_each_deposit_with_its_share(street):
     point = Chain("point")
     street.take("point", *(point.deposit(NOON_MS + n, grams=12_000) for n in range(2)))
     found = statement(
-        street.community.db, ID, "noor", "2026-06-21", policies=street.community.policies
+        street.community.db,
+        ID,
+        "noor",
+        "2026-06-21",
+        registry=street.community.registry,
+        policies=street.community.policies,
     )
     shown = [(one["credit"], one["asset"]) for one in found["deposits"]]
     assert [("0.600000", "WASTE"), ("0.400000", "WASTE")] == shown

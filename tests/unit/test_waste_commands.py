@@ -258,7 +258,7 @@ def test_verify_says_how_much_waits(hub, capsys):
 def test_a_statement_tells_what_became_of_each_deposit(hub, capsys):
     run("deposit", "decide", "point/d3", "--void", "--reason", "so", "--config", str(hub))
     capsys.readouterr()
-    run("ledger", "statement", "--member", "noor", "--day", "2026-06-21", "--config", str(hub))
+    run("ledger", "statement", "--member", "noor", "--period", "2026-06-21", "--config", str(hub))
     told = capsys.readouterr().out
     assert "glass 90.000 kg  More than one deposit of this kind may be" in told
     said = (

@@ -333,7 +333,8 @@ def test_a_statement_shows_the_weeks_that_its_day_is_in_and_when_they_are_closed
     for at_ms, grams in BROUGHT:
         street.take("point", point.deposit(at_ms, grams=grams))
     db, known = street.community.db, street.community.policies
-    (_, line) = statement(db, ID, "noor", "2026-10-25", policies=known)["lines"]
+    asked = {"registry": street.community.registry, "policies": known}
+    (_, line) = statement(db, ID, "noor", "2026-10-25", **asked)["lines"]
     shown = {name: line[name] for name in ("period", "quantity", "credit", "closed", "settled")}
     expected = {
         "period": "2026-10-05/4w",
@@ -344,7 +345,7 @@ def test_a_statement_shows_the_weeks_that_its_day_is_in_and_when_they_are_closed
     }
     assert expected == shown
     db.execute("INSERT INTO closed VALUES (?, '2026-11-01', 0)", (ID,))
-    (_, line) = statement(db, ID, "noor", "2026-10-25", policies=known)["lines"]
+    (_, line) = statement(db, ID, "noor", "2026-10-25", **asked)["lines"]
     assert line["closed"]
 
 

@@ -9,8 +9,9 @@ from gateway.contract import record as records
 from gateway.contract.errors import PeopleError
 from gateway.contract.keys import b64
 from gateway.contract.record import Element
+from ledger_bridge.books.telling.balances import balances
 from ledger_bridge.books.telling.recycling import held_deposits
-from ledger_bridge.books.telling.statement import balances, statement
+from ledger_bridge.books.telling.statement import statement
 from ledger_bridge.books.telling.why import why
 from tests.street import ID, MIDNIGHT_MS, NOON_MS, QUARTER_MS, Chain, Street
 
@@ -68,7 +69,12 @@ def test_a_booking_that_is_not_there_is_named(street):
 
 def test_a_statement_says_what_was_measured_and_credited(street):
     found = statement(
-        street.community.db, ID, "noor", "2026-06-21", policies=street.community.policies
+        street.community.db,
+        ID,
+        "noor",
+        "2026-06-21",
+        registry=street.community.registry,
+        policies=street.community.policies,
     )
     sun, waste = found["lines"]
     assert ({"1-0:2.8.1": 900_000}, "0.300000", [1, 2]) == (

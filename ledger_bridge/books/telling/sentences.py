@@ -108,6 +108,20 @@ _CAP = (
 )
 _SPANS = {0: ("one day", "één dag"), 1: ("one week", "één week")}
 
+# Of what a statement is not sure of yet.
+BEING_SETTLED = (
+    "It is being settled.",
+    "Dit wordt nog verrekend.",
+)
+NOT_HEARD = (
+    "This meter was not heard since; what it counts is added when it is.",
+    "Deze meter is sindsdien niet gehoord; wat hij telt komt erbij zodra dat wel zo is.",
+)
+COUNTS_LATER = (
+    "These weeks are not over; what they earn counts in the period in which they end.",
+    "Deze weken zijn nog niet om; wat ze opleveren telt in de periode waarin ze eindigen.",
+)
+
 # Of a correction that does nothing, and of an emptying.
 CORRECTION = {
     deposits.LATE: (
@@ -155,6 +169,14 @@ def of_cap(weeks: int) -> tuple[str, str]:
     """That a claim over so many weeks (0: a day) has reached its cap."""
     spans = _SPANS.get(weeks, (f"{weeks} weeks", f"{weeks} weken"))
     return _CAP[ENGLISH].format(spans[ENGLISH]), _CAP[DUTCH].format(spans[DUTCH])
+
+
+def of_correction(booking: int) -> tuple[str, str]:
+    """That a booking is about a period that another one had closed."""
+    return (
+        f"A correction of a period that was closed by booking {booking}.",
+        f"Een correctie op een periode die met boeking {booking} was afgesloten.",
+    )
 
 
 def of_counter(verdict: str, doubt: str = "", language: int = ENGLISH) -> str:
