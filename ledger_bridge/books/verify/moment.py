@@ -2,9 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from ledger_bridge.books.policy.policy import Policies
+from ledger_bridge.books.book import Claim
+from ledger_bridge.books.closing.sealed import Sealed
+from ledger_bridge.books.policy.policies import Policies
 from ledger_bridge.books.registry.registry import Registry
 from ledger_bridge.books.verify.look import Differs, Look
 
@@ -31,8 +33,21 @@ class Moment:
         self.registry = registry
         self.policies = policies
         self.balances: dict[tuple[str, str], int] = defaultdict(int)
+        # Asset and amount.
+        self.posted: dict[Claim, tuple[str, int]] = {}
         self.keys: set[str] = set()  # of acts
+        self.paper = 0  # the last one
         self.closed: set[tuple[str, int]] = set()  # period, booking
+        self.closed_until = ""
+        self.sealed = Sealed("", frozenset())
+        self.seals: set[tuple[int, str, str]] = set()  # leaf, up to which day, member
+        self.sealing: dict[str, Any] | None = None  # what the next leaf must say is sealed
+
+    @property
+    def issuance(self) -> str:
+        """The account that every entitlement comes from."""
+        founded = self.registry.founded
+        return founded.issuance if founded else ""
 
     def check_heads(self, heads: Iterable[tuple[str, str, int, str]], where: str) -> None:
         """Every chain's head that the log names is a stored record."""
