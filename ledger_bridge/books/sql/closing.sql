@@ -19,3 +19,12 @@ CREATE TABLE erased_leaf (
     commitment BLOB NOT NULL,
     PRIMARY KEY (community, idx)
 ) STRICT, WITHOUT ROWID;
+
+-- Where a leaf froze what claims are due: all up to the end of a month, or all of a member's.
+CREATE TABLE seal (
+    community TEXT NOT NULL,
+    leaf      INTEGER NOT NULL,
+    up_to     TEXT NOT NULL,              -- local day; '' for a member's
+    member    TEXT NOT NULL,              -- '' for a month's
+    PRIMARY KEY (community, leaf)
+) STRICT;

@@ -13,11 +13,11 @@ from gateway.contract import signed
 from gateway.contract.errors import PeopleError
 from gateway.contract.policy import hash_of
 from gateway.contract.signed import Malformed
-from ledger_bridge.books.policy.policy import InForce, Policies
+from ledger_bridge.books.policy.policies import InForce, Policies
 from ledger_bridge.books.registry import papers
 from ledger_bridge.books.registry.fold import apply
 from ledger_bridge.books.registry.registry import Registry
-from ledger_bridge.books.verify import bookings
+from ledger_bridge.books.verify import bookings, closing
 from ledger_bridge.books.verify.leaves import Leaf, leaves
 from ledger_bridge.books.verify.look import Differs, Look
 from ledger_bridge.books.verify.moment import Moment
@@ -48,16 +48,20 @@ def replay(look: Look) -> None:
         "evidence": papers_.evidence,
         "entitlement": book.entitlement,
         "act": book.act,
+        "seal": lambda leaf: closing.seal(moment, leaf),
     }
     for leaf in leaves(look):
         if leaf.kind not in take:
             raise Differs(f"a leaf of kind {leaf.kind!r}", f"leaf {leaf.idx}")
+        if leaf.kind != "seal":
+            closing.nothing_waits(moment, f"leaf {leaf.idx}")
         try:
             take[leaf.kind](leaf)
         except (msgspec.MsgspecError, ValueError) as error:
             raise Differs("it cannot be read any more", f"leaf {leaf.idx}") from error
     papers_.end()
     book.end()
+    closing.end(moment)
 
 
 class _Stored(NamedTuple):
@@ -110,6 +114,7 @@ class _Papers:
             name, data = next(self._evidence, _Stored("", b""))
             if (str(said.paper), said.digest) != (name, signed.digest(data)):
                 raise Differs("the log names other evidence than is stored", f"paper {said.paper}")
+            self._moment.paper = said.paper
         self._moment.check_heads(said.heads, f"leaf {leaf.idx}")
         self._logged.update({(gateway, chain): up_to for gateway, chain, up_to, _ in said.heads})
 
