@@ -12,7 +12,7 @@ from gateway.contract.record import to_json
 from ledger_bridge.books.calendar import day_of
 from ledger_bridge.books.community import Community
 from ledger_bridge.books.facts.deposits import AGAIN
-from ledger_bridge.books.policy.policy import amount_text
+from ledger_bridge.books.policy.assets import amount_text
 from ledger_bridge.books.telling.recycling import rows_of
 from ledger_bridge.books.telling.shares import Shares
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, NamedTuple, TypeVar, Union, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import AfterValidator, BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError
+from pydantic_core import CoreSchema, ErrorDetails, core_schema
 
 from gateway.contract import record
 from gateway.contract.errors import ConfigError, Problem
@@ -31,6 +31,24 @@ def _is_id(text: str) -> str:
 
 
 Id = Annotated[str, AfterValidator(_is_id)]
+
+
+class OneOf(NamedTuple):
+    """Says of a field that its table is of one class of several: which one stands in the table.
+
+    `kind` gives the class for a table as it was read; raises ValueError where there is none.
+    """
+
+    kind: Callable[[dict[str, Any]], type[BaseModel]]
+
+    def __get_pydantic_core_schema__(self, _: Any, __: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self._read)
+
+    def _read(self, given: Any) -> BaseModel:
+        if not isinstance(given, dict):
+            raise ValueError(f"{given!r} is no table")
+        return self.kind(given).model_validate(given)
+
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -79,7 +97,10 @@ def parse(text: str, model: type[Model], *, name: str, check: Check | None = Non
     try:
         settings = model.model_validate(tables)
     except ValidationError as error:
-        details = [_problem(detail, model, lines=lines, name=name) for detail in error.errors()]
+        details = [
+            _problem(detail, _keys_at(model, detail["loc"][:-1], tables), lines=lines, name=name)
+            for detail in error.errors()
+        ]
         raise ConfigError(*details, *mistakes) from error
     if mistakes:
         raise ConfigError(*mistakes)
@@ -125,11 +146,11 @@ def _where(path: Path_, *, lines: dict[Path_, int], name: str) -> str:
 
 
 def _problem(
-    detail: ErrorDetails, model: type[BaseModel], *, lines: dict[Path_, int], name: str
+    detail: ErrorDetails, keys: set[str], *, lines: dict[Path_, int], name: str
 ) -> Problem:
     path: Path_ = detail["loc"]
     where = _where(path, lines=lines, name=name)
-    allowed = sorted(_keys_at(model, path[:-1]))
+    allowed = sorted(keys)
     key = str(path[-1]) if path else ""
     if detail["type"] == "extra_forbidden":
         near = difflib.get_close_matches(key, allowed, n=1)
@@ -143,8 +164,10 @@ def _problem(
     return Problem(what[:1].lower() + what[1:], where, "see docs/configuration.md")
 
 
-def _keys_at(model: type[BaseModel], path: Path_) -> set[str]:
-    """The keys known at a path: walks the fields of nested tables, through lists and dicts."""
+def _keys_at(model: type[BaseModel], path: Path_, given: Any) -> set[str]:
+    """The keys known at a path: walks the fields of nested tables, through lists and dicts, beside
+    what was `given` there.
+    """
     here: Any = model
     for part in path:
         if isinstance(here, type) and issubclass(here, BaseModel):
@@ -152,10 +175,29 @@ def _keys_at(model: type[BaseModel], path: Path_) -> set[str]:
             here = field.annotation if field else None
         else:
             here = _member(here)
+        given = _given_at(given, part)
         if get_origin(here) in {Union, UnionType}:  # a table that may be left out
             here = _member(here)
+        if get_origin(here) is Annotated:
+            here = _kind(here, given)
     is_table = isinstance(here, type) and issubclass(here, BaseModel)
     return set(here.model_fields) if is_table else set()
+
+
+def _given_at(given: Any, part: str | int) -> Any:
+    try:
+        return given[part]
+    except (KeyError, IndexError, TypeError):
+        return None
+
+
+def _kind(annotation: Any, given: Any) -> Any:
+    """The class of a table, which the table may tell."""
+    kind, *notes = get_args(annotation)
+    for note in notes:
+        if isinstance(note, OneOf) and isinstance(given, dict):
+            return note.kind(given)
+    return kind
 
 
 def _member(annotation: Any) -> Any:

@@ -13,7 +13,7 @@ from ledger_bridge.books.facts import papers as papers_
 from ledger_bridge.books.facts.derive import Derivation
 from ledger_bridge.books.facts.keyring import chains_begun
 from ledger_bridge.books.policy import policy as policies_
-from ledger_bridge.books.policy.policy import InForce, Policies
+from ledger_bridge.books.policy.policies import InForce, Policies
 from ledger_bridge.books.registry import papers
 from ledger_bridge.books.registry.edits import GatewayRekeyed
 from ledger_bridge.books.registry.fold import apply

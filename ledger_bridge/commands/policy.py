@@ -6,6 +6,7 @@ import cyclopts
 
 from gateway.contract import policy as papers
 from gateway.contract.errors import ConfigError, Problem
+from ledger_bridge.books import rules as rules_
 from ledger_bridge.books.policy import policy as policies
 from ledger_bridge.books.policy.policy import Policy
 from ledger_bridge.commands.common import CONFIG, Config, Json, tell
@@ -27,7 +28,7 @@ def _read(file: Path) -> tuple[str, Policy]:
 def check(file: Path, /, *, json: Json = False) -> None:
     """Name every mistake in a policy file, or say in sentences what it would do."""
     _, policy = _read(file)
-    rules = {rule.id: rule.in_words() for rule in policy.rules}
+    rules = {rule.id: rules_.load(rule.rule).in_words(rule)[0] for rule in policy.rules}
     lines = [f"from {policy.day} on, days of {policy.time_zone}:"]
     lines += [f"  {name}: {words}" for name, words in rules.items()]
     tell("\n".join(lines), {"valid_from": policy.day, "rules": rules}, json=json)

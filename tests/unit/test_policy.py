@@ -7,7 +7,10 @@ import pytest
 from gateway.contract import policy as papers
 from gateway.contract.errors import ConfigError, PeopleError
 from gateway.contract.signed import Malformed
+from ledger_bridge.books import rules
 from ledger_bridge.books.policy import policy as policies
+from ledger_bridge.books.policy.assets import amount_of
+from ledger_bridge.books.policy.policies import InForce, Policies
 from ledger_bridge.books.rules import energy_exported, waste_deposited
 from ledger_bridge.books.settle.due import due
 from tests.street import ID, MIDNIGHT_MS, POLICY, Street, key
@@ -91,10 +94,10 @@ def test_rules_do_not_reach_back(tmp_path, day, hour_ms):
 
 def test_the_policy_of_a_day_is_the_last_that_began():
     in_order = [
-        policies.InForce(policies.parse(POLICY.replace("2026-06-21", day), name="policy"), hash=day)
+        InForce(policies.parse(POLICY.replace("2026-06-21", day), name="policy"), hash=day)
         for day in ("2026-06-21", "2026-07-01")
     ]
-    both = policies.Policies(in_order)
+    both = Policies(in_order)
     assert both.on("2026-06-20") is None
     found = {day: both.on(day).hash for day in ("2026-06-21", "2026-06-30", "2026-07-01")}
     expected = {
@@ -144,19 +147,19 @@ def test_due_is_floored_and_capped(mwh, expected):
     ("text", "amount"), [("12.5", 12_500_000), ("0.000001", 1), ("3", 3_000_000)]
 )
 def test_amounts_are_written_as_people_write_them(text, amount):
-    assert amount == policies.amount_of(text, 6)
+    assert amount == amount_of(text, 6)
 
 
 @pytest.mark.parametrize("text", ["0.0000001", "a lot", "", "NaN", "Infinity"])
 def test_amounts_with_more_places_or_none_are_refused(text):
     with pytest.raises(PeopleError, match="at most 6 decimal places"):
-        policies.amount_of(text, 6)
+        amount_of(text, 6)
 
 
 def test_rules_are_told_in_words():
     policy = policies.parse(POLICY, name="policy")
     expected = [
-        "1/3 ENERGY per 1 kWh on 1-0:2.8.1, 1-0:2.8.2, at most 20 a day",
-        "0.05 WASTE per 1 kg of glass; 0 WASTE per 1 kg of paper, at most 1 a day",
+        "1/3 ENERGY per kWh given back (1-0:2.8.1, 1-0:2.8.2), at most 20 a day",
+        "0.05 WASTE per kg of glass; nothing for paper, at most 1 a day",
     ]
-    assert expected == [rule.in_words() for rule in policy.rules]
+    assert expected == [rules.load(rule.rule).in_words(rule)[0] for rule in policy.rules]

@@ -38,7 +38,7 @@ def test_a_fraction_may_be_counted_in_pieces_by_an_operator_up_to_a_most():
     waste = policy.rules[1]
     # Seven lamps at a tenth of a credit each.
     assert Fraction(7, 10) == waste_deposited.earned(waste, {"lamps": 7_000})
-    assert "0.1 WASTE per 1 piece of lamps" in waste.in_words()
+    assert "0.1 WASTE per piece of lamps" in waste_deposited.in_words(waste)[0]
     assert not policy.fractions["glass"].operator
     assert policy.fractions["glass"].most_milli is None
 

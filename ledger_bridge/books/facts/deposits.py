@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 from ledger_bridge.books.calendar import day_of
 from ledger_bridge.books.facts.waste import KG, OPERATOR, Correction, Deposit
-from ledger_bridge.books.policy.policy import Policies, WasteKind
+from ledger_bridge.books.policy.fractions import WasteKind
+from ledger_bridge.books.policy.policies import Policies
 from ledger_bridge.books.registry.edits import DepositDecided, ScaleVerified
 from ledger_bridge.books.registry.registry import Registry
 from ledger_bridge.books.registry.waste import LEAST_DIVISIONS, SCALE_MG_MAX

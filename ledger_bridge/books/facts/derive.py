@@ -25,7 +25,7 @@ from ledger_bridge.books.facts.evidence import NOTHING, Counter, Facts
 from ledger_bridge.books.facts.grades import SELF_REPORTED
 from ledger_bridge.books.facts.papers import Paper
 from ledger_bridge.books.facts.waste import Fact
-from ledger_bridge.books.policy.policy import Policies
+from ledger_bridge.books.policy.policies import Policies
 from ledger_bridge.books.quantity import Amount
 from ledger_bridge.books.registry.registry import Fit, Registry
 from ledger_bridge.books.settle.due import concerned

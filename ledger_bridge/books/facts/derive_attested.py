@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from ledger_bridge.books.book import Claim
 from ledger_bridge.books.facts.attested import Given, GivenRow, Taking, judge, read
 from ledger_bridge.books.facts.papers import Paper
-from ledger_bridge.books.policy.policy import Policies
+from ledger_bridge.books.policy.policies import Policies
 from ledger_bridge.books.registry.registry import Registry
 from ledger_bridge.books.settle.due import concerned
 

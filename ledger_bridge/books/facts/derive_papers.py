@@ -5,7 +5,7 @@ import sqlite3
 from ledger_bridge.books.book import Claim
 from ledger_bridge.books.facts.derive_attested import AttestedDerivation
 from ledger_bridge.books.facts.papers import Paper
-from ledger_bridge.books.policy.policy import Policies
+from ledger_bridge.books.policy.policies import Policies
 from ledger_bridge.books.registry.registry import Registry
 
 

@@ -14,7 +14,7 @@ from ledger_bridge.books.facts.waste import (
     KnownWeight,
     Turned,
 )
-from ledger_bridge.books.policy.policy import Policies
+from ledger_bridge.books.policy.policies import Policies
 from ledger_bridge.books.registry.registry import Registry
 from ledger_bridge.books.settle.due import concerned
 

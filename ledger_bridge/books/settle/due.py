@@ -5,7 +5,9 @@ from fractions import Fraction
 
 from ledger_bridge.books import rules
 from ledger_bridge.books.calendar import days_of, period_of
-from ledger_bridge.books.policy.policy import Policies, Policy, Rule
+from ledger_bridge.books.policy.policies import Policies
+from ledger_bridge.books.policy.policy import Policy
+from ledger_bridge.books.policy.rule import Rule
 from ledger_bridge.books.quantity import Amount
 
 # No claim is due more, whatever its rule: sums of many stay far below a signed 64-bit integer.
@@ -15,22 +17,24 @@ DUE_MAX = 10**14
 def due(policy: Policy, rule: Rule, quantities: Mapping[str, Amount]) -> int:
     """Smallest units of the rule's asset: min(cap, floor of the sum), one floor per period.
 
-    `quantities` are those of all days of the period.
+    `quantities` are those of all days of the period. Of a charge it is the floor of the amount,
+    below zero: what is left over is in the member's favour.
     """
     one = 10 ** policy.assets[rule.asset].scale
-    whole = _floor(rules.load(rule.rule).earned(rule, quantities), one)
-    return min(whole, due_most(policy, rule))
+    earned = rules.load(rule.rule).earned(rule, quantities)
+    whole = min(_floor(abs(earned), one), due_most(policy, rule))
+    return whole if earned >= 0 else -whole
 
 
 def due_most(policy: Policy, rule: Rule) -> int:
-    """The most that a claim may be due by this rule."""
+    """The most that a claim may be due by this rule, or be charged."""
     if rule.cap is None:
         return DUE_MAX
     return min(_floor(rule.cap.most, 10 ** policy.assets[rule.asset].scale), DUE_MAX)
 
 
 def shares(policy: Policy, rule: Rule, brought: Iterable[tuple[str, Amount]]) -> list[int]:
-    """What each deposit of a claim, as (fraction, amount), added to what is due for it.
+    """What each deposit of a claim, as (fraction, quantity), added to what is due for it.
 
     They come in the order of time, gateway, chain and number. For looking at only: the books know
     the claim as a whole. Together the shares are its due, exactly.
@@ -71,7 +75,9 @@ def _find(policies: Policies, rule_id: str, period: str) -> tuple[str, Policy, R
 
 
 def concerned(policies: Policies, reads: str, key: str, day: str) -> tuple[tuple[str, str], ...]:
-    """(rule id, period) that a register ("counter") or a fraction ("deposit") counts for."""
+    """(rule id, period) that a register ("counter", "shared"), a fraction ("deposit") or an activity
+    ("attested") counts for.
+    """
     known = policies.concerned.get((reads, key, day))
     if known is None:
         known = policies.concerned[reads, key, day] = _concerned(policies, reads, key, day)
@@ -86,5 +92,5 @@ def _concerned(policies: Policies, reads: str, key: str, day: str) -> tuple[tupl
     return tuple(
         (rule.id, period_of(day, rule.weeks))
         for rule, file in files
-        if reads == file.READS and file.touches(rule, key)
+        if reads in file.READS and file.touches(rule, key)
     )

@@ -11,9 +11,10 @@ from gateway.contract.record import to_json
 from ledger_bridge.books import rules
 from ledger_bridge.books.book import Batch, Book, Claim, Posting
 from ledger_bridge.books.calendar import days_of, period_of
+from ledger_bridge.books.closing.sealed import Sealed
 from ledger_bridge.books.facts.believe import amount_of
 from ledger_bridge.books.facts.deposits import Brought
-from ledger_bridge.books.policy.policy import Policies
+from ledger_bridge.books.policy.policies import Policies
 from ledger_bridge.books.quantity import Amount, in_json
 from ledger_bridge.books.registry.registry import Registry
 from ledger_bridge.books.settle.due import due, find
@@ -121,7 +122,10 @@ def settle(book: Book, *, registry: Registry, policies: Policies, now_ms: int) -
         batch = book.batch(now_ms)
         log_heads(db, community, batch)
         changed: list[tuple[Any, ...]] = []
+        sealed = Sealed.load(db, community)
         for claim, measured in quantities.items():
+            if sealed.holds(claim):
+                continue
             asset, before = posted.get(claim, ("", 0))
             reckoned = reckon(claim, measured, policies)
             if before and reckoned.asset != asset:
@@ -167,7 +171,7 @@ def reckon(claim: Claim, measured: Measured, policies: Policies) -> Reckoned:
         return Reckoned(0, "", {}, "")
     policy_hash, policy, rule = found
     file = rules.load(rule.rule)
-    if file.READS == "deposit":
+    if "deposit" in file.READS:
         measured = _earning(measured, is_redeemable=policy.assets[rule.asset].redeemable)
     quantities = {
         key: amount

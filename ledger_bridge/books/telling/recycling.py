@@ -9,7 +9,8 @@ from gateway.contract.record import to_json
 from ledger_bridge.books.calendar import utc_text
 from ledger_bridge.books.facts import deposits
 from ledger_bridge.books.facts.waste import KG
-from ledger_bridge.books.policy.policy import Policies, amount_text
+from ledger_bridge.books.policy.assets import amount_text
+from ledger_bridge.books.policy.policies import Policies
 from ledger_bridge.books.telling import sentences
 from ledger_bridge.books.telling.shares import Shares, Told
 

@@ -13,7 +13,7 @@ from gateway.contract.credit import COUNTED, CREDITED
 from ledger_bridge.books import rules
 from ledger_bridge.books.book import Claim
 from ledger_bridge.books.calendar import days_of
-from ledger_bridge.books.policy.policy import Policies
+from ledger_bridge.books.policy.policies import Policies
 from ledger_bridge.books.settle.due import concerned, due_most, find, shares
 from ledger_bridge.books.telling.sentences import TOO_LITTLE, of_cap
 from ledger_bridge.books.telling.standing import standing

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from gateway.contract.credit import COUNTED, CREDITED, HELD, WITHDRAWN
 from ledger_bridge.books import rules
 from ledger_bridge.books.facts.deposits import WAITING
-from ledger_bridge.books.policy.policy import Policies
+from ledger_bridge.books.policy.policies import Policies
 from ledger_bridge.books.telling import sentences
 
 # What a rate is tried on: a kilogram, or a thousand pieces.

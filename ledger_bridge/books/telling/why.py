@@ -12,10 +12,14 @@ from gateway.contract.credit import COUNTED, CREDITED
 from gateway.contract.errors import PeopleError, Problem
 from gateway.contract.keys import unb64
 from gateway.contract.record import QUARTER, Record
+from ledger_bridge.books import rules
 from ledger_bridge.books.calendar import days_of, days_text, utc_text
 from ledger_bridge.books.facts.believe import amount_of, base_of
 from ledger_bridge.books.facts.grades import SELF_REPORTED
-from ledger_bridge.books.policy.policy import Policies, Policy, Rule, amount_text
+from ledger_bridge.books.policy.assets import amount_text
+from ledger_bridge.books.policy.policies import Policies
+from ledger_bridge.books.policy.policy import Policy
+from ledger_bridge.books.policy.rule import Rule
 from ledger_bridge.books.quantity import in_json, written
 from ledger_bridge.books.telling.recycling import Json, brought, deposits_of
 from ledger_bridge.books.telling.sentences import of_counter
@@ -62,7 +66,9 @@ def why(db: sqlite3.Connection, community: str, booking: int, *, policies: Polic
         "policy": {
             "hash": said["policy"],
             "valid_from": ruling[1].day if ruling else "",
-            "rule": ruling[2].in_words() if ruling else "no rule is about this any more",
+            "rule": rules.load(ruling[2].rule).in_words(ruling[2])[0]
+            if ruling
+            else "no rule is about this any more",
         },
         "evidence": evidence,
         "record": _record(db, community, last) if last else None,
@@ -101,7 +107,7 @@ def _counters(
     found = []
     for gateway, device, register, serial, at_ms, value, unit, delta, per_pulse, *told in rows:
         verdict, doubt, grade, chain, seq = told
-        if register in rule.registers and (delta or verdict):
+        if rules.load(rule.rule).touches(rule, register) and (delta or verdict):
             found.append(
                 {
                     "meter": f"{gateway}/{device}",
@@ -150,7 +156,7 @@ def _deposits(
             "grade": SELF_REPORTED,
         }
         for one in deposits_of(db, community, member, days_of(period), policies=policies)
-        if one["fraction"] in rule.rates
+        if rules.load(rule.rule).touches(rule, one["fraction"])
     ]
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from gateway.contract.keys import PublicKey
 from ledger_bridge.books.book import Claim
 from ledger_bridge.books.facts.waste import Fact
-from ledger_bridge.books.policy.policy import Policies
+from ledger_bridge.books.policy.policies import Policies
 from ledger_bridge.books.registry.registry import Registry
 
 # gateway, chain, number.

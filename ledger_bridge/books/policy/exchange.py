@@ -1,0 +1,91 @@
+"""What may be exchanged for what, at which rate: posted in the policy for everybody alike.
+
+A rate is exact: so many units of what is got for one unit of what is given, as people write them.
+What does not come out even stays with the pool. Nothing is ever exchanged for money.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from gateway.contract import settings
+from gateway.contract.settings import Mistake
+from ledger_bridge.books.policy.assets import Asset
+from ledger_bridge.books.policy.numbers import Cap, Exact, Most
+
+
+class Exchange(settings.Settings):
+    """Through the pool of this name. `most` is what one holder may give, such as "10 per week"."""
+
+    id: settings.Id
+    gives: str
+    gets: str
+    rate: Exact
+    pool: settings.Id
+    most: Cap | None = None
+
+
+def got(exchange: Exchange, amount: int, assets: Mapping[str, Asset]) -> int:
+    """Smallest units got for so many smallest units given; floor, in the community's favour.
+
+    >>> from ledger_bridge.books.policy.assets import Asset
+    >>> offer = Exchange(id="a", gives="W", gets="E", rate="1/3", pool="pool")
+    >>> assets = {"W": Asset(unit="credit", kind="credit"), "E": Asset(unit="credit", kind="credit")}
+    >>> got(offer, 5, assets)
+    1
+    """
+    scales: int = 10 ** assets[exchange.gets].scale
+    exact = amount * exchange.rate * scales / 10 ** assets[exchange.gives].scale
+    return exact.numerator // exact.denominator
+
+
+def most_units(most: Most, gives: Asset) -> int:
+    """The most that a holder may give, in smallest units; floor."""
+    exact = most.most * 10**gives.scale
+    return exact.numerator // exact.denominator
+
+
+def mistakes(
+    given: Any, declared: Mapping[str, Any], sound: Mapping[str, Asset]
+) -> Iterator[Mistake]:
+    """What is wrong with exchanges beside the assets: those `declared`, and the `sound` of them."""
+    seen: dict[str, Exchange] = {}
+    for number, table in enumerate(given if isinstance(given, list) else ()):
+        try:
+            offer = Exchange.model_validate(table)
+        except ValidationError:
+            continue  # told where the table is read
+        place = ("exchanges", number)
+        if offer.id in seen:
+            yield Mistake((*place, "id"), f"two exchanges are called {offer.id!r}", "another id")
+        for side, asset in (("gives", offer.gives), ("gets", offer.gets)):
+            if asset not in declared:
+                what = f"exchange {offer.id!r}: asset {asset!r} is not declared in [assets]"
+                yield Mistake((*place, side), what, f"known: {', '.join(declared) or 'none'}")
+        if complaint := _complaint(offer, sound) or _turns(offer, seen.values()):
+            yield Mistake(place, f"exchange {offer.id!r}: {complaint}", "see docs/acts.md")
+        seen[offer.id] = offer
+
+
+def _complaint(offer: Exchange, assets: Mapping[str, Asset]) -> str:
+    if offer.gives == offer.gets:
+        return "it gives and gets the same asset"
+    if offer.rate == 0:
+        return "a rate of 0 gives nothing back"
+    sides = [assets[code] for code in (offer.gives, offer.gets) if code in assets]
+    if any(asset.kind == "counter" for asset in sides):
+        return "a counter has no price"
+    if any(asset.shadow for asset in sides):
+        return "what is on trial counts for nothing yet"
+    if offer.gets in assets and assets[offer.gets].kind == "money":
+        return "nothing is exchanged for money"
+    return ""
+
+
+def _turns(offer: Exchange, others: Any) -> str:
+    """Whether somebody could go to and fro, and have more each time."""
+    for other in others:
+        if (other.gives, other.gets) == (offer.gets, offer.gives) and other.rate * offer.rate > 1:
+            return f"through {other.id!r} and back one gets more than one gave"
+    return ""
