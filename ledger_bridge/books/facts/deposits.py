@@ -200,11 +200,11 @@ def _row(
 
 def _member(fact: Deposit, registry: Registry) -> str | None:
     """Whose it is: the club it is given to, else whose card, else who brought the code."""
-    if fact.club in registry.accounts:
+    if registry.is_member(fact.club, fact.at_ms):
         return fact.club
     for token in (fact.card, fact.claim):
-        if token and token in registry.cards:
-            return registry.cards[token]
+        if token and (member := registry.of_card(token, fact.at_ms)):
+            return member
     return None
 
 

@@ -121,6 +121,26 @@ class CardGiven(msgspec.Struct, frozen=True, tag="card", tag_field="kind"):
     member: str
 
 
+class CardRevoked(msgspec.Struct, frozen=True, tag="revoked", tag_field="kind"):
+    """Lost or given back: deposits made with this card from then on are nobody's."""
+
+    card: str
+    from_ms: int
+
+
+class MemberLeft(msgspec.Struct, frozen=True, tag="left", tag_field="kind"):
+    """Nothing that is measured or brought from then on counts for this member."""
+
+    member: str
+    from_ms: int
+
+
+class MemberErased(msgspec.Struct, frozen=True, tag="erased", tag_field="kind"):
+    """All is erased that leads to a member who has left, and their claims are frozen."""
+
+    member: str
+
+
 class ScaleVerified(msgspec.Struct, frozen=True, tag="scale", tag_field="kind"):
     """A verification of the scale on this device: its class, and until when its mark holds.
 
@@ -156,10 +176,11 @@ class EmptyingExplained(msgspec.Struct, frozen=True, tag="emptying", tag_field="
 
 
 AccountEdit = MemberAdded | AccountOpened | LimitSet | CardGiven
+LeavingEdit = CardRevoked | MemberLeft | MemberErased
 KeyEdit = GatewayAdmitted | GatewayRekeyed | BridgeRotated | StewardsNamed
 MeterEdit = MeterFitted | CountsDecided
 WasteEdit = ScaleVerified | DepositDecided | EmptyingExplained
-Edit = Founded | AccountEdit | KeyEdit | MeterEdit | WasteEdit
+Edit = Founded | AccountEdit | LeavingEdit | KeyEdit | MeterEdit | WasteEdit
 
 
 class Edits(msgspec.Struct, frozen=True):

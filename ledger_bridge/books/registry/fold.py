@@ -3,8 +3,15 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from ledger_bridge.books.registry import accounts, keys, meters, waste
-from ledger_bridge.books.registry.edits import AccountEdit, Edit, Founded, KeyEdit, WasteEdit
+from ledger_bridge.books.registry import accounts, keys, leaving, meters, waste
+from ledger_bridge.books.registry.edits import (
+    AccountEdit,
+    Edit,
+    Founded,
+    KeyEdit,
+    LeavingEdit,
+    WasteEdit,
+)
 from ledger_bridge.books.registry.registry import Registry, refuse
 
 
@@ -22,6 +29,8 @@ def _after(registry: Registry, edit: Edit) -> Registry:
         return replace(registry, founded=edit, stewards=edit.stewards, asked=1, bridge=edit.bridge)
     if isinstance(edit, AccountEdit):
         return accounts.after(registry, edit)
+    if isinstance(edit, LeavingEdit):
+        return leaving.after(registry, edit)
     if isinstance(edit, KeyEdit):
         return keys.after(registry, edit)
     if isinstance(edit, WasteEdit):

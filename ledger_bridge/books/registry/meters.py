@@ -40,7 +40,7 @@ def after(registry: Registry, edit: MeterEdit) -> Registry:
         edit.member,
         edit.serial,
         edit.from_ms,
-        None,
+        registry.left.get(edit.member),
         edit.rated_w,
         edit.per_pulse,
         edit.anew,
@@ -55,7 +55,7 @@ def after(registry: Registry, edit: MeterEdit) -> Registry:
     if any(f.serial == new.serial and f.from_ms >= new.from_ms for f in earlier):
         raise refuse("a fit of this meter begins at or after that time", where, "--from DATE")
     ended = tuple(
-        f._replace(until_ms=new.from_ms) if f.serial == new.serial and f.until_ms is None else f
+        f._replace(until_ms=new.from_ms) if f.serial == new.serial and f.covers(new.from_ms) else f
         for f in earlier
     )
     registry = replace(registry, fits={**registry.fits, place: (*ended, new)})

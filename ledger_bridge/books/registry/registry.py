@@ -60,10 +60,10 @@ class Limit(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Registry:
     """The community as of some edit: `accounts` by member, `others` by name, `limits` by holder and
-    asset, `left` by member since when, `keys` by gateway as it was admitted, `cards` (keyed hash)
-    to member, `scales` by gateway and device, `decisions` and `explained` by gateway and deposit or
-    emptying. `bridge` is the bridge's key in use, `rotations` what led to it. `asked` of `stewards`
-    must sign a policy.
+    asset, `left` by member since when, `erased` those of whom nothing is kept, `keys` by gateway as
+    it was admitted, `cards` (keyed hash) to member, `revoked` by card since when, `scales` by
+    gateway and device, `decisions` and `explained` by gateway and deposit or emptying. `bridge` is
+    the bridge's key in use, `rotations` what led to it. `asked` of `stewards` must sign a policy.
     """
 
     community: str
@@ -77,12 +77,14 @@ class Registry:
     others: dict[str, Account] = field(default_factory=dict)
     limits: dict[tuple[str, str], Limit] = field(default_factory=dict)
     left: dict[str, int] = field(default_factory=dict)
+    erased: frozenset[str] = frozenset()
     keys: dict[str, PublicKey] = field(default_factory=dict)
     rekeyed: dict[str, tuple[GatewayRekeyed, ...]] = field(default_factory=dict)
     fits: dict[tuple[str, str], tuple[Fit, ...]] = field(default_factory=dict)
     points: dict[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     counts: dict[tuple[str, str], tuple[CountsDecided, ...]] = field(default_factory=dict)
     cards: dict[str, str] = field(default_factory=dict)
+    revoked: dict[str, int] = field(default_factory=dict)
     scales: dict[tuple[str, str], tuple[ScaleVerified, ...]] = field(default_factory=dict)
     decisions: dict[tuple[str, str], DepositDecided] = field(default_factory=dict)
     explained: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -100,6 +102,17 @@ class Registry:
                 return name
         return next((member for member, one in self.accounts.items() if one == account), None)
 
+    def is_member(self, member: str, at_ms: int) -> bool:
+        """Whether what is brought or done at this time counts for them."""
+        return member in self.accounts and at_ms < self.left.get(member, at_ms + 1)
+
+    def of_card(self, card: str, at_ms: int) -> str | None:
+        """Whose card, or code on a slip, this is at a time. It may be given to them later."""
+        member = self.cards.get(card)
+        if member is None or at_ms >= self.revoked.get(card, at_ms + 1):
+            return None
+        return member if self.is_member(member, at_ms) else None
+
     def of_role(self, role: str) -> tuple[str, ...]:
         """The names of the accounts with this role."""
         return tuple(name for name, one in self.others.items() if one.role == role)
@@ -110,9 +123,11 @@ class Registry:
         return rekeyed[-1].key if rekeyed else self.keys[gateway].x
 
     def must_know(self, member: str, where: str) -> None:
-        """Raises PeopleError where there is no such member."""
+        """Raises PeopleError where there is no such member, or nothing of them is kept."""
         if member not in self.accounts:
             raise refuse(f"no member {member!r}", where, f"meterkast member add {member}")
+        if member in self.erased:
+            raise refuse(f"{member} has left and was erased", where, "a member of another id")
 
     def must_have(self, gateway: str, where: str) -> None:
         """Raises PeopleError where no such gateway is admitted."""
