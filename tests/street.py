@@ -13,9 +13,12 @@ from gateway.contract.lost import Lost
 from gateway.contract.record import DEPOSIT, GENESIS, KEY, LOST, QUARTER, Element, Identity
 from gateway.contract.signed import digest
 from ledger_bridge.books import store
+from ledger_bridge.books.acts import acts
+from ledger_bridge.books.acts.requests import Act, Request, make
 from ledger_bridge.books.community import Community
 from ledger_bridge.books.registry import papers as registries
 from ledger_bridge.books.registry.edits import (
+    AccountOpened,
     CardGiven,
     Edit,
     Edits,
@@ -205,6 +208,21 @@ class Street:
     def edit(self, *edits: Edit) -> None:
         document = registries.make(Edits(ID, self._now_ms, edits), key=key("steward"))
         self.community.hand_in_edits(document, {}, now_ms=self._now_ms)
+
+    def open_accounts(self) -> None:
+        """The accounts that are nobody's, each called as its role."""
+        roles = ("retired", "cancelled", "clearing", "supplier", "pool")
+        self.edit(*(AccountOpened(f"acc-{role}", role, role) for role in roles))
+
+    def act(self, act: Act, name: str, *, signer: str = "steward", now_ms: int = NOON_MS) -> int:
+        """Ask for an act under this key; gives its booking."""
+        return acts.decide(
+            self.community.book,
+            make(Request(ID, name, act), key=key(signer)),
+            registry=self.community.registry,
+            policies=self.community.policies,
+            now_ms=now_ms,
+        )
 
     def take(self, gateway: str, *data: bytes) -> Delivery:
         """Deliver records in one batch and settle."""

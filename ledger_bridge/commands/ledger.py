@@ -7,7 +7,7 @@ from typing import Any
 
 import cyclopts
 
-from ledger_bridge.books.acts.acts import Act, Close, Request, Transfer, make
+from ledger_bridge.books.acts.requests import Act, Close, Request, Transfer, make
 from ledger_bridge.books.facts.containers import held_emptyings
 from ledger_bridge.books.policy.assets import amount_of
 from ledger_bridge.books.telling import why as reasons

@@ -6,7 +6,7 @@ import pytest
 
 from ledger_bridge.books import store
 from ledger_bridge.books.acts import acts
-from ledger_bridge.books.acts.acts import Close, Request, Transfer
+from ledger_bridge.books.acts.requests import Close, Request, Transfer, make
 from ledger_bridge.books.verify.verify import Differs, verify
 from tests.street import ID, MIDNIGHT_MS, NOON_MS, QUARTER_MS, Chain, Street, key
 
@@ -27,7 +27,7 @@ def street(tmp_path):
     ):
         acts.decide(
             street.community.book,
-            acts.make(Request(ID, name, act), key=key("steward")),
+            make(Request(ID, name, act), key=key("steward")),
             registry=street.community.registry,
             policies=street.community.policies,
             now_ms=LATER_MS,

@@ -4,7 +4,8 @@ A rate is exact: so many units of what is got for one unit of what is given, as 
 What does not come out even stays with the pool. Nothing is ever exchanged for money.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from math import floor
 from typing import Any
 
 from pydantic import ValidationError
@@ -27,23 +28,20 @@ class Exchange(settings.Settings):
 
 
 def got(exchange: Exchange, amount: int, assets: Mapping[str, Asset]) -> int:
-    """Smallest units got for so many smallest units given; floor, in the community's favour.
-
-    >>> from ledger_bridge.books.policy.assets import Asset
-    >>> offer = Exchange(id="a", gives="W", gets="E", rate="1/3", pool="pool")
-    >>> assets = {"W": Asset(unit="credit", kind="credit"), "E": Asset(unit="credit", kind="credit")}
-    >>> got(offer, 5, assets)
-    1
-    """
-    scales: int = 10 ** assets[exchange.gets].scale
-    exact = amount * exchange.rate * scales / 10 ** assets[exchange.gives].scale
-    return exact.numerator // exact.denominator
+    """Smallest units got for so many smallest units given; floor, in the community's favour."""
+    return floor(
+        amount * exchange.rate * _one(assets[exchange.gets]) / _one(assets[exchange.gives])
+    )
 
 
 def most_units(most: Most, gives: Asset) -> int:
     """The most that a holder may give, in smallest units; floor."""
-    exact = most.most * 10**gives.scale
-    return exact.numerator // exact.denominator
+    return floor(most.most * _one(gives))
+
+
+def _one(asset: Asset) -> int:
+    """Smallest units in one unit as people write it."""
+    return int(10**asset.scale)
 
 
 def mistakes(
@@ -83,7 +81,7 @@ def _complaint(offer: Exchange, assets: Mapping[str, Asset]) -> str:
     return ""
 
 
-def _turns(offer: Exchange, others: Any) -> str:
+def _turns(offer: Exchange, others: Iterable[Exchange]) -> str:
     """Whether somebody could go to and fro, and have more each time."""
     for other in others:
         if (other.gives, other.gets) == (offer.gets, offer.gives) and other.rate * offer.rate > 1:

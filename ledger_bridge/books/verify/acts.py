@@ -1,39 +1,173 @@
-"""The part of `verify` that is about acts: a steward asked for just this, and could have it."""
+"""The part of `verify` that is about acts: each is decided once more, as things stood then."""
 
+from typing import Any
+
+import msgspec
+
+from gateway.contract.errors import PeopleError
 from gateway.contract.signed import Malformed
-from ledger_bridge.books.acts.acts import Close, Request, Transfer, read
-from ledger_bridge.books.verify.look import Differs
+from ledger_bridge.books.acts import deciding, reserving
+from ledger_bridge.books.acts.requests import Close, Request, read
+from ledger_bridge.books.acts.standing import (
+    Decided,
+    Done,
+    Ended,
+    Exchanged,
+    Kept,
+    Reservation,
+    Undone,
+)
+from ledger_bridge.books.policy.policies import Policies
+from ledger_bridge.books.registry.registry import CLEARING, Registry
+from ledger_bridge.books.verify.look import Differs, Look
 from ledger_bridge.books.verify.moment import Booking, Moment
 
 
-def check(moment: Moment, booking: Booking, document: str) -> None:
-    """Whether a booking is what a steward asked for in this document. Raises Differs."""
-    where = f"booking {booking.seq}"
-    try:
-        request = read(document.encode(), moment.registry)
-    except Malformed as error:
-        raise Differs(f"its request is not signed by a steward: {error}", where) from error
-    if booking.client_key != request.key or request.key in moment.keys:
-        raise Differs(f"its key is {booking.client_key}, asked was {request.key}", where)
-    moment.keys.add(request.key)
-    if booking.claim != (None, None, None):
-        raise Differs("it is an act and names a claim", where)
-    match request.act:
-        case Close(period) if booking.kind == "close" and not booking.lines:
-            moment.closed.add((period, booking.seq))
-        case Transfer() if booking.kind == "transfer":
-            _check_transfer(moment, request, booking, where)
-        case _:
+class Acts:
+    """What acts have left behind up to a moment; a `Standing` for the one that is looked at."""
+
+    def __init__(self, moment: Moment) -> None:
+        self._moment = moment
+        self.now_ms = 0
+        self._keys: set[str] = set()
+        self._reserved: dict[int, Reservation] = {}
+        self._done: dict[int, Done] = {}
+        self._exchanged: dict[int, Exchanged] = {}
+
+    @property
+    def registry(self) -> Registry:
+        return self._moment.registry
+
+    @property
+    def policies(self) -> Policies:
+        return self._moment.policies
+
+    def balance(self, account: str, asset: str) -> int:
+        return self._moment.balances.get((account, asset), 0)
+
+    def reservation(self, booking: int) -> Reservation | None:
+        return self._reserved.get(booking)
+
+    def done(self, booking: int) -> Done | None:
+        return self._done.get(booking)
+
+    def exchanged(self, exchange: str, holder: str, first: str, last: str) -> int:
+        return sum(
+            one.amount
+            for booking, one in self._exchanged.items()
+            if (one.exchange, one.holder) == (exchange, holder) and first <= one.day <= last
+            if self._done[booking].undone is None
+        )
+
+    def check(self, booking: Booking, body: bytes) -> None:
+        """Whether a booking, whose postings do not count yet, is what a steward asked for and what
+        it came to. Raises Differs.
+        """
+        where = f"booking {booking.seq}"
+        said = msgspec.json.decode(body, type=dict[str, Any])
+        self.now_ms = booking.booked_ms
+        if booking.claim != (None, None, None):
+            raise Differs("it is an act and names a claim", where)
+        if "request" in said:
+            request = self._request(booking, said["request"], where)
+            if isinstance(request.act, Close):
+                if booking.kind != "close" or booking.lines:
+                    raise Differs("its request asks for another act", where)
+                self._done[booking.seq] = Done(booking.kind, (), None)
+                return
+            try:
+                decided = deciding.decide(request.act, self)
+            except PeopleError as error:
+                raise Differs(f"it could not be: {error.problems[0].what}", where) from error
+        else:
+            decided = self._expiry(booking, said, where)
+        self._compare(booking, decided, said, where)
+        self._done[booking.seq] = Done(booking.kind, tuple(decided.postings), None)
+        self._keep(booking.seq, decided.kept)
+
+    def _request(self, booking: Booking, document: Any, where: str) -> Request:
+        try:
+            request = read(str(document).encode(), self.registry)
+        except Malformed as error:
+            raise Differs(f"its request is not signed by a steward: {error}", where) from error
+        if booking.client_key != request.key or request.key in self._keys:
+            raise Differs(f"its key is {booking.client_key}, asked was {request.key}", where)
+        self._keys.add(request.key)
+        return request
+
+    def _expiry(self, booking: Booking, said: dict[str, Any], where: str) -> Decided:
+        """The one act that nobody asks for: the time of a reservation was over."""
+        number = said.get("reservation")
+        kept = self._reserved.get(number) if isinstance(number, int) else None
+        if kept is None or booking.client_key is not None:
+            raise Differs("nobody asked for it", where)
+        if kept.ended is not None:
+            raise Differs(f"that reservation had ended with booking {kept.ended}", where)
+        if booking.booked_ms < kept.until_ms:
+            raise Differs(f"its time was over at {kept.until_ms} only", where)
+        assert isinstance(number, int)
+        return reserving.expire(number, self)
+
+    def _compare(
+        self, booking: Booking, decided: Decided, said: dict[str, Any], where: str
+    ) -> None:
+        if booking.kind != decided.kind:
             raise Differs("its request asks for another act", where)
+        if booking.lines != tuple(decided.postings):
+            meant = [list(one) for one in decided.postings]
+            raise Differs(f"it posts {[list(one) for one in booking.lines]}, not {meant}", where)
+        for name, fact in decided.facts.items():
+            if said.get(name) != fact:
+                raise Differs(f"the log says {name} {said.get(name)!r}, it is {fact!r}", where)
 
+    def _keep(self, number: int, kept: Kept | None) -> None:
+        match kept:
+            case Reservation():
+                self._reserved[number] = kept
+            case Ended(reservation):
+                self._reserved[reservation] = self._reserved[reservation]._replace(ended=number)
+            case Exchanged():
+                self._exchanged[number] = kept
+            case Undone(booking):
+                self._done[booking] = self._done[booking]._replace(undone=number)
 
-def _check_transfer(moment: Moment, request: Request, booking: Booking, where: str) -> None:
-    """The act as it was asked for, and nobody below zero by it."""
-    act = request.act
-    assert isinstance(act, Transfer)
-    giver, receiver = (moment.registry.accounts.get(m) for m in (act.giver, act.receiver))
-    asked = ((receiver, act.asset, act.amount), (giver, act.asset, -act.amount))
-    if booking.lines != asked:
-        raise Differs(f"it posts {booking.lines}, asked was {asked}", where)
-    if moment.balances[booking.lines[1][0], act.asset] < 0:
-        raise Differs(f"{act.giver} gave more than they had", where)
+    def end(self, look: Look) -> None:
+        """The tables are what the acts left behind, and what is reserved lies in clearing."""
+        key = look.community
+        look.compare("reservation", [(key, n, *one) for n, one in self._reserved.items()])
+        look.compare("exchanged", [(key, n, *one) for n, one in self._exchanged.items()])
+        undone = [(key, n, one.undone) for n, one in self._done.items() if one.undone is not None]
+        look.compare("undone", undone)
+        self._check_clearing()
+        self._check_accounts()
+
+    def _check_clearing(self) -> None:
+        """What lies in clearing is what is reserved."""
+        open_: dict[str, int] = {}
+        for one in self._reserved.values():
+            if one.ended is None:
+                open_[one.asset] = open_.get(one.asset, 0) + one.amount
+        for name in self.registry.of_role(CLEARING):
+            account = self.registry.others[name].id
+            for (holder, asset), held in self._moment.balances.items():
+                if holder == account and held != open_.get(asset, 0):
+                    what = f"it holds {held} {asset}, reserved is {open_.get(asset, 0)}"
+                    raise Differs(what, f"account {name}")
+
+    def _check_accounts(self) -> None:
+        """Minted less reversed is held by members and accounts that are somebody's: no other."""
+        registry, issuance = self.registry, self._moment.issuance
+        known = {*registry.accounts.values(), *(one.id for one in registry.others.values())}
+        held: dict[str, int] = {}
+        minted: dict[str, int] = {}
+        for (account, asset), amount in self._moment.balances.items():
+            if account == issuance:
+                minted[asset] = minted.get(asset, 0) - amount
+            elif account in known:
+                held[asset] = held.get(asset, 0) + amount
+            else:
+                raise Differs("it is nobody's and holds something", f"balance {account} {asset}")
+        for asset in sorted({*held, *minted}):
+            if held.get(asset, 0) != minted.get(asset, 0):
+                what = f"{minted.get(asset, 0)} was minted, {held.get(asset, 0)} is held"
+                raise Differs(what, f"asset {asset}")

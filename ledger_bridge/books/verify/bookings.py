@@ -28,7 +28,6 @@ class _Acted(msgspec.Struct):
     booking: int
     booked_ms: int
     postings: tuple[Line, ...]
-    request: str = ""
     heads: tuple[tuple[str, str, int, str], ...] = ()
 
 
@@ -47,6 +46,7 @@ class Bookings:
     def __init__(self, look: Look, moment: Moment) -> None:
         self._look = look
         self._moment = moment
+        self._acts = acts.Acts(moment)
         self._rows = look.rows(f"{_BOOKINGS} WHERE community = ? ORDER BY seq")
         self._lines = look.rows(f"{_LINES} WHERE community = ? ORDER BY booking, line")
         self._line = next(self._lines, None)
@@ -98,16 +98,16 @@ class Bookings:
             raise self._odd(number, said)
         if tuple(lines) != said.postings:
             raise self._odd(number, said)
-        balances = self._moment.balances
         sums: dict[str, int] = {}
-        for account, asset, amount in lines:
-            balances[account, asset] += amount
+        for _, asset, amount in lines:
             sums[asset] = sums.get(asset, 0) + amount
         if any(sums.values()):
             raise Differs(f"it does not balance: {sums}", f"booking {number}")
         self._moment.check_heads(said.heads, f"leaf {leaf.idx}")
         booking = Booking(*head, row[3:6], row[6], tuple(lines))
-        acts.check(self._moment, booking, said.request)
+        self._acts.check(booking, leaf.body)
+        for account, asset, amount in lines:
+            self._moment.balances[account, asset] += amount
         if booking.kind == "close":
             closing.closed(self._moment, booking, leaf)
 
@@ -142,6 +142,7 @@ class Bookings:
         self._check_claims()
         self._check_closed()
         self._check_balances()
+        self._acts.end(self._look)
 
     def _check_claims(self) -> None:
         """What the books say a claim has got is what was posted for it, settled or not."""
