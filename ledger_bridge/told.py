@@ -8,6 +8,7 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from gateway.contract.credit import Credit
+from gateway.contract.policy import for_the_wire
 from gateway.contract.record import to_json
 from ledger_bridge.books.calendar import day_of
 from ledger_bridge.books.community import Community
@@ -21,7 +22,7 @@ TOLD_MAX = 1_000
 
 
 class Paper(NamedTuple):
-    """A policy as a steward signed it, in two lines, with its hash."""
+    """A policy in two lines, as one of its stewards signed it, with its hash."""
 
     hash: str
     data: bytes
@@ -37,7 +38,9 @@ def policy_in_force(community: Community, now_ms: int) -> Paper | None:
         "SELECT data FROM policy WHERE community = ? AND valid_from = ?",
         (community.id, today.policy.day),
     ).fetchone()
-    return Paper(today.hash, data)
+    registry = community.registry
+    stewards = (*registry.stewards, *registry.past_stewards)
+    return Paper(today.hash, for_the_wire(data, stewards))
 
 
 def credits_of(community: Community, names: Collection[tuple[str, str]]) -> list[Credit]:

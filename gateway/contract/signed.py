@@ -5,6 +5,7 @@ Spec: RFC 7515 appendix F (detached content), RFC 7797 (unencoded payload), RFC 
 """
 
 import hashlib
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
@@ -16,6 +17,9 @@ from gateway.contract.keys import PublicKey, SigningKey, b64, unb64
 SIGNED_BYTES_MAX = 64 * 1024
 # Papers that never pass a broker, such as the registry edits of a whole co-op.
 PAPER_BYTES_MAX = 8 * 1024 * 1024
+
+# Stewards who sign one paper together; each signature is looked at, so somebody must end it.
+SIGNATURES_MAX = 32
 
 # Ours take 140; headers are kept in mind before anybody's signature is checked.
 HEADER_BYTES_MAX = 1024
@@ -92,6 +96,50 @@ def parse(data: bytes, *, bytes_max: int = SIGNED_BYTES_MAX) -> Signed:
         return Signed(payload, kid, typ, protected, unb64(signature.decode("ascii")))
     except (ValueError, msgspec.MsgspecError, RecursionError) as error:
         raise Malformed(f"second line is not a detached JWS of ours: {error}") from error
+
+
+def parse_all(data: bytes) -> tuple[Signed, ...]:
+    """Take a paper apart that several signed: its payload, and a line for each signature.
+
+    Gives one `Signed` for each of them. Raises Malformed; checks no signature.
+    """
+    payload, newline, lines = data.partition(b"\n")
+    signatures = lines.split(b"\n")
+    if not newline or len(signatures) > SIGNATURES_MAX:
+        raise Malformed(f"expected a line of JSON and 1 to {SIGNATURES_MAX} of detached JWS")
+    documents = tuple(parse(payload + b"\n" + line) for line in signatures)
+    if len({document.typ for document in documents}) > 1:
+        raise Malformed("signatures as several kinds of paper")
+    return documents
+
+
+def add(data: bytes, *, key: SigningKey) -> bytes:
+    """The paper with one more signature, if `key` did not sign it before. Raises Malformed."""
+    documents = parse_all(data)
+    if any(document.by(key.public) for document in documents):
+        return data
+    _, line = sign(documents[0].payload, typ=documents[0].typ, key=key).split(b"\n")
+    return data + b"\n" + line
+
+
+def signers(documents: Iterable[Signed], keys: Iterable[str]) -> tuple[str, ...]:
+    """Which of these keys (JWK members `x`) signed one of these, in the order of the keys."""
+    documents = tuple(documents)
+    return tuple(
+        x for x in dict.fromkeys(keys) if any(document.by(PublicKey(x)) for document in documents)
+    )
+
+
+def demand_of(documents: Iterable[Signed], keys: Iterable[str], *, asked: int, whose: str) -> None:
+    """Raises Malformed unless so many of these keys signed, and says whose signature is missing."""
+    keys = tuple(dict.fromkeys(keys))
+    have = signers(documents, keys)
+    if len(have) >= asked:
+        return
+    if asked == 1:
+        raise Malformed(f"not signed by {whose}")
+    missing = ", ".join(f"{x[:8]}…" for x in keys if x not in have)
+    raise Malformed(f"signed by {len(have)} of the {asked} who must; not by {missing}")
 
 
 def read_as(document: Signed, kind: type[T], *, typ: str) -> T:

@@ -7,13 +7,15 @@ from gateway.contract import signed
 from gateway.contract.errors import PeopleError, Problem
 from gateway.contract.keys import SigningKey
 from gateway.contract.policy import hash_of
+from ledger_bridge.books.acts import acts
 from ledger_bridge.books.book import Book
-from ledger_bridge.books.calendar import day_of
+from ledger_bridge.books.closing.closed import closed_until
 from ledger_bridge.books.facts import papers as papers_
 from ledger_bridge.books.facts.derive import Derivation
 from ledger_bridge.books.facts.keyring import chains_begun
 from ledger_bridge.books.policy import policy as policies_
 from ledger_bridge.books.policy.policies import InForce, Policies
+from ledger_bridge.books.policy.start import problems
 from ledger_bridge.books.registry import papers
 from ledger_bridge.books.registry.edits import GatewayRekeyed
 from ledger_bridge.books.registry.fold import apply
@@ -33,8 +35,12 @@ def load_registry(db: sqlite3.Connection, community: str) -> Registry:
     return registry
 
 
-def load_policies(db: sqlite3.Connection, community: str, stewards: tuple[str, ...]) -> Policies:
-    """All policies in the order of their days, signatures checked."""
+def load_policies(db: sqlite3.Connection, community: str, registry: Registry) -> Policies:
+    """All policies in the order of their days, each signed by whoever is a steward or was one.
+
+    Whether they were enough at the time, the log tells: `verify` looks there.
+    """
+    stewards = (*registry.stewards, *registry.past_stewards)
     rows = db.execute(
         "SELECT data FROM policy WHERE community = ? ORDER BY valid_from", (community,)
     )
@@ -48,7 +54,7 @@ class Community:
         self.db = db
         self.id = community
         self.registry = load_registry(db, community)
-        self.policies = load_policies(db, community, self.registry.stewards)
+        self.policies = load_policies(db, community, self.registry)
         self.book = Book(db, community, log_key=log_key)
         self.derivation = Derivation(db, community)
         self._read_facts()
@@ -156,7 +162,8 @@ class Community:
 
     def hand_in_policy(self, data: bytes, *, now_ms: int) -> InForce:
         """Put a signed policy in force from its day on. Raises Malformed or PeopleError."""
-        new = InForce(policies_.read(data, self.registry.stewards), hash_of(data))
+        policy = policies_.read(data, self.registry.stewards, asked=self.registry.asked)
+        new = InForce(policy, hash_of(data))
         self._check_start(new, now_ms)
         after = Policies([*self.policies.in_order, new])
         batch = self.book.batch(now_ms)
@@ -183,18 +190,22 @@ class Community:
         if new.policy.community != self.id:
             what = f"a policy of another community than {self.id!r}"
             raise PeopleError(Problem(what, where, "change community = …"))
-        if not self.policies.in_order:
-            return
-        last = self.policies.in_order[-1].policy
-        today = day_of(now_ms, last.time_zone)
-        if new.policy.day <= max(today, last.day):
-            what = "rules cannot reach back: a policy takes effect at a midnight to come"
-            raise PeopleError(Problem(what, where, f"choose a day after {max(today, last.day)}"))
-        if new.policy.time_zone != last.time_zone:
-            what = f"the time zone of a community stays {last.time_zone}"
-            raise PeopleError(Problem(what, where, "change time_zone = …"))
-        policies_.check_start(new.policy, last.weeks | new.policy.weeks, where=where)
+        until = closed_until(self.db, self.id)
+        if found := list(
+            problems(new.policy, self.policies, closed_until=until, now_ms=now_ms, where=where)
+        ):
+            raise PeopleError(*found)
 
     def settle(self, now_ms: int) -> int:
         """Settle dirty claims; gives how many there were."""
         return settle(self.book, registry=self.registry, policies=self.policies, now_ms=now_ms)
+
+    def decide(self, data: bytes, *, now_ms: int) -> int:
+        """Carry out the act in a document; gives its booking. Raises Malformed or PeopleError."""
+        return acts.decide(
+            self.book, data, registry=self.registry, policies=self.policies, now_ms=now_ms
+        )
+
+    def expire(self, now_ms: int) -> int:
+        """Let go back what was reserved until now or before; gives how many there were."""
+        return acts.expire(self.book, registry=self.registry, policies=self.policies, now_ms=now_ms)

@@ -47,7 +47,7 @@ def read_books(config: Path) -> Reading:
     hub = Hub.load(config)
     db = store.open_to_read(hub.books)
     registry = load_registry(db, hub.community)
-    return Reading(hub, db, registry, load_policies(db, hub.community, registry.stewards))
+    return Reading(hub, db, registry, load_policies(db, hub.community, registry))
 
 
 def edit(hub: Hub, *edits: Edit, people: dict[str, tuple[str, str]] | None = None) -> None:

@@ -73,7 +73,7 @@ class View:
         papers = (self._count("registry_edit"), self._count("policy"))
         if papers != self._papers:
             registry = load_registry(db, community)
-            self._in_force = registry, load_policies(db, community, registry.stewards)
+            self._in_force = registry, load_policies(db, community, registry)
             self._papers = papers
         return self._in_force
 

@@ -18,6 +18,18 @@ from tests.street import ID, MIDNIGHT_MS, POLICY, Street, key
 NOON_BEFORE_MS = MIDNIGHT_MS - 12 * 3_600_000
 
 
+TWICE = """[[rules]]
+id = "twice"
+rule = "energy_exported"
+version = 1
+asset = "ENERGY"
+registers = ["1-0:2.8.2"]
+credit = "1"
+per = "1 kWh"
+
+[[rules]]"""
+
+
 def mistakes(toml: str) -> list[tuple[str, str, str]]:
     with pytest.raises(ConfigError) as error:
         policies.parse(toml, name="policy.toml")
@@ -55,7 +67,7 @@ def test_three_mistakes_are_named_in_one_run_each_with_its_line():
         ('id = "waste"', 'id = "sun"', "two rules are called 'sun'"),
         ("rates.paper", "rates.papier", "fraction 'papier' is not declared"),
         ('"Europe/Amsterdam"', '"Europe/Mokum"', "'Europe/Mokum' is no time zone"),
-        ('"1-0:2.8.2"', '"1-0:2.8.1"', "register '1-0:2.8.1' is rewarded by two rules"),
+        ("[[rules]]", TWICE, "'1-0:2.8.2' is rewarded by rule 'twice' already"),
         ("scale = 6", "scale = 19", "scale 19; allowed: 0 to 9"),
         ("valid_from = 2026-06-21", "", "the key 'valid_from' is missing"),
         ('community = "straat"', 'community = "De Straat"', "'De Straat' is no id"),

@@ -127,7 +127,7 @@ def test_rules_over_weeks_begin_where_their_periods_do():
         policies.parse(POLICY.replace("1 per day", "7 per 4 weeks"), name="policy.toml")
     expected = (
         "2026-06-21 is in the middle of a period of 4 weeks",
-        "policy.toml: valid_from",
+        "policy.toml line 3: valid_from",
         "valid_from = 2026-07-13",
     )
     assert [expected] == [tuple(problem) for problem in error.value.problems]

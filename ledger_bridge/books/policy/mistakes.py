@@ -5,6 +5,7 @@ Looks at the tables as they were read, whatever else is wrong with them, so that
 """
 
 from collections.abc import Iterator
+from datetime import date
 from itertools import chain
 from typing import Any, TypeVar
 
@@ -12,8 +13,10 @@ from pydantic import BaseModel, ValidationError
 
 from gateway.contract.settings import Mistake
 from ledger_bridge.books import rules as rules_
+from ledger_bridge.books.calendar import next_start
 from ledger_bridge.books.policy import exchange
 from ledger_bridge.books.policy.assets import Asset
+from ledger_bridge.books.policy.exclusive import conflicts
 from ledger_bridge.books.policy.fractions import WasteKind
 from ledger_bridge.books.policy.rule import Declared, Rule
 
@@ -27,6 +30,7 @@ def mistakes(tables: dict[str, Any]) -> Iterator[Mistake]:
     broken = (assets.keys() | fractions.keys()) - declared.assets.keys() - declared.fractions.keys()
     yield from exchange.mistakes(tables.get("exchanges"), assets, declared.assets)
     seen: set[str] = set()
+    sound: list[tuple[Rule, int]] = []
     given = tables.get("rules")
     for number, one in enumerate(given if isinstance(given, list) else ()):
         if not isinstance(one, dict):
@@ -49,6 +53,28 @@ def mistakes(tables: dict[str, Any]) -> Iterator[Mistake]:
             continue
         if complaint := rules_.load(rule.rule).complaint(rule, declared):
             yield Mistake(place, f"rule {name!r}: {complaint}", "see docs/policy.md")
+        sound.append((rule, number))
+    start = tables.get("valid_from")
+    weeks = frozenset(rule.weeks for rule, _ in sound if rule.weeks)
+    if isinstance(start, date) and (odd := boundary(start.isoformat()[:10], weeks)):
+        yield Mistake(("valid_from",), *odd)
+    for at, what, try_ in conflicts([rule for rule, _ in sound]):
+        rule, number = sound[at]
+        yield Mistake(("rules", number), f"rule {rule.id!r}: {what}", try_)
+
+
+def boundary(day: str, weeks: frozenset[int]) -> tuple[str, str] | None:
+    """What is wrong with a policy that begins on this day, and what to try; None where nothing is.
+
+    One policy governs a period from its first day to its last, so it begins where periods do.
+    `weeks` are the lengths of all periods that it begins or ends.
+    """
+    start = next_start(day, weeks)
+    if start == day:
+        return None
+    lengths = " and ".join(str(n) for n in sorted(weeks))
+    what = f"{day} is in the middle of a period of {lengths} weeks"
+    return what, f"valid_from = {start}" if start else "rules over weeks that end together"
 
 
 def _rule(given: dict[str, Any]) -> Rule | None:

@@ -12,14 +12,13 @@ from pydantic import AfterValidator, Field
 
 from gateway.contract import policy as papers
 from gateway.contract import settings
-from gateway.contract.errors import ConfigError, Problem
 from gateway.contract.signed import Malformed
 from ledger_bridge.books import rules as rules_
-from ledger_bridge.books.calendar import next_start
 from ledger_bridge.books.policy.assets import Asset
 from ledger_bridge.books.policy.exchange import Exchange
 from ledger_bridge.books.policy.fractions import Club, WasteKind
 from ledger_bridge.books.policy.mistakes import mistakes
+from ledger_bridge.books.policy.place import NETHERLANDS, Where
 from ledger_bridge.books.policy.rule import Rule
 
 
@@ -37,6 +36,7 @@ class Policy(settings.Settings):
     community: settings.Id
     valid_from: date
     time_zone: Annotated[str, AfterValidator(_zone)]
+    place: Where = NETHERLANDS
     assets: dict[str, Asset]
     fractions: dict[str, WasteKind] = Field(default_factory=dict)
     clubs: dict[settings.Id, Club] = Field(default_factory=dict)
@@ -53,30 +53,16 @@ class Policy(settings.Settings):
         return frozenset(rule.weeks for rule in self.rules if rule.weeks)
 
 
-def check_start(policy: Policy, weeks: frozenset[int], *, where: str) -> None:
-    """One policy governs a period from its first day to its last: it begins where periods do.
-
-    `weeks` are the lengths of all periods that it begins or ends. Raises ConfigError.
-    """
-    start = next_start(policy.day, weeks)
-    if start == policy.day:
-        return
-    lengths = " and ".join(str(n) for n in sorted(weeks))
-    what = f"{policy.day} is in the middle of a period of {lengths} weeks"
-    try_ = f"valid_from = {start}" if start else "rules over weeks that end together"
-    raise ConfigError(Problem(what, f"{where}: valid_from", try_))
-
-
 def parse(toml: str, *, name: str) -> Policy:
     """The policy in a TOML text. Raises ConfigError with every mistake in it."""
-    policy = settings.parse(toml, Policy, name=name, check=mistakes)
-    check_start(policy, policy.weeks, where=name)
-    return policy
+    return settings.parse(toml, Policy, name=name, check=mistakes)
 
 
-def read(data: bytes, stewards: tuple[str, ...]) -> Policy:
-    """The policy in two lines. Raises Malformed where no steward signed it."""
-    document = papers.check(data, stewards)
+def read(data: bytes, stewards: tuple[str, ...], *, asked: int = 1) -> Policy:
+    """The policy in a signed paper. Raises Malformed where fewer of the stewards than `asked` have
+    signed it, and ConfigError with what is wrong in it.
+    """
+    document = papers.check(data, stewards, asked=asked)
     policy = parse(document.toml, name="policy")
     if policy.community != document.community:
         raise Malformed(f"a policy of {policy.community!r} inside one of {document.community!r}")

@@ -42,10 +42,11 @@ class LimitSet(msgspec.Struct, frozen=True, tag="limit", tag_field="kind"):
 
 
 class StewardsNamed(msgspec.Struct, frozen=True, tag="stewards", tag_field="kind"):
-    """Whose word counts from now on, and how many of them must sign a policy."""
+    """Whose word counts from now on, and how many of them must sign a policy: a paper that as many
+    signed as had to before, as `stewards.py` reads it.
+    """
 
-    stewards: tuple[str, ...]
-    asked: int
+    paper: str
 
 
 class GatewayAdmitted(msgspec.Struct, frozen=True, tag="gateway", tag_field="kind"):

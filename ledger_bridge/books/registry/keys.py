@@ -5,6 +5,7 @@ from dataclasses import replace
 from gateway.contract import rotation
 from gateway.contract.keys import PublicKey
 from gateway.contract.record import is_id
+from ledger_bridge.books.registry import stewards
 from ledger_bridge.books.registry.edits import (
     BridgeRotated,
     GatewayAdmitted,
@@ -23,8 +24,8 @@ def after(registry: Registry, edit: KeyEdit) -> Registry:
             return _rekeyed(registry, edit)
         case BridgeRotated(said):
             return _rotated(registry, said)
-        case StewardsNamed():
-            return _stewards(registry, edit)
+        case StewardsNamed(paper):
+            return stewards.after(registry, paper)
 
 
 def _admitted(registry: Registry, gateway: str, key: str) -> Registry:
@@ -68,17 +69,3 @@ def _rotated(registry: Registry, said: str) -> Registry:
         what = "a rotation that does not begin with the bridge's key in use"
         raise refuse(what, "the bridge's key", "meterkast hub rotate bridge")
     return replace(registry, bridge=new.x, rotations=(*registry.rotations, said))
-
-
-def _stewards(registry: Registry, edit: StewardsNamed) -> Registry:
-    for key in edit.stewards:
-        _must_be_key(key, "stewards")
-    if not 1 <= edit.asked <= len(set(edit.stewards)):
-        what = f"{edit.asked} of {len(set(edit.stewards))} stewards"
-        raise refuse(what, "stewards", "ask for at least one and at most all of them")
-    return replace(
-        registry,
-        stewards=tuple(dict.fromkeys(edit.stewards)),
-        asked=edit.asked,
-        past_stewards=tuple(dict.fromkeys((*registry.past_stewards, *registry.stewards))),
-    )

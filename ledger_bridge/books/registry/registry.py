@@ -63,7 +63,8 @@ class Registry:
     asset, `left` by member since when, `erased` those of whom nothing is kept, `keys` by gateway as
     it was admitted, `cards` (keyed hash) to member, `revoked` by card since when, `scales` by
     gateway and device, `decisions` and `explained` by gateway and deposit or emptying. `bridge` is
-    the bridge's key in use, `rotations` what led to it. `asked` of `stewards` must sign a policy.
+    the bridge's key in use, `rotations` what led to it. `asked` of `stewards` must sign a policy;
+    `terms` is how often they were named anew.
     """
 
     community: str
@@ -71,6 +72,7 @@ class Registry:
     stewards: tuple[str, ...] = ()
     asked: int = 0
     past_stewards: tuple[str, ...] = ()
+    terms: int = 0
     bridge: str = ""
     rotations: tuple[str, ...] = ()
     accounts: dict[str, str] = field(default_factory=dict)

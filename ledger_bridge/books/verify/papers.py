@@ -5,7 +5,7 @@ from itertools import pairwise
 from gateway.contract.errors import PeopleError
 from gateway.contract.signed import Malformed
 from ledger_bridge.books.community import load_policies, load_registry
-from ledger_bridge.books.policy.policy import check_start
+from ledger_bridge.books.policy.mistakes import boundary
 from ledger_bridge.books.verify.look import Differs, Look
 
 
@@ -29,7 +29,7 @@ def registry(look: Look) -> None:
 def policies(look: Look) -> None:
     """Every policy is as it was signed, and begins where it may."""
     try:
-        look.policies = load_policies(look.db, look.community, look.registry.stewards)
+        look.policies = load_policies(look.db, look.community, look.registry)
     except (Malformed, PeopleError) as error:
         raise Differs(f"a policy is not as it was signed: {error}", "policy") from error
     stored = look.rows(
@@ -41,7 +41,5 @@ def policies(look: Look) -> None:
         if hashed != in_force.hash:
             raise Differs(f"its hash is {in_force.hash}", f"policy {day}")
     for old, new in pairwise(one.policy for one in look.policies.in_order):
-        try:
-            check_start(new, old.weeks | new.weeks, where="policy")
-        except PeopleError as error:
-            raise Differs(error.problems[0].what, f"policy {new.day}") from error
+        if odd := boundary(new.day, old.weeks | new.weeks):
+            raise Differs(odd[0], f"policy {new.day}")

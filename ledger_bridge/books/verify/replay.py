@@ -11,7 +11,7 @@ import msgspec
 
 from gateway.contract import signed
 from gateway.contract.errors import PeopleError
-from gateway.contract.policy import hash_of
+from gateway.contract.policy import check, hash_of
 from gateway.contract.signed import Malformed
 from ledger_bridge.books.policy.policies import InForce, Policies
 from ledger_bridge.books.registry import papers
@@ -103,6 +103,11 @@ class _Papers:
         day, data = next(self._policies, _Stored("", b""))
         if not data or (said.valid_from, said.hash) != (day, hash_of(data)):
             raise Differs("the log names other policies than are stored", "policy")
+        registry = self._moment.registry
+        try:
+            check(data, registry.stewards, asked=registry.asked)
+        except Malformed as error:
+            raise Differs(str(error), f"policy {day}") from error
         known = {one.policy.day: one for one in self._look.policies.in_order}
         in_order: list[InForce] = [*self._moment.policies.in_order, known[day]]
         self._moment.policies = Policies(in_order)

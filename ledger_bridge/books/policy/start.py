@@ -1,0 +1,45 @@
+"""When a policy may begin: at a local midnight to come, where every period begins that it touches,
+and never in what is closed.
+"""
+
+from collections.abc import Iterator
+
+from gateway.contract.errors import Problem
+from ledger_bridge.books.calendar import day_of
+from ledger_bridge.books.policy.mistakes import boundary
+from ledger_bridge.books.policy.policies import Policies
+from ledger_bridge.books.policy.policy import Policy
+
+
+def problems(
+    new: Policy, policies: Policies, *, closed_until: str, now_ms: int, where: str
+) -> Iterator[Problem]:
+    """Everything that keeps a policy from following these.
+
+    The first policy of a community may begin when it likes: nothing was promised before it.
+    `closed_until` is the last closed day, "" where none is.
+    """
+    place = f"{where}: valid_from"
+    if new.day <= closed_until:
+        what = f"the books are closed up to {closed_until}"
+        yield Problem(what, place, f"choose a day after {closed_until}")
+    if not policies.in_order:
+        return
+    last = policies.in_order[-1].policy
+    today = day_of(now_ms, last.time_zone)
+    if new.day <= max(today, last.day):
+        what = "rules cannot reach back: a policy takes effect at a midnight to come"
+        yield Problem(what, place, f"choose a day after {max(today, last.day)}")
+    if new.time_zone != last.time_zone:
+        what = f"the time zone of a community stays {last.time_zone}"
+        yield Problem(what, f"{where}: time_zone", f'time_zone = "{last.time_zone}"')
+    for code, asset in new.assets.items():
+        if (known := last.assets.get(code)) and (known.scale, known.kind) != (
+            asset.scale,
+            asset.kind,
+        ):
+            what = f"{code} is counted with scale {known.scale}, kind {known.kind!r}, in accounts"
+            yield Problem(what, f"{where}: assets.{code}", "keep both, or give it another code")
+    if odd := boundary(new.day, last.weeks | new.weeks):
+        what, try_ = odd
+        yield Problem(what, place, try_)
