@@ -97,7 +97,8 @@ TAMPERINGS = {
     ),
     "an invented reading": (
         "INSERT INTO counter SELECT community, gateway, device, '1-0:2.8.2', serial, at_ms, chain,"
-        " seq, value, unit, made_ms, doubt, day, quarter, member, delta, verdict, per_pulse, grade"
+        " seq, value, unit, made_ms, doubt, day, quarter, member, delta, verdict, per_pulse, grade,"
+        " substitute"
         " FROM counter WHERE seq = 2",
         "a row that the evidence does not give",
         None,

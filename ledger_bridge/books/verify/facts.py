@@ -6,9 +6,10 @@ Chain after chain, gateway after gateway: no more than one gateway's counters ar
 from collections import defaultdict
 
 from gateway.contract.record import Record
-from ledger_bridge.books.facts.derive import Meter, history
+from ledger_bridge.books.facts.counters import Meter
 from ledger_bridge.books.facts.evidence import Counter, facts
 from ledger_bridge.books.facts.times import Times
+from ledger_bridge.books.verify import counters
 from ledger_bridge.books.verify.look import Look
 from ledger_bridge.books.verify.records import RecordCheck
 
@@ -16,7 +17,7 @@ from ledger_bridge.books.verify.records import RecordCheck
 def records(look: Look) -> None:
     """Every signature and every link; what the chains' heads have passed becomes facts."""
     reading = _Reading(look)
-    check = RecordCheck(look.db, look.registry)
+    check = RecordCheck(look)
     check.check(reading.read)
     reading.end()
     look.digests, look.passed = check.digests, check.passed
@@ -42,8 +43,8 @@ class _Reading:
             self._tell(settled)
 
     def _tell(self, record: Record) -> None:
-        counters, waste = facts(record)
-        for fact in counters:
+        counted, waste = facts(record)
+        for fact in counted:
             self._counters[fact[:4]].append(fact)
         self._look.waste += waste
 
@@ -54,14 +55,7 @@ class _Reading:
             if name == gateway:
                 for one in times.open:
                     self._tell(one.timed())
-        zone = look.policies.zone
-        expected = [
-            row.columns(look.community)
-            for meter in self._counters.values()
-            for row in history(meter, registry=look.registry, zone=zone)
-        ]
-        statement = "SELECT * FROM counter WHERE community = ? AND gateway = ?"
-        look.compare_rows("counter", look.rows(statement, gateway), expected)
+        counters.gateway(look, gateway, self._counters)
         self._seen.add(gateway)
         self._counters.clear()
 
@@ -70,9 +64,8 @@ class _Reading:
         self._end_gateway()
         look = self._look
         for (gateway,) in look.rows("SELECT DISTINCT gateway FROM counter WHERE community = ?"):
-            if gateway not in self._seen:
-                statement = "SELECT * FROM counter WHERE community = ? AND gateway = ?"
-                look.compare_rows("counter", look.rows(statement, gateway), ())
+            if gateway and gateway not in self._seen:
+                counters.gateway(look, gateway, {})
         self._check_times()
 
     def _check_times(self) -> None:

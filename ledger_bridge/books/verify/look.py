@@ -1,7 +1,7 @@
 """What one pass of `verify` looks at, and what its steps have found so far."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -10,9 +10,14 @@ from ledger_bridge.books.book import Claim
 from ledger_bridge.books.facts.waste import Fact
 from ledger_bridge.books.policy.policies import Policies
 from ledger_bridge.books.registry.registry import Registry
+from ledger_bridge.books.verify.seen import Seen
 
 # gateway, chain, number.
 RecordKey = tuple[str, str, int]
+
+
+# So often, in rows, somebody is told how far it is.
+TELL_EVERY = 5_000
 
 
 class Differs(Exception):
@@ -22,6 +27,14 @@ class Differs(Exception):
         super().__init__(f"{what} ({where})")
         self.what = what
         self.where = where
+
+
+class Step(NamedTuple):
+    """Where a look is: in which step, and how many of how many rows it has behind it."""
+
+    name: str
+    done: int = 0
+    total: int = 0
 
 
 class ClaimRow(NamedTuple):
@@ -44,6 +57,8 @@ class Look:
     db: sqlite3.Connection
     community: str
     log_key: PublicKey
+    seen: Seen
+    progress: Callable[[Step], None]
     registry: Registry = field(init=False)
     policies: Policies = field(init=False)
     digests: dict[RecordKey, str] = field(default_factory=dict)
@@ -56,6 +71,11 @@ class Look:
     bookings: int = 0
     leaves: int = 0
     root: bytes = b""
+
+    def count(self, table: str) -> int:
+        (count,) = next(self.rows(f"SELECT count(*) FROM {table} WHERE community = ?"))
+        assert isinstance(count, int)
+        return count
 
     def rows(self, statement: str, *more: Any) -> Iterator[tuple[Any, ...]]:
         """Rows of a statement whose first parameter is the community."""

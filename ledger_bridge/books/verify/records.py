@@ -4,7 +4,6 @@ Heads and the numbers that they went over are stored; here every chain is walked
 record once more, and each jump must be what its gateway said.
 """
 
-import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -16,8 +15,7 @@ from gateway.contract.record import GENESIS, KEY, Record
 from gateway.contract.signed import Malformed, Signed
 from ledger_bridge.books.facts.gone import gone
 from ledger_bridge.books.facts.keyring import ChainKeys, HandedOver, known, rekeyings
-from ledger_bridge.books.registry.registry import Registry
-from ledger_bridge.books.verify.look import Differs
+from ledger_bridge.books.verify.look import TELL_EVERY, Differs, Look, Step
 
 ChainKey = tuple[str, str]
 RecordKey = tuple[str, str, int]
@@ -58,10 +56,10 @@ class _Walk:
 class RecordCheck:
     """One pass over all records of a community."""
 
-    def __init__(self, db: sqlite3.Connection, registry: Registry) -> None:
-        self._db = db
-        self._registry = registry
-        self._community = registry.community
+    def __init__(self, look: Look) -> None:
+        self._look = look
+        self._registry = look.registry
+        self._community = look.community
         self._heads = {
             (gateway, chain): rest
             for gateway, chain, *rest in self._rows(
@@ -78,7 +76,7 @@ class RecordCheck:
         self.passed: dict[RecordKey, str] = {}
 
     def _rows(self, statement: str) -> Iterator[tuple[Any, ...]]:
-        return iter(self._db.execute(statement, (self._community,)))
+        return self._look.rows(statement)
 
     def _stored_jumps(self) -> dict[ChainKey, dict[int, _Jump]]:
         found: dict[ChainKey, dict[int, _Jump]] = defaultdict(dict)
@@ -92,6 +90,7 @@ class RecordCheck:
     def check(self, linked: Callable[[Record], None]) -> None:
         """Raises Differs; `linked` is given every record that is evidence, chain by chain."""
         forked = self._forked()
+        total = self._look.count("record")
         for jumps in self._jumps.items():
             self._note_passed(*jumps)
         for gateway, chain, seq, digest, data in self._rows(
@@ -99,6 +98,9 @@ class RecordCheck:
             " ORDER BY gateway, chain, seq"
         ):
             self.digests[gateway, chain, seq] = digest
+            if len(self.digests) % TELL_EVERY == 0:
+                self._look.progress(Step("records", len(self.digests), total))
+                self._look.seen.keep()
             self._step((gateway, chain, seq), data, digest, linked)
         self._check_heads(forked)
         self._compare(
@@ -146,10 +148,14 @@ class RecordCheck:
             self._aside.append((document, key))
             return
         signer = walk.keys.at(seq)
-        if not document.by(signer):
+        seen, seen_digest = self._look.seen.of(chain)
+        if seq > seen and not document.by(signer):
             raise Differs("its signature is not its gateway's", where)
         if signed.digest(data) != digest:
             raise Differs("its digest is not that of its bytes", where)
+        if seq == seen and digest != seen_digest:
+            raise Differs("it is another than was seen before", where)
+        self._look.seen.note(chain, seq, digest)
         walk.up_to, walk.digest = seq, digest
         linked(record)
         if record.typ == KEY:

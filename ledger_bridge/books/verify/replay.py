@@ -19,7 +19,7 @@ from ledger_bridge.books.registry.fold import apply
 from ledger_bridge.books.registry.registry import Registry
 from ledger_bridge.books.verify import bookings, closing
 from ledger_bridge.books.verify.leaves import Leaf, leaves
-from ledger_bridge.books.verify.look import Differs, Look
+from ledger_bridge.books.verify.look import TELL_EVERY, Differs, Look, Step
 from ledger_bridge.books.verify.moment import Moment
 
 
@@ -50,10 +50,13 @@ def replay(look: Look) -> None:
         "act": book.act,
         "seal": lambda leaf: closing.seal(moment, leaf),
     }
+    total = look.count("leaf")
     for leaf in leaves(look):
+        if leaf.idx % TELL_EVERY == 0:
+            look.progress(Step("log", leaf.idx, total))
         if leaf.kind not in take:
             raise Differs(f"a leaf of kind {leaf.kind!r}", f"leaf {leaf.idx}")
-        if leaf.kind != "seal":
+        if moment.sealing is not None and leaf.kind != "seal":
             closing.nothing_waits(moment, f"leaf {leaf.idx}")
         try:
             take[leaf.kind](leaf)

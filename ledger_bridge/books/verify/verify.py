@@ -9,19 +9,29 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from gateway.contract.keys import PublicKey
+from ledger_bridge.books.verify.counters import official
 from ledger_bridge.books.verify.dues import dues
 from ledger_bridge.books.verify.facts import records
-from ledger_bridge.books.verify.look import Differs, Look
+from ledger_bridge.books.verify.look import Differs, Look, Step
 from ledger_bridge.books.verify.papers import policies, registry
 from ledger_bridge.books.verify.replay import replay
+from ledger_bridge.books.verify.seen import Seen
 from ledger_bridge.books.verify.waste import waste
 
 __all__ = ["Differs", "Verified", "verify"]
 
-Progress = Callable[[str], None]
+Progress = Callable[[Step], None]
 
 # In this order: each may read what the ones before it have compared.
-STEPS: tuple[Callable[[Look], None], ...] = (registry, policies, records, waste, dues, replay)
+STEPS: tuple[Callable[[Look], None], ...] = (
+    registry,
+    policies,
+    official,
+    records,
+    waste,
+    dues,
+    replay,
+)
 
 
 class Verified(NamedTuple):
@@ -40,20 +50,28 @@ class Verified(NamedTuple):
 
 
 def verify(
-    db: sqlite3.Connection, community: str, *, log_key: PublicKey, progress: Progress
+    db: sqlite3.Connection,
+    community: str,
+    *,
+    log_key: PublicKey,
+    progress: Progress,
+    seen: Seen | None = None,
 ) -> Verified:
     """Recompute everything. Raises Differs with the first thing that is not as it should be.
 
-    `progress` is told each step by name. The connection sees one moment of the books throughout.
+    `progress` is told where it is, from time to time. Signatures that were `seen` before are not
+    checked again; up to where they were checked now is kept there, also when it is interrupted. The
+    connection sees one moment of the books throughout.
     """
-    look = Look(db, community, log_key)
+    look = Look(db, community, log_key, seen or Seen(community), progress)
     db.execute("BEGIN")
     try:
         for step in STEPS:
-            progress(step.__name__)
+            progress(Step(step.__name__))
             step(look)
     finally:
         db.execute("ROLLBACK")
+        look.seen.keep()
     return Verified(
         records=len(look.digests),
         claims=len(look.dues),
