@@ -16,7 +16,7 @@ from ledger_bridge.books.facts.keyring import chains_begun
 from ledger_bridge.books.policy import policy as policies_
 from ledger_bridge.books.policy.policies import InForce, Policies
 from ledger_bridge.books.policy.start import problems
-from ledger_bridge.books.registry import papers
+from ledger_bridge.books.registry import holders, papers
 from ledger_bridge.books.registry.edits import GatewayRekeyed
 from ledger_bridge.books.registry.fold import apply
 from ledger_bridge.books.registry.registry import Registry
@@ -54,6 +54,8 @@ class Community:
         self.db = db
         self.id = community
         self.registry = load_registry(db, community)
+        with commit(db):
+            holders.write(db, self.registry)
         self.policies = load_policies(db, community, self.registry)
         self.book = Book(db, community, log_key=log_key)
         self.derivation = Derivation(db, community)
@@ -116,6 +118,7 @@ class Community:
                 [(self.id, member, *who) for member, who in people.items()],
             )
             batch.leaf("registry", {"seq": seq, "digest": signed.digest(document.data)})
+            holders.write(self.db, after)
             self.derivation.again(registry=after, policies=self.policies)
             batch.write()
         batch.done()

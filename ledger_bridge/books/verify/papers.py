@@ -6,6 +6,7 @@ from gateway.contract.errors import PeopleError
 from gateway.contract.signed import Malformed
 from ledger_bridge.books.community import load_policies, load_registry
 from ledger_bridge.books.policy.mistakes import boundary
+from ledger_bridge.books.registry.holders import rows
 from ledger_bridge.books.verify.look import Differs, Look
 
 
@@ -24,6 +25,7 @@ def registry(look: Look) -> None:
         raise Differs("nobody founded this community", "registry_edit")
     if look.registry.founded.log != look.log_key.x:
         raise Differs("the log's key is not the one the founders named", "registry_edit 1")
+    look.compare("holder", rows(look.registry))
 
 
 def policies(look: Look) -> None:
