@@ -71,7 +71,7 @@ def fixed(produced: int, used: Sequence[int], weights: Sequence[int], whole: int
 def _fixed(produced: int, used: Sequence[int], weights: Sequence[int], whole: int) -> list[int]:
     """The exact fixed shares, as parts of `whole`."""
     return [
-        share if (share := produced * weight) < (most := one * whole) else most
+        part if (part := produced * weight) < (most := one * whole) else most
         for one, weight in zip(used, weights, strict=True)
     ]
 
