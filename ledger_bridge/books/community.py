@@ -67,6 +67,7 @@ class Community:
         if self.db.execute(unread, (self.id,)).fetchone() is None:
             return
         with commit(self.db):
+            self._read_papers()
             rows = self.db.execute(
                 "SELECT data FROM record AS r JOIN chain USING (community, gateway, chain)"
                 " WHERE community = ? AND seq <= up_to AND NOT EXISTS (SELECT 1 FROM lost AS l"
@@ -86,6 +87,14 @@ class Community:
                 (self.id,),
             )
             self.db.execute("DELETE FROM unread WHERE community = ?", (self.id,))
+
+    def _read_papers(self) -> None:
+        rows = self.db.execute(
+            "SELECT seq, data FROM paper WHERE community = ? ORDER BY seq", (self.id,)
+        )
+        for seq, data in rows.fetchall():
+            paper = papers_.read(data, self.registry)
+            self.derivation.add_paper(seq, paper, registry=self.registry, policies=self.policies)
 
     def hand_in_edits(
         self, data: bytes, people: dict[str, tuple[str, str]], *, now_ms: int

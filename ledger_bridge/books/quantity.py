@@ -30,7 +30,9 @@ QUANTITIES = {
 # The base unit, by its SenML name, of what a meter with a contact may count.
 _BASES = {"Wh": "Wh", "kWh": "Wh", "MWh": "Wh", "L": "l", "m3": "l", "MJ": "J", "GJ": "J"}
 
-_PER_PULSE = re.compile(r"([0-9]{1,12}(?:[./][0-9]{1,12})?) (\w+)")
+_PER_PULSE = re.compile(r"([0-9]{1,24}(?:[./][0-9]{1,24})?) (\w+)")
+# The unit in which people write so much of a base unit.
+_WRITTEN = {"Wh": "Wh", "l": "L", "J": "MJ"}
 
 
 def exact(given: Any) -> Fraction:
@@ -56,6 +58,20 @@ def quantity(given: Any) -> Fraction:
     if size <= 0:
         raise ValueError(f"{given!r} is not above zero")
     return size
+
+
+@lru_cache(maxsize=4096)
+def part_of(share: str, per_count: str) -> str:
+    """A share such as "1/3" of what a count is worth, written as such a worth, exactly.
+
+    >>> part_of("1/2", "1/1000 Wh")
+    '1/2000 Wh'
+    """
+    number, _, unit = per_count.partition(" ")
+    base = _BASES.get(unit, unit)
+    written_as = _WRITTEN[base]
+    size = exact(number) * (QUANTITIES[unit] if unit in QUANTITIES else 1_000)
+    return f"{Fraction(share) * size / QUANTITIES[written_as]} {written_as}"
 
 
 def as_written(given: str) -> str:

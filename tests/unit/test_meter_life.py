@@ -472,7 +472,7 @@ def test_why_and_the_statement_show_pulses_and_their_worth(panels):
     panels.fit(device="contact", per_pulse="1/3 Wh")
     pulses(panels, 10, 11, 20)
     db, policies = panels.street.community.db, panels.street.community.policies
-    found = why(db, ID, 1, policies=policies)
+    found = why(db, ID, 1, registry=panels.street.community.registry, policies=policies)
     first, one, nine = found["evidence"]
     assert ("0 Wh (pulses: 0, each 1/3 Wh)", 0) == (first["measured"], first["counts"])
     assert ("1/3 Wh (pulses: 1, each 1/3 Wh)", "1000/3", 1, "1/3 Wh") == (
@@ -480,7 +480,6 @@ def test_why_and_the_statement_show_pulses_and_their_worth(panels):
     )  # fmt: skip
     assert ("3 Wh (pulses: 9, each 1/3 Wh)", 3_000) == (nine["measured"], nine["counts"])
     assert {"1-0:2.8.0": "10000/3"} == found["quantities"]
-    registry = panels.street.community.registry
     day = statement(db, ID, "noor", "2026-06-21", registry=registry, policies=policies)
     assert {"1-0:2.8.0": "10000/3"} == day["lines"][0]["quantity"]
     assert [(10, "pulse", "1/3 Wh")] == [

@@ -11,11 +11,12 @@ from gateway.contract.errors import PeopleError, UsageError
 from gateway.contract.record import to_json
 from ledger_bridge.books import store
 from ledger_bridge.books.community import load_registry
-from ledger_bridge.books.facts import derive
+from ledger_bridge.books.facts import counters
 from ledger_bridge.books.registry import papers as registries
 from ledger_bridge.books.registry.edits import MeterFitted
+from ledger_bridge.books.registry.fold import apply
 from ledger_bridge.books.verify.verify import verify
-from ledger_bridge.commands.ledger import _remarks
+from ledger_bridge.commands.statement import _remarks
 from tests.street import ID, MIDNIGHT_MS, NOON_MS, QUARTER_MS, Chain, Street, key
 
 
@@ -108,7 +109,7 @@ def test_what_waits_is_told_with_the_meters_number(hub, capsys):
     hub_ = store.open_to_write(hub.parent / "books.db")
     hub_.execute(
         "INSERT INTO counter VALUES (?, 'home', 'hall', '1-0:2.8.1', 'E2', ?, 'c', 1, 0, 'Wh', ?,"
-        " '', '2026-06-21', NULL, NULL, 0, 'nobody', '', 'self-reported')",
+        " '', '2026-06-21', NULL, NULL, 0, 'nobody', '', 'self-reported', 0)",
         (ID, MIDNIGHT_MS, MIDNIGHT_MS),
     )
     hub_.close()
@@ -137,9 +138,10 @@ def test_registry_papers_without_the_newer_fields_stay_valid(tmp_path):
             }
         ],
     }  # fmt: skip
-    document = signed.sign(to_json(paper), typ=registries.REGISTRY, key=key("steward"))
-    street.community.hand_in_edits(document, {}, now_ms=NOON_MS)
-    (fit,) = street.community.registry.fits["home", "shed"]
+    document = signed.sign(to_json(paper), typ=registries.INLINE, key=key("steward"))
+    registry = street.community.registry
+    edits = registries.opened(registries.Stored(9, document, {}), registry).edits
+    (fit,) = apply(registry, edits).fits["home", "shed"]
     assert ("bram", 5_000, "", False) == (fit.member, fit.rated_w, fit.per_pulse, fit.anew)
 
 
@@ -169,6 +171,8 @@ AS_OF_SCHEMA_1 = """
 
 def make_older(path, *statements):
     older = sqlite3.connect(path)
+    for (view,) in older.execute("SELECT name FROM sqlite_schema WHERE type = 'view'").fetchall():
+        older.execute(f"DROP VIEW {view}")
     older.executescript(AS_OF_SCHEMA_1)
     for statement in statements:
         older.execute(statement)
@@ -179,7 +183,7 @@ def make_older(path, *statements):
 def test_a_credit_that_only_an_older_program_gave_is_taken_back(tmp_path, monkeypatch):
     street, home = Street(tmp_path), Chain("home")
     with monkeypatch.context() as older:
-        older.setattr(derive, "believe", lambda one, fit, tail: (one.value, "", (0, 0, None)))
+        older.setattr(counters, "believe", lambda one, fit, tail: (one.value, "", (0, 0, None)))
         street.take("home", home.quarter(NOON_MS, export_wh=3_000))
     assert 1_000_000 == street.balance("acc-noor", "ENERGY")
     street.community.db.close()

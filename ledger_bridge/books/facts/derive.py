@@ -6,68 +6,36 @@ order of arrival: a reading that comes late, or a changed registry, derives its 
 
 import sqlite3
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from itertools import groupby
+from operator import attrgetter
+from typing import Any
 
 from gateway.contract.record import Record
 from ledger_bridge.books.book import Claim
-from ledger_bridge.books.calendar import day_counted, quarter_between
-from ledger_bridge.books.facts.believe import (
-    MOVES_ON,
-    Tail,
-    amount_of,
-    believe,
-    per_pulse_of,
-)
+from ledger_bridge.books.facts.believe import MOVES_ON, Tail
+from ledger_bridge.books.facts.beside import Stored
+from ledger_bridge.books.facts.counters import CounterRow, Judge, Meter, place_of
 from ledger_bridge.books.facts.derive_facts import FactsOfChains
 from ledger_bridge.books.facts.derive_papers import PaperDerivation
 from ledger_bridge.books.facts.derive_waste import WasteDerivation
 from ledger_bridge.books.facts.evidence import NOTHING, Counter, Facts
-from ledger_bridge.books.facts.grades import SELF_REPORTED
+from ledger_bridge.books.facts.official import Series, Sight, columns, figures, total_of
 from ledger_bridge.books.facts.papers import Paper
 from ledger_bridge.books.facts.waste import Fact
 from ledger_bridge.books.policy.policies import Policies
-from ledger_bridge.books.quantity import Amount
-from ledger_bridge.books.registry.registry import Fit, Registry
+from ledger_bridge.books.registry.registry import Registry
 from ledger_bridge.books.settle.due import concerned
 
 _new = tuple.__new__  # a NamedTuple's own constructor takes three times as long
 
-# gateway, device, register, serial: one meter's one register.
-Meter = tuple[str, str, str, str]
-
 _ROWS = """
     SELECT gateway, device, register, serial, at_ms, chain, seq, value, unit, made_ms, doubt,
-           day, quarter, member, delta, verdict, per_pulse, grade
+           day, quarter, member, delta, verdict, per_pulse, grade, substitute
     FROM counter
     WHERE community = ? AND gateway = ? AND device = ? AND register = ? AND serial = ?
 """
 
-
-class CounterRow(NamedTuple):
-    """A counter fact with what is derived of it; in the order of the table's columns.
-
-    `delta` is in thousandths of the fact's unit, or in pulses of which each is worth `per_pulse`.
-    `quarter` is the quarter-hour since 1970 in which all of it was measured, None where it was in
-    several. `grade` is one of GRADES.
-    """
-
-    fact: Counter
-    day: str
-    quarter: int | None
-    member: str | None
-    delta: int
-    verdict: str
-    per_pulse: str
-    grade: str
-
-    def columns(self, community: str) -> tuple[Any, ...]:
-        return (community, *self.fact, *self[1:])
-
-    @property
-    def amount(self) -> Amount:
-        """The believed increase in thousandths of its base unit, exactly."""
-        return amount_of(self.delta, self.per_pulse)
-
+_INSERT = f"INSERT INTO counter VALUES ({', '.join('?' * 20)})"
 
 # Of a row as _ROWS gives it, the first are the fact.
 _FACT_COLUMNS = len(Counter._fields)
@@ -75,37 +43,9 @@ _FACT_COLUMNS = len(Counter._fields)
 # Where a meter's history ends: the last row's time, chain and number, and the last believed count.
 _Place = tuple[tuple[int, str, int], Tail | None]
 _BEFORE_ALL = (-(2**62), "", 0)
+_EVER = (-(2**62), 2**62)
 
-
-def place_of(fact: Counter, *, registry: Registry, zone: str) -> tuple[Fit | None, str]:
-    """The meter fit that a reading counts under, and the day in which."""
-    # A reading at the very moment of a new fit still ends the interval of the old one.
-    fit = registry.fit(fact.gateway, fact.device, fact.serial, fact.at_ms - 1)
-    return fit, day_counted(fact.at_ms, zone)
-
-
-def counter_row(
-    fact: Counter, fit: Fit | None, day: str, tail: Tail | None
-) -> tuple[CounterRow, Tail | None]:
-    """One fact derived, and the meter's state after it."""
-    before = tail
-    delta, verdict, tail = believe(fact, fit, before)
-    member = fit.member if fit else None
-    per_pulse = per_pulse_of(fact, fit) if fact.unit == "pulse" else ""
-    quarter = None if verdict or before is None else quarter_between(before[0], fact.at_ms)
-    return _new(
-        CounterRow, (fact, day, quarter, member, delta, verdict, per_pulse, SELF_REPORTED)
-    ), tail
-
-
-def history(facts: Iterable[Counter], *, registry: Registry, zone: str) -> list[CounterRow]:
-    """All rows of one meter from all its facts, whatever order they came in."""
-    tail: Tail | None = None
-    rows = []
-    for fact in sorted(facts, key=lambda f: (f.at_ms, f.chain, f.seq)):
-        row, tail = counter_row(fact, *place_of(fact, registry=registry, zone=zone), tail)
-        rows.append(row)
-    return rows
+_POINT = attrgetter("device")
 
 
 class Derivation:
@@ -117,11 +57,13 @@ class Derivation:
         self._facts = FactsOfChains(db, community)
         self.waste = WasteDerivation(db, community)
         self._papers = PaperDerivation(db, community)
+        self._beside = Stored(db, community)
         self._places: dict[Meter, _Place] = {}
 
     def forget(self) -> None:
         """After a rollback: what was kept in mind did not happen."""
         self._places.clear()
+        self._beside.forget()
         self._facts.forget()
 
     def add(
@@ -136,10 +78,12 @@ class Derivation:
         A counter that is older than what its meter has derives that meter anew; so does one that
         is another by now, because a later record tells when it was read.
         """
+        judge = Judge(registry, policies, self._beside)
         zone = policies.zone
         rows: list[tuple[Any, ...]] = []
         touched: set[Claim] = set()
         late: set[Meter] = set()
+        begun: set[Meter] = set()
         waste: list[Fact] = []
         for (counters, some_waste), gone in self._facts.read(records):
             if gone is not NOTHING:
@@ -151,31 +95,62 @@ class Derivation:
                     where = here
                     fit, day = place_of(fact, registry=registry, zone=zone)
                 meter: Meter = fact[:4]
-                last, tail = self._places.get(meter) or self._load_place(
-                    meter, registry=registry, zone=zone
-                )
+                last, tail = self._places.get(meter) or self._load_place(meter, judge)
+                if last is _BEFORE_ALL:
+                    begun.add(meter)
                 key = fact[4:7]  # at_ms, chain, seq
-                row, tail = counter_row(fact, fit, day, tail)
+                row, tail = judge.row(fact, fit, day, tail)
                 rows.append((self._community, *fact, *row[1:]))
-                if key <= last:
+                self._touch(touched, row, policies)
+                if key <= last or self._beside.is_open(meter, last[0]):
                     late.add(meter)
                 else:
                     self._places[meter] = (key, tail)
-                    self._touch(touched, row, policies)
-        self._db.executemany(
-            "INSERT INTO counter VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            rows,
-        )
-        for meter in late:
-            self._again(meter, touched, registry=registry, policies=policies)
+        self._db.executemany(_INSERT, rows)
+        self._beside.saw(begun)
+        for meter in late | self._tariffs(begun):
+            self._again(meter, touched, judge)
         self.waste.add(waste, touched, registry=registry, policies=policies)
         self._mark(touched)
 
     def add_paper(self, seq: int, paper: Paper, *, registry: Registry, policies: Policies) -> None:
         """Store the facts of a paper that is stored under this number."""
         touched: set[Claim] = set()
+        judge = Judge(registry, policies, self._beside)
+        self._add_figures(seq, paper, touched, judge)
+        self._add_sights(seq, paper, touched, judge)
         self._papers.add(seq, paper, touched, registry=registry, policies=policies)
         self._mark(touched)
+
+    def _add_figures(self, seq: int, paper: Paper, touched: set[Claim], judge: Judge) -> None:
+        """Official figures: they outrank earlier ones, and what gateways measured."""
+        series = [one for one in paper.said if isinstance(one, Series)]
+        facts = list(figures(seq, paper.time_ms, series))
+        rows = [row.columns(self._community) for row in judge.official(facts)]
+        for row in judge.official(facts):
+            self._touch(touched, row, judge.policies)
+        self._db.executemany(_INSERT, rows)
+        self._beside.forget()
+        for point, some in groupby(sorted(facts, key=_POINT), key=_POINT):
+            of_point = list(some)
+            span = min(f.at_ms for f in of_point), max(f.at_ms for f in of_point)
+            totals = {total_of(fact.register) for fact in of_point}
+            for place in (("", point), *judge.registry.points.get(point, ())):
+                for meter in self._meters(*place):
+                    if total_of(meter[2]) in totals:
+                        self._again(meter, touched, judge, span=span)
+
+    def _add_sights(self, seq: int, paper: Paper, touched: set[Claim], judge: Judge) -> None:
+        """Sight-readings: counts that agree with them are checked."""
+        sights = [one for one in paper.said if isinstance(one, Sight)]
+        self._db.executemany(
+            "INSERT INTO sight VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [(self._community, *columns(seq, sight)) for sight in sights],
+        )
+        if sights:
+            self._beside.forget()
+        for meter in {(s.gateway, s.device, s.register, s.serial) for s in sights}:
+            self._again(meter, touched, judge)
 
     def _take_out(self, gone: Facts, touched: set[Claim], policies: Policies) -> set[Meter]:
         """Remove facts that hold no longer; gives the meters that are to be derived anew."""
@@ -183,12 +158,32 @@ class Derivation:
             for derived in self._db.execute(
                 "DELETE FROM counter WHERE community = ? AND gateway = ? AND device = ?"
                 " AND register = ? AND serial = ? AND at_ms = ? AND chain = ? AND seq = ?"
-                " RETURNING day, quarter, member, delta, verdict, per_pulse, grade",
+                " RETURNING day, quarter, member, delta, verdict, per_pulse, grade, substitute",
                 (self._community, *fact[:7]),
             ).fetchall():
                 self._touch(touched, CounterRow(fact, *derived), policies)
         self.waste.take_out(gone.waste, touched, policies)
-        return {fact[:4] for fact in gone.counters}
+        meters: set[Meter] = {fact[:4] for fact in gone.counters}
+        self._beside.forget()
+        return meters | self._tariffs(meters)
+
+    def _tariffs(self, meters: Iterable[Meter]) -> set[Meter]:
+        """The meters by tariff beside those of them that count all tariffs together."""
+        return {
+            other
+            for meter in meters
+            if total_of(meter[2]) == meter[2]
+            for other in self._meters(*meter[:2])
+            if other[3] == meter[3] and other != meter and total_of(other[2]) == meter[2]
+        }
+
+    def _meters(self, gateway: str, device: str) -> list[Meter]:
+        """What is counted at a place; all tariffs together before each of them."""
+        return self._db.execute(
+            "SELECT DISTINCT gateway, device, register, serial FROM counter"
+            " WHERE community = ? AND gateway = ? AND device = ? ORDER BY register, serial",
+            (self._community, gateway, device),
+        ).fetchall()
 
     def _touch(self, touched: set[Claim], row: CounterRow, policies: Policies) -> None:
         if row.delta and row.member:
@@ -201,65 +196,91 @@ class Derivation:
             [(self._community, *claim) for claim in touched],
         )
 
-    def _load_place(self, meter: Meter, *, registry: Registry, zone: str) -> _Place:
+    def _load_place(self, meter: Meter, judge: Judge) -> _Place:
         """Where this meter's history ends, read from the table; from then on kept in mind.
 
         What was not believed since the last count that was is judged once more: it may be a leap.
         """
-        key = _BEFORE_ALL
-        tail: Tail | None = None
-        believed = self._db.execute(
-            f"SELECT at_ms, chain, seq, value FROM ({_ROWS}) WHERE verdict IN {MOVES_ON}"
-            " ORDER BY at_ms DESC, chain DESC, seq DESC LIMIT 1",
-            (self._community, *meter),
-        ).fetchone()
-        if believed:
-            key, tail = believed[:3], (believed[0], believed[3], None)
+        key, tail = self._believed(meter)
         for row in self._db.execute(
-            f"SELECT * FROM ({_ROWS}) WHERE (at_ms, chain, seq) > (?, ?, ?)"
-            " ORDER BY at_ms, chain, seq",
+            f"{_ROWS} AND (at_ms, chain, seq) > (?, ?, ?) ORDER BY at_ms, chain, seq",
             (self._community, *meter, *key),
         ):
             fact = Counter(*row[:_FACT_COLUMNS])
             key = (fact.at_ms, fact.chain, fact.seq)
-            _, tail = counter_row(fact, *place_of(fact, registry=registry, zone=zone), tail)
+            fit, day = place_of(fact, registry=judge.registry, zone=judge.zone)
+            _, tail = judge.row(fact, fit, day, tail)
         place: _Place = (key, tail)
         self._places[meter] = place
         return place
 
+    def _believed(self, meter: Meter, before_ms: int = _EVER[1]) -> _Place:
+        """The last count of a meter before a time from which the next is measured."""
+        found = self._db.execute(
+            f"SELECT at_ms, chain, seq, value FROM ({_ROWS})"
+            f" WHERE at_ms < ? AND verdict IN {MOVES_ON}"
+            " ORDER BY at_ms DESC, chain DESC, seq DESC LIMIT 1",
+            (self._community, *meter, before_ms),
+        ).fetchone()
+        return (found[:3], (found[0], found[3], None)) if found else (_BEFORE_ALL, None)
+
     def _again(
-        self, meter: Meter, touched: set[Claim], *, registry: Registry, policies: Policies
+        self,
+        meter: Meter,
+        touched: set[Claim],
+        judge: Judge,
+        *,
+        span: tuple[int, int] = _EVER,
+        is_all: bool = False,
     ) -> None:
-        """Derive a whole meter anew and mark every claim whose share of it changed."""
-        before = [
-            CounterRow(Counter(*row[:_FACT_COLUMNS]), *row[_FACT_COLUMNS:])
-            for row in self._db.execute(_ROWS, (self._community, *meter))
-        ]
-        after = history((row.fact for row in before), registry=registry, zone=policies.zone)
-        old = {(r.fact.at_ms, r.fact.chain, r.fact.seq): r for r in before}
-        for row in after:
-            key = (row.fact.at_ms, row.fact.chain, row.fact.seq)
-            self._touch(touched, row, policies)
-            self._touch(touched, old[key], policies)
-            if row != old[key]:
-                self._db.execute(
-                    "UPDATE counter SET day = ?, quarter = ?, member = ?, delta = ?, verdict = ?,"
-                    " per_pulse = ?, grade = ?"
-                    " WHERE community = ? AND gateway = ? AND device = ? AND register = ?"
-                    " AND serial = ? AND at_ms = ? AND chain = ? AND seq = ?",
-                    (*row[1:], self._community, *meter, *key),
-                )
+        """Derive a meter anew and mark every claim whose share of it changed; with `is_all` every
+        claim it has a share in. `span`: only official figures that end then have changed.
+        """
+        since, tail = _BEFORE_ALL, None
+        until_ms = _EVER[1]
+        if not meter[0]:
+            since, until_ms = (span[0], "", 0), span[1]
+        elif span != _EVER and not self._beside.sights(meter):
+            since, tail = self._believed(meter, span[0])
+        rows = self._db.execute(
+            f"{_ROWS} AND (at_ms, chain, seq) > (?, ?, ?) AND at_ms <= ?",
+            (self._community, *meter, *since, until_ms),
+        )
+        old = {
+            row[4:7]: CounterRow(Counter(*row[:_FACT_COLUMNS]), *row[_FACT_COLUMNS:])
+            for row in rows
+        }
+        changed = []
+        for row in judge.history((row.fact for row in old.values()), tail):
+            before = old[row.fact[4:7]]
+            if is_all or row != before:
+                self._touch(touched, row, judge.policies)
+                self._touch(touched, before, judge.policies)
+            if row != before:
+                changed.append((*row[1:], self._community, *row.fact[:7]))
+        self._db.executemany(
+            "UPDATE counter SET day = ?, quarter = ?, member = ?, delta = ?, verdict = ?,"
+            " per_pulse = ?, grade = ?, substitute = ?"
+            " WHERE community = ? AND gateway = ? AND device = ? AND register = ?"
+            " AND serial = ? AND at_ms = ? AND chain = ? AND seq = ?",
+            changed,
+        )
         self._places.pop(meter, None)
 
     def again(self, *, registry: Registry, policies: Policies) -> None:
-        """Derive everything anew: the registry or the policies have changed."""
+        """Derive everything anew: the registry or the policies have changed.
+
+        Official figures come first, and all tariffs together before each of them.
+        """
+        judge = Judge(registry, policies, self._beside)
         touched: set[Claim] = set()
         meters = self._db.execute(
-            "SELECT DISTINCT gateway, device, register, serial FROM counter WHERE community = ?",
+            "SELECT DISTINCT gateway, device, register, serial FROM counter WHERE community = ?"
+            " ORDER BY gateway, device, register, serial",
             (self._community,),
         ).fetchall()
         for meter in meters:
-            self._again(meter, touched, registry=registry, policies=policies)
+            self._again(meter, touched, judge, is_all=True)
         self.waste.again(touched, registry=registry, policies=policies)
         self._papers.again(touched, registry=registry, policies=policies)
         self._mark(touched)

@@ -11,7 +11,7 @@ from gateway.contract.policy import STEWARD
 from gateway.contract.record import to_json
 from gateway.contract.signed import Malformed
 from ledger_bridge.books.facts.attested import Attestation, TakenBack
-from ledger_bridge.books.facts.official import Series, Sight
+from ledger_bridge.books.facts.official import Series, Sight, check_series, check_sight
 from ledger_bridge.books.registry.registry import Registry
 
 EVIDENCE = "mk-evidence-v1"
@@ -34,10 +34,17 @@ def make(paper: Paper, *, key: SigningKey) -> bytes:
 
 
 def read(data: bytes, registry: Registry) -> Paper:
-    """The paper in two lines. Raises Malformed where no steward of this community signed it."""
+    """The paper in two lines. Raises Malformed where no steward of this community signed it, or it
+    says what cannot be.
+    """
     document = signed.parse(data, bytes_max=signed.PAPER_BYTES_MAX)
     paper = signed.read_as(document, Paper, typ=EVIDENCE)
     signed.demand(document, *registry.stewards, *registry.past_stewards, whose=STEWARD)
     if paper.community != registry.community:
         raise Malformed(f"evidence of community {paper.community!r}, not {registry.community!r}")
+    for one in paper.said:
+        if isinstance(one, Series):
+            check_series(one)
+        elif isinstance(one, Sight):
+            check_sight(one)
     return paper

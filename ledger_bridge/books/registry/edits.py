@@ -81,7 +81,8 @@ class MeterFitted(msgspec.Struct, frozen=True, tag="fit", tag_field="kind"):
     point without a gateway has the gateway "" and itself as the device. `share` is how much of what
     is measured takes part in this community, `elsewhere` how much in others. `sources` is what
     produces behind it, such as solar or battery, `production` the device that measures that alone.
-    `digits` are those before the comma that the count has room for; 0: nobody knows.
+    `digits` are those before the comma that the count has room for; 0: nobody knows. What is used
+    `behind` another meter is counted there already.
     """
 
     gateway: str
@@ -98,6 +99,7 @@ class MeterFitted(msgspec.Struct, frozen=True, tag="fit", tag_field="kind"):
     sources: tuple[str, ...] = ()
     production: str = ""
     digits: int = 0
+    behind: bool = False
 
 
 class CountsDecided(msgspec.Struct, frozen=True, tag="counts", tag_field="kind"):

@@ -49,6 +49,7 @@ def after(registry: Registry, edit: MeterEdit) -> Registry:
         frozenset(edit.sources),
         edit.production,
         edit.digits,
+        edit.behind,
     )
     place = (edit.gateway, edit.device)
     earlier = registry.fits.get(place, ())

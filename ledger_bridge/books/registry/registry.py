@@ -32,6 +32,7 @@ class Fit(NamedTuple):
     sources: frozenset[str] = frozenset()
     production: str = ""
     digits: int = 0
+    behind: bool = False
 
     def covers(self, at_ms: int) -> bool:
         return self.from_ms <= at_ms and (self.until_ms is None or at_ms < self.until_ms)

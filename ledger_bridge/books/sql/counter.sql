@@ -19,14 +19,15 @@ CREATE TABLE counter (
     member    TEXT,                       -- by the meter fit; NULL: nobody's
     delta     INTEGER NOT NULL,           -- believed increase since the reading before
     verdict   TEXT NOT NULL,              -- '' or why the increase is not believed
-    per_pulse TEXT NOT NULL,              -- by the meter fit, what a pulse is; '' for other units
+    per_pulse TEXT NOT NULL,              -- by the meter fit, what one count is; '': a thousandth
     grade     TEXT NOT NULL,              -- how far somebody vouches for it
+    substitute INTEGER NOT NULL,          -- nobody measured it: somebody reckoned what it was
     PRIMARY KEY (community, gateway, device, register, serial, at_ms, chain, seq)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX counter_of_member ON counter (community, member, day, register, per_pulse, delta);
-CREATE INDEX counter_waiting ON counter (community, gateway, device, serial, verdict)
-    WHERE verdict NOT IN ('', 'first');
+CREATE INDEX counter_waiting ON counter (community, gateway, device, serial, verdict) WHERE verdict
+    IN ('nobody', 'lower', 'rating', 'ahead', 'pulses', 'night', 'battery', 'sight');
 
 -- Communities whose facts are still to be taken out of their records.
 CREATE TABLE unread (
