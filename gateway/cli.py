@@ -30,6 +30,7 @@ COMMANDS = {
     "kiosk": "gateway.kiosk.command:app",
     "hub": "ledger_bridge.commands.hub:app",
     "member": "ledger_bridge.commands.member:app",
+    "account": "ledger_bridge.commands.account:app",
     "device": "ledger_bridge.commands.device:app",
     "deposit": "ledger_bridge.commands.deposit:app",
     "container": "ledger_bridge.commands.container:app",

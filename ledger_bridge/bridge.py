@@ -117,7 +117,7 @@ class Bridge:
 
     async def tell(self) -> None:
         """Say what is new, for ever: another policy in force, what became of deposits, and what
-        gateways are to do.
+        gateways are to do. What was reserved until now goes back.
         """
         loop = asyncio.get_running_loop()
         written_s = loop.time()
@@ -127,6 +127,7 @@ class Bridge:
                 async with asyncio.timeout(LOOK_S):
                     await self._settled.wait()
             self._settled.clear()
+            self.version += self.community.expire(self._clock.utc_ms())
             if loop.time() - written_s >= HEARD_S:
                 written_s = loop.time()
                 self._heard.write()

@@ -7,6 +7,7 @@ writer's lock and does the same work in place. One JSON line asks, one answers.
 import asyncio
 import os
 import socket
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,7 +20,6 @@ from gateway.contract.clock import Clock, domain_clock
 from gateway.contract.errors import PeopleError, Problem
 from gateway.contract.signed import PAPER_BYTES_MAX, Malformed
 from ledger_bridge.books import store
-from ledger_bridge.books.acts import acts
 from ledger_bridge.books.community import Community
 from ledger_bridge.books.store import BookInUse
 from ledger_bridge.hub import Hub
@@ -57,6 +57,10 @@ def take(community: Community, paper: Paper, *, now_ms: int) -> Answer:
         return Answer(problems=[(str(error), paper.kind, "sign it with a steward's key")])
     except PeopleError as error:
         return Answer(problems=[(p.what, p.where, p.try_) for p in error.problems])
+    except sqlite3.OperationalError as error:
+        # A full disk, above all. The commit is undone as a whole.
+        what, try_ = f"the books cannot be written: {error}", "make room, then ask again"
+        return Answer(problems=[(what, f"{paper.kind}; nothing was changed", try_)])
 
 
 def _done(community: Community, paper: Paper, *, now_ms: int) -> str:
@@ -73,14 +77,8 @@ def _done(community: Community, paper: Paper, *, now_ms: int) -> str:
         case "act":
             while community.settle(now_ms):
                 pass
-            seq = acts.decide(
-                community.book,
-                data,
-                registry=community.registry,
-                policies=community.policies,
-                now_ms=now_ms,
-            )
-            return str(seq)
+            community.expire(now_ms)
+            return str(community.decide(data, now_ms=now_ms))
         case "order":
             orders = Orders(community.db, community.id)
             return orders.take(data, registry=community.registry, now_ms=now_ms)

@@ -13,10 +13,12 @@ from gateway.contract.keys import SigningKey
 from gateway.contract.link import Broker
 from ledger_bridge.books.calendar import day_of
 from ledger_bridge.books.registry.edits import Founded, GatewayAdmitted
+from ledger_bridge.commands.account import opened
 from ledger_bridge.commands.certificate import certificate, withdraw
 from ledger_bridge.commands.common import CONFIG, Config, Json, edit, show, tell
 from ledger_bridge.commands.gateways import gateways as gateways_
 from ledger_bridge.commands.gateways import rekey, rotate, tell_gateway
+from ledger_bridge.commands.stewards import stewards
 from ledger_bridge.hub import Hub, HubSettings
 
 app = cyclopts.App(name="hub", help="Found a community, admit its gateways, see how they fare.")
@@ -26,6 +28,7 @@ app.command(gateways_, name="gateways")
 app.command(tell_gateway, name="tell")
 app.command(rekey)
 app.command(rotate)
+app.command(stewards)
 
 BRIDGE_TOML = """\
 # The hub of community {community}. Relative paths count from this file's folder.
@@ -147,7 +150,7 @@ def init(
         log=log.public.x,
         issuance=secrets.token_hex(8),
     )
-    edit(Hub.load(config), founded)
+    edit(Hub.load(config), founded, *opened())
     if json:
         show(
             {

@@ -1,17 +1,16 @@
 """`meterkast ledger`: balances, statements, where a credit comes from, and acts."""
 
-import secrets
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
 import cyclopts
 
-from ledger_bridge.books.acts.requests import Act, Close, Request, Transfer, make
+from ledger_bridge.books.acts.requests import Close
 from ledger_bridge.books.facts.containers import held_emptyings
-from ledger_bridge.books.policy.assets import amount_of
+from ledger_bridge.books.registry.holders import MEMBER
 from ledger_bridge.books.telling import why as reasons
-from ledger_bridge.books.telling.balances import MEMBER, balances
+from ledger_bridge.books.telling.balances import balances
 from ledger_bridge.books.telling.meters import held_meters
 from ledger_bridge.books.telling.recycling import (
     brought,
@@ -21,6 +20,7 @@ from ledger_bridge.books.telling.recycling import (
     kg,
     remarks,
 )
+from ledger_bridge.commands import acts
 from ledger_bridge.commands.common import (
     CONFIG,
     Config,
@@ -31,12 +31,14 @@ from ledger_bridge.commands.common import (
     table,
     tell,
 )
+from ledger_bridge.commands.export import export
 from ledger_bridge.commands.statement import tell_statement
-from ledger_bridge.desk import Paper, hand_in
 from ledger_bridge.hub import Hub
 
 app = cyclopts.App(name="ledger", help="Balances, statements, reasons and acts.")
 app.command(tell_statement, name="statement")
+app.command(export)
+acts.mount(app)
 
 
 @app.command
@@ -127,7 +129,9 @@ def why(booking: int, /, *, config: Config = CONFIG, json: Json = False) -> None
         Its number, as statements and the page show it.
     """
     books = read_books(config)
-    found = reasons.why(books.db, books.community, booking, policies=books.policies)
+    found = reasons.why(
+        books.db, books.community, booking, registry=books.registry, policies=books.policies
+    )
     if json:
         show(found)
     else:
@@ -138,8 +142,8 @@ def _tell(found: dict[str, Any]) -> None:
     print(f"booking {found['booking']} ({found['kind']}), {found['booked']}, leaf {found['leaf']}")
     for account, asset, amount in found["postings"]:
         print(f"  {account}  {amount:+d} {asset}")
-    if "claim" not in found:
-        print(found["request"])
+    if "act" in found:
+        acts.tell_act(found["act"])
         return
     claim = found["claim"]
     print(f"because of rule {claim['rule']} for {claim['member']} on {found['days']}")
@@ -158,40 +162,9 @@ def _tell(found: dict[str, Any]) -> None:
             print(f"  {line}")
 
 
-def _act(hub: Hub, act: Act, key: str) -> str:
-    document = make(Request(hub.community, key, act), key=hub.key("steward"))
-    return hand_in(hub, Paper("act", document.decode()))
-
-
 @app.command
 def close(day: date, /, *, config: Config = CONFIG, json: Json = False) -> None:
     """Close a local day: what is settled now is its reckoning."""
     hub = Hub.load(config)
-    booking = _act(hub, Close(known_day(day)), f"close {day}")
-    tell(f"{day} is closed, booking {booking}", {"booking": int(booking)}, json=json)
-
-
-@app.command
-def transfer(
-    giver: str,
-    receiver: str,
-    amount: str,
-    asset: str,
-    /,
-    *,
-    key: str = "",
-    config: Config = CONFIG,
-    json: Json = False,
-) -> None:
-    """Move credit from one member to another.
-
-    Parameters
-    ----------
-    key
-        Your own name for this act: the same key twice is the same act.
-    """
-    books = read_books(config)
-    units = amount_of(amount, books.policies.asset(asset).scale)
-    booking = _act(books.hub, Transfer(giver, receiver, asset, units), key or secrets.token_hex(8))
-    sentence = f"booking {booking}: {giver} gave {receiver} {amount} {asset}"
-    tell(sentence, {"booking": int(booking)}, json=json)
+    booking = acts.ask(hub, Close(known_day(day)), f"close {day}")
+    tell(f"{day} is closed, booking {booking}", {"booking": booking}, json=json)

@@ -136,8 +136,9 @@ class View:
         return count
 
     def why(self, booking: int) -> Json:
-        _, policies = self._read_papers()
-        return reasons.why(self._db, self._hub.community, booking, policies=policies)
+        registry, policies = self._read_papers()
+        db, community = self._db, self._hub.community
+        return reasons.why(db, community, booking, registry=registry, policies=policies)
 
 
 def build(hub: Hub, version: Callable[[], int]) -> FastAPI:

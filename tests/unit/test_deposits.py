@@ -97,7 +97,13 @@ def test_pieces_are_counted_and_earn_by_the_piece(street):
         policies=street.community.policies,
     )["lines"][1:]
     assert {"lamps": 7_000} == line["quantity"]
-    evidence = why(street.community.db, ID, 1, policies=street.community.policies)["evidence"]
+    evidence = why(
+        street.community.db,
+        ID,
+        1,
+        registry=street.community.registry,
+        policies=street.community.policies,
+    )["evidence"]
     assert [("7 pieces", 7_000)] == [(one["measured"], one["counts"]) for one in evidence]
 
 
@@ -279,7 +285,13 @@ def test_whoever_reads_a_credit_sees_the_club_and_the_correction(street):
     point = Point()
     street.take("point", point.bring("d1", grams=2_000, card="A", club="bram"))
     street.take("point", point.correct("d1", NOON_MS + 1, "paint", by="operator", reason="tins"))
-    told = why(street.community.db, ID, 2, policies=street.community.policies)["evidence"]
+    told = why(
+        street.community.db,
+        ID,
+        2,
+        registry=street.community.registry,
+        policies=street.community.policies,
+    )["evidence"]
     assert [["Given to bram.", "Corrected by the operator, to paint: tins."]] == [
         remarks(one) for one in told
     ]

@@ -282,7 +282,13 @@ def test_what_was_dated_ahead_of_new_rules_is_credited_by_those_alone(
     assert other == street.balance("acc-noor", "ENERGY")
     verified(street)
     credits_ = [
-        why(street.community.db, ID, number, policies=street.community.policies)["credit"]
+        why(
+            street.community.db,
+            ID,
+            number,
+            registry=street.community.registry,
+            policies=street.community.policies,
+        )["credit"]
         for number in range(1, street.community.book.last_booking + 1)
     ]
     assert ("1.000000", 1) == (credits_[0], credits_.count("-1.000000"))
@@ -354,7 +360,13 @@ def test_why_lists_the_deposits_of_all_weeks_of_a_claim(tmp_path):
     street, point = Street(tmp_path, policy=WEEKS), Chain("point")
     street.take("point", *(point.deposit(at_ms, grams=grams) for at_ms, grams in BROUGHT))
     # One batch is settled in the order of the claims: the second is that of 5 October.
-    found = why(street.community.db, ID, 2, policies=street.community.policies)
+    found = why(
+        street.community.db,
+        ID,
+        2,
+        registry=street.community.registry,
+        policies=street.community.policies,
+    )
     assert "2026-10-05/4w" == found["claim"]["period"]
     assert ["20000 g", "20001 g", "20000 g", "20000 g"] == [
         one["measured"] for one in found["evidence"]

@@ -34,7 +34,13 @@ def street(tmp_path):
 
 
 def ask(street, booking):
-    return why(street.community.db, ID, booking, policies=street.community.policies)
+    return why(
+        street.community.db,
+        ID,
+        booking,
+        registry=street.community.registry,
+        policies=street.community.policies,
+    )
 
 
 def test_a_credit_leads_to_its_rule_its_quarters_its_record_and_its_telegram(street):

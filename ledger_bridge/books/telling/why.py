@@ -21,6 +21,8 @@ from ledger_bridge.books.policy.policies import Policies
 from ledger_bridge.books.policy.policy import Policy
 from ledger_bridge.books.policy.rule import Rule
 from ledger_bridge.books.quantity import in_json, written
+from ledger_bridge.books.registry.registry import Registry
+from ledger_bridge.books.telling import acts
 from ledger_bridge.books.telling.recycling import Json, brought, deposits_of
 from ledger_bridge.books.telling.sentences import of_counter
 
@@ -28,7 +30,14 @@ from ledger_bridge.books.telling.sentences import of_counter
 TELEGRAM_BYTES_MAX = 64 * 1024
 
 
-def why(db: sqlite3.Connection, community: str, booking: int, *, policies: Policies) -> Json:
+def why(
+    db: sqlite3.Connection,
+    community: str,
+    booking: int,
+    *,
+    registry: Registry,
+    policies: Policies,
+) -> Json:
     """Everything that a booking rests on. Raises PeopleError for a number that is not there."""
     row = _found(db, community, booking) if 0 < booking < 2**63 else None
     if row is None:
@@ -45,7 +54,8 @@ def why(db: sqlite3.Connection, community: str, booking: int, *, policies: Polic
         "postings": said["postings"],
     }
     if rule_id is None:
-        return {**found, "request": said.get("request", "")}
+        books = acts.Books(db, registry, policies)
+        return {**found, "act": acts.told(books, booking, body)}
     asset = said["postings"][0][1]
     scale = policies.asset(asset).scale
     ruling = _ruling(policies, said["policy"], rule_id)
