@@ -70,7 +70,7 @@ def part_of(share: str, per_count: str) -> str:
     number, _, unit = per_count.partition(" ")
     base = _BASES.get(unit, unit)
     written_as = _WRITTEN[base]
-    size = exact(number) * (QUANTITIES[unit] if unit in QUANTITIES else 1_000)
+    size = exact(number) * QUANTITIES.get(unit, 1_000)
     return f"{Fraction(share) * size / QUANTITIES[written_as]} {written_as}"
 
 

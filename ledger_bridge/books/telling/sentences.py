@@ -1,6 +1,6 @@
 """Why something was not credited, or counts otherwise, as a sentence a member can read."""
 
-from ledger_bridge.books.facts import believe, deposits, evidence
+from ledger_bridge.books.facts import believe, deposits, evidence, official
 
 # By verdict, in English and in Dutch.
 COUNTER = {
@@ -28,6 +28,42 @@ COUNTER = {
         "These are pulses, and nobody has said what a pulse of this meter is worth.",
         "Dit zijn pulsen, en niemand heeft gezegd wat een puls van deze meter waard is.",
     ),
+    believe.IGNORED: (
+        "A steward decided that this count was never right.",
+        "De beheerder heeft besloten dat deze stand nooit klopte.",
+    ),
+    believe.REFUSED: (
+        "A steward decided that what was counted here does not count.",
+        "De beheerder heeft besloten dat wat hier is geteld niet meetelt.",
+    ),
+    believe.OUTRANKED: (
+        "The metering company's or grid operator's figure counts instead.",
+        "In plaats hiervan telt het cijfer van het meetbedrijf of de netbeheerder.",
+    ),
+    believe.CORRECTED: (
+        "A later figure of the metering company or grid operator counts instead.",
+        "In plaats hiervan telt een later cijfer van het meetbedrijf of de netbeheerder.",
+    ),
+    believe.WITHIN: (
+        "This is in the count of all tariffs together.",
+        "Dit zit in de stand van alle tarieven samen.",
+    ),
+    believe.BEHIND: (
+        "This meter hangs behind another, which counts this already.",
+        "Deze meter hangt achter een andere, die dit al telt.",
+    ),
+    believe.NIGHT: (
+        "Only panels produce here, and the sun was down; a steward must look at it.",
+        "Hier wekken alleen panelen op, en de zon was onder; een beheerder moet ernaar kijken.",
+    ),
+    believe.BATTERY: (
+        "There is a battery, and no meter says that the panels produced this; a steward decides.",
+        "Er is een batterij, en geen meter zegt dat de panelen dit opwekten; de beheerder beslist.",
+    ),
+    believe.SIGHT: (
+        "Somebody read another count off this meter; a steward must look at it.",
+        "Iemand heeft een andere stand van deze meter gelezen; een beheerder moet ernaar kijken.",
+    ),
 }
 
 # A count that is believed all the same, by the gateway's doubt about it.
@@ -35,6 +71,10 @@ DOUBT = {
     evidence.METER_CLOCK: (
         "The meter's clock is wrong; this counts at the time when it was received.",
         "De klok van de meter loopt verkeerd; dit telt op het tijdstip van ontvangst.",
+    ),
+    official.SUBSTITUTED_DOUBT: (
+        "Nobody measured this: it was reckoned what it would have been.",
+        "Dit is niet gemeten: er is berekend wat het geweest zou zijn.",
     ),
 }
 
@@ -83,6 +123,7 @@ DEPOSIT = {
 
 # What there is to say of a deposit that counts.
 UNKNOWN_KIND, EARNS_NOTHING, UNVERIFIED = "unknown-kind", "earns-nothing", "unverified"
+CHARGED = "charged"
 REMARK = {
     UNKNOWN_KIND: (
         "No rule knows this kind of waste; it is counted and earns nothing.",
@@ -96,6 +137,10 @@ REMARK = {
         "Not weighed on a verified scale: it earns nothing that can be redeemed.",
         "Niet op een geijkte weegschaal gewogen: het levert niets op dat in te wisselen is.",
     ),
+    CHARGED: (
+        "The rules ask something for this kind.",
+        "De spelregels rekenen iets voor deze soort.",
+    ),
 }
 
 TOO_LITTLE = (
@@ -103,9 +148,11 @@ TOO_LITTLE = (
     "Te weinig voor het kleinste bedrag; het telt mee met wat nog volgt.",
 )
 _CAP = (
-    "The most for {} has been reached; what is more is counted and earns nothing.",
-    "Het meeste voor {} is bereikt; wat meer is telt mee en levert niets op.",
+    "The most for {} has been reached; what is more is counted and {} nothing.",
+    "Het meeste voor {} is bereikt; wat meer is telt mee en {}.",
 )
+# What is beyond the cap of a reward, and of a charge.
+_BEYOND = {False: ("earns", "levert niets op"), True: ("costs", "kost niets")}
 _SPANS = {0: ("one day", "één dag"), 1: ("one week", "één week")}
 
 # Of what a statement is not sure of yet.
@@ -165,10 +212,14 @@ OFF = (
 ENGLISH, DUTCH = 0, 1
 
 
-def of_cap(weeks: int) -> tuple[str, str]:
+def of_cap(weeks: int, *, is_charge: bool = False) -> tuple[str, str]:
     """That a claim over so many weeks (0: a day) has reached its cap."""
     spans = _SPANS.get(weeks, (f"{weeks} weeks", f"{weeks} weken"))
-    return _CAP[ENGLISH].format(spans[ENGLISH]), _CAP[DUTCH].format(spans[DUTCH])
+    beyond = _BEYOND[is_charge]
+    return (
+        _CAP[ENGLISH].format(spans[ENGLISH], beyond[ENGLISH]),
+        _CAP[DUTCH].format(spans[DUTCH], beyond[DUTCH]),
+    )
 
 
 def of_correction(booking: int) -> tuple[str, str]:
