@@ -76,12 +76,8 @@ class Conditions(Rule):
     """What a rule that reads counters may ask of a count."""
 
     hours: Annotated[Hours, PlainValidator(_hours)] | None = None
-    grade: Literal["self-reported", "checked", "official"] = SELF_REPORTED
+    grade: Literal["self-reported", "checked", "official"] = "self-reported"
     quality: Literal["any", "measured"] = "any"
-
-    @property
-    def is_conditional(self) -> bool:
-        return self.hours is not None or self.grade != SELF_REPORTED or self.quality != "any"
 
     def holds(self, quarter: int | None, grade: str, zone: str, *, is_substitute: bool) -> bool:
         """Whether an increase counts; `quarter` since 1970, None where it lay in several.
@@ -95,6 +91,13 @@ class Conditions(Rule):
         if self.hours is None:
             return True
         return quarter is not None and self.hours.hold(_minute_of_day(quarter, zone))
+
+
+def is_conditional(rule: Rule) -> bool:
+    """Whether a rule asks anything of a count, so that it must know more than the sum of a day."""
+    return isinstance(rule, Conditions) and (
+        rule.hours is not None or rule.grade != SELF_REPORTED or rule.quality != "any"
+    )
 
 
 @lru_cache(maxsize=65_536)

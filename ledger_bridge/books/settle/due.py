@@ -57,7 +57,8 @@ def _floor(credit: Fraction, one: int) -> int:
 def find(policies: Policies, rule_id: str, period: str) -> tuple[str, Policy, Rule] | None:
     """(policy hash, policy, rule) that this rule id means in this period.
 
-    The policy of its first day is that of its last: policies begin where periods do.
+    The policy of its first day is that of its last: policies begin where periods do. None where no
+    rule has the id, or its periods are others.
     """
     if (rule_id, period) not in policies.found:
         policies.found[rule_id, period] = _find(policies, rule_id, period)
@@ -69,14 +70,14 @@ def _find(policies: Policies, rule_id: str, period: str) -> tuple[str, Policy, R
     if in_force is None:
         return None
     for rule in in_force.policy.rules:
-        if rule.id == rule_id:
+        if rule.id == rule_id and period_of(days_of(period)[0], rule.weeks) == period:
             return in_force.hash, in_force.policy, rule
     return None
 
 
 def concerned(policies: Policies, reads: str, key: str, day: str) -> tuple[tuple[str, str], ...]:
-    """(rule id, period) that a register ("counter", "shared"), a fraction ("deposit") or an activity
-    ("attested") counts for.
+    """(rule id, period) of the rules that read this and that a register, a fraction or an activity
+    concerns.
     """
     known = policies.concerned.get((reads, key, day))
     if known is None:

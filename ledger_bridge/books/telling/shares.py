@@ -14,7 +14,9 @@ from ledger_bridge.books import rules
 from ledger_bridge.books.book import Claim
 from ledger_bridge.books.calendar import days_of
 from ledger_bridge.books.policy.policies import Policies
+from ledger_bridge.books.quantity import Amount
 from ledger_bridge.books.settle.due import concerned, due_most, find, shares
+from ledger_bridge.books.settle.quantities import Brought, Tally
 from ledger_bridge.books.telling.sentences import TOO_LITTLE, of_cap
 from ledger_bridge.books.telling.standing import standing
 
@@ -23,12 +25,13 @@ _Place = tuple[str, str, int]
 
 
 class Share(NamedTuple):
-    """Smallest units of `asset` by one rule; `is_last`: with it the claim has reached its cap."""
+    """Smallest units of `asset` by one rule; `cap` says that with it the claim has reached its cap,
+    in English and in Dutch, or is empty.
+    """
 
     amount: int
     asset: str
-    is_last: bool
-    weeks: int
+    cap: tuple[str, ...]
 
 
 class Told(NamedTuple):
@@ -66,10 +69,10 @@ class Shares:
             return Told(state, 0, "", *said)
         found = self._of(deposit)
         if share := next((one for one in found if one.amount), None):
-            more = of_cap(share.weeks) if share.is_last and not any(said) else said
+            more = said if any(said) else share.cap or said
             return Told(CREDITED, share.amount, share.asset, *more)
-        capped = next((one for one in found if one.is_last), None)
-        return Told(COUNTED, 0, "", *(of_cap(capped.weeks) if capped else TOO_LITTLE))
+        cap = next((one.cap for one in found if one.cap), TOO_LITTLE)
+        return Told(COUNTED, 0, "", *cap)
 
     def _of(self, deposit: Mapping[str, Any]) -> list[Share]:
         """What a deposit added by each rule that rewards it."""
@@ -89,25 +92,35 @@ class Shares:
         ruling = find(self._policies, claim.rule, claim.period)
         assert ruling, f"no policy knows the rule of {claim}"
         _, policy, rule = ruling
-        touches = rules.load(rule.rule).touches
-        rows = [
-            ((gateway, chain, seq), fraction, amount)
-            for gateway, chain, seq, fraction, amount in self._db.execute(
-                "SELECT gateway, chain, seq, counts_as, counted FROM deposit WHERE community = ?"
-                " AND member = ? AND day BETWEEN ? AND ? AND counted != 0 AND (is_verified OR ?)"
-                " ORDER BY at_ms, gateway, chain, seq",
-                (
-                    self._community,
-                    claim.member,
-                    *days_of(claim.period),
-                    not policy.assets[rule.asset].redeemable,
-                ),
-            )
-            if touches(rule, fraction)
-        ]
-        added = shares(policy, rule, ((fraction, amount) for _, fraction, amount in rows))
+        file = rules.load(rule.rule)
+        places: list[_Place] = []
+        brought: list[tuple[str, Amount]] = []
+        days: set[str] = set()
+        for gateway, chain, seq, fraction, amount, is_verified, day in self._db.execute(
+            "SELECT gateway, chain, seq, counts_as, counted, is_verified, day FROM deposit"
+            " WHERE community = ? AND member = ? AND day BETWEEN ? AND ? AND counted != 0"
+            " ORDER BY at_ms, gateway, chain, seq",
+            (self._community, claim.member, *days_of(claim.period)),
+        ):
+            if not file.touches(rule, fraction):
+                continue
+            tally = Tally(policy, rule)
+            tally.add(Brought(fraction, bool(is_verified), day, amount, 1))
+            quantity = tally.quantities().get(fraction)
+            if quantity is None:
+                continue
+            if file.measure(rule, fraction) == "days" and day in days:
+                quantity = 0
+            days.add(day)
+            places.append((gateway, chain, seq))
+            brought.append((fraction, quantity))
+        added = shares(policy, rule, brought)
         most = due_most(policy, rule)
         return {
-            place: Share(share, rule.asset, so_far == most, rule.weeks)
-            for (place, _, _), share, so_far in zip(rows, added, accumulate(added), strict=True)
+            place: Share(
+                share,
+                rule.asset,
+                of_cap(rule.weeks, is_charge=so_far < 0) if abs(so_far) == most else (),
+            )
+            for place, share, so_far in zip(places, added, accumulate(added), strict=True)
         }

@@ -27,21 +27,25 @@ def standing(
     if verdict:
         state = HELD if verdict in WAITING else WITHDRAWN
         return Standing(state, *sentences.DEPOSIT[verdict])
-    earns, is_kept_from = False, False
+    earns, is_charged, is_kept_from = False, False, False
     in_force = policies.on(day)
     for rule in in_force.policy.rules if in_force else ():
         file = rules.load(rule.rule)
-        if file.READS != "deposit" or not file.touches(rule, counts_as):
-            continue
-        if file.earned(rule, {counts_as: _SOME}) == 0:
+        if "deposit" not in file.READS or not file.touches(rule, counts_as):
             continue
         assert in_force
-        if is_verified or not in_force.policy.assets[rule.asset].redeemable:
-            earns = True
+        earned = file.earned(rule, {counts_as: _SOME})
+        needs_scale = file.measure(rule, counts_as) == "amount"
+        if needs_scale and not is_verified and in_force.policy.assets[rule.asset].redeemable:
+            is_kept_from |= earned != 0
         else:
-            is_kept_from = True
+            earns |= earned > 0
+            is_charged |= earned < 0
     if is_kept_from:
-        return Standing(CREDITED if earns else COUNTED, *sentences.REMARK[sentences.UNVERIFIED])
+        state = CREDITED if earns or is_charged else COUNTED
+        return Standing(state, *sentences.REMARK[sentences.UNVERIFIED])
+    if is_charged:
+        return Standing(CREDITED, *sentences.REMARK[sentences.CHARGED])
     if earns:
         return Standing(CREDITED, "", "")
     is_known = in_force is not None and counts_as in in_force.policy.fractions
