@@ -1,45 +1,204 @@
-"""`meterkast policy`: check the community's rules and put them in force."""
+"""`meterkast policy`: write the community's rules, try them, sign them, put them in force."""
 
 from pathlib import Path
+from typing import Annotated, Any
 
 import cyclopts
 
 from gateway.contract import policy as papers
-from gateway.contract.errors import ConfigError, Problem
-from ledger_bridge.books import rules as rules_
+from gateway.contract import signed
+from gateway.contract.clock import domain_clock
+from gateway.contract.errors import ConfigError, PeopleError, Problem, UsageError
+from gateway.contract.keys import SigningKey
+from gateway.contract.signed import Malformed
+from ledger_bridge.books.closing.closed import closed_until
 from ledger_bridge.books.policy import policy as policies
 from ledger_bridge.books.policy.policy import Policy
-from ledger_bridge.commands.common import CONFIG, Config, Json, tell
+from ledger_bridge.books.policy.start import problems
+from ledger_bridge.books.registry import stewards
+from ledger_bridge.books.telling.rules import of_policy
+from ledger_bridge.commands.common import CONFIG, Config, Json, Reading, read_books, tell
+from ledger_bridge.commands.templates import template
 from ledger_bridge.desk import Paper, hand_in
 from ledger_bridge.hub import Hub
 
 app = cyclopts.App(name="policy", help="The community's rules.")
+app.command(template)
+
+Key = Annotated[
+    Path | None, cyclopts.Parameter(name="--key", help="A steward's key; else the hub's.")
+]
 
 
-def _read(file: Path) -> tuple[str, Policy]:
+def _text(file: Path) -> str:
     try:
-        text = file.read_text("utf-8")
+        return file.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(Problem(f"cannot be read: {error}", str(file), "another file")) from error
-    return text, policies.parse(text, name=str(file))
+
+
+def _is_signed(text: str) -> bool:
+    """Whether this is a paper with signatures rather than the TOML that people write."""
+    return text.startswith("{")
+
+
+def read_policy(file: Path) -> Policy:
+    """The policy in a file, as it was written or signed. Raises ConfigError with every mistake."""
+    text = _text(file)
+    if _is_signed(text):
+        try:
+            document = signed.parse_all(text.strip().encode())[0]
+            text = signed.read_as(document, papers.Document, typ=papers.POLICY).toml
+        except Malformed as error:
+            raise ConfigError(Problem(str(error), str(file), "a policy.toml")) from error
+    return policies.parse(text, name=str(file))
 
 
 @app.command
-def check(file: Path, /, *, json: Json = False) -> None:
-    """Name every mistake in a policy file, or say in sentences what it would do."""
-    _, policy = _read(file)
-    rules = {rule.id: rules_.load(rule.rule).in_words(rule)[0] for rule in policy.rules}
+def check(file: Path, /, *, config: Config = CONFIG, json: Json = False) -> None:
+    """Name every mistake in a policy file, or say in sentences what it would do.
+
+    Where there is a hub, it is also looked at whether the policy may follow the one in force.
+    """
+    policy = read_policy(file)
+    if config.exists():
+        _must_follow(policy, read_books(config), str(file))
+    told = of_policy(policy)
     lines = [f"from {policy.day} on, days of {policy.time_zone}:"]
-    lines += [f"  {name}: {words}" for name, words in rules.items()]
-    tell("\n".join(lines), {"valid_from": policy.day, "rules": rules}, json=json)
+    for name, rule in told["rules"].items():
+        lines += [f"  {name}: {rule['en']}", f"  {' ' * len(name)}  {rule['nl']}"]
+    lines += [f"note: {note}" for note in told["notes"]]
+    tell("\n".join(lines), told, json=json)
+
+
+def _must_follow(policy: Policy, books: Reading, where: str) -> None:
+    """Raises ConfigError with all that keeps the hub from putting this policy in force."""
+    if policy.community != books.community:
+        what = f"a policy of {policy.community!r}, and this hub is of {books.community!r}"
+        try_ = f'community = "{books.community}"'
+        raise ConfigError(Problem(what, f"{where}: community", try_))
+    # What is in force already may be checked again.
+    if any(one.policy == policy for one in books.policies.in_order):
+        return
+    if found := list(
+        problems(
+            policy,
+            books.policies,
+            closed_until=closed_until(books.db, books.community),
+            now_ms=domain_clock().utc_ms(),
+            where=where,
+        )
+    ):
+        raise ConfigError(*found)
+
+
+@app.command
+def key(file: Path = Path("steward.key"), /, *, json: Json = False) -> None:
+    """Make a steward's key, on the steward's own machine; print what the hub must know of it.
+
+    Where the file is there already, its key is printed once more.
+    """
+    made = SigningKey.load(file) if file.exists() else SigningKey.create(file)
+    tell(made.public.x, {"key": made.public.x, "file": str(file)}, json=json)
+
+
+@app.command
+def sign(file: Path, /, *, key: Key = None, config: Config = CONFIG, json: Json = False) -> None:
+    """Sign a policy, or a paper that names stewards; gives the file to pass on to the next.
+
+    Parameters
+    ----------
+    file
+        policy.toml: makes policy.signed beside it. A .signed file gets one signature more.
+    """
+    own = SigningKey.load(key) if key else Hub.load(config).key("steward")
+    text = _text(file)
+    if _is_signed(text):
+        data, to = _signed_again(text, file, own), file
+    else:
+        policy = policies.parse(text, name=str(file))
+        data = papers.make(text, community=policy.community, key=own)
+        to = file.with_suffix(".signed")
+        if to.exists():
+            try_ = f"meterkast policy sign {to}, or move it away where the policy has changed"
+            raise UsageError(Problem("there is a signed paper already", str(to), try_))
+    write(to, data)
+    by = [document.kid for document in signed.parse_all(data)]
+    told = {"file": str(to), "signatures": len(by), "by": by}
+    tell(f"signed by {len(by)}: {to}", told, json=json)
+
+
+def _signed_again(text: str, file: Path, own: SigningKey) -> bytes:
+    """A paper with one signature more. Raises UsageError where it is none of ours."""
+    data = text.strip().encode()
+    try:
+        if signed.parse_all(data)[0].typ == papers.POLICY:
+            read_policy(file)
+        else:
+            stewards.read(data)
+        return signed.add(data, key=own)
+    except Malformed as error:
+        raise UsageError(Problem(str(error), str(file), "a policy.toml or .signed file")) from error
+
+
+def write(path: Path, data: bytes) -> None:
+    """Put a paper in its place, whole or not at all. Raises UsageError."""
+    beside = path.with_name(path.name + ".new")
+    try:
+        beside.write_bytes(data + b"\n")
+        beside.replace(path)
+    except OSError as error:
+        what = f"it cannot be written: {error.strerror}"
+        raise UsageError(Problem(what, str(path), "a folder where you may write")) from error
 
 
 @app.command
 def activate(file: Path, /, *, config: Config = CONFIG, json: Json = False) -> None:
-    """Sign a policy file and put it in force from its day on."""
-    text, policy = _read(file)
-    hub = Hub.load(config)
-    document = papers.make(text, community=hub.community, key=hub.key("steward"))
-    hashed = hand_in(hub, Paper("policy", document.decode()))
+    """Put a policy in force from its day on, once enough stewards have signed it.
+
+    Where the hub's own steward has not signed yet, this does so.
+
+    Parameters
+    ----------
+    file
+        policy.toml, or the .signed file that went round among the stewards.
+    """
+    policy, hub = read_policy(file), Hub.load(config)
+    books = read_books(config)
+    _must_follow(policy, books, str(file))
+    own, text = hub.key("steward"), _text(file)
+    if _is_signed(text):
+        data = signed.add(text.strip().encode(), key=own)
+    else:
+        data = papers.make(text, community=hub.community, key=own)
+    must_be_enough(data, books, file)
+    hashed = hand_in(hub, Paper("policy", data.decode()))
     outcome = {"valid_from": policy.day, "hash": hashed}
     tell(f"in force from {policy.day} on: {hashed}", outcome, json=json)
+
+
+def must_be_enough(data: bytes, books: Reading, file: Path) -> None:
+    """Raises PeopleError, with the way on, where more stewards must sign a paper."""
+    registry = books.registry
+    try:
+        signed.demand_of(
+            signed.parse_all(data), registry.stewards, asked=registry.asked, whose=papers.STEWARD
+        )
+    except Malformed as error:
+        to = file.with_suffix(".signed")
+        first = "" if file == to else f"meterkast policy sign {file}, then "
+        try_ = f"{first}each other steward: meterkast policy sign {to} --key steward.key"
+        raise PeopleError(Problem(str(error), str(file), try_)) from error
+
+
+@app.command(name="list")
+def list_(*, config: Config = CONFIG, json: Json = False) -> None:
+    """The policies of the community, each with its day, its hash and what its rules do."""
+    found: list[dict[str, Any]] = [
+        {"hash": one.hash, **of_policy(one.policy)} for one in read_books(config).policies.in_order
+    ]
+    lines = []
+    for one in found:
+        lines.append(f"from {one['valid_from']} on: {one['hash']}")
+        lines += [f"  {name}: {rule['en']}" for name, rule in one["rules"].items()]
+    tell("\n".join(lines) or "no policy yet", found, json=json)

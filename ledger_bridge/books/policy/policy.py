@@ -36,6 +36,7 @@ class Policy(settings.Settings):
     community: settings.Id
     valid_from: date
     time_zone: Annotated[str, AfterValidator(_zone)]
+    tzdata: Annotated[str, Field(pattern=r"^[0-9]{4}[a-z]$")] = ""
     place: Where = NETHERLANDS
     assets: dict[str, Asset]
     fractions: dict[str, WasteKind] = Field(default_factory=dict)

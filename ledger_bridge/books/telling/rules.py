@@ -1,0 +1,43 @@
+"""A policy as people read it: what each rule does, in English and Dutch."""
+
+from typing import Any
+
+from ledger_bridge.books import rules
+from ledger_bridge.books.policy import zones
+from ledger_bridge.books.policy.policy import Policy
+
+Json = dict[str, Any]
+
+
+def of_policy(policy: Policy) -> Json:
+    """Its day, its zone, a sentence for each rule, and what somebody should know of it."""
+    return {
+        "valid_from": policy.day,
+        "time_zone": policy.time_zone,
+        "rules": {rule.id: _sentence(policy, rule.id) for rule in policy.rules},
+        "notes": [note for note in (*_notes(policy), zones.warning(policy.tzdata)) if note],
+    }
+
+
+def _sentence(policy: Policy, rule_id: str) -> Json:
+    rule = next(one for one in policy.rules if one.id == rule_id)
+    en, nl = rules.load(rule.rule).in_words(rule)
+    if policy.assets[rule.asset].shadow:
+        return {"en": f"{en}; counts for nothing yet", "nl": f"{nl}; telt nog niet"}
+    return {"en": en, "nl": nl}
+
+
+def _notes(policy: Policy) -> list[str]:
+    """What is no mistake and still may not be meant."""
+    earned = {rule.asset for rule in policy.rules} | {one.gets for one in policy.exchanges}
+    touched = {
+        key
+        for rule in policy.rules
+        for key in policy.fractions
+        if rules.load(rule.rule).touches(rule, key)
+    }
+    return [f"nothing earns {code}" for code in policy.assets if code not in earned] + [
+        f"no rule is about {name}: it is counted and earns nothing"
+        for name in policy.fractions
+        if name not in touched
+    ]
