@@ -11,7 +11,7 @@ from ledger_bridge.books.facts.containers import held_emptyings
 from ledger_bridge.books.registry.holders import MEMBER
 from ledger_bridge.books.telling import why as reasons
 from ledger_bridge.books.telling.balances import balances
-from ledger_bridge.books.telling.meters import held_meters
+from ledger_bridge.books.telling.held import held_meters
 from ledger_bridge.books.telling.recycling import (
     brought,
     held_corrections,
@@ -105,7 +105,8 @@ def held(*, config: Config = CONFIG, json: Json = False) -> None:
             for m in meters
         ],
     )
-    what_to_type = dict.fromkeys(one["try"] for one in (*deposits, *corrections, *emptyings))
+    waiting = (*deposits, *corrections, *emptyings, *meters)
+    what_to_type = dict.fromkeys(one["try"] for one in waiting)
     if what_to_type:
         print("\ntry:")
     for command in what_to_type:

@@ -23,7 +23,7 @@ from ledger_bridge.books.policy.policies import Policies
 from ledger_bridge.books.registry.registry import Registry
 from ledger_bridge.books.telling import why as reasons
 from ledger_bridge.books.telling.balances import balances, latest
-from ledger_bridge.books.telling.meters import held_meters
+from ledger_bridge.books.telling.held import held_meters
 from ledger_bridge.books.telling.recycling import (
     brought,
     held_corrections,

@@ -7,7 +7,7 @@ import pytest
 from drivers import s0
 from drivers.reading import Message
 from ledger_bridge.books.registry.edits import GatewayAdmitted, MeterFitted
-from ledger_bridge.books.telling.meters import held_meters
+from ledger_bridge.books.telling.held import held_meters
 from ledger_bridge.books.telling.statement import statement
 from ledger_bridge.books.telling.why import why
 from ledger_bridge.books.verify.verify import verify
@@ -480,6 +480,7 @@ def test_why_and_the_statement_show_pulses_and_their_worth(panels):
     )  # fmt: skip
     assert ("3 Wh (pulses: 9, each 1/3 Wh)", 3_000) == (nine["measured"], nine["counts"])
     assert {"1-0:2.8.0": "10000/3"} == found["quantities"]
+    registry = panels.street.community.registry
     day = statement(db, ID, "noor", "2026-06-21", registry=registry, policies=policies)
     assert {"1-0:2.8.0": "10000/3"} == day["lines"][0]["quantity"]
     assert [(10, "pulse", "1/3 Wh")] == [

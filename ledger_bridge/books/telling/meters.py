@@ -1,12 +1,17 @@
-"""What members' meters showed, and which meters wait. Read-only."""
+"""What members' meters showed. Read-only."""
 
 import sqlite3
 
 from ledger_bridge.books.calendar import utc_text
+from ledger_bridge.books.facts.believe import BEHIND, CORRECTED, OUTRANKED, WITHIN
 from ledger_bridge.books.policy.policies import Policies
 from ledger_bridge.books.telling.days import Days
+from ledger_bridge.books.telling.held import evidence_name
 from ledger_bridge.books.telling.recycling import Json
 from ledger_bridge.books.telling.sentences import DUTCH, of_counter
+
+# What nobody needs to look at in a month of quarter-hours.
+_IN_ORDER = ("", OUTRANKED, CORRECTED, WITHIN, BEHIND)
 
 
 def readings(
@@ -17,7 +22,10 @@ def readings(
     Of one day all from local midnight to local midnight, both included. Of several days those that
     there is something to say of.
     """
-    which = "(verdict != '' OR doubt != '') AND day BETWEEN ? AND ? AND at_ms >= ? AND at_ms <= ?"
+    which = (
+        f"(verdict NOT IN {_IN_ORDER} OR doubt != '')"
+        " AND day BETWEEN ? AND ? AND at_ms >= ? AND at_ms <= ?"
+    )
     if days.first == days.last:
         which = "(day BETWEEN ? AND ? OR (at_ms >= ? AND at_ms < ?))"
     rows = db.execute(
@@ -41,45 +49,7 @@ def readings(
                 "serial": serial,
                 "sentence": of_counter(verdict, doubt),
                 "zin": of_counter(verdict, doubt, DUTCH),
-                "record": f"{gateway}/{chain}/{seq}",
+                "record": evidence_name(gateway, chain, seq),
             }
         )
     return found
-
-
-def held_meters(db: sqlite3.Connection, community: str) -> list[Json]:
-    """Meters whose newest count waits, or is nobody's: one entry per meter and reason."""
-    rows = db.execute(
-        """
-        WITH waiting AS (
-            SELECT gateway, device, serial, register, verdict,
-                max(at_ms) AS last_ms, min(at_ms) AS first_ms
-            FROM counter WHERE community = :community AND verdict NOT IN ('', 'first')
-            GROUP BY gateway, device, serial, register, verdict
-        )
-        SELECT gateway, device, serial, verdict, group_concat(register, ' '),
-            min(first_ms), max(last_ms)
-        FROM waiting WHERE NOT EXISTS (
-            SELECT 1 FROM counter AS later WHERE later.community = :community
-                AND later.gateway = waiting.gateway AND later.device = waiting.device
-                AND later.register = waiting.register AND later.serial = waiting.serial
-                AND later.at_ms > waiting.last_ms
-        )
-        GROUP BY gateway, device, serial, verdict
-        ORDER BY gateway, device, serial, verdict""",
-        {"community": community},
-    )
-    return [
-        {
-            "kind": "meter",
-            "meter": f"{gateway}/{device}",
-            "serial": serial,
-            "registers": sorted(registers.split()),
-            "since": utc_text(first_ms),
-            "last": utc_text(last_ms),
-            "state": "held",
-            "sentence": of_counter(verdict),
-            "zin": of_counter(verdict, language=DUTCH),
-        }
-        for gateway, device, serial, verdict, registers, first_ms, last_ms in rows
-    ]

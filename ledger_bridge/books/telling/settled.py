@@ -10,7 +10,7 @@ from ledger_bridge.books.facts import deposits
 from ledger_bridge.books.policy.policies import Policies
 from ledger_bridge.books.registry.registry import Registry
 from ledger_bridge.books.telling import sentences
-from ledger_bridge.books.telling.meters import held_meters
+from ledger_bridge.books.telling.held import held_meters
 from ledger_bridge.books.telling.recycling import Json
 
 

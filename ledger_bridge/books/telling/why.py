@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from gateway.contract import record as records
+from gateway.contract import signed
 from gateway.contract.credit import COUNTED, CREDITED
 from gateway.contract.errors import PeopleError, Problem
 from gateway.contract.keys import unb64
@@ -23,6 +24,7 @@ from ledger_bridge.books.policy.rule import Rule
 from ledger_bridge.books.quantity import in_json, written
 from ledger_bridge.books.registry.registry import Registry
 from ledger_bridge.books.telling import acts
+from ledger_bridge.books.telling.held import evidence_name, place_name
 from ledger_bridge.books.telling.recycling import Json, brought, deposits_of
 from ledger_bridge.books.telling.sentences import of_counter
 
@@ -120,7 +122,7 @@ def _counters(
         if rules.load(rule.rule).touches(rule, register) and (delta or verdict):
             found.append(
                 {
-                    "meter": f"{gateway}/{device}",
+                    "meter": place_name(gateway, device),
                     "register": register,
                     "serial": serial,
                     "at": utc_text(at_ms),
@@ -129,7 +131,7 @@ def _counters(
                     **_measured(delta, unit, per_pulse),
                     "sentence": of_counter(verdict, doubt),
                     "grade": grade,
-                    "record": f"{gateway}/{chain}/{seq}",
+                    "record": evidence_name(gateway, chain, seq),
                 }
             )
     return found
@@ -186,7 +188,9 @@ def _counts(deposit: Json, *, is_redeemable: bool) -> int:
 
 
 def _record(db: sqlite3.Connection, community: str, name: str) -> Json:
-    """The stored record, and the telegram inside it."""
+    """The stored record, and the telegram inside it; or the paper."""
+    if name.startswith("paper "):
+        return _paper(db, community, name)
     gateway, chain, seq = name.split("/")
     data, digest = db.execute(
         "SELECT data, digest FROM record"
@@ -201,6 +205,15 @@ def _record(db: sqlite3.Connection, community: str, name: str) -> Json:
         "lines": data.decode(),
         "telegram": _telegram(record),
     }
+
+
+def _paper(db: sqlite3.Connection, community: str, name: str) -> Json:
+    (data,) = db.execute(
+        "SELECT data FROM paper WHERE community = ? AND seq = ?",
+        (community, int(name.removeprefix("paper "))),
+    ).fetchone()
+    kid = signed.parse(data, bytes_max=signed.PAPER_BYTES_MAX).kid
+    return {"id": name, "digest": signed.digest(data), "kid": kid, "lines": "", "telegram": ""}
 
 
 def _telegram(record: Record) -> str:
