@@ -3,15 +3,14 @@ and the counts of gateways, which may be outranked or checked by those.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
-from gateway.contract.signed import Malformed
-from ledger_bridge.books.facts import papers
 from ledger_bridge.books.facts.beside import Stored
 from ledger_bridge.books.facts.counters import Judge, Meter
 from ledger_bridge.books.facts.evidence import Counter
 from ledger_bridge.books.facts.official import Series, Sight, columns, figures
-from ledger_bridge.books.verify.look import Differs, Look
+from ledger_bridge.books.verify.look import Look
+from ledger_bridge.books.verify.papers import evidence
 
 _OF_POINT = "SELECT * FROM counter WHERE community = ? AND gateway = '' AND device = ?"
 _OF_GATEWAY = "SELECT * FROM counter WHERE community = ? AND gateway = ?"
@@ -24,7 +23,7 @@ def official(look: Look) -> None:
     """What papers say of meters: each point's figures, and every sight-reading."""
     series: dict[str, list[_Said]] = defaultdict(list)
     sights = []
-    for seq, paper in _papers(look):
+    for seq, paper in evidence(look):
         of_points: dict[str, list[Series]] = defaultdict(list)
         for one in paper.said:
             if isinstance(one, Series):
@@ -41,14 +40,6 @@ def official(look: Look) -> None:
     ):
         if point not in series:
             look.compare_rows("counter", look.rows(_OF_POINT, point), ())
-
-
-def _papers(look: Look) -> Iterator[tuple[int, papers.Paper]]:
-    for seq, data in look.rows("SELECT seq, data FROM paper WHERE community = ? ORDER BY seq"):
-        try:
-            yield seq, papers.read(data, look.registry)
-        except Malformed as error:
-            raise Differs(f"it is not as it was signed: {error}", f"paper {seq}") from error
 
 
 def _facts(said: Iterable[_Said]) -> dict[Meter, list[Counter]]:

@@ -1,10 +1,12 @@
-"""The part of `verify` that is about what stewards signed: registry edits and policies."""
+"""The part of `verify` that is about what stewards signed: registry edits, policies, evidence."""
 
+from collections.abc import Iterator
 from itertools import pairwise
 
 from gateway.contract.errors import PeopleError
 from gateway.contract.signed import Malformed
 from ledger_bridge.books.community import load_policies, load_registry
+from ledger_bridge.books.facts import papers
 from ledger_bridge.books.policy.mistakes import boundary
 from ledger_bridge.books.registry.holders import rows
 from ledger_bridge.books.verify.look import Differs, Look
@@ -45,3 +47,12 @@ def policies(look: Look) -> None:
     for old, new in pairwise(one.policy for one in look.policies.in_order):
         if odd := boundary(new.day, old.weeks | new.weeks):
             raise Differs(odd[0], f"policy {new.day}")
+
+
+def evidence(look: Look) -> Iterator[tuple[int, papers.Paper]]:
+    """Every paper with its number, as it was signed."""
+    for seq, data in look.rows("SELECT seq, data FROM paper WHERE community = ? ORDER BY seq"):
+        try:
+            yield seq, papers.read(data, look.registry)
+        except Malformed as error:
+            raise Differs(f"it is not as it was signed: {error}", f"paper {seq}") from error

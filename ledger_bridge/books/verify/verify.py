@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from gateway.contract.keys import PublicKey
+from ledger_bridge.books.verify.attested import attested
 from ledger_bridge.books.verify.counters import official
 from ledger_bridge.books.verify.dues import dues
 from ledger_bridge.books.verify.facts import records
@@ -29,6 +30,7 @@ STEPS: tuple[Callable[[Look], None], ...] = (
     official,
     records,
     waste,
+    attested,
     dues,
     replay,
 )
