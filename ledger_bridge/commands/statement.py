@@ -65,8 +65,7 @@ def tell_statement(
 def _event(found: dict[str, Any]) -> Iterator[str]:
     """What was measured and earned: claims, the sums of several days, deposits, remarks."""
     for line in found["lines"]:
-        if line["credit"].strip("0.") or line["measured"] or found["first"] == found["last"]:
-            yield from _claim(line)
+        yield from _claim(line)
     for line in found["acts"]:
         yield f"{line['local']}  {line['amount']} {line['asset']}  {line['sentence']}".rstrip()
     if found["first"] != found["last"]:

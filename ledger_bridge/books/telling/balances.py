@@ -5,33 +5,14 @@ import sqlite3
 from ledger_bridge.books.calendar import days_text, local_text, utc_text
 from ledger_bridge.books.policy.assets import amount_text
 from ledger_bridge.books.policy.policies import Policies
+from ledger_bridge.books.registry.holders import MEMBER, holders
 from ledger_bridge.books.registry.registry import Registry
 from ledger_bridge.books.telling.recycling import Json, rows_of
-
-MEMBER, ISSUANCE = "member", "issuance"
 
 
 def names(db: sqlite3.Connection, community: str) -> dict[str, str]:
     """The name of each member who has one."""
     return dict(db.execute("SELECT member, name FROM person WHERE community = ?", (community,)))
-
-
-def holders(registry: Registry) -> dict[str, str]:
-    """Whose each account is, by its random id: a member's id, or what an account is called."""
-    found = {account: member for member, account in registry.accounts.items()}
-    found |= {one.id: name for name, one in registry.others.items()}
-    if registry.founded:
-        found[registry.founded.issuance] = ISSUANCE
-    return found
-
-
-def roles(registry: Registry) -> dict[str, str]:
-    """The role of each account, by its random id."""
-    found = dict.fromkeys(registry.accounts.values(), MEMBER)
-    found |= {one.id: one.role for one in registry.others.values()}
-    if registry.founded:
-        found[registry.founded.issuance] = ISSUANCE
-    return found
 
 
 def balances(
@@ -44,12 +25,12 @@ def balances(
             "SELECT account, asset, amount FROM balance WHERE community = ?", (community,)
         )
     }
-    known, role_of = names(db, community), roles(registry)
+    known = names(db, community)
     assets = sorted({asset for _, asset in held})
     found = [
         {
             "holder": holder,
-            "role": role_of[account],
+            "role": role,
             "name": known.get(holder, ""),
             "account": account,
             "balances": {
@@ -57,7 +38,7 @@ def balances(
                 for asset in assets
             },
         }
-        for account, holder in holders(registry).items()
+        for account, (holder, role) in holders(registry).items()
     ]
     return sorted(found, key=lambda one: (one["role"] != MEMBER, one["role"], one["holder"]))
 
@@ -102,7 +83,7 @@ def latest(
                 "days": days_text(period) if period else "",
                 "postings": [
                     {
-                        "account": whose.get(account, account),
+                        "account": whose[account].name,
                         "asset": asset,
                         "amount": amount_text(amount, policies.asset(asset).scale),
                     }

@@ -11,6 +11,8 @@ from ledger_bridge.books.calendar import bounds_ms
 
 # No meter counted before, or counts after.
 YEAR_MIN, YEAR_MAX = 1980, 2099
+# Ten years: nobody reads more at once.
+DAYS_MAX = 3_653
 
 _PERIOD = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?", re.ASCII)
 _ALLOWED = "2026-06-21, 2026-06, 2026 or 2026-06-15..2026-07-12"
@@ -48,6 +50,8 @@ def asked(text: str) -> Days:
         raise _refused(f"{text!r} is no period") from error
     if begin > end:
         raise _refused(f"{text!r} ends before it begins")
+    if (end - begin).days >= DAYS_MAX:
+        raise _refused(f"{text!r} is more than ten years")
     return Days(begin.isoformat(), end.isoformat(), text)
 
 

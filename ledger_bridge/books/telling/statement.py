@@ -1,16 +1,16 @@
 """What a member measured and was credited in a period, or what was booked for them. Read-only."""
 
 import sqlite3
-from fractions import Fraction
 
 from ledger_bridge.books.closing.closed import is_closed
 from ledger_bridge.books.policy.assets import amount_of, amount_text
 from ledger_bridge.books.policy.policies import Policies
-from ledger_bridge.books.quantity import Amount, in_json
+from ledger_bridge.books.quantity import in_json
 from ledger_bridge.books.registry.registry import Registry
-from ledger_bridge.books.telling import booked as bookings
+from ledger_bridge.books.telling.acts import Books
+from ledger_bridge.books.telling.booked import acts_of, booked
 from ledger_bridge.books.telling.days import Days, asked
-from ledger_bridge.books.telling.earned import in_words, lines
+from ledger_bridge.books.telling.earned import Lines, Total, earned, totals
 from ledger_bridge.books.telling.meters import readings
 from ledger_bridge.books.telling.recycling import Json, deposits_of
 from ledger_bridge.books.telling.settled import settled
@@ -32,22 +32,31 @@ def statement(
     ends. So the sums of periods that follow each other are what the member holds after them.
     """
     days = asked(period)
-    found = lines(db, community, member, days, policies=policies)
-    acts = bookings.acts_of(db, community, member, days, registry=registry, policies=policies)
+    found = earned(db, community, member, days, policies=policies)
+    acts = acts_of(Books(db, registry, policies), community, member, days)
+    in_all, lines = totals(found), Lines(db, community, member, found)
     sums: dict[str, int] = {}
-    for one in [*(line for line in found if line["counts"]), *acts]:
-        scale = policies.asset(one["asset"]).scale
-        amount = amount_of(one.get("credit") or one["amount"], scale)
-        sums[one["asset"]] = sums.get(one["asset"], 0) + amount
+    for asset, amount in [
+        *((one.asset, one.credit) for one in in_all),
+        *((one["asset"], _units(one["amount"], one["asset"], policies)) for one in acts),
+    ]:
+        sums[asset] = sums.get(asset, 0) + amount
     return {
         **_head(db, community, member, days, registry=registry, policies=policies),
-        "lines": found,
-        "totals": _totals(found, policies),
+        "lines": lines.all() if days.first == days.last else lines.said(),
+        "totals": [_total(one) for one in in_all],
         "acts": acts,
-        "sums": _texts(sums, policies),
+        "sums": {
+            asset: amount_text(amount, policies.asset(asset).scale)
+            for asset, amount in sorted(sums.items())
+        },
         "readings": readings(db, community, member, days, policies=policies),
         "deposits": deposits_of(db, community, member, (days.first, days.last), policies=policies),
     }
+
+
+def _units(text: str, asset: str, policies: Policies) -> int:
+    return amount_of(text, policies.asset(asset).scale)
 
 
 def statement_booked(
@@ -65,7 +74,7 @@ def statement_booked(
     days = asked(period)
     return {
         **_head(db, community, holder, days, registry=registry, policies=policies),
-        **bookings.booked(db, community, holder, days, registry=registry, policies=policies),
+        **booked(Books(db, registry, policies), community, holder, days),
     }
 
 
@@ -88,33 +97,11 @@ def _head(
     }
 
 
-def _totals(found: list[Json], policies: Policies) -> list[Json]:
-    """What each rule measured and credited in all; one entry per rule and asset."""
-    amounts: dict[tuple[str, str], int] = {}
-    quantities: dict[tuple[str, str], dict[str, Amount]] = {}
-    for line in found:
-        if not line["counts"]:
-            continue
-        key = line["rule"], line["asset"]
-        scale = policies.asset(line["asset"]).scale
-        amounts[key] = amounts.get(key, 0) + amount_of(line["credit"], scale)
-        sums = quantities.setdefault(key, {})
-        for name, amount in line["quantity"].items():
-            sums[name] = sums.get(name, 0) + Fraction(amount)
-    return [
-        {
-            "rule": rule,
-            "quantity": {name: in_json(n) for name, n in quantities[rule, asset].items()},
-            "measured": in_words(quantities[rule, asset], policies),
-            "credit": amount_text(amount, policies.asset(asset).scale),
-            "asset": asset,
-        }
-        for (rule, asset), amount in amounts.items()
-    ]
-
-
-def _texts(amounts: dict[str, int], policies: Policies) -> Json:
+def _total(one: Total) -> Json:
     return {
-        asset: amount_text(amount, policies.asset(asset).scale)
-        for asset, amount in sorted(amounts.items())
+        "rule": one.rule,
+        "quantity": {key: in_json(amount) for key, amount, _ in one.quantities},
+        "measured": {quantity.key: str(quantity) for quantity in one.quantities},
+        "credit": amount_text(one.credit, one.scale),
+        "asset": one.asset,
     }

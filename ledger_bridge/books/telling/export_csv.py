@@ -1,0 +1,33 @@
+"""An export as Dutch spreadsheet programs read it: semicolons, decimal commas, and a BOM.
+
+Spec: RFC 4180 with the separator of a Dutch Windows, UTF-8 with a byte order mark.
+"""
+
+import csv
+import io
+from decimal import Decimal
+
+from ledger_bridge.books.telling.export import Export
+from ledger_bridge.books.telling.export_tables import Cell, Language, is_risky, postings
+
+
+def write(export: Export, language: Language) -> bytes:
+    """Every posting of an export, one a line."""
+    table = postings(export, language)
+    text = io.StringIO(newline="")
+    rows = csv.writer(text, delimiter=";", lineterminator="\r\n")
+    rows.writerow(table.head)
+    rows.writerows([_text(cell) for cell in row] for row in table.rows)
+    return text.getvalue().encode("utf-8-sig")
+
+
+def _text(cell: Cell) -> str:
+    """A cell as text; an apostrophe goes before what could be taken for a formula."""
+    match cell:
+        case None:
+            return ""
+        case Decimal():
+            return f"{cell:f}".replace(".", ",")
+        case int():
+            return str(cell)
+    return f"'{cell}" if is_risky(cell) else cell
