@@ -25,6 +25,7 @@ from ledger_bridge.books.facts.waste import Fact
 from ledger_bridge.books.policy.policies import Policies
 from ledger_bridge.books.registry.registry import Registry
 from ledger_bridge.books.settle.due import concerned
+from ledger_bridge.books.settle.unshared import Unshared
 
 _new = tuple.__new__  # a NamedTuple's own constructor takes three times as long
 
@@ -58,12 +59,14 @@ class Derivation:
         self.waste = WasteDerivation(db, community)
         self._papers = PaperDerivation(db, community)
         self._beside = Stored(db, community)
+        self._unshared = Unshared(db, community)
         self._places: dict[Meter, _Place] = {}
 
     def forget(self) -> None:
         """After a rollback: what was kept in mind did not happen."""
         self._places.clear()
         self._beside.forget()
+        self._unshared.forget()
         self._facts.forget()
 
     def add(
@@ -108,10 +111,13 @@ class Derivation:
                     self._places[meter] = (key, tail)
         self._db.executemany(_INSERT, rows)
         self._beside.saw(begun)
+        if begun:
+            self._unshared.shake()
         for meter in late | self._tariffs(begun):
             self._again(meter, touched, judge)
         self.waste.add(waste, touched, registry=registry, policies=policies)
         self._mark(touched)
+        self._unshared.mark(registry, policies)
 
     def add_paper(self, seq: int, paper: Paper, *, registry: Registry, policies: Policies) -> None:
         """Store the facts of a paper that is stored under this number."""
@@ -121,6 +127,7 @@ class Derivation:
         self._add_sights(seq, paper, touched, judge)
         self._papers.add(seq, paper, touched, registry=registry, policies=policies)
         self._mark(touched)
+        self._unshared.mark(registry, policies)
 
     def _add_figures(self, seq: int, paper: Paper, touched: set[Claim], judge: Judge) -> None:
         """Official figures: they outrank earlier ones, and what gateways measured."""
@@ -131,6 +138,8 @@ class Derivation:
             self._touch(touched, row, judge.policies)
         self._db.executemany(_INSERT, rows)
         self._beside.forget()
+        if facts:
+            self._unshared.shake()
         for point, some in groupby(sorted(facts, key=_POINT), key=_POINT):
             of_point = list(some)
             span = min(f.at_ms for f in of_point), max(f.at_ms for f in of_point)
@@ -165,6 +174,7 @@ class Derivation:
         self.waste.take_out(gone.waste, touched, policies)
         meters: set[Meter] = {fact[:4] for fact in gone.counters}
         self._beside.forget()
+        self._unshared.shake()
         return meters | self._tariffs(meters)
 
     def _tariffs(self, meters: Iterable[Meter]) -> set[Meter]:
@@ -189,6 +199,7 @@ class Derivation:
         if row.delta and row.member:
             for rule, period in concerned(policies, "counter", row.fact.register, row.day):
                 touched.add(_new(Claim, (rule, row.member, period)))
+            self._unshared.touch(row.fact.register, row.day, policies)
 
     def _mark(self, touched: set[Claim]) -> None:
         self._db.executemany(
@@ -284,3 +295,5 @@ class Derivation:
         self.waste.again(touched, registry=registry, policies=policies)
         self._papers.again(touched, registry=registry, policies=policies)
         self._mark(touched)
+        self._unshared.shake()
+        self._unshared.mark(registry, policies)

@@ -12,11 +12,12 @@ from gateway.contract.record import to_json
 from gateway.contract.signed import Malformed
 from ledger_bridge.books.facts.attested import Attestation, TakenBack
 from ledger_bridge.books.facts.official import Series, Sight, check_series, check_sight
+from ledger_bridge.books.policy.coefficients import KeyFile, check_key_file
 from ledger_bridge.books.registry.registry import Registry
 
 EVIDENCE = "mk-evidence-v1"
 
-Said = Attestation | TakenBack | Series | Sight
+Said = Attestation | TakenBack | Series | Sight | KeyFile
 
 
 class Paper(msgspec.Struct, frozen=True):
@@ -47,4 +48,6 @@ def read(data: bytes, registry: Registry) -> Paper:
             check_series(one)
         elif isinstance(one, Sight):
             check_sight(one)
+        elif isinstance(one, KeyFile):
+            check_key_file(one, paper.name)
     return paper

@@ -63,9 +63,9 @@ class Sharing(Rule):
     registers_in: tuple[str, ...] = ("1-0:1.8.1", "1-0:1.8.2")
 
     @property
-    def members(self) -> frozenset[str]:
-        """The members that the policy itself names."""
-        return frozenset(self.shares)
+    def registers(self) -> tuple[str, ...]:
+        """All registers that it reads."""
+        return (*self.registers_out, *self.registers_in)
 
 
 def complaint(rule: Sharing) -> str:
@@ -88,8 +88,7 @@ def _about_registers(rule: Sharing) -> str:
         return "needs registers_out and registers_in: what is given back, and what is used"
     if both := set(rule.registers_out) & set(rule.registers_in):
         return f"register {min(both)!r} counts what is given back or what is used, not both"
-    registers = (*rule.registers_out, *rule.registers_in)
-    if odd := [register for register in registers if not register.startswith("1-")]:
+    if odd := [register for register in rule.registers if not register.startswith("1-")]:
         return f"register {min(odd)!r} does not count electricity"
     return ""
 

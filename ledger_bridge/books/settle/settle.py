@@ -16,6 +16,7 @@ from ledger_bridge.books.quantity import Amount, in_json
 from ledger_bridge.books.registry.registry import Registry
 from ledger_bridge.books.settle.due import due, find
 from ledger_bridge.books.settle.quantities import DIRTY, Fact, Tally, of_dirty
+from ledger_bridge.books.settle.shared_days import share_days
 from ledger_bridge.books.store import commit
 
 # Claims in one commit: enough that the disk's flush is shared, few enough to answer meanwhile.
@@ -47,12 +48,14 @@ def log_heads(db: sqlite3.Connection, community: str, batch: Batch) -> None:
 
 
 def settle(book: Book, *, registry: Registry, policies: Policies, now_ms: int) -> int:
-    """Settle the dirty claims, at most CLAIMS_MAX; gives how many there were.
+    """Share the energy of days that are ripe, then settle the dirty claims, at most CLAIMS_MAX;
+    gives how many there were of both.
 
     Due never reads a balance, the order of arrival or the clock; `now_ms` is only written down.
     """
     db, community = book.db, book.community
     with commit(db):
+        days = share_days(db, community, registry, policies)
         facts = of_dirty(db, community, policies, CLAIMS_MAX)
         posted = _posted(db, community, CLAIMS_MAX)
         batch = book.batch(now_ms)
@@ -88,7 +91,7 @@ def settle(book: Book, *, registry: Registry, policies: Policies, now_ms: int) -
         )
         batch.write()
     batch.done()
-    return len(facts)
+    return days + len(facts)
 
 
 class Reckoned(NamedTuple):

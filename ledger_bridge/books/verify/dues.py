@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from gateway.contract.record import to_json
 from ledger_bridge.books import rules
 from ledger_bridge.books.book import Claim
+from ledger_bridge.books.calendar import period_of
 from ledger_bridge.books.closing.sealed import Sealed
 from ledger_bridge.books.facts.believe import amount_of
 from ledger_bridge.books.policy.conditions import is_conditional
@@ -12,7 +13,8 @@ from ledger_bridge.books.policy.rule import Rule
 from ledger_bridge.books.quantity import QUANTITIES
 from ledger_bridge.books.rules import Reads
 from ledger_bridge.books.settle.due import concerned, find
-from ledger_bridge.books.settle.quantities import Brought, Counted, Fact, Given, Tally
+from ledger_bridge.books.settle.quantities import Brought, Counted, Fact, Given, Shared, Tally
+from ledger_bridge.books.settle.unshared import sharing
 from ledger_bridge.books.verify.look import ClaimRow, Differs, Look
 
 
@@ -76,6 +78,14 @@ def _facts(look: Look) -> Iterator[tuple[Claim, Fact]]:
         given = Given(activity, day, minutes * QUANTITIES["min"], times)
         for claim in _claims(look, "attested", activity, member, day):
             yield claim, given
+    for rule_id, member, day, taken, total in look.rows(
+        "SELECT rule, member, day, taken, given FROM shared WHERE community = ?"
+    ):
+        # A day that a later policy shares no longer is marked, and its claims are.
+        if rule := sharing(look.policies, rule_id, day):
+            claim = Claim(rule_id, member, period_of(day, rule.weeks))
+            yield claim, Shared("taken", taken)
+            yield claim, Shared("given", total)
 
 
 def _conditional(look: Look) -> Iterator[tuple[Claim, Fact]]:

@@ -17,6 +17,7 @@ from ledger_bridge.books.verify.look import Differs, Look, Step
 from ledger_bridge.books.verify.papers import policies, registry
 from ledger_bridge.books.verify.replay import replay
 from ledger_bridge.books.verify.seen import Seen
+from ledger_bridge.books.verify.shared import shared
 from ledger_bridge.books.verify.waste import waste
 
 __all__ = ["Differs", "Verified", "verify"]
@@ -31,6 +32,7 @@ STEPS: tuple[Callable[[Look], None], ...] = (
     records,
     waste,
     attested,
+    shared,
     dues,
     replay,
 )
