@@ -37,9 +37,11 @@ def tree_of(db: sqlite3.Connection, community: str) -> Tree:
     """The log's tree, built from its leaves."""
     tree = Tree()
     rows = db.execute(
-        "SELECT salt, kind, body FROM leaf WHERE community = ? ORDER BY idx", (community,)
+        "SELECT salt, kind, body, commitment FROM leaf LEFT JOIN erased_leaf"
+        " USING (community, idx) WHERE community = ? ORDER BY idx",
+        (community,),
     )
-    tree.extend(commitment(salt, kind, body) for salt, kind, body in rows)
+    tree.extend(kept or commitment(salt, kind, body) for salt, kind, body, kept in rows)
     return tree
 
 

@@ -8,7 +8,8 @@ from gateway.contract.errors import PeopleError, Problem
 from gateway.contract.keys import SigningKey
 from gateway.contract.policy import hash_of
 from ledger_bridge.books.acts import acts
-from ledger_bridge.books.book import Book
+from ledger_bridge.books.book import Batch, Book
+from ledger_bridge.books.closing import erase
 from ledger_bridge.books.closing.closed import closed_until
 from ledger_bridge.books.facts import papers as papers_
 from ledger_bridge.books.facts.derive import Derivation
@@ -17,7 +18,7 @@ from ledger_bridge.books.policy import policy as policies_
 from ledger_bridge.books.policy.policies import InForce, Policies
 from ledger_bridge.books.policy.start import problems
 from ledger_bridge.books.registry import holders, papers
-from ledger_bridge.books.registry.edits import GatewayRekeyed
+from ledger_bridge.books.registry.edits import GatewayRekeyed, MemberErased
 from ledger_bridge.books.registry.fold import apply
 from ledger_bridge.books.registry.registry import Registry
 from ledger_bridge.books.settle.settle import settle
@@ -60,6 +61,7 @@ class Community:
         self.book = Book(db, community, log_key=log_key)
         self.derivation = Derivation(db, community)
         self._read_facts()
+        erase.scrub(db)
 
     def _read_facts(self) -> None:
         """Take the facts out of the records once more where an older program did it before."""
@@ -70,8 +72,9 @@ class Community:
             self._read_papers()
             rows = self.db.execute(
                 "SELECT data FROM record AS r JOIN chain USING (community, gateway, chain)"
-                " WHERE community = ? AND seq <= up_to AND NOT EXISTS (SELECT 1 FROM lost AS l"
-                " WHERE (l.community, l.gateway, l.chain) = (r.community, r.gateway, r.chain)"
+                " WHERE community = ? AND seq <= up_to AND data != x''"
+                " AND NOT EXISTS (SELECT 1 FROM lost AS l WHERE"
+                " (l.community, l.gateway, l.chain) = (r.community, r.gateway, r.chain)"
                 " AND seq BETWEEN passed_from AND last) ORDER BY gateway, chain, seq",
                 (self.id,),
             )
@@ -90,7 +93,8 @@ class Community:
 
     def _read_papers(self) -> None:
         rows = self.db.execute(
-            "SELECT seq, data FROM paper WHERE community = ? ORDER BY seq", (self.id,)
+            "SELECT seq, data FROM paper WHERE community = ? AND data != x'' ORDER BY seq",
+            (self.id,),
         )
         for seq, data in rows.fetchall():
             paper = papers_.read(data, self.registry)
@@ -105,34 +109,49 @@ class Community:
         """
         edits = papers.read(data, self.registry)
         after = apply(self.registry, edits.edits)
+        erased = [edit.member for edit in edits.edits if isinstance(edit, MemberErased)]
         for edit in edits.edits:
             if isinstance(edit, GatewayRekeyed):
                 self._check_rekeying(edit)
+        while erased and self.settle(now_ms):
+            pass
+        for member in erased:
+            erase.check(self.db, after, self.policies, member)
         batch = self.book.batch(now_ms)
-        with commit(self.db):
-            (seq,) = self.db.execute(
-                "SELECT coalesce(max(seq), 0) + 1 FROM registry_edit WHERE community = ?",
-                (self.id,),
-            ).fetchone()
-            document = papers.split(data)
-            self.db.execute(
-                "INSERT INTO registry_edit VALUES (?, ?, ?)", (self.id, seq, document.data)
-            )
-            self.db.executemany(
-                "INSERT INTO opening VALUES (?, ?, ?, ?)",
-                [(self.id, seq, *opening) for opening in document.openings.items()],
-            )
-            self.db.executemany(
-                "INSERT INTO person VALUES (?, ?, ?, ?)",
-                [(self.id, member, *who) for member, who in people.items()],
-            )
-            batch.leaf("registry", {"seq": seq, "digest": signed.digest(document.data)})
-            holders.write(self.db, after)
-            self.derivation.again(registry=after, policies=self.policies)
-            batch.write()
+        try:
+            with commit(self.db):
+                self._append(papers.split(data), batch)
+                self.db.executemany(
+                    "INSERT INTO person VALUES (?, ?, ?, ?)",
+                    [(self.id, member, *who) for member, who in people.items()],
+                )
+                erasures = [erase.Erasure(self.db, self.registry, one) for one in erased]
+                for erasure in erasures:
+                    erasure.run(batch, self.policies)
+                if erased:
+                    after = load_registry(self.db, self.id)
+                holders.write(self.db, after)
+                self.derivation.again(registry=after, policies=self.policies)
+                for erasure in erasures:
+                    erasure.check_others()
+                batch.write()
+        finally:
+            self.derivation.forget()
         batch.done()
         self.registry = after
-        self.derivation.forget()
+        erase.scrub(self.db)
+
+    def _append(self, document: papers.Stored, batch: Batch) -> None:
+        """Store a registry document as the next one."""
+        (seq,) = self.db.execute(
+            "SELECT coalesce(max(seq), 0) + 1 FROM registry_edit WHERE community = ?", (self.id,)
+        ).fetchone()
+        self.db.execute("INSERT INTO registry_edit VALUES (?, ?, ?)", (self.id, seq, document.data))
+        self.db.executemany(
+            "INSERT INTO opening VALUES (?, ?, ?, ?)",
+            [(self.id, seq, *opening) for opening in document.openings.items()],
+        )
+        batch.leaf("registry", {"seq": seq, "digest": signed.digest(document.data)})
 
     def _check_rekeying(self, edit: GatewayRekeyed) -> None:
         """What is stored was signed by the old key, and stays so."""

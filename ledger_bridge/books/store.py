@@ -21,7 +21,10 @@ SAID = ("schema.sql", "gateways.sql", "acts.sql", "closing.sql", "views.sql")
 _CREATED = re.compile(r"CREATE (?:TABLE|VIEW|TRIGGER|INDEX|UNIQUE INDEX) (\w+)")
 _TABLE = re.compile(r"CREATE TABLE (\w+)")
 # What older tables of what was said lack, by the schema that brought it.
-_ADDED = {4: "ALTER TABLE chain ADD COLUMN key TEXT NOT NULL DEFAULT '';"}
+_ADDED = {
+    4: "ALTER TABLE chain ADD COLUMN key TEXT NOT NULL DEFAULT '';",
+    5: "DROP TRIGGER IF EXISTS record_stays;",
+}
 
 
 class BookInUse(PeopleError):

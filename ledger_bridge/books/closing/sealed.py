@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from gateway.contract.record import to_json
 from ledger_bridge.books.book import Batch
 from ledger_bridge.books.calendar import days_of
+from ledger_bridge.books.closing import kept
 
 # Late evidence is settled for so long after its month: grid operators correct what they metered
 # for up to three years.
@@ -84,3 +85,4 @@ def seal_months(db: sqlite3.Connection, community: str, batch: Batch, closed_unt
     if new:
         leaf = batch.leaf("seal", {"up_to": after.up_to, **frozen(new)})
         db.execute("INSERT INTO seal VALUES (?, ?, ?, '')", (community, leaf, after.up_to))
+    kept.forget(db, community, after.up_to)

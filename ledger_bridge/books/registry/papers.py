@@ -134,3 +134,17 @@ def _opened(named: _Named, openings: dict[int, bytes]) -> tuple[Edit, ...]:
 
 def _digest(opening: bytes) -> str:
     return hashlib.sha256(opening).hexdigest()
+
+
+def edit_in(opening: bytes) -> Edit:
+    """The edit in a stored opening, whose digest was checked when it came."""
+    return _opening.decode(opening).edit
+
+
+def erased_in(document: Stored) -> list[int]:
+    """Which of its edits are erased."""
+    said = signed.parse(document.data, bytes_max=signed.PAPER_BYTES_MAX)
+    if said.typ == INLINE:
+        return []
+    many = len(signed.read_as(said, _Named, typ=REGISTRY).edits)
+    return [n for n in range(many) if n not in document.openings]

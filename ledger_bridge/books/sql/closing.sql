@@ -28,3 +28,24 @@ CREATE TABLE seal (
     member    TEXT NOT NULL,              -- '' for a month's
     PRIMARY KEY (community, leaf)
 ) STRICT;
+
+-- What an erased member gave and took per quarter-hour, for as long as what it leaves for their
+-- neighbours may still be reckoned anew; columns as those of `counter`.
+CREATE TABLE kept (
+    community  TEXT NOT NULL,
+    member     TEXT NOT NULL,
+    register   TEXT NOT NULL,
+    day        TEXT NOT NULL,
+    quarter    INTEGER NOT NULL,
+    per_pulse  TEXT NOT NULL,
+    unit       TEXT NOT NULL,
+    grade      TEXT NOT NULL,
+    substitute INTEGER NOT NULL,
+    delta      INTEGER NOT NULL,
+    PRIMARY KEY (community, member, register, day, quarter, per_pulse, unit, grade, substitute)
+) STRICT, WITHOUT ROWID;
+
+-- Communities in whose file erased bytes still lie where nothing refers to them.
+CREATE TABLE unscrubbed (
+    community TEXT PRIMARY KEY
+) STRICT, WITHOUT ROWID;

@@ -169,11 +169,15 @@ CREATE TABLE checkpoint (
     PRIMARY KEY (community, size)
 ) STRICT;
 
-CREATE TRIGGER record_stays BEFORE UPDATE ON record
+-- Evidence may lose its bytes, and nothing else: the digest stays.
+CREATE TRIGGER record_is_kept BEFORE UPDATE ON record WHEN NEW.data != x''
+    OR (NEW.arrival, NEW.community, NEW.gateway, NEW.chain, NEW.seq, NEW.digest, NEW.stored_ms)
+    IS NOT (OLD.arrival, OLD.community, OLD.gateway, OLD.chain, OLD.seq, OLD.digest, OLD.stored_ms)
 BEGIN SELECT RAISE(ABORT, 'stored evidence never changes'); END;
 CREATE TRIGGER registry_stays BEFORE UPDATE ON registry_edit
 BEGIN SELECT RAISE(ABORT, 'stored evidence never changes'); END;
-CREATE TRIGGER paper_stays BEFORE UPDATE ON paper
+CREATE TRIGGER paper_is_kept BEFORE UPDATE ON paper WHEN NEW.data != x''
+    OR (NEW.community, NEW.seq) IS NOT (OLD.community, OLD.seq)
 BEGIN SELECT RAISE(ABORT, 'stored evidence never changes'); END;
 CREATE TRIGGER booking_stays BEFORE UPDATE ON booking
 BEGIN SELECT RAISE(ABORT, 'bookings never change'); END;

@@ -54,6 +54,9 @@ class Bookings:
 
     def entitlement(self, leaf: Leaf) -> None:
         """It is a claim's, goes to the member of that claim, and brings it from what it had."""
+        if not leaf.body:
+            self._hidden(leaf)
+            return
         said = _entitled.decode(leaf.body)
         self._number = number = self._number + 1
         row = next(self._rows, None)
@@ -83,6 +86,30 @@ class Bookings:
         moment.posted[claim] = (to[1], said.due)
         moment.balances[to[:2]] += amount
         moment.balances[from_[:2]] -= amount
+
+    def _hidden(self, leaf: Leaf) -> None:
+        """Of an erased member's entitlement the log has the commitment alone; the book stays."""
+        self._number = number = self._number + 1
+        where = f"booking {number}"
+        row = next(self._rows, None)
+        one, two = self._line, next(self._lines, None)
+        self._line = next(self._lines, None)
+        if row is None or one is None or two is None or (row[0], row[-1]) != (number, leaf.idx):
+            raise Differs("it is not where the log has it", where)
+        claim = Claim(*row[3:6])
+        moment = self._moment
+        parties = (moment.registry.account(claim[1]), moment.issuance)
+        if claim[1] not in self._look.registry.erased or (one[2], two[2]) != parties:
+            raise Differs("its leaf is erased, and it is of no member who is", where)
+        if (one[:2], two[:2], one[3]) != ((number, 0), (number, 1), two[3]) or one[4] + two[4]:
+            raise Differs(f"it does not balance: {one}, {two}", where)
+        asset, before = moment.posted.get(claim, (one[3], 0))
+        if asset != one[3] and before:
+            raise Differs(f"{before} {asset} was posted before", where)
+        moment.posted[claim] = (one[3], before + one[4])
+        moment.balances[one[2:4]] += one[4]
+        moment.balances[two[2:4]] += two[4]
+        moment.gone.found["leaves"].add(leaf.idx)
 
     def act(self, leaf: Leaf) -> None:
         """It balances, and is what somebody asked for."""

@@ -7,7 +7,7 @@ import msgspec
 from gateway.contract.errors import PeopleError
 from ledger_bridge.books.acts.requests import Close, read
 from ledger_bridge.books.calendar import day_of
-from ledger_bridge.books.closing import close
+from ledger_bridge.books.closing import close, kept
 from ledger_bridge.books.closing.close import Got
 from ledger_bridge.books.closing.sealed import Sealed, frozen, sealed_by
 from ledger_bridge.books.verify.leaves import Leaf
@@ -25,12 +25,18 @@ class _Closed(msgspec.Struct):
 
 
 class _SealSaid(msgspec.Struct):
-    """What the leaf of a seal says."""
+    """What the leaf of a seal says: of a month, or of a member with all that is erased."""
 
     claims: int
     digest: str
     up_to: str = ""
     member: str = ""
+    kept: dict[str, str] = {}
+    leaves: tuple[int, ...] = ()
+    edits: tuple[tuple[int, int], ...] = ()
+    papers: tuple[int, ...] = ()
+    records: tuple[tuple[str, str, int, int], ...] = ()
+    gateways: tuple[str, ...] = ()
 
 
 _closed = msgspec.json.Decoder(_Closed)
@@ -62,44 +68,92 @@ def closed(moment: Moment, booking: Booking, leaf: Leaf) -> None:
         raise Differs(f"paper {moment.paper} was the last, the log says {said.paper}", where)
     moment.closed.add((said.period, booking.seq))
     moment.closed_until = last
-    moment.sealing = _sealed_with(moment)
+    after = Sealed(sealed_by(last), moment.sealed.members)
+    if new := _new(moment, after):
+        moment.sealing.append({"up_to": after.up_to, "member": "", **frozen(new)})
 
 
-def _sealed_with(moment: Moment) -> dict[str, Any] | None:
-    """What the leaf after this close must say is sealed; None where nothing is."""
-    before = moment.sealed
-    after = Sealed(sealed_by(moment.closed_until), before.members)
-    new = [
+def erased(moment: Moment, member: str, where: str) -> None:
+    """A steward's word that a member is to be erased: their account is closed at zero, their months
+    are, and the next leaf says what is sealed and erased.
+    """
+    registry = moment.registry
+    if day_of(registry.left[member] - 1, moment.policies.zone) > moment.closed_until:
+        raise Differs(f"{member} is erased, and their last day is not closed", where)
+    account = registry.accounts[member]
+    for (holder, asset), amount in moment.balances.items():
+        if holder == account and amount:
+            raise Differs(f"{member} is erased with {amount} {asset}", where)
+    new = _new(moment, Sealed(moment.sealed.up_to, moment.sealed.members | {member}))
+    moment.sealing.append({"up_to": "", "member": member, **frozen(new)})
+
+
+def _new(moment: Moment, after: Sealed) -> list[tuple[tuple[str, str, str], int]]:
+    """The claims that such a seal freezes and the one before it does not."""
+    return [
         (claim, due)
         for claim, (_, due) in moment.posted.items()
-        if due and after.holds(claim) and not before.holds(claim)
+        if due and after.holds(claim) and not moment.sealed.holds(claim)
     ]
-    return {"up_to": after.up_to, **frozen(new)} if new else None
 
 
 def seal(moment: Moment, leaf: Leaf) -> None:
-    """A seal stands where a close made it, over what was posted by then."""
+    """A seal stands where a close or an edit made it, over what was posted by then."""
     said = _seal.decode(leaf.body)
-    found = {"up_to": said.up_to, "claims": said.claims, "digest": said.digest}
-    if moment.sealing != found:
-        raise Differs(f"it seals {found}, the close before it {moment.sealing}", f"leaf {leaf.idx}")
-    moment.sealing = None
-    moment.sealed = Sealed(said.up_to, moment.sealed.members)
+    found = {key: getattr(said, key) for key in ("up_to", "member", "claims", "digest")}
+    expected = moment.sealing.pop(0) if moment.sealing else None
+    if expected != found:
+        raise Differs(f"it seals {found}, before it was asked {expected}", f"leaf {leaf.idx}")
+    before = moment.sealed
     moment.seals.add((leaf.idx, said.up_to, said.member))
+    if not said.member:
+        moment.sealed = Sealed(said.up_to, before.members)
+        return
+    moment.sealed = Sealed(before.up_to, before.members | {said.member})
+    gone = moment.gone.said
+    for what in ("leaves", "edits", "papers", "gateways"):
+        gone[what].update(getattr(said, what))
+    for gateway, chain, first, last in said.records:
+        gone["records"].update((gateway, chain, seq) for seq in range(first, last + 1))
+    gone["kept"].update((said.member, *month) for month in said.kept.items())
 
 
 def nothing_waits(moment: Moment, where: str) -> None:
-    """Raises Differs where a close sealed something and no leaf says so."""
-    if moment.sealing is not None:
-        raise Differs(
-            f"the close before it sealed {moment.sealing}, the log does not say so", where
-        )
+    """Raises Differs where something was sealed and no leaf says so."""
+    if moment.sealing:
+        raise Differs(f"sealed is {moment.sealing[0]}, and the log does not say so", where)
 
 
 def end(moment: Moment) -> None:
-    """Every seal is stored, and nothing is stored as sealed that the log does not say is."""
-    nothing_waits(moment, f"leaf {moment.look.leaves}")
-    stored = set(moment.look.rows("SELECT leaf, up_to, member FROM seal WHERE community = ?"))
-    for row in sorted(stored ^ moment.seals):
+    """Every seal is stored, and erased is just what the log says."""
+    look = moment.look
+    nothing_waits(moment, f"leaf {look.leaves}")
+    stored = set(look.rows("SELECT leaf, up_to, member FROM seal WHERE community = ?"))
+    _compare("seal", stored, moment.seals)
+    found, said = moment.gone.found, moment.gone.said
+    found["records"] = look.erased_records
+    found["kept"] = _kept(moment)
+    said["kept"] = {one for one in said["kept"] if f"{one[1]}-31" > moment.sealed.up_to}
+    for what in ("leaves", "edits", "papers", "records", "kept"):
+        _compare(f"erased {what}", found[what], said[what])
+    if odd := look.erased_forks - said["gateways"]:
+        raise Differs("the proof of a fork is erased", f"fork {min(odd)}")
+    for (member,) in look.rows("SELECT member FROM person WHERE community = ?"):
+        if member in moment.sealed.members:
+            raise Differs("they are erased, and their name is here", f"person {member}")
+
+
+def _kept(moment: Moment) -> set[tuple[str, str, str]]:
+    look = moment.look
+    return {
+        (member, *month)
+        for (member,) in look.rows("SELECT DISTINCT member FROM kept WHERE community = ?")
+        for month in kept.digests(look.db, look.community, member).items()
+    }
+
+
+def _compare(name: str, stored: set[Any], expected: set[Any]) -> None:
+    for row in sorted(stored ^ expected):
         what = "the log does not say so" if row in stored else "the log says so"
-        raise Differs(what, f"seal {' '.join(map(str, row))}".rstrip())
+        shown = " ".join(map(str, row)) if isinstance(row, tuple) else str(row)
+        raise Differs(what, f"{name} {shown}".rstrip())

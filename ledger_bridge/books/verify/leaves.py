@@ -23,12 +23,13 @@ def leaves(look: Look) -> Iterator[Leaf]:
     """
     notes = dict(look.rows("SELECT size, note FROM checkpoint WHERE community = ?"))
     tree, signed_size = Tree(), 0
-    for idx, kind, salt, body in look.rows(
-        "SELECT idx, kind, salt, body FROM leaf WHERE community = ? ORDER BY idx"
+    for idx, kind, salt, body, kept in look.rows(
+        "SELECT idx, kind, salt, body, commitment FROM leaf LEFT JOIN erased_leaf"
+        " USING (community, idx) WHERE community = ? ORDER BY idx"
     ):
         if idx != tree.size:
             raise Differs(f"leaf {tree.size} is missing", "leaf")
-        tree.append(commitment(salt, kind, body))
+        tree.append(commitment(salt, kind, body) if body else kept or b"")
         if (note := notes.pop(tree.size, None)) is not None:
             _check_note(look, note, tree)
             signed_size = tree.size

@@ -49,7 +49,8 @@ class Look:
     """One moment of a community's books. A table that a step has compared may be read by the next.
 
     `digests` and `passed` are those of all records, and of the last of the numbers that heads went
-    over; `waste` is what recycling points said; `dues` what claims should have got by the evidence,
+    over; `erased_records` have no bytes any more, nor have forks of the gateways `erased_forks`;
+    `waste` is what recycling points said; `dues` what claims should have got by the evidence,
     `claims` what the books say of them, `waiting` those that are being settled; `held` deposits,
     corrections and emptyings wait for people.
     """
@@ -63,6 +64,8 @@ class Look:
     policies: Policies = field(init=False)
     digests: dict[RecordKey, str] = field(default_factory=dict)
     passed: dict[RecordKey, str] = field(default_factory=dict)
+    erased_records: set[RecordKey] = field(default_factory=set)
+    erased_forks: set[str] = field(default_factory=set)
     waste: list[Fact] = field(default_factory=list)
     dues: dict[Claim, ClaimRow] = field(default_factory=dict)
     claims: dict[Claim, ClaimRow] = field(default_factory=dict)

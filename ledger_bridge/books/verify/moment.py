@@ -25,6 +25,14 @@ class Booking(NamedTuple):
     lines: tuple[Line, ...]
 
 
+class Gone:
+    """What the log says is erased, and what is found to be."""
+
+    def __init__(self) -> None:
+        self.said: dict[str, set[Any]] = defaultdict(set)
+        self.found: dict[str, set[Any]] = defaultdict(set)
+
+
 class Moment:
     """Registry and policies as they were, and what every account held by then."""
 
@@ -40,7 +48,8 @@ class Moment:
         self.closed_until = ""
         self.sealed = Sealed("", frozenset())
         self.seals: set[tuple[int, str, str]] = set()  # leaf, up to which day, member
-        self.sealing: dict[str, Any] | None = None  # what the next leaf must say is sealed
+        self.sealing: list[dict[str, Any]] = []  # what the next leaves must say is sealed
+        self.gone = Gone()
 
     @property
     def issuance(self) -> str:

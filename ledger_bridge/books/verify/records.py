@@ -101,7 +101,10 @@ class RecordCheck:
             if len(self.digests) % TELL_EVERY == 0:
                 self._look.progress(Step("records", len(self.digests), total))
                 self._look.seen.keep()
-            self._step((gateway, chain, seq), data, digest, linked)
+            if data:
+                self._step((gateway, chain, seq), data, digest, linked)
+            else:
+                self._go_over((gateway, chain, seq), digest)
         self._check_heads(forked)
         self._compare(
             "lost",
@@ -110,6 +113,17 @@ class RecordCheck:
         )
         self._compare("rotated", "*", self._rotated)
         self._check_keys()
+
+    def _go_over(self, key: RecordKey, digest: str) -> None:
+        """A record that is erased: the one after it says by its `prev` what its digest was."""
+        walk = self._walk(key[:2])
+        if key[2] > walk.up_to + 1:
+            walk.jump()
+        if key[2] != walk.up_to + 1:
+            where = f"record {'/'.join(map(str, key))}"
+            raise Differs("it is erased, and no head has passed it", where)
+        walk.up_to, walk.digest = key[2], digest
+        self._look.erased_records.add(key)
 
     def _note_passed(self, chain: ChainKey, jumps: dict[int, _Jump]) -> None:
         self.passed.update({(*chain, jump.last): jump.digest for jump in jumps.values()})
@@ -187,6 +201,10 @@ class RecordCheck:
             "SELECT gateway, chain, seq, data FROM fork WHERE community = ?"
         ):
             key = (gateway, chain, seq)
+            if not data:
+                self._look.erased_forks.add(gateway)
+                forked.add((gateway, chain))
+                continue
             where = f"fork {'/'.join(map(str, key))}"
             document, _ = self._read(data, key, where)
             self._aside.append((document, key))

@@ -15,6 +15,7 @@ from gateway.contract.policy import check, hash_of
 from gateway.contract.signed import Malformed
 from ledger_bridge.books.policy.policies import InForce, Policies
 from ledger_bridge.books.registry import papers
+from ledger_bridge.books.registry.edits import MemberErased
 from ledger_bridge.books.registry.fold import apply
 from ledger_bridge.books.registry.registry import Registry
 from ledger_bridge.books.verify import bookings, closing
@@ -56,7 +57,7 @@ def replay(look: Look) -> None:
             look.progress(Step("log", leaf.idx, total))
         if leaf.kind not in take:
             raise Differs(f"a leaf of kind {leaf.kind!r}", f"leaf {leaf.idx}")
-        if moment.sealing is not None and leaf.kind != "seal":
+        if moment.sealing and leaf.kind != "seal":
             closing.nothing_waits(moment, f"leaf {leaf.idx}")
         try:
             take[leaf.kind](leaf)
@@ -96,10 +97,15 @@ class _Papers:
             raise Differs("the log names other registry edits than are stored", "registry_edit")
         moment = self._moment
         try:
-            moment.registry = apply(moment.registry, papers.opened(document, moment.registry).edits)
+            edits = papers.opened(document, moment.registry).edits
+            moment.registry = apply(moment.registry, edits)
         except (Malformed, PeopleError) as error:
             what = f"an edit is not as it was signed: {error}"
             raise Differs(what, f"registry_edit {document.seq}") from error
+        moment.gone.found["edits"] |= {(document.seq, n) for n in papers.erased_in(document)}
+        for edit in edits:
+            if isinstance(edit, MemberErased):
+                closing.erased(moment, edit.member, f"registry_edit {document.seq}")
 
     def policy(self, leaf: Leaf) -> None:
         said = _named.decode(leaf.body)
@@ -120,7 +126,9 @@ class _Papers:
         said = _named.decode(leaf.body)
         if said.paper:
             name, data = next(self._evidence, _Stored("", b""))
-            if (str(said.paper), said.digest) != (name, signed.digest(data)):
+            if not data and str(said.paper) == name:
+                self._moment.gone.found["papers"].add(said.paper)
+            elif (str(said.paper), said.digest) != (name, signed.digest(data)):
                 raise Differs("the log names other evidence than is stored", f"paper {said.paper}")
             self._moment.paper = said.paper
         self._moment.check_heads(said.heads, f"leaf {leaf.idx}")
