@@ -1,6 +1,6 @@
 """Why something was not credited, or counts otherwise, as a sentence a member can read."""
 
-from ledger_bridge.books.facts import believe, deposits, evidence, official
+from ledger_bridge.books.facts import attested, believe, deposits, evidence, official
 
 # By verdict, in English and in Dutch.
 COUNTER = {
@@ -121,6 +121,29 @@ DEPOSIT = {
     ),
 }
 
+ATTESTED = {
+    attested.NOBODY: (
+        "This is attested of somebody who is no member; it counts once they are.",
+        "Dit is verklaard van iemand die geen lid is; het telt zodra die lid is.",
+    ),
+    attested.ACTIVITY: (
+        "No rule of that day names this activity; it is kept and earns nothing.",
+        "Geen spelregel van die dag noemt deze bezigheid; het is bewaard en levert niets op.",
+    ),
+    attested.MOST: (
+        "With what was attested before it is more than a day is long; a steward must look at it.",
+        "Met wat al verklaard was is het meer dan een dag lang is; een beheerder moet kijken.",
+    ),
+    attested.AHEAD: (
+        "The day was still to come when this was signed; have it attested again afterwards.",
+        "De dag moest nog komen toen dit getekend werd; laat het daarna opnieuw verklaren.",
+    ),
+    attested.VOID: (
+        "A steward took this back.",
+        "De beheerder heeft dit teruggenomen.",
+    ),
+}
+
 # What there is to say of a deposit that counts.
 UNKNOWN_KIND, EARNS_NOTHING, UNVERIFIED = "unknown-kind", "earns-nothing", "unverified"
 CHARGED = "charged"
@@ -163,6 +186,10 @@ BEING_SETTLED = (
 NOT_HEARD = (
     "This meter was not heard since; what it counts is added when it is.",
     "Deze meter is sindsdien niet gehoord; wat hij telt komt erbij zodra dat wel zo is.",
+)
+NOT_SHARED = (
+    "The energy of this day is shared out once every house was heard after it.",
+    "De energie van deze dag wordt verdeeld zodra elk huis erna is gehoord.",
 )
 COUNTS_LATER = (
     "These weeks are not over; what they earn counts in the period in which they end.",

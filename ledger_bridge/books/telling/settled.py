@@ -32,6 +32,7 @@ def settled(
         *_deposits(db, community, member),
         *_meters(db, community, places, zone=zone),
         *_silent(db, community, member, places, zone=zone, today=today),
+        *(_shared(db, community, today) if places else ()),
     ]
 
     waiting.sort(key=lambda one: (one["since"], one["what"]))
@@ -93,6 +94,15 @@ def _silent(
         ).fetchone()
         if row and (day := day_of(row[0], zone)) < today:
             yield _wait(place, day, sentences.NOT_HEARD)
+
+
+def _shared(db: sqlite3.Connection, community: str, today: str) -> Iterator[Json]:
+    """Days of which the energy is not shared out yet: one house that is late keeps all waiting."""
+    for rule, day in db.execute(
+        "SELECT rule, min(day) FROM unshared WHERE community = ? AND day < ? GROUP BY rule",
+        (community, today),
+    ):
+        yield _wait(rule, day, sentences.NOT_SHARED)
 
 
 def _places(registry: Registry, member: str) -> set[str]:
