@@ -48,7 +48,7 @@ Key = Annotated[
     ),
 ]
 
-# What may be written out of the books where there are several pools.
+# The one that a new hub has.
 POOL = "pool"
 
 
@@ -80,6 +80,10 @@ def _outcome(found: dict[str, Any]) -> dict[str, Any]:
 
 def _units(books: Reading, amount: str, asset: str) -> int:
     """The smallest units of an amount of an asset that somebody wrote."""
+    known = dict.fromkeys(code for one in books.policies.in_order for code in one.policy.assets)
+    if asset not in known:
+        try_ = f"assets: {', '.join(known) or 'none yet'}"
+        raise UsageError(Problem(f"no asset {asset!r}", "policy", try_))
     return amount_of(amount, books.policies.asset(asset).scale)
 
 

@@ -16,8 +16,11 @@ from ledger_bridge.books.acts.standing import (
     postings,
     refuse,
 )
-from ledger_bridge.books.calendar import local_text
+from ledger_bridge.books.calendar import day_of, local_text
 from ledger_bridge.books.registry.registry import CLEARING
+
+# The end of the calendar.
+_TIME_MS_MAX = 253_402_300_799_000
 
 # Nobody's credit is set apart for longer: a year and a day.
 RESERVED_MS_MAX = 366 * 86_400_000
@@ -52,9 +55,12 @@ def _reserve(act: Reserve, standing: Standing) -> Decided:
     check_amount(act.amount, where)
     if party(standing, act.giver, where) == party(standing, act.receiver, where):
         raise refuse(f"{act.giver} would reserve it for themselves", where, "name two holders")
-    if not standing.now_ms < act.until_ms <= standing.now_ms + RESERVED_MS_MAX:
-        what = "it would end now, or later than in a year"
-        raise refuse(what, where, "an end to come, within a year")
+    last_ms, zone = standing.now_ms + RESERVED_MS_MAX, standing.policies.zone
+    if not standing.now_ms < act.until_ms <= last_ms:
+        is_time = 0 <= act.until_ms <= _TIME_MS_MAX
+        until = local_text(act.until_ms, zone) if is_time else "at no time"
+        what = f"it would end {until}, and it is {local_text(standing.now_ms, zone)} now"
+        raise refuse(what, where, f"a day to come, up to {day_of(last_ms, zone)}")
     clearing = only(standing, CLEARING, where)
     moves = (Move(clearing, act.asset, act.amount), Move(act.giver, act.asset, -act.amount))
     check_moves(standing, moves, where)
@@ -91,7 +97,7 @@ def _post(act: Post, standing: Standing) -> Decided:
 def _open(standing: Standing, number: int, where: str) -> Reservation:
     kept = standing.reservation(number)
     if kept is None:
-        raise refuse(f"booking {number} reserved nothing", where, "meterkast ledger reserved")
+        raise refuse(f"booking {number} reserved nothing", where, "meterkast ledger reservations")
     if kept.ended is not None:
         what = f"this reservation ended with booking {kept.ended}"
         raise refuse(what, where, f"meterkast ledger why {kept.ended}")

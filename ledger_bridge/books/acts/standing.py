@@ -127,8 +127,8 @@ def party(standing: Standing, holder: str, where: str) -> str:
     """Somebody who may give and receive: a member, a pool or the supplier."""
     registry = standing.registry
     if holder in registry.others and registry.others[holder].role not in {POOL, SUPPLIER}:
-        role = registry.others[holder].role
-        raise refuse(f"{holder} is the account for {role}", where, "name a member or a pool")
+        what = f"{holder} is an account of role {registry.others[holder].role}"
+        raise refuse(what, where, "name a member, a pool or the supplier")
     if registry.account(holder) is None:
         raise refuse(f"no member {holder!r}", where, "meterkast ledger balance")
     return holder
