@@ -10,6 +10,7 @@ from ledger_bridge.books.acts.requests import Close
 from ledger_bridge.books.facts.containers import held_emptyings
 from ledger_bridge.books.registry.holders import MEMBER
 from ledger_bridge.books.telling import why as reasons
+from ledger_bridge.books.telling.attested import held_attestations
 from ledger_bridge.books.telling.balances import balances
 from ledger_bridge.books.telling.held import held_meters
 from ledger_bridge.books.telling.recycling import (
@@ -21,6 +22,7 @@ from ledger_bridge.books.telling.recycling import (
     remarks,
 )
 from ledger_bridge.commands import acts
+from ledger_bridge.commands.attest import attest
 from ledger_bridge.commands.common import (
     CONFIG,
     Config,
@@ -38,6 +40,7 @@ from ledger_bridge.hub import Hub
 app = cyclopts.App(name="ledger", help="Balances, statements, reasons and acts.")
 app.command(tell_statement, name="statement")
 app.command(export)
+app.command(attest)
 acts.mount(app)
 
 
@@ -70,8 +73,9 @@ def held(*, config: Config = CONFIG, json: Json = False) -> None:
     emptyings = held_emptyings(books.db, books.community, registry=books.registry)
     meters = held_meters(books.db, books.community)
     records = held_records(books.db, books.community)
+    attested = held_attestations(books.db, books.community)
     if json:
-        show([*deposits, *corrections, *emptyings, *records, *meters])
+        show([*deposits, *corrections, *emptyings, *records, *meters, *attested])
         return
     table(
         ("at", "fraction", "amount", "why"),
@@ -105,7 +109,11 @@ def held(*, config: Config = CONFIG, json: Json = False) -> None:
             for m in meters
         ],
     )
-    waiting = (*deposits, *corrections, *emptyings, *meters)
+    _also(
+        ("attested", "member", "day", "activity", "why"),
+        [(a["attestation"], a["member"], a["day"], a["activity"], a["sentence"]) for a in attested],
+    )
+    waiting = (*deposits, *corrections, *emptyings, *meters, *attested)
     what_to_type = dict.fromkeys(one["try"] for one in waiting)
     if what_to_type:
         print("\ntry:")

@@ -9,7 +9,7 @@ import pkgutil
 from collections.abc import Mapping
 from fractions import Fraction
 from functools import cache
-from typing import Any, Literal, NamedTuple, Protocol, cast
+from typing import Any, Literal, NamedTuple, Protocol, cast, runtime_checkable
 
 from ledger_bridge.books.policy.rule import Declared, Rule
 from ledger_bridge.books.quantity import Amount
@@ -61,6 +61,14 @@ class RuleFile(Protocol):
     def earned(self, rule: Any, quantities: Mapping[str, Amount]) -> Fraction: ...
 
     def in_words(self, rule: Any) -> tuple[str, str]: ...
+
+
+@runtime_checkable
+class OfActivities(Protocol):
+    """A rule that names what people may attest."""
+
+    @property
+    def activities(self) -> tuple[str, ...]: ...
 
 
 def names() -> tuple[str, ...]:

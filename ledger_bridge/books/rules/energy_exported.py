@@ -12,6 +12,7 @@ from ledger_bridge.books import rules
 from ledger_bridge.books.policy.conditions import Conditions, limits_in_words
 from ledger_bridge.books.policy.numbers import Exact, Quantity
 from ledger_bridge.books.policy.rule import Declared
+from ledger_bridge.books.policy.words import rate_in_words
 from ledger_bridge.books.quantity import Amount, written
 from ledger_bridge.books.rules import Example
 
@@ -91,10 +92,9 @@ def earned(rule: Rule, quantities: Mapping[str, Amount]) -> Fraction:
 
 
 def in_words(rule: Rule) -> tuple[str, str]:
-    rate, registers = f"{written(rule.credit)} {rule.asset}", ", ".join(rule.registers)
-    per = written(rule.per, "kWh").removeprefix("1 ")
-    limits = limits_in_words(rule)
+    english, dutch = rate_in_words(rule.credit, rule.asset, written(rule.per, "kWh"))
+    registers, limits = ", ".join(rule.registers), limits_in_words(rule)
     return (
-        f"{rate} per {per} given back ({registers}){limits[0]}",
-        f"{rate} per {per} teruggeleverd ({registers}){limits[1]}",
+        f"{english} given back ({registers}){limits[0]}",
+        f"{dutch} teruggeleverd ({registers}){limits[1]}",
     )

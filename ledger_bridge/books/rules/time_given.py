@@ -11,19 +11,20 @@ from ledger_bridge.books.policy import rule as parameters
 from ledger_bridge.books.policy.conditions import limits_in_words
 from ledger_bridge.books.policy.numbers import Rate
 from ledger_bridge.books.policy.rule import Declared
-from ledger_bridge.books.quantity import Amount, is_of, written
+from ledger_bridge.books.policy.words import rate_in_words
+from ledger_bridge.books.quantity import Amount, is_of
 from ledger_bridge.books.rules import Example
 
 VERSION = 1
 READS: tuple[rules.Reads, ...] = ("attested",)
 
-# Units as they stand in Dutch sentences.
-_DUTCH = {"h": "uur", "min": "minuut"}
-_ENGLISH = {"h": "hour", "min": "minute"}
-
 
 class Rule(parameters.Rule):
     rates: dict[str, Rate]
+
+    @property
+    def activities(self) -> tuple[str, ...]:
+        return tuple(self.rates)
 
 
 EXAMPLES = (
@@ -75,9 +76,8 @@ def earned(rule: Rule, quantities: Mapping[str, Amount]) -> Fraction:
 def in_words(rule: Rule) -> tuple[str, str]:
     english, dutch = [], []
     for name, rate in rule.rates.items():
-        credit = f"{written(rate.credit)} {rule.asset}"
-        number, _, unit = rate.per.removeprefix("1 ").rpartition(" ")
-        english.append(f"{credit} per {f'{number} {_ENGLISH[unit]}'.strip()} of {name}")
-        dutch.append(f"{credit} per {f'{number} {_DUTCH[unit]}'.strip()} {name}")
+        en, nl = rate_in_words(rate.credit, rule.asset, rate.per)
+        english.append(f"{en} of {name}")
+        dutch.append(f"{nl} {name}")
     limits = limits_in_words(rule)
     return f"{'; '.join(english)}{limits[0]}", f"{'; '.join(dutch)}{limits[1]}"

@@ -12,15 +12,14 @@ from ledger_bridge.books.policy import rule as parameters
 from ledger_bridge.books.policy.conditions import limits_in_words
 from ledger_bridge.books.policy.numbers import Rate
 from ledger_bridge.books.policy.rule import Declared
-from ledger_bridge.books.quantity import Amount, is_of, written
+from ledger_bridge.books.policy.words import rate_in_words
+from ledger_bridge.books.quantity import Amount, is_of
 from ledger_bridge.books.rules import Example
 
 VERSION = 1
 READS: tuple[rules.Reads, ...] = ("deposit",)
 
 _BAG = "bag"
-# Units as they stand in Dutch sentences.
-_DUTCH = {"bag": "zak", "piece": "stuk"}
 
 
 class Rule(parameters.Rule):
@@ -93,11 +92,9 @@ def earned(rule: Rule, quantities: Mapping[str, Amount]) -> Fraction:
 def in_words(rule: Rule) -> tuple[str, str]:
     english, dutch = [], []
     for name, rate in rule.rates.items():
-        credit, per = f"{written(rate.credit)} {rule.asset}", rate.per.removeprefix("1 ")
-        number, _, unit = per.rpartition(" ")
-        eenheid = f"{number} {_DUTCH.get(unit, unit)}".strip()
-        english.append(f"{credit} per {per} of {name}")
-        dutch.append(f"{credit} per {eenheid} {name}")
+        en, nl = rate_in_words(rate.credit, rule.asset, rate.per)
+        english.append(f"{en} of {name}")
+        dutch.append(f"{nl} {name}")
     limits = limits_in_words(rule)
     return (
         f"charges {'; '.join(english)} for {rule.service}{limits[0]}",

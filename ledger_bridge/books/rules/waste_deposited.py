@@ -12,7 +12,8 @@ from ledger_bridge.books.policy import rule as parameters
 from ledger_bridge.books.policy.conditions import limits_in_words
 from ledger_bridge.books.policy.numbers import Rate
 from ledger_bridge.books.policy.rule import Declared
-from ledger_bridge.books.quantity import Amount, is_of, written
+from ledger_bridge.books.policy.words import rate_in_words
+from ledger_bridge.books.quantity import Amount, is_of
 from ledger_bridge.books.rules import Example
 
 VERSION = 1
@@ -75,8 +76,8 @@ def earned(rule: Rule, quantities: Mapping[str, Amount]) -> Fraction:
 def in_words(rule: Rule) -> tuple[str, str]:
     english, dutch = [], []
     for name, rate in rule.rates.items():
-        credit, per = f"{written(rate.credit)} {rule.asset}", rate.per.removeprefix("1 ")
-        english.append(f"{credit} per {per} of {name}" if rate.credit else f"nothing for {name}")
-        dutch.append(f"{credit} per {per} {name}" if rate.credit else f"niets voor {name}")
+        en, nl = rate_in_words(rate.credit, rule.asset, rate.per)
+        english.append(f"{en} of {name}" if rate.credit else f"nothing for {name}")
+        dutch.append(f"{nl} {name}" if rate.credit else f"niets voor {name}")
     limits = limits_in_words(rule)
     return f"{'; '.join(english)}{limits[0]}", f"{'; '.join(dutch)}{limits[1]}"
