@@ -38,7 +38,7 @@ rates.garden = { credit = "1/2", per = "1 h" }
 """,
         {"care": 150_000, "garden": 20_000},
         266,
-        "1 HOURS per hour of care; 1/2 HOURS per hour of garden, at most 8 a week",
+        "1 HOURS per hour of care; 0.5 HOURS per hour of garden, at most 8 a week",
     ),
 )
 
