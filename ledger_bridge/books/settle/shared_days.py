@@ -29,13 +29,18 @@ from ledger_bridge.books.settle.unshared import sharing
 # Days in one commit: few enough to answer meanwhile.
 DAYS_MAX = 40
 
-# Every index of `counter` holds its key as well; this one has all that is read here.
+# Every index of `counter` holds its key as well; this one has all that is read here. `kept` has what
+# is left of members who were erased: their neighbours' shares stay what they were.
 _COUNTED = """
     SELECT member, register, quarter, per_pulse, delta
     FROM counter INDEXED BY counter_of_member
     WHERE community = :community AND member IN (SELECT value FROM json_each(:members))
         AND day = :day AND register IN (SELECT value FROM json_each(:registers))
         AND delta != 0 AND quarter IS NOT NULL
+    UNION ALL
+    SELECT member, register, quarter, per_pulse, delta FROM kept
+    WHERE community = :community AND member IN (SELECT value FROM json_each(:members))
+        AND day = :day AND register IN (SELECT value FROM json_each(:registers))
 """
 
 
