@@ -237,7 +237,7 @@ class Show:
             if bag.claims:
                 self.tell(telling.sentence("claimed", {"member": bag.member}))
                 await self._command("member", "claim", bag.member, bag.code)
-        await self._command("ledger", "close", day.day)
+        await self._command("ledger", "close", day.day, "--anyway")
 
         async def ask(*words: str) -> Any:
             return json.loads(await self._command(*words))

@@ -1,12 +1,10 @@
 """`meterkast ledger`: balances, statements, where a credit comes from, and acts."""
 
 from collections.abc import Sequence
-from datetime import date
 from typing import Any
 
 import cyclopts
 
-from ledger_bridge.books.acts.requests import Close
 from ledger_bridge.books.facts.containers import held_emptyings
 from ledger_bridge.books.registry.holders import MEMBER
 from ledger_bridge.books.telling import why as reasons
@@ -23,24 +21,23 @@ from ledger_bridge.books.telling.recycling import (
 )
 from ledger_bridge.commands import acts
 from ledger_bridge.commands.attest import attest
+from ledger_bridge.commands.close import close
 from ledger_bridge.commands.common import (
     CONFIG,
     Config,
     Json,
-    known_day,
     read_books,
     show,
     table,
-    tell,
 )
 from ledger_bridge.commands.export import export
 from ledger_bridge.commands.statement import tell_statement
-from ledger_bridge.hub import Hub
 
 app = cyclopts.App(name="ledger", help="Balances, statements, reasons and acts.")
 app.command(tell_statement, name="statement")
 app.command(export)
 app.command(attest)
+app.command(close)
 acts.mount(app)
 
 
@@ -169,11 +166,3 @@ def _tell(found: dict[str, Any]) -> None:
         print("telegram")
         for line in record["telegram"].splitlines():
             print(f"  {line}")
-
-
-@app.command
-def close(day: date, /, *, config: Config = CONFIG, json: Json = False) -> None:
-    """Close a local day: what is settled now is its reckoning."""
-    hub = Hub.load(config)
-    booking = acts.ask(hub, Close(known_day(day)), f"close {day}")
-    tell(f"{day} is closed, booking {booking}", {"booking": booking}, json=json)

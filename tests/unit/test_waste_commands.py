@@ -113,7 +113,7 @@ def test_a_code_is_claimed_as_people_write_it(hub, capsys, code):
     run("member", "claim", "bram", code, "--config", str(hub), "--json")
     assert {"member": "bram", "code": code, "deposits": 1} == out(capsys)
     assert "d1" not in held(hub, capsys)
-    run("ledger", "close", "2026-06-21", "--config", str(hub))
+    run("ledger", "close", "2026-06-21", "--anyway", "--config", str(hub))
     capsys.readouterr()
     run("ledger", "balance", "--config", str(hub), "--json")
     assert "0.100000" == out(capsys)[0]["balances"]["WASTE"]

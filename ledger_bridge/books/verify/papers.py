@@ -50,8 +50,10 @@ def policies(look: Look) -> None:
 
 
 def evidence(look: Look) -> Iterator[tuple[int, papers.Paper]]:
-    """Every paper with its number, as it was signed."""
-    for seq, data in look.rows("SELECT seq, data FROM paper WHERE community = ? ORDER BY seq"):
+    """Every paper with its number, as it was signed; of those that are erased see closing.py."""
+    for seq, data in look.rows(
+        "SELECT seq, data FROM paper WHERE community = ? AND data != x'' ORDER BY seq"
+    ):
         try:
             yield seq, papers.read(data, look.registry)
         except Malformed as error:

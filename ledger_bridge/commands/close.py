@@ -1,0 +1,93 @@
+"""`meterkast ledger close`: end a month, so that what comes later is told apart."""
+
+from datetime import date
+from typing import Annotated
+
+import cyclopts
+import msgspec
+
+from gateway.contract.errors import PeopleError, Problem, UsageError
+from ledger_bridge.books.acts.requests import Close
+from ledger_bridge.books.closing.closed import days_of
+from ledger_bridge.books.policy.assets import amount_text
+from ledger_bridge.books.telling.attested import held_attestations
+from ledger_bridge.books.telling.held import held_meters
+from ledger_bridge.books.telling.recycling import held_corrections, held_deposits, held_records
+from ledger_bridge.commands import acts
+from ledger_bridge.commands.common import CONFIG, Config, Json, Reading, known_day, read_books, tell
+from ledger_bridge.gaps import gaps
+from ledger_bridge.hub import Hub
+
+
+class _Closed(msgspec.Struct):
+    """What the leaf of a close says of its period."""
+
+    sums: dict[str, int]
+
+
+def close(
+    period: str,
+    /,
+    *,
+    anyway: Annotated[bool, cyclopts.Parameter(negative="")] = False,
+    config: Config = CONFIG,
+    json: Json = False,
+) -> None:
+    """Close a month: what is settled now is its reckoning, and later evidence is linked to it.
+
+    Parameters
+    ----------
+    period
+        The month, such as 2026-06, or a day of it. Everything before it is closed by then.
+    anyway
+        Close although records are missing or something waits for a steward.
+    """
+    try:
+        known_day(date.fromisoformat(days_of(period)[0]))
+    except ValueError as error:
+        raise UsageError(Problem(str(error), "ledger close", "such as 2026-06")) from error
+    if not anyway:
+        _nothing_waits(read_books(config), period)
+    booking = acts.ask(Hub.load(config), Close(period), f"close {period}")
+    books = read_books(config)
+    posted = {
+        asset: amount_text(amount, books.policies.asset(asset).scale)
+        for asset, amount in _sums(books, booking).items()
+    }
+    amounts = ", ".join(f"{amount} {asset}" for asset, amount in posted.items()) or "nothing"
+    sentence = f"{period} is closed, booking {booking}; posted for it: {amounts}"
+    outcome = {"period": period, "booking": booking, "posted": posted}
+    tell(sentence, outcome, json=json)
+
+
+def _nothing_waits(books: Reading, period: str) -> None:
+    """Raises PeopleError with what is missing, and what waits for somebody."""
+    db, community = books.db, books.community
+    try_ = f"wait for it, or: meterkast ledger close {period} --anyway"
+    problems = [
+        Problem(
+            f"records {gap.first} to {gap.last} are missing", f"{gap.gateway}/{gap.chain}", try_
+        )
+        for gap in gaps(db, community)
+    ]
+    held = [
+        *held_deposits(db, community, policies=books.policies),
+        *held_corrections(db, community),
+        *held_records(db, community),
+        *held_meters(db, community),
+        *held_attestations(db, community),
+    ]
+    if held:
+        try_ = f"meterkast ledger held, or: meterkast ledger close {period} --anyway"
+        problems.append(Problem(f"{len(held)} things wait for a steward", f"close {period}", try_))
+    if problems:
+        raise PeopleError(*problems)
+
+
+def _sums(books: Reading, booking: int) -> dict[str, int]:
+    (body,) = books.db.execute(
+        "SELECT body FROM booking JOIN leaf ON leaf.community = booking.community AND idx = leaf"
+        " WHERE booking.community = ? AND seq = ?",
+        (books.community, booking),
+    ).fetchone()
+    return msgspec.json.decode(body, type=_Closed).sums
