@@ -7,51 +7,33 @@ import cyclopts
 
 from gateway.contract import policy as papers
 from gateway.contract import signed
-from gateway.contract.clock import domain_clock
-from gateway.contract.errors import ConfigError, PeopleError, Problem, UsageError
+from gateway.contract.errors import Problem, UsageError
 from gateway.contract.keys import SigningKey
 from gateway.contract.signed import Malformed
-from ledger_bridge.books.closing.closed import closed_until
 from ledger_bridge.books.policy import policy as policies
-from ledger_bridge.books.policy.policy import Policy
-from ledger_bridge.books.policy.start import problems
 from ledger_bridge.books.registry import stewards
 from ledger_bridge.books.telling.rules import of_policy
-from ledger_bridge.commands.common import CONFIG, Config, Json, Reading, read_books, tell
+from ledger_bridge.commands.common import CONFIG, Config, Json, read_books, tell
+from ledger_bridge.commands.papers import (
+    is_signed,
+    must_be_enough,
+    must_follow,
+    read_policy,
+    text_of,
+    write,
+)
+from ledger_bridge.commands.simulate import simulate
 from ledger_bridge.commands.templates import template
 from ledger_bridge.desk import Paper, hand_in
 from ledger_bridge.hub import Hub
 
 app = cyclopts.App(name="policy", help="The community's rules.")
+app.command(simulate)
 app.command(template)
 
 Key = Annotated[
     Path | None, cyclopts.Parameter(name="--key", help="A steward's key; else the hub's.")
 ]
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(Problem(f"cannot be read: {error}", str(file), "another file")) from error
-
-
-def _is_signed(text: str) -> bool:
-    """Whether this is a paper with signatures rather than the TOML that people write."""
-    return text.startswith("{")
-
-
-def read_policy(file: Path) -> Policy:
-    """The policy in a file, as it was written or signed. Raises ConfigError with every mistake."""
-    text = _text(file)
-    if _is_signed(text):
-        try:
-            document = signed.parse_all(text.strip().encode())[0]
-            text = signed.read_as(document, papers.Document, typ=papers.POLICY).toml
-        except Malformed as error:
-            raise ConfigError(Problem(str(error), str(file), "a policy.toml")) from error
-    return policies.parse(text, name=str(file))
 
 
 @app.command
@@ -62,34 +44,13 @@ def check(file: Path, /, *, config: Config = CONFIG, json: Json = False) -> None
     """
     policy = read_policy(file)
     if config.exists():
-        _must_follow(policy, read_books(config), str(file))
+        must_follow(policy, read_books(config), str(file))
     told = of_policy(policy)
     lines = [f"from {policy.day} on, days of {policy.time_zone}:"]
     for name, rule in told["rules"].items():
         lines += [f"  {name}: {rule['en']}", f"  {' ' * len(name)}  {rule['nl']}"]
     lines += [f"note: {note}" for note in told["notes"]]
     tell("\n".join(lines), told, json=json)
-
-
-def _must_follow(policy: Policy, books: Reading, where: str) -> None:
-    """Raises ConfigError with all that keeps the hub from putting this policy in force."""
-    if policy.community != books.community:
-        what = f"a policy of {policy.community!r}, and this hub is of {books.community!r}"
-        try_ = f'community = "{books.community}"'
-        raise ConfigError(Problem(what, f"{where}: community", try_))
-    # What is in force already may be checked again.
-    if any(one.policy == policy for one in books.policies.in_order):
-        return
-    if found := list(
-        problems(
-            policy,
-            books.policies,
-            closed_until=closed_until(books.db, books.community),
-            now_ms=domain_clock().utc_ms(),
-            where=where,
-        )
-    ):
-        raise ConfigError(*found)
 
 
 @app.command
@@ -112,8 +73,8 @@ def sign(file: Path, /, *, key: Key = None, config: Config = CONFIG, json: Json 
         policy.toml: makes policy.signed beside it. A .signed file gets one signature more.
     """
     own = SigningKey.load(key) if key else Hub.load(config).key("steward")
-    text = _text(file)
-    if _is_signed(text):
+    text = text_of(file)
+    if is_signed(text):
         data, to = _signed_again(text, file, own), file
     else:
         policy = policies.parse(text, name=str(file))
@@ -141,17 +102,6 @@ def _signed_again(text: str, file: Path, own: SigningKey) -> bytes:
         raise UsageError(Problem(str(error), str(file), "a policy.toml or .signed file")) from error
 
 
-def write(path: Path, data: bytes) -> None:
-    """Put a paper in its place, whole or not at all. Raises UsageError."""
-    beside = path.with_name(path.name + ".new")
-    try:
-        beside.write_bytes(data + b"\n")
-        beside.replace(path)
-    except OSError as error:
-        what = f"it cannot be written: {error.strerror}"
-        raise UsageError(Problem(what, str(path), "a folder where you may write")) from error
-
-
 @app.command
 def activate(file: Path, /, *, config: Config = CONFIG, json: Json = False) -> None:
     """Put a policy in force from its day on, once enough stewards have signed it.
@@ -165,9 +115,9 @@ def activate(file: Path, /, *, config: Config = CONFIG, json: Json = False) -> N
     """
     policy, hub = read_policy(file), Hub.load(config)
     books = read_books(config)
-    _must_follow(policy, books, str(file))
-    own, text = hub.key("steward"), _text(file)
-    if _is_signed(text):
+    must_follow(policy, books, str(file))
+    own, text = hub.key("steward"), text_of(file)
+    if is_signed(text):
         data = signed.add(text.strip().encode(), key=own)
     else:
         data = papers.make(text, community=hub.community, key=own)
@@ -175,20 +125,6 @@ def activate(file: Path, /, *, config: Config = CONFIG, json: Json = False) -> N
     hashed = hand_in(hub, Paper("policy", data.decode()))
     outcome = {"valid_from": policy.day, "hash": hashed}
     tell(f"in force from {policy.day} on: {hashed}", outcome, json=json)
-
-
-def must_be_enough(data: bytes, books: Reading, file: Path) -> None:
-    """Raises PeopleError, with the way on, where more stewards must sign a paper."""
-    registry = books.registry
-    try:
-        signed.demand_of(
-            signed.parse_all(data), registry.stewards, asked=registry.asked, whose=papers.STEWARD
-        )
-    except Malformed as error:
-        to = file.with_suffix(".signed")
-        first = "" if file == to else f"meterkast policy sign {file}, then "
-        try_ = f"{first}each other steward: meterkast policy sign {to} --key steward.key"
-        raise PeopleError(Problem(str(error), str(file), try_)) from error
 
 
 @app.command(name="list")

@@ -14,7 +14,7 @@ from ledger_bridge.books.registry.fold import apply
 from ledger_bridge.books.registry.registry import Registry
 from ledger_bridge.books.registry.stewards import Term
 from ledger_bridge.commands.common import CONFIG, Config, Json, edit, read_books, show, tell
-from ledger_bridge.commands.policy import must_be_enough, write
+from ledger_bridge.commands.papers import must_be_enough, write
 
 PAPER = Path("stewards.signed")
 

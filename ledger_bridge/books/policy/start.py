@@ -33,13 +33,17 @@ def problems(
     if new.time_zone != last.time_zone:
         what = f"the time zone of a community stays {last.time_zone}"
         yield Problem(what, f"{where}: time_zone", f'time_zone = "{last.time_zone}"')
-    for code, asset in new.assets.items():
-        if (known := last.assets.get(code)) and (known.scale, known.kind) != (
-            asset.scale,
-            asset.kind,
-        ):
-            what = f"{code} is counted with scale {known.scale}, kind {known.kind!r}, in accounts"
-            yield Problem(what, f"{where}: assets.{code}", "keep both, or give it another code")
+    yield from counted_otherwise(new, policies, where=where)
     if odd := boundary(new.day, last.weeks | new.weeks):
         what, try_ = odd
         yield Problem(what, place, try_)
+
+
+def counted_otherwise(new: Policy, policies: Policies, *, where: str) -> Iterator[Problem]:
+    """Each asset that accounts hold in other units: what they hold would mean something else."""
+    known = {code: asset for one in policies.in_order for code, asset in one.policy.assets.items()}
+    for code, asset in new.assets.items():
+        old = known.get(code, asset)
+        if (old.scale, old.kind) != (asset.scale, asset.kind):
+            what = f"accounts hold {code} with scale = {old.scale}, kind = {old.kind!r}"
+            yield Problem(what, f"{where}: assets.{code}", "keep both, or give it another code")
