@@ -1,7 +1,6 @@
 """What a claim should have got: a pure function of quantities and the rule, and nothing else."""
 
 from collections.abc import Iterable, Mapping
-from fractions import Fraction
 
 from ledger_bridge.books import rules
 from ledger_bridge.books.calendar import days_of, period_of
@@ -20,17 +19,18 @@ def due(policy: Policy, rule: Rule, quantities: Mapping[str, Amount]) -> int:
     `quantities` are those of all days of the period. Of a charge it is the floor of the amount,
     below zero: what is left over is in the member's favour.
     """
-    one = 10 ** policy.assets[rule.asset].scale
+    one: int = 10 ** policy.assets[rule.asset].scale
     earned = rules.load(rule.rule).earned(rule, quantities)
-    whole = min(_floor(abs(earned), one), due_most(policy, rule))
-    return whole if earned >= 0 else -whole
+    whole = min(abs(earned.numerator) * one // earned.denominator, due_most(policy, rule))
+    return whole if earned.numerator >= 0 else -whole
 
 
 def due_most(policy: Policy, rule: Rule) -> int:
     """The most that a claim may be due by this rule, or be charged."""
     if rule.cap is None:
         return DUE_MAX
-    return min(_floor(rule.cap.most, 10 ** policy.assets[rule.asset].scale), DUE_MAX)
+    one: int = 10 ** policy.assets[rule.asset].scale
+    return min(rule.cap.most.numerator * one // rule.cap.most.denominator, DUE_MAX)
 
 
 def shares(policy: Policy, rule: Rule, brought: Iterable[tuple[str, Amount]]) -> list[int]:
@@ -47,11 +47,6 @@ def shares(policy: Policy, rule: Rule, brought: Iterable[tuple[str, Amount]]) ->
         found.append(after - before)
         before = after
     return found
-
-
-def _floor(credit: Fraction, one: int) -> int:
-    """Whole smallest units in an exact amount of credit, the rest let go."""
-    return credit.numerator * one // credit.denominator
 
 
 def find(policies: Policies, rule_id: str, period: str) -> tuple[str, Policy, Rule] | None:

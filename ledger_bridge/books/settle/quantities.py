@@ -223,25 +223,30 @@ class Tally:
         self._policy = policy
         self._rule = rule
         self._file = rules.load(rule.rule)
+        # Nearly all facts are counts for a rule that asks nothing of them.
+        self._is_plain = not is_conditional(rule) and "counter" in self._file.READS
         self._sums: dict[str, Amount] = {}
         self._days: dict[str, str] = {}
 
     def add(self, fact: Fact) -> None:
         """Count a fact, where the rule does."""
         key, file = fact[0], self._file
-        if _READ_AS[type(fact)] not in file.READS:
-            return
-        # Shared energy is kept by rule; other facts are kept as they come.
-        if not (isinstance(fact, Shared) or file.touches(self._rule, key)):
-            return
-        measure = file.measure(self._rule, key)
-        if measure == "amount" or not isinstance(fact, Brought | Given):
-            if _holds(self._policy, self._rule, fact):
+        if type(fact) is Counted and self._is_plain:
+            if file.touches(self._rule, key):
                 self._sums[key] = self._sums.get(key, 0) + fact.amount
-        elif measure == "times":
-            self._sums[key] = self._sums.get(key, 0) + _ONE * fact.times
-        else:  # a day counts once, whatever was brought on it
-            self._days[fact.day] = min(key, self._days.get(fact.day, key))
+        elif _READ_AS[type(fact)] in file.READS and self._is_concerned(fact):
+            measure = file.measure(self._rule, key)
+            if measure == "amount" or isinstance(fact, Counted | Shared):
+                if _holds(self._policy, self._rule, fact):
+                    self._sums[key] = self._sums.get(key, 0) + fact.amount
+            elif measure == "times":
+                self._sums[key] = self._sums.get(key, 0) + _ONE * fact.times
+            else:  # a day counts once, whatever was brought on it
+                self._days[fact.day] = min(key, self._days.get(fact.day, key))
+
+    def _is_concerned(self, fact: Fact) -> bool:
+        # Shared energy is kept by rule; other facts are kept as they come.
+        return isinstance(fact, Shared) or self._file.touches(self._rule, fact[0])
 
     def quantities(self) -> dict[str, Amount]:
         """By register, fraction or activity; days by the first fraction of each, in their order."""
