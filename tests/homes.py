@@ -1,0 +1,105 @@
+"""Homes of a street that share energy: their counters go up by what they give back and use."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from drivers.reading import Reading
+from gateway.contract import record as records
+from ledger_bridge.books.registry.edits import GatewayAdmitted, MemberAdded, MeterFitted
+from ledger_bridge.books.verify.verify import verify
+from tests.street import ID, MIDNIGHT_MS, POLICY, QUARTER_MS, Chain, Street, key
+
+OUT, IN = "1-0:2.8.1", "1-0:1.8.1"
+
+# Beside the credits of the street, energy itself as an asset.
+RULE = """
+[assets.KWH]
+unit = "kWh"
+scale = 3
+kind = "measured"
+
+[[rules]]
+id = "shared"
+rule = "energy_shared"
+version = 1
+asset = "ENERGY"
+exclusive = "shared"
+earns = "taker"
+credit = "1"
+per = "1 kWh"
+"""
+
+
+class Home:
+    """A member's meter: its records come in order, an increase in mWh for each quarter-hour."""
+
+    def __init__(self, gateway: str, *, begin_ms: int = MIDNIGHT_MS, device: str = "hall") -> None:
+        self.chain = Chain(gateway)
+        self._begin_ms = begin_ms
+        self._device = device
+        self._out = self._in = 0
+
+    def count(self, quarter: int, out: int = 0, used: int = 0) -> bytes:
+        """The counts after this many quarter-hours, higher than before by so many mWh."""
+        self._out += out
+        self._in += used
+        at_ms = self._begin_ms + quarter * QUARTER_MS
+        readings = [
+            Reading(register, count, "mWh", at_ms, "E1")
+            for register, count in ((OUT, self._out), (IN, self._in))
+        ]
+        pack = [records.element(self._device, reading, base_ms=at_ms) for reading in readings]
+        return self.chain.record(pack, made_ms=at_ms)
+
+
+def day(gateway: str, *quarters: tuple[int, int], length: int = 96) -> list[bytes]:
+    """A home's day from midnight on: mWh (out, used) of its first quarter-hours, then nothing."""
+    home = Home(gateway)
+    counted = [home.count(0), *(home.count(n, *one) for n, one in enumerate(quarters, start=1))]
+    return [*counted, home.count(length)]
+
+
+class Homes(Street):
+    """A street with the homes of noor (gateway `home`), bram (`barn`) and saar (`shed`)."""
+
+    def __init__(
+        self,
+        folder: Path,
+        sharing_key: str,
+        *,
+        asset: str = "ENERGY",
+        shares: Sequence[str] = ("1", "1", "1"),
+    ) -> None:
+        """The rule pays in `asset`; `shares` is how much of each home's meter takes part."""
+        super().__init__(folder, policy=POLICY + RULE.replace("ENERGY", asset) + sharing_key)
+        noor, bram, saar = shares
+        self.edit(
+            MemberAdded("saar", "acc-saar"),
+            GatewayAdmitted("barn", key("barn").public.x),
+            GatewayAdmitted("shed", key("shed").public.x),
+            MeterFitted("home", "hall", "", "noor", 1, share=noor),
+            MeterFitted("barn", "hall", "", "bram", 0, share=bram),
+            MeterFitted("shed", "hall", "", "saar", 0, share=saar),
+        )
+
+    def moved(self, day: str = "2026-06-21") -> dict[str, tuple[int, int]]:
+        """mWh that each took and gave on a day, as the books have them."""
+        return {
+            member: (taken, given)
+            for member, taken, given in self.community.db.execute(
+                "SELECT member, taken, given FROM shared WHERE community = ? AND day = ?",
+                (ID, day),
+            )
+        }
+
+    def left(self, day: str = "2026-06-21") -> int | None:
+        """mWh that nobody took; None: the day is not reckoned."""
+        row = self.community.db.execute(
+            "SELECT produced - shared FROM shared_day WHERE community = ? AND day = ?", (ID, day)
+        ).fetchone()
+        return row[0] if row else None
+
+    def check(self) -> None:
+        """Everything follows from the evidence. Raises Differs."""
+        progress: list[object] = []
+        verify(self.community.db, ID, log_key=key("log").public, progress=progress.append)

@@ -1,0 +1,105 @@
+"""Whatever order the records of a street come in, its energy is shared the same."""
+
+import tempfile
+from pathlib import Path
+from random import Random
+from typing import NamedTuple
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.homes import Home, Homes
+from tests.street import NOON_MS
+
+DAY = 96
+KEYS = (
+    'key = "pro-rata"\n',
+    'key = "equal"\n',
+    'key = "static"\nshares.noor = "1/7"\nshares.bram = "3/7"\nshares.saar = "2/7"\n',
+    'key = "rounds"\nshares.noor = "1/7"\nshares.bram = "3/7"\nshares.saar = "2/7"\n',
+    'key = "hybrid"\nshares.noor = "1/7"\nshares.bram = "3/7"\n',
+)
+
+
+class Count(NamedTuple):
+    """What a home gave back and used since its count before, and the quarter-hours since then."""
+
+    quarters: int
+    out: int
+    used: int
+
+
+# A quarter-hour, a gap, and gaps by which a day ends, or three days.
+STEPS = st.sampled_from([1, 1, 1, 1, 2, 90, DAY, 3 * DAY, 4 * DAY])
+MWH = st.sampled_from([0, 1, 2, 5, 1_000_000, 1_000_003])
+LIVES = st.lists(st.builds(Count, STEPS, MWH, MWH), max_size=6)
+STREET = st.tuples(LIVES, LIVES, LIVES)
+
+
+def _records(lives: tuple[list[Count], ...]) -> list[tuple[str, bytes]]:
+    """The records of noor, bram and saar, with the names of their gateways."""
+    found = []
+    for gateway, life in zip(("home", "barn", "shed"), lives, strict=True):
+        home, quarter = Home(gateway), 0
+        found.append((gateway, home.count(0)))
+        for one in life:
+            quarter += one.quarters
+            found.append((gateway, home.count(quarter, one.out, one.used)))
+    return found
+
+
+def _books(homes: Homes) -> dict[str, list[tuple[object, ...]]]:
+    """All that settling came to, with what still waits."""
+    return {
+        table: sorted(homes.community.db.execute(f"SELECT * FROM {table}").fetchall())
+        for table in ("shared", "shared_day", "unshared", "claim", "balance", "dirty")
+    }
+
+
+@pytest.mark.parametrize(
+    "sharing_key", KEYS, ids=["pro-rata", "equal", "static", "rounds", "hybrid"]
+)
+@settings(max_examples=12)
+@given(lives=STREET, chance=st.randoms(use_true_random=False))
+def test_no_order_of_delivery_changes_what_anybody_gets(
+    sharing_key: str, lives: tuple[list[Count], ...], chance: Random
+) -> None:
+    """Invariant 2 (DESIGN), invariants 7 and 18 (ledger): records shuffled, in batches of any size,
+    twice, and the books opened anew in between; in the end what is shared, due and posted is what
+    it is in one batch and in order. Verify finds nothing.
+    """
+    records = _records(lives)
+    with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
+        plain, shuffled = Homes(Path(one), sharing_key), Homes(Path(other), sharing_key)
+        plain.inbox.take(records, now_ms=NOON_MS)
+        _settle(plain)
+        again = [*records, *records]
+        chance.shuffle(again)
+        while again:
+            size = chance.randint(1, 5)
+            shuffled.inbox.take(again[:size], now_ms=NOON_MS)
+            again = again[size:]
+            _settle(shuffled)
+        # What was refused because the record before it was not there yet comes once more.
+        for record in records:
+            shuffled.inbox.take([record], now_ms=NOON_MS)
+            _settle(shuffled)
+        assert _without_nothing(_books(plain)) == _without_nothing(_books(shuffled))
+        plain.check()
+        shuffled.check()
+
+
+def _settle(homes: Homes) -> None:
+    while homes.community.settle(NOON_MS):
+        pass
+
+
+def _without_nothing(
+    books: dict[str, list[tuple[object, ...]]],
+) -> dict[str, list[tuple[object, ...]]]:
+    """Claims and balances that came to nothing leave a row where they were something before."""
+    return {
+        table: [row for row in rows if table not in {"claim", "balance"} or row[-1]]
+        for table, rows in books.items()
+    }
