@@ -85,8 +85,8 @@ def _total(code: str, asset: Asset, holders: _Holders) -> Json:
         "more": more,
         "less": less,
         "same": same,
-        "sentence": f"{en} in all; {more} get more, {less} less, {same} the same{shadow[0]}.",
-        "zin": f"{nl} in totaal; {more} krijgen meer, {less} minder, {same} evenveel{shadow[1]}.",
+        "sentence": f"In all {en}; {more} get more, {less} less, {same} the same{shadow[0]}.",
+        "zin": f"In totaal {nl}; {more} krijgen meer, {less} minder, {same} evenveel{shadow[1]}.",
     }
 
 
