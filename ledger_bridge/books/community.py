@@ -103,7 +103,7 @@ class Community:
     def hand_in_edits(
         self, data: bytes, people: dict[str, tuple[str, str]], *, now_ms: int
     ) -> None:
-        """Append a registry document. `people` gives (name, external id) of new members.
+        """Append a registry document. `people` gives (name, external id) of members, as of now.
 
         Raises Malformed or PeopleError, and then nothing has changed.
         """
@@ -117,12 +117,14 @@ class Community:
             pass
         for member in erased:
             erase.check(self.db, after, self.policies, member)
+        self._check_people(people, after)
         batch = self.book.batch(now_ms)
         try:
             with commit(self.db):
                 self._append(papers.split(data), batch)
                 self.db.executemany(
-                    "INSERT INTO person VALUES (?, ?, ?, ?)",
+                    "INSERT INTO person VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE"
+                    " SET name = excluded.name, external_id = excluded.external_id",
                     [(self.id, member, *who) for member, who in people.items()],
                 )
                 erasures = [erase.Erasure(self.db, self.registry, one) for one in erased]
@@ -152,6 +154,20 @@ class Community:
             [(self.id, seq, *opening) for opening in document.openings.items()],
         )
         batch.leaf("registry", {"seq": seq, "digest": signed.digest(document.data)})
+
+    def _check_people(self, people: dict[str, tuple[str, str]], registry: Registry) -> None:
+        """They are members, and no two of them have one number elsewhere."""
+        stored = self.db.execute(
+            "SELECT member, external_id FROM person WHERE community = ?", (self.id,)
+        )
+        numbers = dict(stored.fetchall()) | {member: who[1] for member, who in people.items()}
+        whose: dict[str, str] = {}
+        for member, number in sorted(numbers.items()):
+            if number and whose.setdefault(number, member) != member:
+                what = f"external_id {number!r} is {whose[number]}'s"
+                raise PeopleError(Problem(what, f"member {member}", "another number, or none"))
+        for member in people:
+            registry.must_know(member, f"member {member}")
 
     def _check_rekeying(self, edit: GatewayRekeyed) -> None:
         """What is stored was signed by the old key, and stays so."""
