@@ -16,6 +16,8 @@ from ledger_bridge.books import store
 from ledger_bridge.books.acts import acts
 from ledger_bridge.books.acts.requests import Act, Request, make
 from ledger_bridge.books.community import Community
+from ledger_bridge.books.facts import papers as evidence
+from ledger_bridge.books.facts.papers import Paper, Said
 from ledger_bridge.books.registry import papers as registries
 from ledger_bridge.books.registry.edits import (
     AccountOpened,
@@ -223,6 +225,13 @@ class Street:
             policies=self.community.policies,
             now_ms=now_ms,
         )
+
+    def say(self, name: str, *said: Said, now_ms: int = NOON_MS) -> int:
+        """Hand in evidence of a steward under this name and settle; gives the paper's number."""
+        paper = evidence.make(Paper(ID, name, now_ms, said), key=key("steward"))
+        number = self.community.hand_in_evidence(paper, now_ms=now_ms)
+        self.community.settle(now_ms)
+        return number
 
     def take(self, gateway: str, *data: bytes) -> Delivery:
         """Deliver records in one batch and settle."""
