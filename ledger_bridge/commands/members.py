@@ -28,6 +28,7 @@ COLUMNS = (
     "serial",
     "pulses_per_kwh",
     "per_pulse",
+    "behind",
     "card",
 )
 
@@ -41,9 +42,9 @@ def must_be_free(token_: str, member: str, *, cards: Mapping[str, str], where: s
 def import_(file: Path, /, *, config: Config = CONFIG, json: Json = False) -> None:
     """Add members, meters and cards from a CSV file: all of it, or nothing.
 
-    Columns: member, name, external_id, gateway, device, serial, pulses_per_kwh, per_pulse, card;
-    those that nobody needs may be left out. A member with a second meter or card stands on a
-    further line. Of a member who is there already, a name or number that is not empty is the new
+    Columns: member, name, external_id, gateway, device, serial, pulses_per_kwh, per_pulse, behind,
+    card; those that nobody needs may be left out. A member with a second meter or card stands on a
+    further line; a meter with anything but "no" under behind hangs behind another one. Of a member who is there already, a name or number that is not empty is the new
     one.
     """
     books = read_books(config)
@@ -64,7 +65,8 @@ def import_(file: Path, /, *, config: Config = CONFIG, json: Json = False) -> No
                 pulses_per_kwh=row["pulses_per_kwh"], per_pulse=row["per_pulse"], where=where
             )
             place = (row["gateway"], row["device"], row["serial"])
-            edits.append(MeterFitted(*place, member, 0, per_pulse=worth))
+            is_behind = row["behind"].lower() not in {"", "no", "nee", "0"}
+            edits.append(MeterFitted(*place, member, 0, per_pulse=worth, behind=is_behind))
         if row["card"]:
             token_ = token(row["card"], card_key)
             must_be_free(token_, member, cards=cards, where=where)
