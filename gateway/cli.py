@@ -32,6 +32,7 @@ COMMANDS = {
     "member": "ledger_bridge.commands.member:app",
     "account": "ledger_bridge.commands.account:app",
     "device": "ledger_bridge.commands.device:app",
+    "evidence": "ledger_bridge.commands.evidence:app",
     "deposit": "ledger_bridge.commands.deposit:app",
     "container": "ledger_bridge.commands.container:app",
     "policy": "ledger_bridge.commands.policy:app",

@@ -121,6 +121,11 @@ def split_place(given: str, *, where: str, form: str) -> tuple[str, str]:
     return gateway, name
 
 
+def split_sources(given: str) -> tuple[str, ...]:
+    """ "solar, battery" as its words."""
+    return tuple(word.strip() for word in given.split(",") if word.strip())
+
+
 def milligrams(given: str, *, where: str) -> int:
     """ "60 kg" in mg."""
     try:

@@ -5,8 +5,14 @@ from typing import Annotated
 
 import cyclopts
 
+from gateway.contract.errors import Problem, UsageError
 from ledger_bridge.books.calendar import bounds_ms
-from ledger_bridge.books.registry.edits import RATED_W_DEFAULT, MeterFitted, ScaleVerified
+from ledger_bridge.books.registry.edits import (
+    RATED_W_DEFAULT,
+    CountsDecided,
+    MeterFitted,
+    ScaleVerified,
+)
 from ledger_bridge.commands.common import (
     CONFIG,
     Config,
@@ -18,8 +24,10 @@ from ledger_bridge.commands.common import (
     per_pulse_of,
     read_books,
     split_place,
+    split_sources,
     tell,
 )
+from ledger_bridge.commands.counts import instant
 
 app = cyclopts.App(name="device", help="Meters and whose they are; scales and their verification.")
 
@@ -36,6 +44,12 @@ def fit(
     pulses_per_kwh: int | None = None,
     per_pulse: str = "",
     anew: Annotated[bool, cyclopts.Parameter(negative="")] = False,
+    point: str = "",
+    share: str = "1",
+    elsewhere: str = "0",
+    sources: str = "",
+    digits: int = 0,
+    behind: Annotated[bool, cyclopts.Parameter(negative="")] = False,
     config: Config = CONFIG,
     json: Json = False,
 ) -> None:
@@ -60,6 +74,18 @@ def fit(
     anew
         The count begins afresh on that day: another meter without a number of its own hangs
         there, or the meter was set back.
+    point
+        The connection's own name at the grid operator's, such as its EAN: official figures name it.
+    share
+        How much of what is measured takes part in this community, such as "1/2".
+    elsewhere
+        How much takes part in other communities; together at most 1.
+    sources
+        What produces there: solar, wind, water, cogeneration, battery, car; several with commas.
+    digits
+        How many digits its count has before the comma, for when it runs full and begins at zero.
+    behind
+        What is used there is counted by another meter in front of it already.
     """
     gateway, device = split_place(place, where="device fit", form="GATEWAY/DEVICE")
     books = read_books(config)
@@ -69,9 +95,137 @@ def fit(
         per_pulse=per_pulse,
         where="device fit",
     )
-    fitted = MeterFitted(gateway, device, serial, member, from_ms, rated_w, worth, anew)
+    fitted = MeterFitted(
+        gateway,
+        device,
+        serial,
+        member,
+        from_ms,
+        rated_w,
+        worth,
+        anew,
+        point=point,
+        share=share,
+        elsewhere=elsewhere,
+        sources=split_sources(sources),
+        digits=digits,
+        behind=behind,
+    )
     edit(books.hub, fitted)
     tell(f"{place} counts for {member}", {"place": place, "member": member}, json=json)
+
+
+@app.command(name="point")
+def point_(
+    point: str,
+    /,
+    *,
+    member: str,
+    from_: date | None = None,
+    rated_w: int = RATED_W_DEFAULT,
+    share: str = "1",
+    elsewhere: str = "0",
+    sources: str = "",
+    config: Config = CONFIG,
+    json: Json = False,
+) -> None:
+    """Say whose a meter point without a gateway is: official figures alone are about it.
+
+    Parameters
+    ----------
+    point
+        The connection's own name at the grid operator's, such as its EAN.
+    member
+        Who earns what is measured there.
+    from_
+        First local day; without it, from the beginning.
+    rated_w
+        The most the connection carries; more is not believed.
+    share
+        How much of what is measured takes part in this community, such as "1/2".
+    elsewhere
+        How much takes part in other communities; together at most 1.
+    sources
+        What produces there: solar, wind, water, cogeneration, battery, car; several with commas.
+    """
+    books = read_books(config)
+    fitted = MeterFitted(
+        "",
+        point,
+        "",
+        member,
+        day_start_ms(from_, books.policies.zone),
+        rated_w,
+        point=point,
+        share=share,
+        elsewhere=elsewhere,
+        sources=split_sources(sources),
+    )
+    edit(books.hub, fitted)
+    tell(f"point {point} counts for {member}", {"point": point, "member": member}, json=json)
+
+
+@app.command
+def decide(
+    place: str,
+    /,
+    *,
+    from_: str,
+    until: str,
+    accept: Annotated[bool, cyclopts.Parameter(negative="")] = False,
+    refuse: Annotated[bool, cyclopts.Parameter(negative="")] = False,
+    reason: str,
+    serial: str = "",
+    register: str = "",
+    config: Config = CONFIG,
+    json: Json = False,
+) -> None:
+    """Decide about counts that wait: they count as they stand, or they do not. The last word holds.
+
+    Parameters
+    ----------
+    place
+        GATEWAY/DEVICE, or the meter point of official figures, as `meterkast ledger held` shows it.
+    from_
+        The first count, local "2026-06-21 12:00" or "2026-06-21T10:00:00Z".
+    until
+        The last count; it is meant as well.
+    accept
+        They count as they stand.
+    refuse
+        They do not count.
+    reason
+        What you found out; kept with the decision.
+    serial
+        The meter's own number, where it says one.
+    register
+        One register only, such as 1-0:2.8.1; without it, all of the meter.
+    """
+    where = "device decide"
+    if accept == refuse:
+        raise UsageError(Problem("no decision", where, "either --accept or --refuse"))
+    gateway, device = (
+        split_place(place, where=where, form="GATEWAY/DEVICE") if "/" in place else ("", place)
+    )
+    books = read_books(config)
+    zone = books.policies.zone
+    since_ms = instant(from_, zone, where=f"{where} --from")
+    last_ms = instant(until, zone, where=f"{where} --until")
+    (number,) = books.db.execute(
+        "SELECT count(*) FROM counter WHERE community = ? AND gateway = ? AND device = ?"
+        " AND serial = ? AND (? = '' OR register = ?) AND at_ms BETWEEN ? AND ?",
+        (books.community, gateway, device, serial, register, register, since_ms, last_ms),
+    ).fetchone()
+    if not number:
+        what = f"no counts of {place} {serial} from {from_} until {until}".replace("  ", " ")
+        raise UsageError(Problem(what, where, "meterkast ledger held"))
+    edit(
+        books.hub,
+        CountsDecided(gateway, device, register, serial, since_ms, last_ms + 1, accept, reason),
+    )
+    word = "accepted" if accept else "refused"
+    outcome = {"place": place, "counts": number, "decided": word}
+    tell(f"{number} counts of {place} are {word}: {reason}", outcome, json=json)
 
 
 @app.command

@@ -55,8 +55,9 @@ class _Reading:
             if name == gateway:
                 for one in times.open:
                     self._tell(one.timed())
-        counters.gateway(look, gateway, self._counters)
-        self._seen.add(gateway)
+        if gateway:  # without one, the rows are official figures
+            counters.gateway(look, gateway, self._counters)
+            self._seen.add(gateway)
         self._counters.clear()
 
     def end(self) -> None:
