@@ -3,6 +3,8 @@
 A paper is evidence like a record: stored once, named by whoever hands it in, never changed.
 """
 
+from typing import Annotated
+
 import msgspec
 
 from gateway.contract import signed
@@ -12,6 +14,7 @@ from gateway.contract.record import to_json
 from gateway.contract.signed import Malformed
 from ledger_bridge.books.facts.attested import Attestation, TakenBack
 from ledger_bridge.books.facts.official import Series, Sight, check_series, check_sight
+from ledger_bridge.books.facts.when import LAST_MS
 from ledger_bridge.books.policy.coefficients import KeyFile, check_key_file
 from ledger_bridge.books.registry.registry import Registry
 
@@ -25,7 +28,7 @@ class Paper(msgspec.Struct, frozen=True):
 
     community: str
     name: str
-    time_ms: int
+    time_ms: Annotated[int, msgspec.Meta(ge=0, lt=LAST_MS)]
     said: tuple[Said, ...]
 
 

@@ -8,12 +8,12 @@ from gateway.contract.record import milli
 _ABSOLUTE_MS = 2**28 * 1000
 
 # Later than anything that is measured: 2100-01-01T00:00:00Z.
-_LAST_MS = 4_102_444_800_000
+LAST_MS = 4_102_444_800_000
 
 
 def is_instant(at_ms: int) -> bool:
     """Whether this can be when something was measured, in UTC milliseconds."""
-    return _ABSOLUTE_MS <= at_ms < _LAST_MS
+    return _ABSOLUTE_MS <= at_ms < LAST_MS
 
 
 def measured_ms(base: int | None, raw: msgspec.Raw) -> int | None:
