@@ -103,10 +103,12 @@ def _activities(policies: Policies, day: str) -> list[str]:
     """The activities that the rules of a day name."""
     in_force = policies.on(day)
     return sorted(
-        key
-        for rule in (in_force.policy.rules if in_force else ())
-        if isinstance(rule, OfActivities)
-        for key in rule.activities
+        {
+            key
+            for rule in (in_force.policy.rules if in_force else ())
+            if isinstance(rule, OfActivities)
+            for key in rule.activities
+        }
     )
 
 
