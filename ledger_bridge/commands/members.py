@@ -44,8 +44,8 @@ def import_(file: Path, /, *, config: Config = CONFIG, json: Json = False) -> No
 
     Columns: member, name, external_id, gateway, device, serial, pulses_per_kwh, per_pulse, behind,
     card; those that nobody needs may be left out. A member with a second meter or card stands on a
-    further line; a meter with anything but "no" under behind hangs behind another one. Of a member who is there already, a name or number that is not empty is the new
-    one.
+    further line. A meter with anything but "no" under behind hangs behind another one. Of a member
+    who is there already, a name or number that is not empty is the new one.
     """
     books = read_books(config)
     people = _People(books)
