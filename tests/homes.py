@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from drivers.reading import Reading
+from gateway.contract import policy as papers
 from gateway.contract import record as records
 from ledger_bridge.books.registry.edits import GatewayAdmitted, MemberAdded, MeterFitted
 from ledger_bridge.books.verify.verify import verify
@@ -71,7 +72,7 @@ class Homes(Street):
         shares: Sequence[str] = ("1", "1", "1"),
     ) -> None:
         """The rule pays in `asset`; `shares` is how much of each home's meter takes part."""
-        super().__init__(folder, policy=POLICY + RULE.replace("ENERGY", asset) + sharing_key)
+        super().__init__(folder, policy="")
         noor, bram, saar = shares
         self.edit(
             MemberAdded("saar", "acc-saar"),
@@ -81,6 +82,12 @@ class Homes(Street):
             MeterFitted("barn", "hall", "", "bram", 0, share=bram),
             MeterFitted("shed", "hall", "", "saar", 0, share=saar),
         )
+        self.rule_by(POLICY + RULE.replace("ENERGY", asset) + sharing_key)
+
+    def rule_by(self, policy: str) -> None:
+        """Put a policy in force."""
+        document = papers.make(policy, community=ID, key=key("steward"))
+        self.community.hand_in_policy(document, now_ms=MIDNIGHT_MS - 3_600_000)
 
     def moved(self, day: str = "2026-06-21") -> dict[str, tuple[int, int]]:
         """mWh that each took and gave on a day, as the books have them."""

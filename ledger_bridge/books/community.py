@@ -14,6 +14,7 @@ from ledger_bridge.books.closing.closed import closed_until
 from ledger_bridge.books.facts import papers as papers_
 from ledger_bridge.books.facts.derive import Derivation
 from ledger_bridge.books.facts.keyring import chains_begun
+from ledger_bridge.books.policy import key_files
 from ledger_bridge.books.policy import policy as policies_
 from ledger_bridge.books.policy.policies import InForce, Policies
 from ledger_bridge.books.policy.start import problems
@@ -241,6 +242,9 @@ class Community:
         if found := list(
             problems(new.policy, self.policies, closed_until=until, now_ms=now_ms, where=where)
         ):
+            raise PeopleError(*found)
+        files = key_files.stored(self.db, self.id, new.policy, self.registry)
+        if found := list(key_files.problems(new.policy, self.registry, files, where=where)):
             raise PeopleError(*found)
 
     def settle(self, now_ms: int) -> int:

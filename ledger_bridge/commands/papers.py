@@ -8,10 +8,12 @@ from gateway.contract.clock import domain_clock
 from gateway.contract.errors import ConfigError, PeopleError, Problem, UsageError
 from gateway.contract.signed import Malformed
 from ledger_bridge.books.closing.closed import closed_until
+from ledger_bridge.books.policy import key_files
 from ledger_bridge.books.policy import policy as policies
 from ledger_bridge.books.policy.policy import Policy
 from ledger_bridge.books.policy.start import problems
 from ledger_bridge.commands.common import Reading
+from ledger_bridge.commands.key_files import at_hand
 
 
 def text_of(file: Path) -> str:
@@ -46,21 +48,24 @@ def must_be_of(policy: Policy, books: Reading, where: str) -> None:
         raise ConfigError(Problem(what, f"{where}: community", try_))
 
 
-def must_follow(policy: Policy, books: Reading, where: str) -> None:
+def must_follow(policy: Policy, books: Reading, file: Path) -> None:
     """Raises ConfigError with all that keeps the hub from putting this policy in force."""
+    where = str(file)
     must_be_of(policy, books, where)
     # What is in force already may be checked again.
     if any(one.policy == policy for one in books.policies.in_order):
         return
-    if found := list(
-        problems(
+    files = at_hand(policy, file, books)
+    if found := [
+        *problems(
             policy,
             books.policies,
             closed_until=closed_until(books.db, books.community),
             now_ms=domain_clock().utc_ms(),
             where=where,
-        )
-    ):
+        ),
+        *key_files.problems(policy, books.registry, files, where=where),
+    ]:
         raise ConfigError(*found)
 
 

@@ -14,6 +14,7 @@ from ledger_bridge.books.policy import policy as policies
 from ledger_bridge.books.registry import stewards
 from ledger_bridge.books.telling.rules import of_policy
 from ledger_bridge.commands.common import CONFIG, Config, Json, read_books, tell
+from ledger_bridge.commands.key_files import beside, hand_in_files
 from ledger_bridge.commands.papers import (
     is_signed,
     must_be_enough,
@@ -44,7 +45,9 @@ def check(file: Path, /, *, config: Config = CONFIG, json: Json = False) -> None
     """
     policy = read_policy(file)
     if config.exists():
-        must_follow(policy, read_books(config), str(file))
+        must_follow(policy, read_books(config), file)
+    else:
+        beside(policy, file)
     told = of_policy(policy)
     lines = [f"from {policy.day} on, days of {policy.time_zone}:"]
     for name, rule in told["rules"].items():
@@ -115,13 +118,14 @@ def activate(file: Path, /, *, config: Config = CONFIG, json: Json = False) -> N
     """
     policy, hub = read_policy(file), Hub.load(config)
     books = read_books(config)
-    must_follow(policy, books, str(file))
+    must_follow(policy, books, file)
     own, text = hub.key("steward"), text_of(file)
     if is_signed(text):
         data = signed.add(text.strip().encode(), key=own)
     else:
         data = papers.make(text, community=hub.community, key=own)
     must_be_enough(data, books, file)
+    hand_in_files(policy, file, books)
     hashed = hand_in(hub, Paper("policy", data.decode()))
     outcome = {"valid_from": policy.day, "hash": hashed}
     tell(f"in force from {policy.day} on: {hashed}", outcome, json=json)

@@ -10,6 +10,7 @@ import cyclopts
 from gateway.contract.clock import domain_clock
 from gateway.contract.errors import ConfigError, Problem, UsageError
 from ledger_bridge.books.calendar import day_of
+from ledger_bridge.books.policy import key_files
 from ledger_bridge.books.policy.simulate import simulate as replay
 from ledger_bridge.books.policy.start import counted_otherwise
 from ledger_bridge.books.telling.simulated import told
@@ -23,6 +24,7 @@ from ledger_bridge.commands.common import (
     show,
     table,
 )
+from ledger_bridge.commands.key_files import at_hand
 from ledger_bridge.commands.papers import must_be_of, read_policy
 from ledger_bridge.page.simulated import page
 
@@ -58,6 +60,9 @@ def simulate(
     must_be_of(policy, books, where)
     if odd := list(counted_otherwise(policy, books.policies, where=where)):
         raise ConfigError(*odd)
+    files = at_hand(policy, file, books)
+    if odd := list(key_files.problems(policy, books.registry, files, where=where)):
+        raise ConfigError(*odd)
     first_day, last_day = _range(books, first, last)
     bar = _Bar()
     try:
@@ -69,6 +74,7 @@ def simulate(
             first=first_day,
             last=last_day,
             progress=bar.tell,
+            files=files,
         )
     finally:
         bar.end()

@@ -44,10 +44,16 @@ def _digest(given: str) -> str:
     return given
 
 
+def _name(given: str) -> str:
+    if "/" in given or not given.strip("."):
+        raise ValueError(f"{given!r} is not the name of a file that lies beside the policy")
+    return given
+
+
 class CoefficientFile(settings.Settings):
     """A file of coefficients, see `coefficients`, by its name and its content."""
 
-    file: str
+    file: Annotated[str, AfterValidator(_name)]
     sha256: Annotated[str, AfterValidator(_digest)]
 
 

@@ -15,6 +15,7 @@ from ledger_bridge.books import rules
 from ledger_bridge.books.book import Claim
 from ledger_bridge.books.calendar import days_of, period_of
 from ledger_bridge.books.facts.attested import ACTIVITY
+from ledger_bridge.books.policy.key_files import Files
 from ledger_bridge.books.policy.policies import InForce, Policies
 from ledger_bridge.books.policy.policy import Policy
 from ledger_bridge.books.policy.rule import Rule
@@ -78,8 +79,12 @@ def simulate(
     first: str,
     last: str,
     progress: Progress,
+    files: Files | None = None,
 ) -> Simulated:
-    """What `policy` would have given on these local days. Raises UsageError for too many days."""
+    """What `policy` would have given on these local days. Raises UsageError for too many days.
+
+    `files` are those of its coefficients that nobody handed in yet.
+    """
     days = list(_days(first, last))
     if not 0 < len(days) <= DAYS_MAX:
         where = f"--from {first} --to {last}"
@@ -87,7 +92,8 @@ def simulate(
     found: dict[Key, list[int]] = defaultdict(lambda: [0, 0])
     for claim, asset, due in _due_before(db, community, first, last):
         found[Key(claim.member, asset, claim.rule)][0] += due
-    after = _After(db, community, registry, _Always(policy), days=days, progress=progress)
+    reckoner = Reckoner(db, community, registry, always := _Always(policy), files=files)
+    after = _After(db, community, registry, always, reckoner=reckoner, days=days, progress=progress)
     for claim, asset, due in after.due():
         found[Key(claim.member, asset, claim.rule)][1] += due
     changes = {key: Change(*both) for key, both in sorted(found.items()) if any(both)}
@@ -134,6 +140,7 @@ class _After:
         registry: Registry,
         always: _Always,
         *,
+        reckoner: Reckoner,
         days: list[str],
         progress: Progress,
     ) -> None:
@@ -145,7 +152,7 @@ class _After:
         self._progress = progress
         self._policy = always.in_order[0].policy
         self._ripeness = Ripeness(db, community, registry, always.zone)
-        self._reckoner = Reckoner(db, community, registry, always)
+        self._reckoner = reckoner
         self._sharing = [rule for rule in self._policy.rules if isinstance(rule, Sharing)]
         self._others = [rule for rule in self._policy.rules if not isinstance(rule, Sharing)]
 

@@ -8,7 +8,6 @@ changes a day marks it, and it is then reckoned anew.
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator
-from functools import lru_cache
 from math import floor
 from typing import NamedTuple
 
@@ -16,9 +15,9 @@ from gateway.contract.record import to_json
 from ledger_bridge.books.book import Claim
 from ledger_bridge.books.calendar import period_of
 from ledger_bridge.books.closing.sealed import Sealed
-from ledger_bridge.books.facts import papers
 from ledger_bridge.books.facts.believe import amount_of
-from ledger_bridge.books.policy.coefficients import Coefficients, KeyFile, paper_name
+from ledger_bridge.books.policy.coefficients import Coefficients
+from ledger_bridge.books.policy.key_files import Files, stored
 from ledger_bridge.books.policy.policies import Policies
 from ledger_bridge.books.policy.sharing_keys import Sharing, Splits
 from ledger_bridge.books.registry.registry import SUPPLIER, Registry
@@ -29,8 +28,8 @@ from ledger_bridge.books.settle.unshared import sharing
 # Days in one commit: few enough to answer meanwhile.
 DAYS_MAX = 40
 
-# Every index of `counter` holds its key as well; this one has all that is read here. `kept` has what
-# is left of members who were erased: their neighbours' shares stay what they were.
+# The index has all that is read here. `kept` has what is left of members who were erased: their
+# neighbours' shares stay what they were.
 _COUNTED = """
     SELECT member, register, quarter, per_pulse, delta
     FROM counter INDEXED BY counter_of_member
@@ -74,10 +73,18 @@ class Reckoner:
     """Reckons days from the counts in the books, which it only reads."""
 
     def __init__(
-        self, db: sqlite3.Connection, community: str, registry: Registry, policies: Policies
+        self,
+        db: sqlite3.Connection,
+        community: str,
+        registry: Registry,
+        policies: Policies,
+        *,
+        files: Files | None = None,
     ) -> None:
+        """`files` are coefficients that are not among the papers yet."""
         self._db = db
         self._community = community
+        self._files = dict(files or {})
         self._registry = registry
         self._zone = policies.zone
         self._policies = policies
@@ -91,16 +98,16 @@ class Reckoner:
         produced, used = self._counted(rule, day)
         there = {name for counts in (produced, used) for names in counts.values() for name in names}
         members = [name for name in self._members if name in there]
-        return members, self._quarters(rule, members, produced, used)
+        splits = Splits(rule, members, self._zone, self._coefficients(rule, day))
+        return members, self._quarters(splits, members, produced, used)
 
     def _quarters(
         self,
-        rule: Sharing,
+        splits: Splits,
         members: list[str],
         produced: dict[int, dict[str, int]],
         used: dict[int, dict[str, int]],
     ) -> Iterator[Quarter]:
-        splits = Splits(rule, members, self._zone, self._coefficients(rule))
         for quarter in sorted(produced):
             gave, took = produced[quarter], used.get(quarter, {})
             produced_ = [gave.get(name, 0) for name in members]
@@ -131,10 +138,16 @@ class Reckoner:
             (produced if register in out else used)[quarter][member] += amount
         return produced, used
 
-    def _coefficients(self, rule: Sharing) -> Coefficients | None:
+    def _coefficients(self, rule: Sharing, day: str) -> Coefficients | None:
         if rule.coefficients is None:
             return None
-        return coefficients(self._db, self._community, rule.coefficients.sha256, self._registry)
+        sha256 = rule.coefficients.sha256
+        if sha256 not in self._files:
+            in_force = self._policies.on(day)
+            assert in_force
+            policy = in_force.policy
+            self._files |= stored(self._db, self._community, policy, self._registry)
+        return self._files[sha256]
 
     def day(self, rule: Sharing, day: str) -> Day:
         """What everybody took and gave on a day.
@@ -164,25 +177,6 @@ class Reckoner:
         if in_force.policy.assets[rule.asset].kind != "measured":
             return ""
         return min(self._registry.of_role(SUPPLIER), default="")
-
-
-@lru_cache(maxsize=2)
-def _parsed(text: str) -> Coefficients:
-    return Coefficients(text)
-
-
-def coefficients(
-    db: sqlite3.Connection, community: str, sha256: str, registry: Registry
-) -> Coefficients | None:
-    """The file of coefficients with this SHA-256; None where nobody handed it in."""
-    row = db.execute(
-        "SELECT data FROM paper WHERE community = ? AND name = ?", (community, paper_name(sha256))
-    ).fetchone()
-    if row is None:
-        return None
-    (file,) = papers.read(row[0], registry).said
-    assert isinstance(file, KeyFile)
-    return _parsed(file.text)
 
 
 def share_days(

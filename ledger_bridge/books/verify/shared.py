@@ -4,6 +4,7 @@ compared by now.
 
 from ledger_bridge.books import rules
 from ledger_bridge.books.closing.sealed import Sealed
+from ledger_bridge.books.policy.key_files import files_of, stored
 from ledger_bridge.books.settle.ripe import Ripeness
 from ledger_bridge.books.settle.shared_days import Day, Moved, Reckoner
 from ledger_bridge.books.settle.unshared import sharing
@@ -15,6 +16,7 @@ def shared(look: Look) -> None:
     reckoner = Reckoner(look.db, look.community, look.registry, look.policies)
     ripeness = Ripeness(look.db, look.community, look.registry, look.policies.zone)
     marked = set(look.rows("SELECT rule, day FROM unshared WHERE community = ?"))
+    _files_are_there(look)
     sealed_up_to = Sealed.load(look.db, look.community).up_to
     for rule_id, day in sorted(_days(look) - marked):
         if day <= sealed_up_to:
@@ -29,6 +31,15 @@ def shared(look: Look) -> None:
         if stored is None:
             raise Differs("it is not shared", where)
         _compare(stored, reckoner.day(rule, day), where)
+
+
+def _files_are_there(look: Look) -> None:
+    for one in look.policies.in_order:
+        there = stored(look.db, look.community, one.policy, look.registry)
+        for sha256, named in files_of(one.policy).items():
+            if sha256 not in there:
+                what = f"the coefficients in {named.file} are not among the papers"
+                raise Differs(what, f"policy {one.hash}")
 
 
 def _days(look: Look) -> set[tuple[str, str]]:
