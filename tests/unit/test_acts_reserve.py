@@ -73,6 +73,14 @@ def test_what_expires_goes_back_also_above_a_ceiling(market, reserved):
     market.verify()
 
 
+def test_nobody_gets_more_of_a_reservation_than_their_ceiling_allows(market, reserved):
+    market.edit(LimitSet("bram", "ENERGY", None, 300, "a trial"))
+    with pytest.raises(PeopleError, match=r"bram has 0\.00 ENERGY, and the ceiling is 3\.00"):
+        market.act(Post(reserved), "all of it")
+    market.act(Post(reserved, 300), "a part")
+    assert (700, 300) == (market.holds("noor")[0], market.holds("bram")[0])
+
+
 def test_a_reservation_whose_time_is_over_is_not_posted_any_more(market, reserved):
     with pytest.raises(PeopleError, match="this reservation ended at 2026-06-21 13:00"):
         market.act(Post(reserved), "late", now_ms=END_MS)
