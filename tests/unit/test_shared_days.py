@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from ledger_bridge.books.acts.requests import Close
+from ledger_bridge.books.book import Claim
 from ledger_bridge.books.registry.edits import GatewayAdmitted, MemberAdded, MeterFitted
+from ledger_bridge.books.telling.shared import parts, shared_until
 from ledger_bridge.books.verify.look import Differs
 from tests.homes import Home, Homes, day
 from tests.street import ID, MIDNIGHT_MS, NOON_MS, key
@@ -219,3 +221,50 @@ def test_verify_names_a_day_that_was_shared_too_early(homes: Homes) -> None:
     )
     with pytest.raises(Differs, match="before its counts are there"):
         homes.check()
+
+
+def test_a_credit_tells_of_each_quarter_it_comes_from(homes: Homes) -> None:
+    """Bram's 3 kWh come from the 4 that noor gave back in the first quarter-hour, in which he used
+    3; in the next nobody gave anything.
+    """
+    homes.take("home", *day("home", (4 * KWH, 0)))
+    homes.take("barn", *day("barn", (0, 3 * KWH), (0, 5 * KWH)))
+    assert [
+        {
+            "at": "2026-06-20T22:00:00Z",
+            "produced": "0 kWh",
+            "given": "0 kWh",
+            "used": "3 kWh",
+            "taken": "3 kWh",
+            "left": "1 kWh",
+        }
+    ] == parts(
+        homes.community.db,
+        ID,
+        Claim("shared", "bram", "2026-06-21"),
+        registry=homes.community.registry,
+        policies=homes.community.policies,
+    )
+
+
+def test_energy_is_shared_up_to_the_first_day_that_waits(homes: Homes) -> None:
+    """Noor gives back on three days; bram's count at the end of the second is still to come."""
+    noor, bram = Home("home"), Home("barn")
+    homes.take("home", noor.count(0), *(noor.count(n * DAY, KWH) for n in (1, 2, 3)))
+    homes.take("barn", bram.count(0), bram.count(DAY))
+    assert "2026-06-21" == shared_until(homes.community.db, ID, "shared")
+    homes.take("barn", bram.count(3 * DAY))
+    assert "2026-06-23" == shared_until(homes.community.db, ID, "shared")
+
+
+def test_a_tie_goes_by_account_not_by_name(homes: Homes) -> None:
+    """One mWh for bram and zus, who used alike: her account acc-a comes before acc-bram."""
+    homes.edit(
+        MemberAdded("zus", "acc-a"),
+        GatewayAdmitted("attic", key("attic").public.x),
+        MeterFitted("attic", "hall", "", "zus", 0),
+    )
+    homes.take("home", *day("home", (1, 0)))
+    homes.take("barn", *day("barn", (0, 7)))
+    homes.take("attic", *day("attic", (0, 7)))
+    assert {"noor": (0, 1), "zus": (1, 0)} == homes.moved()
