@@ -19,6 +19,7 @@ from ledger_bridge.books.acts.requests import (
 from ledger_bridge.books.verify.acts import Acts
 from ledger_bridge.books.verify.look import Look
 from ledger_bridge.books.verify.moment import Moment
+from ledger_bridge.books.verify.seen import Seen
 from ledger_bridge.books.verify.verify import Differs, verify
 from tests.market import HOUR_MS, Market
 from tests.street import ID, NOON_MS, key
@@ -227,7 +228,7 @@ def test_a_request_that_no_steward_signed_is_named(market):
 )
 def test_what_is_held_is_what_was_minted(market, balances, found):
     """Invariant 3 (ledger): nothing else is a sink or a source."""
-    look = Look(market.community.db, ID, key("log").public)
+    look = Look(market.community.db, ID, key("log").public, Seen(ID), print)
     moment = Moment(look, market.community.registry, market.community.policies)
     moment.balances.update(balances)
     with pytest.raises(Differs) as odd:
