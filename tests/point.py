@@ -75,6 +75,7 @@ id = "voucher"
 rule = "waste_deposited"
 version = 1
 asset = "VOUCHER"
+exclusive = "what can be redeemed"
 rates.metal = { credit = "0.5", per = "1 kg" }
 rates.cans = { credit = "0.15", per = "1 piece" }
 """

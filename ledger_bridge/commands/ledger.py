@@ -151,16 +151,24 @@ def _tell(found: dict[str, Any]) -> None:
     if "act" in found:
         acts.tell_act(found["act"])
         return
+    if "claim" not in found:
+        print(found["sentence"])
+        return
     claim = found["claim"]
     print(f"because of rule {claim['rule']} for {claim['member']} on {found['days']}")
     print(f"  {found['policy']['rule']}")
     print(f"  policy of {found['policy']['valid_from']}, {found['policy']['hash']}")
     print(f"  due was {found['due_before']}, became {found['due']} {found['asset']}")
+    if "closed" in found:
+        print(f"  a correction of a period that booking {found['closed']} had closed")
+    if found["reckoning"]:
+        print("reckoned")
+        for line in found["reckoning"]["sentences"]:
+            print(f"  {line}")
     print("measured")
     for one in found["evidence"]:
-        what = one.get("register") or one.get("fraction")
         note = "".join(f"  {remark}" for remark in remarks(one))
-        print(f"  {one['at']}  {what}  +{one['measured']}  {one['record']}{note}")
+        print(f"  {one['at']}  {one['what']}  +{one['measured']}  {one['record']}{note}")
     if record := found["record"]:
         print(f"record {record['id']}, sha-256 {record['digest']}, key {record['kid']}")
         print("telegram")

@@ -15,6 +15,12 @@ DAY_MIN = 24 * 60
 
 _HOURS = re.compile(r"([0-9]{2}):(00|15|30|45)-([0-9]{2}):(00|15|30|45)")
 
+# Why a rule does not count an increase.
+HOURS = "hours"  # outside the time of day
+SEVERAL = "several"  # measured over several quarter-hours, and the rule asks for a time of day
+GRADE = "grade"  # less vouched for than the rule asks
+SUBSTITUTE = "substitute"  # nobody measured it
+
 # What a least grade is called: in English and in Dutch.
 _GRADES = {
     CHECKED: (
@@ -79,18 +85,21 @@ class Conditions(Rule):
     grade: Literal["self-reported", "checked", "official"] = "self-reported"
     quality: Literal["any", "measured"] = "any"
 
-    def holds(self, quarter: int | None, grade: str, zone: str, *, is_substitute: bool) -> bool:
-        """Whether an increase counts; `quarter` since 1970, None where it lay in several.
+    def refusal(self, quarter: int | None, grade: str, zone: str, *, is_substitute: bool) -> str:
+        """Why an increase does not count, or "".
 
+        `quarter` is the quarter-hour since 1970 that it lay in, None where it lay in several.
         With hours only what lies in one quarter-hour counts: nobody knows when the rest was.
         """
         if GRADES.index(grade) < GRADES.index(self.grade):
-            return False
+            return GRADE
         if self.quality == "measured" and is_substitute:
-            return False
+            return SUBSTITUTE
         if self.hours is None:
-            return True
-        return quarter is not None and self.hours.hold(_minute_of_day(quarter, zone))
+            return ""
+        if quarter is None:
+            return SEVERAL
+        return "" if self.hours.hold(_minute_of_day(quarter, zone)) else HOURS
 
 
 def is_conditional(rule: Rule) -> bool:

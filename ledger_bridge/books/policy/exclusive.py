@@ -29,7 +29,8 @@ def conflicts(rules: Sequence[Rule]) -> Iterator[Conflict]:
         twice = rewards[n] & rewards[other_n]
         if twice and n > other_n and one.exclusive == other.exclusive and _meet(one, other):
             what = f"{min(twice)!r} is rewarded by rule {other.id!r} already"
-            yield Conflict(n, what, 'other hours, or a set of its own with exclusive = "…"')
+            hours = "other hours, or " if isinstance(one, Conditions) else ""
+            yield Conflict(n, what, f'{hours}a set of its own with exclusive = "…"')
         if total := _total_of(rewards[n], rewards[other_n]):
             what = f"rule {other.id!r} counts {total!r}, of which this rule has a tariff only"
             yield Conflict(n, what, f"name {total!r} in it too: it goes before its tariffs")

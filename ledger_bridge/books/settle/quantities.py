@@ -271,7 +271,7 @@ _READ_AS: dict[type[Fact], rules.Reads] = {
 def _holds(policy: Policy, rule: Rule, fact: Fact) -> bool:
     """Whether an amount counts by the rule's conditions, and by what its asset asks."""
     if isinstance(fact, Counted) and isinstance(rule, Conditions) and is_conditional(rule):
-        return rule.holds(
+        return not rule.refusal(
             fact.quarter, fact.grade, policy.time_zone, is_substitute=bool(fact.is_substitute)
         )
     if isinstance(fact, Brought):

@@ -84,7 +84,7 @@ def earned(
         assert ruling, f"no policy knows the rule of {claim}"
         _, policy, rule = ruling
         quantities = tuple(
-            Quantity(key, amount, _unit(policy, rule, key))
+            Quantity(key, amount, unit_of(policy, rule, key))
             for key, amount in reckon(claim, facts[claim], policies).quantities.items()
         )
         counts = days_of(claim.period)[1] <= days.last
@@ -123,7 +123,7 @@ def _claims(days: Days, member: str, policies: Policies) -> list[Claim]:
     return list(found)
 
 
-def _unit(policy: Policy, rule: Rule, key: str) -> str:
+def unit_of(policy: Policy, rule: Rule, key: str) -> str:
     """What a rule's quantity of this is read in."""
     file = rules.load(rule.rule)
     match file.measure(rule, key):

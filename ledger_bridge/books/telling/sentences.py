@@ -1,6 +1,7 @@
 """Why something was not credited, or counts otherwise, as a sentence a member can read."""
 
 from ledger_bridge.books.facts import attested, believe, deposits, evidence, official
+from ledger_bridge.books.policy import conditions
 
 # By verdict, in English and in Dutch.
 COUNTER = {
@@ -77,6 +78,32 @@ DOUBT = {
         "Dit is niet gemeten: er is berekend wat het geweest zou zijn.",
     ),
 }
+
+# A count that a rule does not count, by what the rule asks.
+CONDITION = {
+    conditions.HOURS: (
+        "Outside the hours that the rule counts.",
+        "Buiten de uren die de spelregel telt.",
+    ),
+    conditions.SEVERAL: (
+        "Measured over several quarter-hours: nobody knows when within the hours of the rule.",
+        "Over meer kwartieren gemeten: niemand weet wanneer binnen de uren van de spelregel.",
+    ),
+    conditions.GRADE: (
+        "The rule counts only what is vouched for better than this.",
+        "De spelregel telt alleen wat beter bevestigd is dan dit.",
+    ),
+    conditions.SUBSTITUTE: (
+        "A substitute value: nobody measured it, and the rule counts only what was measured.",
+        "Een vervangende waarde: niemand heeft dit gemeten, en de spelregel telt alleen metingen.",
+    ),
+}
+
+# Where all that a booking rested on is gone.
+ERASED = (
+    "What this rested on was erased with the member; the amount stays.",
+    "Waarop dit berustte is met het lid gewist; het bedrag blijft.",
+)
 
 DEPOSIT = {
     deposits.NOBODY: (

@@ -9,24 +9,23 @@ import msgspec
 
 from gateway.contract import record as records
 from gateway.contract import signed
-from gateway.contract.credit import COUNTED, CREDITED
 from gateway.contract.errors import PeopleError, Problem
 from gateway.contract.keys import unb64
 from gateway.contract.record import QUARTER, Record
 from ledger_bridge.books import rules
-from ledger_bridge.books.calendar import days_of, days_text, utc_text
-from ledger_bridge.books.facts.believe import amount_of, base_of
-from ledger_bridge.books.facts.grades import SELF_REPORTED
+from ledger_bridge.books.book import Claim
+from ledger_bridge.books.calendar import days_text, utc_text
 from ledger_bridge.books.policy.assets import amount_text
 from ledger_bridge.books.policy.policies import Policies
 from ledger_bridge.books.policy.policy import Policy
 from ledger_bridge.books.policy.rule import Rule
-from ledger_bridge.books.quantity import in_json, written
+from ledger_bridge.books.quantity import Amount
 from ledger_bridge.books.registry.registry import Registry
 from ledger_bridge.books.telling import acts
-from ledger_bridge.books.telling.held import evidence_name, place_name
-from ledger_bridge.books.telling.recycling import Json, brought, deposits_of
-from ledger_bridge.books.telling.sentences import of_counter
+from ledger_bridge.books.telling.measured import evidence
+from ledger_bridge.books.telling.reckoning import reckoning
+from ledger_bridge.books.telling.recycling import Json
+from ledger_bridge.books.telling.sentences import ERASED
 
 # A telegram is a few kilobytes; a record that inflates to more is not shown.
 TELEGRAM_BYTES_MAX = 64 * 1024
@@ -47,28 +46,30 @@ def why(
             Problem(f"no booking {booking}", "ledger why", "see `meterkast ledger statement`")
         )
     kind, booked_ms, rule_id, member, period, leaf, body = row
-    said = msgspec.json.decode(body)
     found: Json = {
         "booking": booking,
         "kind": kind,
         "booked": utc_text(booked_ms),
         "leaf": leaf,
-        "postings": said["postings"],
+        "postings": _postings(db, community, booking),
     }
+    if not body:
+        sentence, zin = ERASED
+        return {**found, "sentence": sentence, "zin": zin}
+    said = msgspec.json.decode(body)
     if rule_id is None:
         books = acts.Books(db, registry, policies)
         return {**found, "act": acts.told(books, booking, body)}
     asset = said["postings"][0][1]
     scale = policies.asset(asset).scale
+    claim = Claim(rule_id, member, period)
     ruling = _ruling(policies, said["policy"], rule_id)
-    evidence: list[Json] = []
-    if ruling:
-        evidence += _counters(db, community, member, period, ruling[2])
-        evidence += _deposits(db, community, member, period, ruling, policies=policies)
-    last = next((e["record"] for e in reversed(evidence) if e["counts"]), None)
+    basis = evidence(db, community, claim, *ruling, policies=policies) if ruling else []
+    records_ = (one["record"] for one in reversed(basis) if one["counts"])
+    last = next((record for record in records_ if record), None)
     return {
         **found,
-        "claim": {"rule": rule_id, "member": member, "period": period},
+        "claim": claim._asdict(),
         "days": days_text(period),
         "asset": asset,
         "credit": amount_text(said["due"] - said["before"], scale),
@@ -77,23 +78,39 @@ def why(
         "quantities": said["quantities"],
         "policy": {
             "hash": said["policy"],
-            "valid_from": ruling[1].day if ruling else "",
-            "rule": rules.load(ruling[2].rule).in_words(ruling[2])[0]
+            "valid_from": ruling[0].day if ruling else "",
+            "rule": rules.load(ruling[1].rule).in_words(ruling[1])[0]
             if ruling
             else "no rule is about this any more",
         },
-        "evidence": evidence,
+        "reckoning": reckoning(*ruling, _amounts(said["quantities"])) if ruling else None,
+        **({"closed": said["closed"]} if "closed" in said else {}),
+        "evidence": basis,
         "record": _record(db, community, last) if last else None,
     }
 
 
-def _ruling(policies: Policies, hashed: str, rule_id: str) -> tuple[str, Policy, Rule] | None:
+def _ruling(policies: Policies, hashed: str, rule_id: str) -> tuple[Policy, Rule] | None:
     """The policy that a booking names, with its rule; None where no rule was about it any more."""
     for in_force in policies.in_order:
         for rule in in_force.policy.rules:
             if (in_force.hash, rule.id) == (hashed, rule_id):
-                return hashed, in_force.policy, rule
+                return in_force.policy, rule
     return None
+
+
+def _amounts(said: dict[str, int | str]) -> dict[str, Amount]:
+    """Quantities as a leaf says them: integers, or fractions as text."""
+    return {key: n if isinstance(n, int) else Fraction(n) for key, n in said.items()}
+
+
+def _postings(db: sqlite3.Connection, community: str, booking: int) -> list[list[Any]]:
+    rows = db.execute(
+        "SELECT account, asset, amount FROM posting WHERE community = ? AND booking = ?"
+        " ORDER BY line",
+        (community, booking),
+    )
+    return [list(row) for row in rows]
 
 
 def _found(db: sqlite3.Connection, community: str, booking: int) -> tuple[Any, ...] | None:
@@ -107,86 +124,6 @@ def _found(db: sqlite3.Connection, community: str, booking: int) -> tuple[Any, .
     return row
 
 
-def _counters(
-    db: sqlite3.Connection, community: str, member: str, period: str, rule: Rule
-) -> list[Json]:
-    rows = db.execute(
-        "SELECT gateway, device, register, serial, at_ms, value, unit, delta, per_pulse, verdict,"
-        " doubt, grade, chain, seq FROM counter"
-        " WHERE community = ? AND member = ? AND day BETWEEN ? AND ? ORDER BY at_ms, register",
-        (community, member, *days_of(period)),
-    )
-    found = []
-    for gateway, device, register, serial, at_ms, value, unit, delta, per_pulse, *told in rows:
-        verdict, doubt, grade, chain, seq = told
-        if rules.load(rule.rule).touches(rule, register) and (delta or verdict):
-            found.append(
-                {
-                    "meter": place_name(gateway, device),
-                    "register": register,
-                    "serial": serial,
-                    "at": utc_text(at_ms),
-                    "count": value,
-                    "counts": in_json(amount_of(delta, per_pulse)),
-                    **_measured(delta, unit, per_pulse),
-                    "sentence": of_counter(verdict, doubt),
-                    "grade": grade,
-                    "record": evidence_name(gateway, chain, seq),
-                }
-            )
-    return found
-
-
-def _measured(delta: int, unit: str, per_pulse: str) -> Json:
-    """An increase as people read it, and the pulses it was counted in."""
-    words = f"{written(Fraction(amount_of(delta, per_pulse), 1000))} {base_of(unit, per_pulse)}"
-    if unit != "pulse":
-        return {"measured": words}
-    if not per_pulse:
-        return {"measured": "", "pulses": delta}
-    said = f"{words} (pulses: {delta}, each {per_pulse})"
-    return {"measured": said, "pulses": delta, "per_pulse": per_pulse}
-
-
-def _deposits(
-    db: sqlite3.Connection,
-    community: str,
-    member: str,
-    period: str,
-    ruling: tuple[str, Policy, Rule],
-    *,
-    policies: Policies,
-) -> list[Json]:
-    """The member's deposits of what the rule rewards, with how much of each counts."""
-    _, policy, rule = ruling
-    is_redeemable = policy.assets[rule.asset].redeemable
-    return [
-        {
-            **one,
-            "counts": _counts(one, is_redeemable=is_redeemable),
-            "measured": _brought(one),
-            "grade": SELF_REPORTED,
-        }
-        for one in deposits_of(db, community, member, days_of(period), policies=policies)
-        if rules.load(rule.rule).touches(rule, one["fraction"])
-    ]
-
-
-def _brought(deposit: Json) -> str:
-    """A mass exactly, or how many pieces."""
-    if deposit["net_mg"] is None:
-        return brought(deposit)
-    return f"{written(Fraction(deposit['net_mg'], 1000))} g"
-
-
-def _counts(deposit: Json, *, is_redeemable: bool) -> int:
-    """mg, or thousandths of a piece."""
-    if deposit["state"] not in {CREDITED, COUNTED} or (is_redeemable and not deposit["verified"]):
-        return 0
-    amount: int = 1000 * deposit["pieces"] if deposit["net_mg"] is None else deposit["net_mg"]
-    return amount
-
-
 def _record(db: sqlite3.Connection, community: str, name: str) -> Json:
     """The stored record, and the telegram inside it; or the paper."""
     if name.startswith("paper "):
@@ -197,6 +134,8 @@ def _record(db: sqlite3.Connection, community: str, name: str) -> Json:
         " WHERE community = ? AND gateway = ? AND chain = ? AND seq = ?",
         (community, gateway, chain, int(seq)),
     ).fetchone()
+    if not data:  # erased: its digest stays
+        return {"id": name, "digest": digest, "kid": "", "lines": "", "telegram": ""}
     document, record = records.parse(data)
     return {
         "id": name,
