@@ -26,6 +26,7 @@ from gateway.contract.signed import SIGNED_BYTES_MAX
 from ledger_bridge.arriving import Arrival, Arriving
 from ledger_bridge.asking import Asking
 from ledger_bridge.books import store
+from ledger_bridge.books.closing.erase import scrub
 from ledger_bridge.books.community import Community
 from ledger_bridge.commands.common import CONFIG, Config
 from ledger_bridge.desk import Answer, Paper, serve, take
@@ -131,6 +132,7 @@ class Bridge:
             if loop.time() - written_s >= HEARD_S:
                 written_s = loop.time()
                 self._heard.write()
+                scrub(self.community.db)
                 now_ms = self._clock.utc_ms()
                 self._alarms.silent(silent(self.community.db, self.hub.community, now_ms))
             paper = policy_in_force(self.community, self._clock.utc_ms())
@@ -201,6 +203,8 @@ class Bridge:
     def answer(self, paper: Paper) -> Answer:
         """What the desk does with a paper."""
         answer = take(self.community, paper, now_ms=self._clock.utc_ms())
+        if paper.kind == "edits":  # with a member who is erased, records may have gone
+            self._inbox.forget()
         self.settle()
         return answer
 

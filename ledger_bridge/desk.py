@@ -78,7 +78,11 @@ def _done(community: Community, paper: Paper, *, now_ms: int) -> str:
             while community.settle(now_ms):
                 pass
             community.expire(now_ms)
-            return str(community.decide(data, now_ms=now_ms))
+            booking = community.decide(data, now_ms=now_ms)
+            # A close ends the waiting for counts of its days: what they were shared is due now.
+            while community.settle(now_ms):
+                pass
+            return str(booking)
         case "order":
             orders = Orders(community.db, community.id)
             return orders.take(data, registry=community.registry, now_ms=now_ms)

@@ -192,6 +192,10 @@ class Inbox:
         delivery.receipts = [self._receipt(key, now_ms) for key in sorted(asked)]
         return delivery
 
+    def forget(self) -> None:
+        """The books have changed otherwise than by what came here."""
+        self._heads.forget()
+
     @property
     def gaps(self) -> list[Gap]:
         """What is missing now."""

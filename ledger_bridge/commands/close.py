@@ -1,13 +1,13 @@
 """`meterkast ledger close`: end a month, so that what comes later is told apart."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Annotated
 
 import cyclopts
-import msgspec
 
 from gateway.contract.errors import PeopleError, Problem, UsageError
 from ledger_bridge.books.acts.requests import Close
+from ledger_bridge.books.closing.close import Got, sums
 from ledger_bridge.books.closing.closed import days_of
 from ledger_bridge.books.policy.assets import amount_text
 from ledger_bridge.books.telling.attested import held_attestations
@@ -17,12 +17,6 @@ from ledger_bridge.commands import acts
 from ledger_bridge.commands.common import CONFIG, Config, Json, Reading, known_day, read_books, tell
 from ledger_bridge.gaps import gaps
 from ledger_bridge.hub import Hub
-
-
-class _Closed(msgspec.Struct):
-    """What the leaf of a close says of its period."""
-
-    sums: dict[str, int]
 
 
 def close(
@@ -52,7 +46,7 @@ def close(
     books = read_books(config)
     posted = {
         asset: amount_text(amount, books.policies.asset(asset).scale)
-        for asset, amount in _sums(books, booking).items()
+        for asset, amount in _posted(books, period).items()
     }
     amounts = ", ".join(f"{amount} {asset}" for asset, amount in posted.items()) or "nothing"
     sentence = f"{period} is closed, booking {booking}; posted for it: {amounts}"
@@ -84,10 +78,11 @@ def _nothing_waits(books: Reading, period: str) -> None:
         raise PeopleError(*problems)
 
 
-def _sums(books: Reading, booking: int) -> dict[str, int]:
-    (body,) = books.db.execute(
-        "SELECT body FROM booking JOIN leaf ON leaf.community = booking.community AND idx = leaf"
-        " WHERE booking.community = ? AND seq = ?",
-        (books.community, booking),
-    ).fetchone()
-    return msgspec.json.decode(body, type=_Closed).sums
+def _posted(books: Reading, period: str) -> dict[str, int]:
+    """Per asset what the claims got that ended in the period."""
+    got = books.db.execute(
+        "SELECT period, asset, due FROM claim WHERE community = ?", (books.community,)
+    )
+    first, last = days_of(period)
+    before = (date.fromisoformat(first) - timedelta(days=1)).isoformat()
+    return sums((Got(*row) for row in got), after=before, last=last)

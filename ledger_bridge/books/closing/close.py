@@ -108,5 +108,5 @@ def close(
     }
     seq = batch.book("close", [], facts, client_key=key)
     db.execute("INSERT INTO closed VALUES (?, ?, ?)", (community, period, seq))
-    seal_months(db, community, batch, last)
+    seal_months(db, community, batch, last, policies)
     return seq

@@ -101,7 +101,7 @@ class Erasure:
         db.execute("DELETE FROM person WHERE community = ? AND member = ?", (community, member))
         leaf = batch.leaf("seal", said)
         db.execute("INSERT INTO seal VALUES (?, ?, '', ?)", (community, leaf, member))
-        db.execute("INSERT OR IGNORE INTO unscrubbed VALUES (?)", (community,))
+        db.execute("INSERT OR REPLACE INTO unscrubbed VALUES (?, 0)", (community,))
 
     def check_others(self) -> None:
         """What others measured and brought is what it was. Raises PeopleError where it is not."""
@@ -149,10 +149,16 @@ def scrub(db: sqlite3.Connection) -> bool:
 
     While somebody reads the books from before, it is not: ask again later.
     """
-    if db.execute("SELECT 1 FROM unscrubbed").fetchone() is None:
+    waiting = db.execute("SELECT is_written FROM unscrubbed ORDER BY is_written").fetchall()
+    if not waiting:
         return True
-    db.execute("VACUUM")
+    if waiting[0] == (0,):
+        db.execute("VACUUM")
+        db.execute("UPDATE unscrubbed SET is_written = 1")
+    (patience_ms,) = db.execute("PRAGMA busy_timeout").fetchone()
+    db.execute("PRAGMA busy_timeout = 0")
     (busy, *_) = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    db.execute(f"PRAGMA busy_timeout = {patience_ms}")
     if busy:
         return False
     db.execute("DELETE FROM unscrubbed")

@@ -10,7 +10,7 @@ from gateway.contract.record import to_json
 from ledger_bridge.books.policy.policies import Policies
 from ledger_bridge.books.settle.due import concerned
 
-_COLUMNS = "register, day, quarter, per_pulse, unit, grade, substitute"
+_COLUMNS = "day, register, quarter, per_pulse, unit, grade, substitute, delta"
 
 
 def keep(
@@ -20,15 +20,15 @@ def keep(
     rows = [
         row
         for row in db.execute(
-            f"SELECT {_COLUMNS}, sum(delta) FROM counter WHERE community = ? AND member = ?"
-            f" AND quarter IS NOT NULL AND delta != 0 AND day > ? GROUP BY {_COLUMNS}",
+            f"SELECT {_COLUMNS} FROM counter WHERE community = ? AND member = ?"
+            f" AND quarter IS NOT NULL AND delta != 0 AND day > ? ORDER BY {_COLUMNS}",
             (community, member, after),
         )
-        if concerned(policies, "shared", row[0], row[1])
+        if concerned(policies, "shared", row[1], row[0])
     ]
     db.executemany(
-        "INSERT INTO kept VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [(community, member, *row) for row in rows],
+        "INSERT INTO kept VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [(community, member, row[0], n, *row[1:]) for n, row in enumerate(rows)],
     )
     return _digests(rows)
 
@@ -37,7 +37,7 @@ def digests(db: sqlite3.Connection, community: str, member: str) -> dict[str, st
     """What is kept of a member, by month: of each the digest of its rows."""
     return _digests(
         db.execute(
-            f"SELECT {_COLUMNS}, delta FROM kept WHERE community = ? AND member = ?",
+            f"SELECT {_COLUMNS} FROM kept WHERE community = ? AND member = ?",
             (community, member),
         )
     )
@@ -46,7 +46,7 @@ def digests(db: sqlite3.Connection, community: str, member: str) -> dict[str, st
 def _digests(rows: Iterable[tuple[Any, ...]]) -> dict[str, str]:
     months: dict[str, list[bytes]] = defaultdict(list)
     for row in rows:
-        months[row[1][:7]].append(to_json(row))
+        months[row[0][:7]].append(to_json(row))
     return {
         month: hashlib.sha256(b"\n".join(sorted(lines))).hexdigest()
         for month, lines in sorted(months.items())

@@ -14,6 +14,7 @@ from gateway.contract.record import to_json
 from ledger_bridge.books.book import Batch
 from ledger_bridge.books.calendar import days_of
 from ledger_bridge.books.closing import kept
+from ledger_bridge.books.policy.policies import Policies
 
 # Late evidence is settled for so long after its month: grid operators correct what they metered
 # for up to three years.
@@ -74,15 +75,25 @@ def dues_of(db: sqlite3.Connection, community: str) -> list[tuple[ClaimKey, int]
     ]
 
 
-def seal_months(db: sqlite3.Connection, community: str, batch: Batch, closed_until: str) -> None:
+def is_too_old(up_to: str, before: Sealed, policies: Policies) -> bool:
+    """Whether the end of a month is to be sealed now: not before there were any rules."""
+    first = policies.in_order[0].policy.day if policies.in_order else ""
+    return bool(first) and up_to >= first and up_to > before.up_to
+
+
+def seal_months(
+    db: sqlite3.Connection, community: str, batch: Batch, closed_until: str, policies: Policies
+) -> None:
     """Seal what the close up to this day has made too old; nothing where nothing is."""
-    before, after = Sealed.load(db, community), Sealed(sealed_by(closed_until), frozenset())
+    before, up_to = Sealed.load(db, community), sealed_by(closed_until)
+    if not is_too_old(up_to, before, policies):
+        return
+    after = Sealed(up_to, frozenset())
     new = [
         (claim, due)
         for claim, due in dues_of(db, community)
-        if due and after.holds(claim) and not before.holds(claim)
+        if after.holds(claim) and not before.holds(claim)
     ]
-    if new:
-        leaf = batch.leaf("seal", {"up_to": after.up_to, **frozen(new)})
-        db.execute("INSERT INTO seal VALUES (?, ?, ?, '')", (community, leaf, after.up_to))
-    kept.forget(db, community, after.up_to)
+    leaf = batch.leaf("seal", {"up_to": up_to, **frozen(new)})
+    db.execute("INSERT INTO seal VALUES (?, ?, ?, '')", (community, leaf, up_to))
+    kept.forget(db, community, up_to)

@@ -59,6 +59,8 @@ def _limit(registry: Registry, edit: LimitSet) -> Registry:
     where = f"limit of {edit.holder}"
     if registry.account(edit.holder) is None:
         raise refuse(f"no member or account {edit.holder!r}", where, "meterkast ledger balance")
+    if edit.holder in registry.erased:
+        registry.must_know(edit.holder, where)
     if not edit.reason.strip():
         raise refuse("no reason is given", where, '--reason "what was agreed"')
     if any(bound is not None and abs(bound) >= AMOUNT_MAX for bound in (edit.floor, edit.ceiling)):

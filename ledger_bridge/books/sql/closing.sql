@@ -30,22 +30,24 @@ CREATE TABLE seal (
 ) STRICT;
 
 -- What an erased member gave and took per quarter-hour, for as long as what it leaves for their
--- neighbours may still be reckoned anew; columns as those of `counter`.
+-- neighbours may still be reckoned anew. The columns are those of `counter`, a row for each count.
 CREATE TABLE kept (
     community  TEXT NOT NULL,
     member     TEXT NOT NULL,
-    register   TEXT NOT NULL,
     day        TEXT NOT NULL,
+    n          INTEGER NOT NULL,
+    register   TEXT NOT NULL,
     quarter    INTEGER NOT NULL,
     per_pulse  TEXT NOT NULL,
     unit       TEXT NOT NULL,
     grade      TEXT NOT NULL,
     substitute INTEGER NOT NULL,
     delta      INTEGER NOT NULL,
-    PRIMARY KEY (community, member, register, day, quarter, per_pulse, unit, grade, substitute)
+    PRIMARY KEY (community, member, day, n)
 ) STRICT, WITHOUT ROWID;
 
 -- Communities in whose file erased bytes still lie where nothing refers to them.
 CREATE TABLE unscrubbed (
-    community TEXT PRIMARY KEY
+    community  TEXT PRIMARY KEY,
+    is_written INTEGER NOT NULL           -- the file is written anew, but for the log beside it
 ) STRICT, WITHOUT ROWID;

@@ -9,7 +9,7 @@ from ledger_bridge.books.acts.requests import Close, read
 from ledger_bridge.books.calendar import day_of
 from ledger_bridge.books.closing import close, kept
 from ledger_bridge.books.closing.close import Got
-from ledger_bridge.books.closing.sealed import Sealed, frozen, sealed_by
+from ledger_bridge.books.closing.sealed import Sealed, frozen, is_too_old, sealed_by
 from ledger_bridge.books.verify.leaves import Leaf
 from ledger_bridge.books.verify.look import Differs
 from ledger_bridge.books.verify.moment import Booking, Moment
@@ -68,9 +68,10 @@ def closed(moment: Moment, booking: Booking, leaf: Leaf) -> None:
         raise Differs(f"paper {moment.paper} was the last, the log says {said.paper}", where)
     moment.closed.add((said.period, booking.seq))
     moment.closed_until = last
-    after = Sealed(sealed_by(last), moment.sealed.members)
-    if new := _new(moment, after):
-        moment.sealing.append({"up_to": after.up_to, "member": "", **frozen(new)})
+    up_to = sealed_by(last)
+    if is_too_old(up_to, moment.sealed, moment.policies):
+        new = _new(moment, Sealed(up_to, moment.sealed.members))
+        moment.sealing.append({"up_to": up_to, "member": "", **frozen(new)})
 
 
 def erased(moment: Moment, member: str, where: str) -> None:
@@ -133,7 +134,7 @@ def end(moment: Moment) -> None:
     found, said = moment.gone.found, moment.gone.said
     found["records"] = look.erased_records
     found["kept"] = _kept(moment)
-    said["kept"] = {one for one in said["kept"] if f"{one[1]}-31" > moment.sealed.up_to}
+    said["kept"] = {one for one in said["kept"] if one[1] > moment.sealed.up_to[:7]}
     for what in ("leaves", "edits", "papers", "records", "kept"):
         _compare(f"erased {what}", found[what], said[what])
     if odd := look.erased_forks - said["gateways"]:
