@@ -6,6 +6,8 @@ from pathlib import Path
 from drivers.reading import Reading
 from gateway.contract import policy as papers
 from gateway.contract import record as records
+from ledger_bridge.books.facts import papers as evidence
+from ledger_bridge.books.policy.coefficients import KeyFile, paper_name
 from ledger_bridge.books.registry.edits import GatewayAdmitted, MemberAdded, MeterFitted
 from ledger_bridge.books.verify.verify import verify
 from tests.street import ID, MIDNIGHT_MS, POLICY, QUARTER_MS, Chain, Street, key
@@ -70,8 +72,11 @@ class Homes(Street):
         *,
         asset: str = "ENERGY",
         shares: Sequence[str] = ("1", "1", "1"),
+        file: str = "",
     ) -> None:
-        """The rule pays in `asset`; `shares` is how much of each home's meter takes part."""
+        """The rule pays in `asset`; `shares` is how much of each home's meter takes part, `file`
+        the text of the coefficients that `sharing_key` is completed with.
+        """
         super().__init__(folder, policy="")
         noor, bram, saar = shares
         self.edit(
@@ -82,7 +87,17 @@ class Homes(Street):
             MeterFitted("barn", "hall", "", "bram", 0, share=bram),
             MeterFitted("shed", "hall", "", "saar", 0, share=saar),
         )
+        if file:
+            sharing_key += f'coefficients = {{file = "key.csv", sha256 = "{self.hand_in(file)}"}}\n'
         self.rule_by(POLICY + RULE.replace("ENERGY", asset) + sharing_key)
+
+    def hand_in(self, file: str) -> str:
+        """A steward hands in a file of coefficients; gives its SHA-256."""
+        given = KeyFile("key.csv", file)
+        paper = evidence.Paper(ID, paper_name(given.sha256), MIDNIGHT_MS, (given,))
+        document = evidence.make(paper, key=key("steward"))
+        self.community.hand_in_evidence(document, now_ms=MIDNIGHT_MS)
+        return given.sha256
 
     def rule_by(self, policy: str) -> None:
         """Put a policy in force."""
