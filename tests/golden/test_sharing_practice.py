@@ -65,7 +65,7 @@ def _told(homes: Homes) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("file", CASES, ids=[file.stem for file in CASES])
 def test_a_quarter_is_shared_as_that_country_does(file: Path, tmp_path: Path) -> None:
-    """Invariant 5 (DESIGN), invariants 16 and 17 (ledger): from signed counts, through the books."""
+    """Invariant 5 (DESIGN), invariants 16 and 17 (ledger): from counts, through the books."""
     case = tomllib.loads(file.read_text("utf-8"))
     homes = Homes(
         tmp_path, case["key"], shares=case.get("factors", ("1", "1", "1")), file=_file(case)
