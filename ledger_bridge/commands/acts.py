@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import cyclopts
 
 from gateway.contract.errors import Problem, UsageError
-from ledger_bridge.books.acts.kept import reserved
+from ledger_bridge.books.acts.kept import Live, reserved
 from ledger_bridge.books.acts.requests import (
     Act,
     Cancel,
@@ -221,8 +221,11 @@ def post(
     units = None
     if amount:
         books = read_books(config)
-        found = [one for one in reserved(books.db, books.community) if one.booking == reservation]
-        units = _units(books, amount, found[0].asset) if found else None
+        kept = Live(books.db, books.registry, books.policies, now_ms=0).reservation(reservation)
+        if kept is None:
+            what = f"booking {reservation} reserved nothing"
+            raise UsageError(Problem(what, "ledger post", "meterkast ledger reservations"))
+        units = _units(books, amount, kept.asset)
     _do(config, Post(reservation, units), key or f"post {reservation} {amount}".rstrip(), json=json)
 
 
