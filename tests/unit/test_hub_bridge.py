@@ -14,13 +14,20 @@ from gateway.contract.record import ANSWER
 from gateway.contract.signed import Malformed, digest
 from ledger_bridge import asking, orders
 from ledger_bridge import bridge as bridges
+from ledger_bridge.books.acts.requests import Request, Reserve, make
 from ledger_bridge.books.registry import papers as registries
-from ledger_bridge.books.registry.edits import BridgeRotated, Edits, GatewayAdmitted
+from ledger_bridge.books.registry.edits import (
+    BridgeRotated,
+    Edits,
+    GatewayAdmitted,
+    LimitSet,
+    MemberAdded,
+)
 from ledger_bridge.commands.gateways import rotate
 from ledger_bridge.desk import Paper
 from ledger_bridge.hub import Hub
 from tests.running import Running
-from tests.street import ID, NOON_MS, Chain, key
+from tests.street import ID, NOON_MS, POLICY, Chain, key
 from tests.system.programs import Program, free_port, running
 
 HOME = "mk/v1/straat/home"
@@ -85,6 +92,27 @@ def test_a_birth_is_answered_with_how_far_the_hub_is(hub):
             (told[1].chain, told[1].up_to),
         ]
         await client.publish(f"{HOME}/birth", b"", retain=True)
+
+    hub.listening(look)
+
+
+def test_what_was_reserved_goes_back_when_its_time_is_over(hub):
+    """Noor may owe, so that there is something to reserve."""
+    hub.clock.now_ms = NOON_MS - 1
+    hub.edit(MemberAdded("noor", "acc-noor"), MemberAdded("bram", "acc-bram"))
+    hub.edit(LimitSet("noor", "ENERGY", -100, None, "as agreed"))
+    hub.activate(POLICY)
+    asked = Request(ID, "k", Reserve("noor", "bram", "ENERGY", 100, NOON_MS))
+    paper = Paper("act", make(asked, key=hub.hub.key("steward")).decode())
+    assert "1" == hub.bridge.answer(paper).result
+    db = hub.bridge.community.db
+    held = "SELECT amount FROM balance WHERE account = 'acc-noor'"
+
+    async def look(client):
+        assert -100 == db.execute(held).fetchone()[0]
+        hub.clock.now_ms = NOON_MS
+        while db.execute(held).fetchone()[0] < 0:
+            await asyncio.sleep(0.01)
 
     hub.listening(look)
 
