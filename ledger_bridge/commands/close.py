@@ -73,7 +73,8 @@ def _nothing_waits(books: Reading, period: str) -> None:
     ]
     if held:
         try_ = f"meterkast ledger held, or: meterkast ledger close {period} --anyway"
-        problems.append(Problem(f"{len(held)} things wait for a steward", f"close {period}", try_))
+        waits = "1 thing waits" if len(held) == 1 else f"{len(held)} things wait"
+        problems.append(Problem(f"{waits} for a steward", f"close {period}", try_))
     if problems:
         raise PeopleError(*problems)
 

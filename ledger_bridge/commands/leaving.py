@@ -1,5 +1,6 @@
 """`meterkast member leave`, `export` and `erase`: when somebody goes."""
 
+import os
 import zipfile
 from datetime import date
 from pathlib import Path
@@ -60,7 +61,12 @@ def export(member: str, /, *, out: Path, config: Config = CONFIG, json: Json = F
     books = read_books(config)
     known_member(books.registry, member)
     try:
-        with zipfile.ZipFile(out, "x", zipfile.ZIP_DEFLATED) as archive:
+        # For its reader's eyes alone: whoever else has an account on this machine reads nothing.
+        descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with (
+            os.fdopen(descriptor, "wb") as stream,
+            zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive,
+        ):
             names = []
             for file in about(
                 books.db,

@@ -50,6 +50,10 @@ def verify(*, seen: Path | None = None, config: Config = CONFIG, json: Json = Fa
         )
         if found.held:
             print(f"held:     {found.held}, see meterkast ledger held")
+        if found.sealed_until:
+            print(f"sealed:   up to {found.sealed_until}; what is due is recomputed from then on")
+        if found.erased:
+            print(f"erased:   {found.erased} (members whose dues are not recomputed)")
         print(f"root:     {found.root}")
     return 0
 

@@ -57,6 +57,9 @@ class Sealed(NamedTuple):
         )
 
 
+NOTHING = Sealed("", frozenset())
+
+
 def frozen(dues: Iterable[tuple[ClaimKey, int]]) -> dict[str, Any]:
     """How many claims are frozen, and the digest of what they got; those that got nothing are not
     among them.

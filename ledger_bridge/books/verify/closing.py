@@ -129,6 +129,7 @@ def end(moment: Moment) -> None:
     """Every seal is stored, and erased is just what the log says."""
     look = moment.look
     nothing_waits(moment, f"leaf {look.leaves}")
+    look.sealed = moment.sealed
     stored = set(look.rows("SELECT leaf, up_to, member FROM seal WHERE community = ?"))
     _compare("seal", stored, moment.seals)
     found, said = moment.gone.found, moment.gone.said

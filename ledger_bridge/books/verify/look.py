@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from gateway.contract.keys import PublicKey
 from ledger_bridge.books.book import Claim
+from ledger_bridge.books.closing.sealed import NOTHING, Sealed
 from ledger_bridge.books.facts.waste import Fact
 from ledger_bridge.books.policy.policies import Policies
 from ledger_bridge.books.registry.registry import Registry
@@ -74,6 +75,7 @@ class Look:
     bookings: int = 0
     leaves: int = 0
     root: bytes = b""
+    sealed: Sealed = NOTHING
 
     def count(self, table: str) -> int:
         (count,) = next(self.rows(f"SELECT count(*) FROM {table} WHERE community = ?"))

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from ledger_bridge.books.book import Claim
-from ledger_bridge.books.closing.sealed import Sealed
+from ledger_bridge.books.closing.sealed import NOTHING
 from ledger_bridge.books.policy.policies import Policies
 from ledger_bridge.books.registry.registry import Registry
 from ledger_bridge.books.verify.look import Differs, Look
@@ -46,7 +46,7 @@ class Moment:
         self.paper = 0  # the last one
         self.closed: set[tuple[str, int]] = set()  # period, booking
         self.closed_until = ""
-        self.sealed = Sealed("", frozenset())
+        self.sealed = NOTHING
         self.seals: set[tuple[int, str, str]] = set()  # leaf, up to which day, member
         self.sealing: list[dict[str, Any]] = []  # what the next leaves must say is sealed
         self.gone = Gone()

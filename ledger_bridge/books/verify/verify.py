@@ -42,6 +42,8 @@ class Verified(NamedTuple):
     """How much was recomputed, and the tree head it ended in.
 
     `waiting` claims are being settled; `held` deposits, corrections and emptyings wait for people.
+    Dues are recomputed for days after `sealed_until` ("" for all of them), and for all members but
+    `erased`.
     """
 
     records: int
@@ -51,6 +53,8 @@ class Verified(NamedTuple):
     bookings: int
     leaves: int
     root: str
+    sealed_until: str
+    erased: int
 
 
 def verify(
@@ -84,4 +88,6 @@ def verify(
         bookings=look.bookings,
         leaves=look.leaves,
         root=look.root.hex(),
+        sealed_until=look.sealed.up_to,
+        erased=len(look.sealed.members),
     )
