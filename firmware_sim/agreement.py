@@ -14,22 +14,33 @@ from typing import Any, NamedTuple
 
 from firmware_sim import street
 from firmware_sim.household import STEP_MS, local_midnight_ms
+from firmware_sim.sharing import Flow, Shared, flows, given_back, share
 from firmware_sim.street import MINUTE_MS
 from firmware_sim.truth import Bag, Day, Place
 
 Steps = Mapping[tuple[str, str, int], Mapping[str, int]]
-ENERGY, WASTE = "sun", "waste"
+SHARED, NEIGHBOURS, WASTE = "shared", "neighbours", "waste"
+KWH = 1_000_000  # mWh
 # A kilogram and a piece in the thousandths of a gram and of a piece that books count.
 ONE = {"kg": 1_000_000, "piece": 1_000}
 RATES = {kind.id: kind.credit / ONE[kind.unit] for kind in street.FRACTIONS}
 
 
 class Books(NamedTuple):
-    """What the books say of a day: a statement per member, what is held, and `verify`."""
+    """What the books say of a day: a statement per member, what is held, what everybody has, and
+    `verify`.
+    """
 
     statements: Mapping[str, Any]
     held: list[Any]
+    balances: list[Any]
     verify: Mapping[str, Any]
+
+    def shared(self) -> Shared:
+        """How the day's energy was shared, by a second opinion; accounts say who comes first."""
+        accounts = {one["account"]: one["holder"] for one in self.balances}
+        order = [accounts[account] for account in sorted(accounts)]
+        return share(flows(self.statements), [name for name in order if name in self.statements])
 
 
 def _floor(amount: Fraction, cap: Fraction) -> Decimal:
@@ -38,12 +49,13 @@ def _floor(amount: Fraction, cap: Fraction) -> Decimal:
     return Decimal(floor(min(amount, cap) * one)).scaleb(-street.SCALE_OF_CREDIT)
 
 
-def sun_credit(exported_wh: int) -> Decimal:
+def shared_credit(given_mwh: int) -> Decimal:
     """
-    >>> sun_credit(15_718)
+    >>> shared_credit(15_718_000)
     Decimal('15.718000')
     """
-    return _floor(Fraction(exported_wh, 1000) * street.SUN_CREDIT_PER_KWH, street.SUN_CAP_PER_DAY)
+    earned = Fraction(given_mwh, KWH) * street.SHARED_CREDIT_PER_KWH
+    return _floor(earned, street.SHARED_CAP_PER_DAY)
 
 
 def waste_credit(amounts: Mapping[str, int]) -> Decimal:
@@ -77,18 +89,33 @@ class Account(NamedTuple):
     agrees: bool
 
 
-def account(member: street.Member, statement: Mapping[str, Any], day: Day) -> Account:
+def account(
+    member: street.Member, statement: Mapping[str, Any], day: Day, shared: Shared
+) -> Account:
     lines = {line["rule"]: line for line in statement["lines"]}
-    exported_wh = day.exported_wh.get(member.id, 0)
+    given, taken = shared.members.get(member.id, Flow())
     amounts = brought(day.bags, member.id)
+    quantities = {name: line["quantity"] for name, line in lines.items()}
     measured = {
-        "exported_mWh": sum(lines[ENERGY]["quantity"].values()) if ENERGY in lines else 0,
-        "waste": lines[WASTE]["quantity"] if WASTE in lines else {},
+        "exported_mWh": given_back(statement),
+        "given_mWh": quantities.get(SHARED, {}).get("given", 0),
+        "taken_mWh": quantities.get(NEIGHBOURS, {}).get("taken", 0),
+        "waste": quantities.get(WASTE, {}),
+    }
+    true_measures = {
+        "exported_mWh": day.exported_wh.get(member.id, 0) * 1000,
+        "given_mWh": given,
+        "taken_mWh": taken,
+        "waste": amounts,
     }
     credited = {line["asset"]: line["credit"] for line in lines.values()}
-    true = {"ENERGY": str(sun_credit(exported_wh)), "WASTE": str(waste_credit(amounts))}
+    true = {
+        "ENERGY": str(shared_credit(given)),
+        "KWH": str(Decimal(taken).scaleb(-6)),
+        "WASTE": str(waste_credit(amounts)),
+    }
     agrees = (
-        measured == {"exported_mWh": exported_wh * 1000, "waste": amounts}
+        measured == true_measures
         and {name: Decimal(credit) for name, credit in credited.items()}
         == {name: Decimal(credit) for name, credit in true.items()}
         and all(line["settled"] for line in lines.values())
@@ -146,14 +173,21 @@ def differences(day: Day, books: Books, steps: Steps) -> Iterator[str]:
     if not books.verify.get("verified"):
         where, what = books.verify.get("where"), books.verify.get("what")
         yield f"verify says that the books differ: {what} ({where})"
+    shared = books.shared()
     for member in street.MEMBERS:
-        found = account(member, books.statements[member.id], day)
+        found = account(member, books.statements[member.id], day, shared)
         if not found.agrees:
+            given, taken = shared.members.get(member.id, Flow())
             yield (
                 f"{member.id}: measured {found.measured}, credited {found.credited};"
-                f" the truth is {day.exported_wh.get(member.id, 0)} Wh exported,"
-                f" {brought(day.bags, member.id)} brought, credit {found.truth}"
+                f" the truth is {day.exported_wh.get(member.id, 0)} Wh exported, {given} mWh given"
+                f" and {taken} mWh taken, {brought(day.bags, member.id)} brought,"
+                f" credit {found.truth}"
             )
+    supplier = [one["balances"] for one in books.balances if one["role"] == "supplier"]
+    has = sum(Decimal(one.get("KWH", "0")) for one in supplier)
+    if has != Decimal(shared.left).scaleb(-6):
+        yield f"the supplier has {has} kWh; {shared.left} mWh were left over"
     for member in street.MEMBERS:
         for reading in books.statements[member.id]["readings"]:
             yield from _reading(reading, steps)

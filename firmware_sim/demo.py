@@ -243,16 +243,17 @@ class Show:
             return json.loads(await self._command(*words))
 
         members = [member.id for member in street.MEMBERS]
-        *statements, held, verified = await asyncio.gather(
+        *statements, held, balances, verified = await asyncio.gather(
             *(
                 ask("ledger", "statement", "--member", member, "--period", day.day, "--json")
                 for member in members
             ),
             ask("ledger", "held", "--json"),
+            ask("ledger", "balance", "--json"),
             ask("verify", "--json"),
         )
         deposits = [one for one in held if one["kind"] == "deposit"]
-        return Books(dict(zip(members, statements, strict=True)), deposits, verified)
+        return Books(dict(zip(members, statements, strict=True)), deposits, balances, verified)
 
     async def _command(self, *words: str) -> str:
         """A command at the hub. Somebody may be killing the bridge meanwhile: it is tried again."""
@@ -267,8 +268,10 @@ class Show:
         return await meterkast(*words, *config, environment=self._environment)
 
     def _accounts(self, day: truth.Day, books: Books) -> list[Account]:
+        shared = books.shared()
         return [
-            agreement.account(member, books.statements[member.id], day) for member in street.MEMBERS
+            agreement.account(member, books.statements[member.id], day, shared)
+            for member in street.MEMBERS
         ]
 
     async def _compare(self) -> int:

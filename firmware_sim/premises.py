@@ -213,16 +213,23 @@ def policy_toml() -> str:
         f'{kind.id} = {{ credit = "{kind.credit}", per = "1 {kind.unit}" }}\n'
         for kind in street.FRACTIONS
     )
+    sharing = (
+        f"registers_out = {json.dumps(street.GIVEN)}\nregisters_in = {json.dumps(street.TAKEN)}\n"
+        'key = "pro-rata"\n'
+    )
     return (
         f'community = "{street.COMMUNITY}"\n'
         f"valid_from = {street.DAY}\n"
         'time_zone = "Europe/Amsterdam"\n\n'
-        f"[assets.ENERGY]\n{credit}\n[assets.WASTE]\n{credit}\n{kinds}"
-        f'[clubs.{street.CLUB}]\nnl = "voetbalclub"\nen = "football club"\n\n'
-        '[[rules]]\nid = "sun"\nrule = "energy_exported"\nversion = 1\nasset = "ENERGY"\n'
-        'registers = ["1-0:2.8.0", "1-0:2.8.1", "1-0:2.8.2"]\n'
-        f'credit = "{street.SUN_CREDIT_PER_KWH}"\nper = "1 kWh"\n'
-        f'cap = "{street.SUN_CAP_PER_DAY} per day"\n\n'
+        f"[assets.ENERGY]\n{credit}\n[assets.WASTE]\n{credit}\n"
+        '[assets.KWH]\nunit = "kWh"\nscale = 6\nkind = "measured"\n\n'
+        f'{kinds}[clubs.{street.CLUB}]\nnl = "voetbalclub"\nen = "football club"\n\n'
+        '[[rules]]\nid = "shared"\nrule = "energy_shared"\nversion = 1\nasset = "ENERGY"\n'
+        f'{sharing}earns = "giver"\ncredit = "{street.SHARED_CREDIT_PER_KWH}"\nper = "1 kWh"\n'
+        f'cap = "{street.SHARED_CAP_PER_DAY} per day"\n\n'
+        # The energy itself, to whoever took it; what nobody took is the supplier's.
+        '[[rules]]\nid = "neighbours"\nrule = "energy_shared"\nversion = 1\nasset = "KWH"\n'
+        f'exclusive = "energy"\n{sharing}earns = "taker"\ncredit = "1"\nper = "1 kWh"\n\n'
         '[[rules]]\nid = "waste"\nrule = "waste_deposited"\nversion = 1\nasset = "WASTE"\n'
         f'cap = "{street.WASTE_CAP_PER_DAY} per day"\n[rules.rates]\n{rates}'
     )

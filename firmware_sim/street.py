@@ -41,7 +41,8 @@ class Device(NamedTuple):
     `title` is what people call it, `speaks` what it speaks, `serial` what it calls itself. `clock`
     is the meter's own:
     it stamps its readings to the "second", to the "minute", or not at all: then whoever hears
-    them does. `asked` says that it holds its tongue until then.
+    them does. `asked` says that it holds its tongue until then, `behind` that it hangs behind the
+    meter at the front door, which counts the same once more.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Device(NamedTuple):
     settings: Mapping[str, str] = {}
     asked: bool = False
     counts: bool = False
+    behind: bool = False
     every_ms: int = STEP_MS
 
 
@@ -78,12 +80,19 @@ class Fit(NamedTuple):
     device: str
     serial: str
     pulses_per_kwh: str = ""
+    behind: str = ""
 
 
 def fits(home: Home) -> list[Fit]:
     """The household's meters, the front door's first."""
     found = [
-        Fit(home.gateway, one.name, one.serial, one.settings.get("pulses_per_kwh", ""))
+        Fit(
+            home.gateway,
+            one.name,
+            one.serial,
+            one.settings.get("pulses_per_kwh", ""),
+            "yes" if one.behind else "",
+        )
         for one in home.devices
     ]
     # The gas meter speaks through the one at the front door.
@@ -124,6 +133,7 @@ _HEAT_PUMP = Device(
     "20123456",
     settings={**_ASKED, "pause_ms": "1"},
     asked=True,
+    behind=True,
 )
 _GERMAN = Device("hall", "one-way meter", "SML, German", "sml", "EMH eHZ", "06454d480100012345ab")
 _AUSTRIAN = Device(
@@ -209,8 +219,12 @@ FRACTIONS = (
 CLUB = "vv-zon"
 CRATE, CRATE_MG = "blue", 1_500_000
 
-SUN_CREDIT_PER_KWH = Fraction(1)
-SUN_CAP_PER_DAY = Fraction(20)
+# What is given back is worth something where a neighbour uses it in the same quarter-hour.
+SHARED_CREDIT_PER_KWH = Fraction(1)
+SHARED_CAP_PER_DAY = Fraction(20)
+# Registers of what is given back and of what is taken, whichever a meter counts.
+GIVEN = ("1-0:2.8.0", "1-0:2.8.1", "1-0:2.8.2")
+TAKEN = ("1-0:1.8.0", "1-0:1.8.1", "1-0:1.8.2")
 WASTE_CAP_PER_DAY = Fraction(10)
 SCALE_OF_CREDIT = 6  # decimal places of both assets
 

@@ -66,19 +66,18 @@ def sentence(event: str, said: dict[str, Any]) -> str:
 
 
 def accounts(day: str, found: list[Account]) -> list[str]:
-    """A table of the members: measured, credited, true."""
-    lines = [f"\n{day:12}{'measured':>21}  {'credited':>33}  {'true':>33}"]
+    """A table of the members: what they gave back, gave to others, brought, and were credited."""
+    lines = [f"\n{day:12}{'gave back':>11}{'to others':>11}{'brought':>11}  {'credited':>44}"]
     for one in found:
-        kwh = Decimal(one.measured["exported_mWh"]) / 1_000_000
-        kg = Decimal(sum(one.measured["waste"].get(name, 0) for name in WEIGHED)) / 1_000_000
-        credited, true = (
-            " + ".join(f"{amount} {asset}" for asset, amount in side.items())
-            for side in (one.credited, one.truth)
+        gave, to_others = (
+            f"{Decimal(one.measured[what]) / 1_000_000:.3f} kWh"
+            for what in ("exported_mWh", "given_mWh")
         )
-        measured = f"{kwh:.3f} kWh {kg:.3f} kg"
-        verdict = "agrees" if one.agrees else "DIFFERS"
+        kg = Decimal(sum(one.measured["waste"].get(name, 0) for name in WEIGHED)) / 1_000_000
+        credited = " + ".join(f"{amount} {asset}" for asset, amount in one.credited.items())
+        verdict = "agrees" if one.agrees else f"DIFFERS, true is {one.truth}"
         name = NAMES[one.member]
-        lines.append(f"{name:12}{measured:>21}  {credited:>33}  {true:>33}  {verdict}")
+        lines.append(f"{name:12}{gave:>11}{to_others:>11}{kg:>8.3f} kg  {credited:>44}  {verdict}")
     return [*lines, ""]
 
 
