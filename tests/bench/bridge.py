@@ -46,7 +46,7 @@ class Tap:
         return self._db.executemany(sql, rows)
 
 
-def _street(folder: Path) -> Street:
+def homes(folder: Path) -> Street:
     street = Street(folder, policy="")
     edits: list[Any] = []
     for n in range(HOMES):
@@ -62,7 +62,7 @@ def _street(folder: Path) -> Street:
     return street
 
 
-def _quarter(chain: Chain, number: int) -> bytes:
+def quarter(chain: Chain, number: int) -> bytes:
     at_ms = MIDNIGHT_MS + number * QUARTER_MS
     counters = ("1-0:1.8.1", "1-0:1.8.2", "1-0:2.8.1", "1-0:2.8.2")
     readings = [
@@ -117,10 +117,10 @@ def run() -> list[Ratio]:
     """Medians over the rounds, each of which measures all in turn."""
     spare_the_collector()
     chains = [Chain(f"g{n}") for n in range(HOMES)]
-    batches = [[(c.gateway, _quarter(c, n)) for c in chains] for n in range(ROUNDS + 1)]
+    batches = [[(c.gateway, quarter(c, n)) for c in chains] for n in range(ROUNDS + 1)]
     with tempfile.TemporaryDirectory(dir=".") as name:
         folder = Path(name)
-        plain, bare, full = (_street(folder / each) for each in ("plain", "bare", "full"))
+        plain, bare, full = (homes(folder / each) for each in ("plain", "bare", "full"))
         written = plain.community.db
         tap = _tapped(plain)
         times: list[tuple[float, float, float, float]] = []
