@@ -50,7 +50,7 @@ def check(file: Path, /, *, config: Config = CONFIG, json: Json = False) -> None
         beside(policy, file)
     told = of_policy(policy)
     lines = [f"from {policy.day} on, days of {policy.time_zone}:"]
-    for name, rule in told["rules"].items():
+    for name, rule in (*told["rules"].items(), *told["exchanges"].items()):
         lines += [f"  {name}: {rule['en']}", f"  {' ' * len(name)}  {rule['nl']}"]
     lines += [f"note: {note}" for note in told["notes"]]
     tell("\n".join(lines), told, json=json)

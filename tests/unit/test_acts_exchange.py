@@ -5,6 +5,7 @@ import pytest
 from gateway.contract.errors import ConfigError, PeopleError
 from ledger_bridge.books.acts.requests import Donate, Exchange, Reverse
 from ledger_bridge.books.policy import policy as policies
+from ledger_bridge.books.telling.rules import of_policy
 from tests.market import HOUR_MS, POLICY, Market
 from tests.street import NOON_MS
 
@@ -119,3 +120,11 @@ def test_an_exchange_that_makes_no_sense_is_named_in_the_policy(change, expected
     toml = POLICY.replace("[[rules]]", f"{EUR}{COUNT}\n[[rules]]", 1).replace(*change)
     with pytest.raises(ConfigError, match=expected):
         policies.parse(toml, name="policy.toml")
+
+
+def test_an_exchange_is_told_in_words():
+    told = of_policy(policies.parse(POLICY, name="policy.toml"))["exchanges"]
+    assert {
+        "en": "2 WASTE for 1 ENERGY, through pool; everybody gives at most 3 a week",
+        "nl": "2 WASTE voor 1 ENERGY, via pool; ieder geeft hoogstens 3 per week",
+    } == told["to-waste"]

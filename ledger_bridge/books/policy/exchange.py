@@ -14,6 +14,7 @@ from gateway.contract import settings
 from gateway.contract.settings import Mistake
 from ledger_bridge.books.policy.assets import Asset
 from ledger_bridge.books.policy.numbers import Cap, Exact, Most
+from ledger_bridge.books.quantity import written
 
 
 class Exchange(settings.Settings):
@@ -25,6 +26,16 @@ class Exchange(settings.Settings):
     rate: Exact
     pool: settings.Id
     most: Cap | None = None
+
+
+def in_words(offer: Exchange) -> tuple[str, str]:
+    """English and Dutch."""
+    rate, (most, hoogstens) = written(offer.rate), offer.most.in_words() if offer.most else ("", "")
+    en = f"{rate} {offer.gets} for 1 {offer.gives}, through {offer.pool}"
+    nl = f"{rate.replace('.', ',')} {offer.gets} voor 1 {offer.gives}, via {offer.pool}"
+    if offer.most is None:
+        return en, nl
+    return f"{en}; everybody gives {most}", f"{nl}; ieder geeft {hoogstens}"
 
 
 def got(exchange: Exchange, amount: int, assets: Mapping[str, Asset]) -> int:

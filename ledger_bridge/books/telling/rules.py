@@ -4,17 +4,19 @@ from typing import Any
 
 from ledger_bridge.books import rules
 from ledger_bridge.books.policy import zones
+from ledger_bridge.books.policy.exchange import Exchange, in_words
 from ledger_bridge.books.policy.policy import Policy
 
 Json = dict[str, Any]
 
 
 def of_policy(policy: Policy) -> Json:
-    """Its day, its zone, a sentence for each rule, and what somebody should know of it."""
+    """Its day, its zone, a sentence for each rule and each exchange, and what one should know."""
     return {
         "valid_from": policy.day,
         "time_zone": policy.time_zone,
         "rules": {rule.id: _sentence(policy, rule.id) for rule in policy.rules},
+        "exchanges": {one.id: _offer(one) for one in policy.exchanges},
         "notes": [note for note in (*_notes(policy), zones.warning(policy.tzdata)) if note],
     }
 
@@ -24,6 +26,11 @@ def _sentence(policy: Policy, rule_id: str) -> Json:
     en, nl = rules.load(rule.rule).in_words(rule)
     if policy.assets[rule.asset].shadow:
         return {"en": f"{en}; counts for nothing yet", "nl": f"{nl}; telt nog niet"}
+    return {"en": en, "nl": nl}
+
+
+def _offer(offer: Exchange) -> Json:
+    en, nl = in_words(offer)
     return {"en": en, "nl": nl}
 
 
