@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 QUARTER_MS = 900_000
 ONE = 1_000  # smallest units of a credit: three decimal places
+ONE_SHARED = 1_000_000  # and of one for shared energy, of which an mWh is to be seen
 
 SUN, SHARED, GLASS, CARE = "sun", "shared", "glass", "care"
 ASSETS = {SUN: "ENERGY", SHARED: "SHARED", GLASS: "WASTE", CARE: "TIME"}
@@ -141,7 +142,7 @@ class Pencil:
             rules = self.rules_on(day)
             if rules and self._is_ripe(day):
                 credit = Fraction(mwh, 1_000_000) * rules.shared_per_kwh
-                found[Claim(SHARED, member, day)] = floor(credit * ONE)
+                found[Claim(SHARED, member, day)] = floor(credit * ONE_SHARED)
         return found
 
     def _by_quarter(self, register: str) -> dict[tuple[str, int], dict[str, int]]:

@@ -103,8 +103,8 @@ class Frail:
 def toml(rules: Rules) -> str:
     """A policy of these rules."""
     assets = "".join(
-        f'assets.{name} = {{unit = "credit", scale = 3, kind = "credit"}}\n'
-        for name in ASSETS.values()
+        f'assets.{name} = {{unit = "credit", scale = {scale}, kind = "credit"}}\n'
+        for name, scale in zip(ASSETS.values(), (3, 6, 3, 3), strict=True)
     )
     return f"""
 community = "{ID}"
@@ -194,9 +194,8 @@ class Lives(RuleBasedStateMachine):
 
     def _begin(self) -> None:
         """Somebody has something from the first day on."""
-        for member in HOMES:
-            self.measure(member, [(900, 400), (1_500, 700), (0, 200)], 0)
-            self.measure(member, [(1_900, 1_900)], 0)
+        self.measure("noor", [(900, 1_401), (1_501, 700), (0, 200), (1_900, 1_900)], 0)
+        self.measure("bram", [(1, 777), (0, 2_000), (3, 200), (1_900, 1_900)], 0)
         for card in CARDS:
             self.bring(card, 4_000)
         self.attest("noor", 90)
@@ -347,6 +346,15 @@ class Lives(RuleBasedStateMachine):
     @rule()
     def tomorrow(self) -> None:
         self.day = next_day(self.day)
+
+    @rule(gave=WH, used=WH)
+    def tomorrow_with_all_meters_read(self, gave: int, used: int) -> None:
+        """The day before can be shared once this has arrived."""
+        self.day = next_day(self.day)
+        begins = (midnight_ms(self.day) - midnight_ms(FIRST_DAY)) // QUARTER_MS
+        for member in HOMES:
+            self.measure(member, [(gave, used), (0, used)], max(0, begins - self.quarters[member]))
+        self.deliver_all()
 
     @rule(rates=st.tuples(RATES, CAPS, RATES, RATES, CAPS, RATES))
     def other_rules(self, rates: tuple[Fraction, ...]) -> None:
