@@ -155,7 +155,8 @@ class _Reading:
         for days in _DAYS:
             for rule, member, period, register, per_pulse, total, *more in self._rows(
                 f"""SELECT rule, marked.member, period, register, per_pulse, sum(delta) {apart}
-                FROM marked JOIN counter ON counter.community = :community
+                FROM marked CROSS JOIN counter INDEXED BY counter_of_member
+                    ON counter.community = :community
                     AND counter.member = marked.member AND {days}
                     AND counter.register IN (SELECT value FROM json_each(:registers))
                 WHERE rule IN (SELECT value FROM json_each(:rules))
