@@ -9,6 +9,8 @@ from gateway.contract import signed
 from gateway.contract.errors import PeopleError, UsageError
 from gateway.contract.keys import SigningKey
 from gateway.contract.signed import SIGNATURES_MAX, Malformed
+from ledger_bridge.books.facts import papers as evidence
+from ledger_bridge.books.facts.attested import Attestation
 from ledger_bridge.books.policy import policy as policies
 from ledger_bridge.books.registry import stewards as terms
 from ledger_bridge.books.registry.edits import StewardsNamed
@@ -149,6 +151,20 @@ def test_a_policy_of_a_steward_who_left_stays_and_a_new_one_by_them_is_refused(s
     hand_in(street, paper("carla", "steward", toml=later))
     street.open()
     assert 3 == len(street.community.policies.in_order)
+    verified(street)
+
+
+def test_evidence_of_a_steward_who_left_stays_and_no_more_of_it_comes(street):
+    def attest(name: str, by: str) -> None:
+        said = (Attestation("noor", "2026-06-20", "care", 60, "anna"),)
+        made = evidence.make(evidence.Paper(ID, name, EVENING_MS, said), key=key(by))
+        street.community.hand_in_evidence(made, now_ms=EVENING_MS)
+
+    attest("first", "bert")
+    street.edit(naming("anna", "bert", term=Term(ID, 2, (key("steward").public.x,), 1)))
+    with pytest.raises(Malformed, match="not signed by a steward"):
+        attest("second", "bert")
+    attest("second", "steward")
     verified(street)
 
 

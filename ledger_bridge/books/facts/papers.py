@@ -37,9 +37,15 @@ def make(paper: Paper, *, key: SigningKey) -> bytes:
     return signed.sign(to_json(paper), typ=EVIDENCE, key=key, bytes_max=signed.PAPER_BYTES_MAX)
 
 
+def must_be_signed(data: bytes, registry: Registry) -> None:
+    """Raises Malformed where none of today's stewards signed it: who has left hands in nothing."""
+    document = signed.parse(data, bytes_max=signed.PAPER_BYTES_MAX)
+    signed.demand(document, *registry.stewards, whose=STEWARD)
+
+
 def read(data: bytes, registry: Registry) -> Paper:
-    """The paper in two lines. Raises Malformed where no steward of this community signed it, or it
-    says what cannot be.
+    """The paper in two lines. Raises Malformed where nobody signed it who is a steward or was one,
+    or it says what cannot be.
     """
     document = signed.parse(data, bytes_max=signed.PAPER_BYTES_MAX)
     paper = signed.read_as(document, Paper, typ=EVIDENCE)
