@@ -69,7 +69,7 @@ def settle(book: Book, *, registry: Registry, policies: Policies, now_ms: int) -
             asset, before = posted.get(claim, ("", 0))
             reckoned = reckon(claim, measured, policies)
             late: dict[str, Any] = {}
-            if reckoned.due != before and days_of(claim.period)[1] <= closed:
+            if days_of(claim.period)[1] <= closed:
                 late = {"closed": closed_by(db, community, claim.period)}
             if before and reckoned.asset != asset:
                 # Evidence dated ahead, of whose rule a later policy makes another or none.
