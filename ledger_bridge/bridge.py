@@ -162,7 +162,7 @@ class Bridge:
         if registry.rotations:
             said = rotation.join(one.encode() for one in registry.rotations)
             await self.link.publish(topics.keys(self.hub.community), said, retain=True)
-        self._key = self.hub.bridge_key(registry.bridge)
+        self._key = self.hub.key_in_use("bridge", registry.bridge)
 
     async def _key_in_use(self) -> SigningKey:
         """What signs now: never a key that gateways were not told of."""

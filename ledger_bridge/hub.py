@@ -81,43 +81,47 @@ class Hub:
         return self.path(self.settings.books)
 
     @property
+    def log_folder(self) -> Path:
+        """Where the community's log lies as files, for any web server to serve."""
+        return self.books.with_name("log")
+
+    @property
     def socket(self) -> Path:
         """Where a running bridge takes papers from the command line."""
         return self.books.with_suffix(".sock")
 
     def key(self, name: str) -> SigningKey:
         """The key called bridge, log or steward. Raises ConfigError."""
-        return SigningKey.load(self.path(getattr(self.settings, f"{name}_key")))
+        return SigningKey.load(self._key_path(name))
 
-    def bridge_key(self, x: str) -> SigningKey:
-        """The bridge's key whose JWK member this is. Raises ConfigError where it is not here.
+    def key_in_use(self, name: str, x: str) -> SigningKey:
+        """The key of bridge or log whose JWK member this is. Raises ConfigError where it is not
+        here.
 
         While a rotation is under way it still lies in the file for the next key.
         """
-        for path in (self._bridge_key_path, self.next_bridge_key_path, self._bridge_key_path):
-            if path.exists() and (key := SigningKey.load(path)).public.x == x:
+        path = self._key_path(name)
+        for file in (path, self.next_key_path(name), path):
+            if file.exists() and (key := SigningKey.load(file)).public.x == x:
                 return key
-        raise self._not_the_key("bridge")
+        raise self._not_the_key(name)
 
-    @property
-    def _bridge_key_path(self) -> Path:
-        return self.path(self.settings.bridge_key)
+    def _key_path(self, name: str) -> Path:
+        return self.path(getattr(self.settings, f"{name}_key"))
 
-    @property
-    def next_bridge_key_path(self) -> Path:
-        """Where a new key of the bridge lies until the registry names it."""
-        return self._bridge_key_path.with_suffix(".next")
+    def next_key_path(self, name: str) -> Path:
+        """Where a new key of bridge or log lies until the registry names it."""
+        return self._key_path(name).with_suffix(".next")
 
-    def finish_rotation(self, x: str) -> bool:
+    def finish_rotation(self, name: str, x: str) -> bool:
         """Put the next key in its place where it is the one in use; the one before stays beside it.
 
         Gives whether there was anything to do: also after an end in the midst of it.
         """
-        path, next_path = self._bridge_key_path, self.next_bridge_key_path
+        path, next_path = self._key_path(name), self.next_key_path(name)
         if not next_path.exists() or SigningKey.load(next_path).public.x != x:
             return False
-        old = SigningKey.load(path)
-        if old.public.x != x:
+        if path.exists() and (old := SigningKey.load(path)).public.x != x:
             with contextlib.suppress(FileExistsError):
                 path.with_suffix(f".until-{old.public.kid[:8]}").hardlink_to(path)
         next_path.replace(path)
@@ -125,8 +129,7 @@ class Hub:
 
     def _not_the_key(self, name: str) -> ConfigError:
         what = f"not the {name} key that {self.community} uses"
-        where = str(self.path(getattr(self.settings, f"{name}_key")))
-        return ConfigError(Problem(what, where, "restore it from your backup"))
+        return ConfigError(Problem(what, str(self._key_path(name)), "restore it from your backup"))
 
     def card_key(self) -> bytes:
         return load_key(self.path(self.settings.card_key))
@@ -136,13 +139,21 @@ class Hub:
 
         Raises ConfigError where a key is not the one that the community uses.
         """
-        log_key = self.key("log")
+        log_key = self._first_log_key()
         db = store.open_to_write(self.books)
-        community = Community(db, self.community, log_key=log_key)
-        if founded := community.registry.founded:
-            if log_key.public.x != founded.log:
-                raise self._not_the_key("log")
-            self.finish_rotation(community.registry.bridge)
-            if self.key("bridge").public.x != community.registry.bridge:
-                raise self._not_the_key("bridge")
+        community = Community(
+            db, self.community, log_key=log_key, log_keys=partial(self.key_in_use, "log")
+        )
+        if community.registry.founded:
+            for name in ("log", "bridge"):
+                in_use = getattr(community.registry, name)
+                self.finish_rotation(name, in_use)
+                if self.key(name).public.x != in_use:
+                    raise self._not_the_key(name)
         return community
+
+    def _first_log_key(self) -> SigningKey:
+        """A key to open the books with; where the registry names another one, that one is taken."""
+        path = self._key_path("log")
+        following = self.next_key_path("log")
+        return SigningKey.load(following if following.exists() and not path.exists() else path)

@@ -3,8 +3,8 @@
 A gateway says it with a record of the typ `KEY` in each of its chains: every record after it is
 signed by the new key, so a key ends at a number and not at a time, and who finds an old key later
 can put nothing in front. The bridge's rotations lie retained under `topics.keys`, from the key that
-the community was founded with to the one in use. The new key signs as well: nobody can name a key
-that is not theirs.
+the community was founded with to the one in use; those of the log's key lie beside the log. The new
+key signs as well: nobody can name a key that is not theirs.
 """
 
 from collections.abc import Iterable
@@ -17,6 +17,9 @@ from gateway.contract.record import Element, Record, is_id, to_json
 from gateway.contract.signed import Malformed
 
 ROTATION = "mk-rotation-v1"
+
+# Whose key a rotation is about, beside those of gateways, which go by their ids.
+BRIDGE, LOG = "", "/log"
 
 # Between documents in one message: no document has an empty line.
 _BETWEEN = b"\n\n"
@@ -31,7 +34,7 @@ class Rotation(msgspec.Struct, frozen=True):
 
 
 def _claimed(community: str, who: str, old: str, new: str) -> bytes:
-    """`who` is a gateway's id, "" for the bridge; keys are JWK members `x`."""
+    """`who` is a gateway's id, BRIDGE or LOG; keys are JWK members `x`."""
     return to_json({"community": community, "of": who, "old": old, "new": new})
 
 
@@ -46,12 +49,12 @@ def _must_prove(community: str, who: str, *, old: str, new: str, proof: str) -> 
     return key
 
 
-# The bridge's key
+# The hub's keys
 
 
-def make(community: str, *, old: SigningKey, new: SigningKey) -> bytes:
-    """The two lines with which the bridge's old key hands over to the new one."""
-    proof = b64(new.sign(_claimed(community, "", old.public.x, new.public.x)))
+def make(community: str, *, old: SigningKey, new: SigningKey, who: str = BRIDGE) -> bytes:
+    """The two lines with which an old key of the hub hands over to the new one."""
+    proof = b64(new.sign(_claimed(community, who, old.public.x, new.public.x)))
     return signed.sign(to_json(Rotation(community, new.public.x, proof)), typ=ROTATION, key=old)
 
 
@@ -60,7 +63,7 @@ def join(rotations: Iterable[bytes]) -> bytes:
     return _BETWEEN.join(rotations)
 
 
-def follow(message: bytes, community: str, key: PublicKey) -> PublicKey:
+def follow(message: bytes, community: str, key: PublicKey, *, who: str = BRIDGE) -> PublicKey:
     """The key in use, from a key once believed and the message with all rotations.
 
     What comes before that key in the message is passed over. Raises Malformed where the rest does
@@ -72,8 +75,8 @@ def follow(message: bytes, community: str, key: PublicKey) -> PublicKey:
         if document.kid != key.kid:
             continue
         if rotation.community != community or not document.by(key):
-            raise Malformed(f"no rotation of the bridge's key {key.kid}")
-        key = _must_prove(community, "", old=key.x, new=rotation.key, proof=rotation.proof)
+            raise Malformed(f"no rotation of the key {key.kid}")
+        key = _must_prove(community, who, old=key.x, new=rotation.key, proof=rotation.proof)
     return key
 
 

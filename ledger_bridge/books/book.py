@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 from gateway.contract.keys import SigningKey
 from gateway.contract.record import to_json
 from ledger_bridge.books.log.note import Checkpoint, note, origin
+from ledger_bridge.books.log.stored import Log, growing, keep, tree_of
 from ledger_bridge.books.log.tree import SALT_BYTES, Tree, commitment
+from ledger_bridge.books.store import commit
 
 # Amounts fit a signed 64-bit integer with room for sums.
 AMOUNT_MAX = 2**62
@@ -33,26 +35,21 @@ class Claim(NamedTuple):
     period: str
 
 
-def tree_of(db: sqlite3.Connection, community: str) -> Tree:
-    """The log's tree, built from its leaves."""
-    tree = Tree()
-    rows = db.execute(
-        "SELECT salt, kind, body, commitment FROM leaf LEFT JOIN erased_leaf"
-        " USING (community, idx) WHERE community = ? ORDER BY idx",
-        (community,),
-    )
-    tree.extend(kept or commitment(salt, kind, body) for salt, kind, body, kept in rows)
-    return tree
-
-
 class Book:
-    """What the writer keeps in mind of one community's book: next numbers and the tree's edge."""
+    """What the writer keeps in mind of one community's book: next numbers, the tree's edge, and the
+    key that signs it.
+    """
 
     def __init__(self, db: sqlite3.Connection, community: str, *, log_key: SigningKey) -> None:
         self.db = db
         self.community = community
-        self._log_key = log_key
-        self.tree = tree_of(db, community)
+        self.log_key = log_key
+        self.log = growing(db, community)
+        self.tree = tree_of(self.log)
+        if self.tree.filled:
+            # An older program did not keep them.
+            with commit(db):
+                keep(db, self.log, self.tree.filled)
         (last,) = db.execute(
             "SELECT coalesce(max(seq), 0) FROM booking WHERE community = ?", (community,)
         ).fetchone()
@@ -60,10 +57,6 @@ class Book:
 
     def batch(self, now_ms: int) -> "Batch":
         return Batch(self, now_ms)
-
-    def sign_head(self, tree: Tree) -> str:
-        head = Checkpoint(origin(self.community), tree.size, tree.root())
-        return note(head, key=self._log_key)
 
 
 class Batch:
@@ -75,6 +68,8 @@ class Batch:
     def __init__(self, book: Book, now_ms: int) -> None:
         self._book = book
         self.now_ms = now_ms
+        self._log = book.log
+        self._key = self._next_key = book.log_key
         self._tree = book.tree.copy()
         self._next = book.last_booking
         self._leaves: list[tuple[Any, ...]] = []
@@ -82,11 +77,27 @@ class Batch:
         self._postings: list[tuple[Any, ...]] = []
         self._balances: dict[tuple[str, str], int] = defaultdict(int)
 
+    def begin_epoch(self, *, key: SigningKey) -> None:
+        """Begin the log again as a tree of its own, under this key; before any other leaf."""
+        assert not self._leaves
+        size = self._tree.size
+        self._log = Log(
+            self._book.db, self._book.community, self._log.epoch + 1, self._log.first + size
+        )
+        self._tree = Tree()
+        self._key = self._next_key = key
+        before = self._book.log.checkpoint(size)
+        self.leaf("epoch", {"number": self._log.epoch, "before": before})
+
+    def hand_over(self, key: SigningKey) -> None:
+        """From the next commit on this key signs; the last word of the one before says so."""
+        self._next_key = key
+
     def leaf(self, kind: str, body: dict[str, Any]) -> int:
         """Say something in the log; gives its index."""
         data = to_json(body)
         salt = os.urandom(SALT_BYTES)
-        index = self._tree.size
+        index = self._log.first + self._tree.size
         self._tree.append(commitment(salt, kind, data))
         self._leaves.append((self._book.community, index, kind, salt, data))
         return index
@@ -127,6 +138,9 @@ class Batch:
         db, community = self._book.db, self._book.community
         if not self._leaves:
             return
+        if self._log.epoch != self._book.log.epoch:
+            began = (community, self._log.epoch, self._log.first)
+            db.execute("INSERT INTO epoch VALUES (?, ?, ?)", began)
         db.executemany("INSERT INTO leaf VALUES (?, ?, ?, ?, ?)", self._leaves)
         db.executemany("INSERT INTO booking VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", self._bookings)
         db.executemany("INSERT INTO posting VALUES (?, ?, ?, ?, ?, ?)", self._postings)
@@ -135,12 +149,16 @@ class Batch:
             " ON CONFLICT DO UPDATE SET amount = amount + excluded.amount",
             [(community, *key, amount) for key, amount in self._balances.items()],
         )
-        head = self._book.sign_head(self._tree)
-        db.execute("INSERT INTO checkpoint VALUES (?, ?, ?)", (community, self._tree.size, head))
+        keep(db, self._log, self._tree.filled)
+        head = Checkpoint(origin(community, self._log.epoch), self._tree.size, self._tree.root())
+        size = self._log.first + self._tree.size
+        db.execute(
+            "INSERT INTO checkpoint VALUES (?, ?, ?)", (community, size, note(head, key=self._key))
+        )
 
     def done(self) -> None:
         """The commit stands: the book moves on."""
-        self._book.tree = self._tree
+        self._book.log, self._book.tree, self._book.log_key = self._log, self._tree, self._next_key
         self._book.last_booking = self._next
 
 

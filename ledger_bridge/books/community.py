@@ -1,6 +1,7 @@
 """One community's books, opened to write: registry, policies and book kept in mind together."""
 
 import sqlite3
+from collections.abc import Callable
 
 from gateway.contract import record as records
 from gateway.contract import signed
@@ -19,7 +20,12 @@ from ledger_bridge.books.policy import policy as policies_
 from ledger_bridge.books.policy.policies import InForce, Policies
 from ledger_bridge.books.policy.start import problems
 from ledger_bridge.books.registry import holders, papers
-from ledger_bridge.books.registry.edits import GatewayRekeyed, MemberErased
+from ledger_bridge.books.registry.edits import (
+    Edit,
+    GatewayRekeyed,
+    LogBegunAgain,
+    MemberErased,
+)
 from ledger_bridge.books.registry.fold import apply
 from ledger_bridge.books.registry.registry import Registry
 from ledger_bridge.books.settle.settle import settle
@@ -49,16 +55,41 @@ def load_policies(db: sqlite3.Connection, community: str, registry: Registry) ->
     return Policies([InForce(policies_.read(data, stewards), hash_of(data)) for (data,) in rows])
 
 
+def _only(key: SigningKey) -> Callable[[str], SigningKey]:
+    """The log's key where there is but one."""
+
+    def log_keys(x: str) -> SigningKey:
+        if x != key.public.x:
+            what = "the log has another key than the one that is here"
+            raise PeopleError(Problem(what, f"key {x}", "restore it from your backup"))
+        return key
+
+    return log_keys
+
+
 class Community:
     """The one writer of a community's books."""
 
-    def __init__(self, db: sqlite3.Connection, community: str, *, log_key: SigningKey) -> None:
+    def __init__(
+        self,
+        db: sqlite3.Connection,
+        community: str,
+        *,
+        log_key: SigningKey,
+        log_keys: Callable[[str], SigningKey] | None = None,
+    ) -> None:
+        """`log_keys` gives the log's key that has this JWK member `x`, when another one is in use;
+        it raises PeopleError where it is not here.
+        """
         self.db = db
+        self._log_keys = log_keys or _only(log_key)
         self.id = community
         self.registry = load_registry(db, community)
         with commit(db):
             holders.write(db, self.registry)
         self.policies = load_policies(db, community, self.registry)
+        if self.registry.founded and self.registry.log != log_key.public.x:
+            log_key = self._log_keys(self.registry.log)
         self.book = Book(db, community, log_key=log_key)
         self.derivation = Derivation(db, community)
         self._read_facts()
@@ -120,6 +151,7 @@ class Community:
             erase.check(self.db, after, self.policies, member)
         self._check_people(people, after)
         batch = self.book.batch(now_ms)
+        self._follow_log(edits.edits, after, batch)
         try:
             with commit(self.db):
                 self._append(papers.split(data), batch)
@@ -143,6 +175,15 @@ class Community:
         batch.done()
         self.registry = after
         erase.scrub(self.db)
+
+    def _follow_log(self, edits: tuple[Edit, ...], after: Registry, batch: Batch) -> None:
+        """Sign with another key from now on, or begin the log again, where the edits say so."""
+        for edit in edits:
+            if isinstance(edit, LogBegunAgain):
+                batch.begin_epoch(key=self._log_keys(after.log))
+                return
+        if self.registry.founded and after.log != self.registry.log:
+            batch.hand_over(self._log_keys(after.log))
 
     def _append(self, document: papers.Stored, batch: Batch) -> None:
         """Store a registry document as the next one."""
@@ -185,6 +226,7 @@ class Community:
         One that was handed in before under its name is not stored again.
         """
         paper = papers_.read(data, self.registry)
+        papers_.must_be_signed(data, self.registry)
         kept = self.db.execute(
             "SELECT seq, data FROM paper WHERE community = ? AND name = ?", (self.id, paper.name)
         ).fetchone()

@@ -16,7 +16,7 @@ SCHEMA_VERSION = 5
 # Tables of what follows from the evidence: taken out of it anew where an older program made them.
 FACTS = ("counter.sql", "waste.sql", "times.sql", "shared.sql", "attested.sql", "official.sql")
 # Tables of what was decided and said, and views; these stay.
-SAID = ("schema.sql", "gateways.sql", "acts.sql", "closing.sql", "views.sql")
+SAID = ("schema.sql", "gateways.sql", "acts.sql", "closing.sql", "log.sql", "views.sql")
 
 _CREATED = re.compile(r"CREATE (?:TABLE|VIEW|TRIGGER|INDEX|UNIQUE INDEX) (\w+)")
 _TABLE = re.compile(r"CREATE TABLE (\w+)")

@@ -15,7 +15,7 @@ from gateway.contract.keys import SigningKey
 from ledger_bridge import gateways as seen
 from ledger_bridge import orders
 from ledger_bridge.books.facts.keyring import chains_begun
-from ledger_bridge.books.registry.edits import BridgeRotated, GatewayRekeyed
+from ledger_bridge.books.registry.edits import BridgeRotated, GatewayRekeyed, LogHandedOver
 from ledger_bridge.commands.common import CONFIG, Config, Json, edit, read_books, show, table, tell
 from ledger_bridge.desk import Paper, hand_in
 
@@ -194,25 +194,28 @@ def rekey(
 
 
 def rotate(whose: str, /, *, config: Config = CONFIG, json: Json = False) -> None:
-    """Make a new key for the bridge; the old one signs that it hands over.
+    """Make a new key for the bridge or for the log; the old one signs that it hands over.
 
-    Gateways learn it by themselves. The old key's file stays beside the new one.
+    Gateways learn the bridge's by themselves; who checks the log finds the way from the key they
+    know in the file `keys` beside its checkpoint, and in every proof. The old key's file stays
+    beside the new one.
 
     Parameters
     ----------
     whose
-        bridge.
+        bridge, or log.
     """
-    if whose != "bridge":
+    if whose not in {"bridge", "log"}:
         what = f"no key of {whose!r} can be changed here"
-        raise UsageError(Problem(what, "hub rotate", "bridge; gateways: enrol --rotate"))
+        raise UsageError(Problem(what, "hub rotate", "bridge, or log; gateways: enrol --rotate"))
     books = read_books(config)
-    hub, in_use = books.hub, books.registry.bridge
-    if not hub.finish_rotation(in_use):
-        old, path = hub.bridge_key(in_use), hub.next_bridge_key_path
+    hub, in_use = books.hub, getattr(books.registry, whose)
+    if not hub.finish_rotation(whose, in_use):
+        old, path = hub.key_in_use(whose, in_use), hub.next_key_path(whose)
         new = SigningKey.load(path) if path.exists() else SigningKey.create(path)
-        said = rotation.make(books.community, old=old, new=new)
-        edit(hub, BridgeRotated(said.decode()))
+        who = rotation.BRIDGE if whose == "bridge" else rotation.LOG
+        said = rotation.make(books.community, old=old, new=new, who=who).decode()
+        edit(hub, BridgeRotated(said) if whose == "bridge" else LogHandedOver(said))
         in_use = new.public.x
-        hub.finish_rotation(in_use)
-    tell(f"the bridge signs with {in_use}", {"bridge_key": in_use}, json=json)
+        hub.finish_rotation(whose, in_use)
+    tell(f"the {whose} signs with {in_use}", {f"{whose}_key": in_use}, json=json)

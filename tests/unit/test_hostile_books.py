@@ -79,11 +79,11 @@ TAMPERINGS = {
     ),
     "a leaf more": (
         "INSERT INTO leaf VALUES ('straat', 11, 'act', x'00', CAST('{}' AS BLOB))",
-        ("it cannot be read any more", "leaf 11"),
+        ("12 leaves, the last checkpoint signs 11", "checkpoint"),
     ),
     "a leaf that is no object": (
         "INSERT INTO leaf VALUES ('straat', 11, 'act', x'00', CAST('[]' AS BLOB))",
-        ("it cannot be read any more", "leaf 11"),
+        ("12 leaves, the last checkpoint signs 11", "checkpoint"),
     ),
     "the name of an act, so that it could be done again": (
         "UPDATE booking SET client_key = NULL WHERE seq = 4",

@@ -233,11 +233,11 @@ def test_a_new_key_is_told_although_there_is_nothing_to_sign(hub):
 
 def turn(hub: Running) -> None:
     """As `hub rotate bridge` does, by a bridge that runs in this process."""
-    new = hub.hub.next_bridge_key_path
+    new = hub.hub.next_key_path("bridge")
     made = type(hub.hub.key("bridge")).create(new)
     said = rotation.make(ID, old=hub.hub.key("bridge"), new=made)
     hub.edit(BridgeRotated(said.decode()))
-    hub.hub.finish_rotation(made.public.x)
+    hub.hub.finish_rotation("bridge", made.public.x)
 
 
 def rotated(folder, port):
@@ -289,13 +289,13 @@ def stop(*_: object) -> bool:
 _finish = Hub.finish_rotation
 
 
-def half_way(self: Hub, x: str) -> bool:
+def half_way(self: Hub, name: str, x: str) -> bool:
     """Ends after the old key was put aside."""
-    if self.next_bridge_key_path.exists() and self.key("bridge").public.x != x:
+    if self.next_key_path(name).exists() and self.key(name).public.x != x:
         path = self.path(self.settings.bridge_key)
         path.with_suffix(f".until-{self.key('bridge').public.kid[:8]}").hardlink_to(path)
         raise KeyboardInterrupt
-    return _finish(self, x)
+    return _finish(self, name, x)
 
 
 def test_an_older_key_in_its_place_is_refused(tmp_path, port):
@@ -321,7 +321,7 @@ def edits_of(hub: Running, said: bytes) -> Paper:
     return Paper("edits", registries.make(edits, key=hub.hub.key("steward")).decode())
 
 
-def test_only_the_bridges_key_is_changed_here(tmp_path, port):
+def test_only_the_keys_of_bridge_and_log_are_changed_here(tmp_path, port):
     hub = rotated(tmp_path, port)
-    with pytest.raises(PeopleError, match="no key of 'log' can be changed here"):
-        rotate("log", config=hub.config)
+    with pytest.raises(PeopleError, match="no key of 'steward' can be changed here"):
+        rotate("steward", config=hub.config)

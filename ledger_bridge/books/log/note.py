@@ -21,10 +21,15 @@ class Checkpoint(NamedTuple):
     size: int
     root: bytes
 
+    @property
+    def text(self) -> str:
+        """What is signed."""
+        return f"{self.origin}\n{self.size}\n{b64encode(self.root).decode()}\n"
 
-def origin(community: str) -> str:
-    """The name of a community's log."""
-    return f"meterkast/{community}"
+
+def origin(community: str, epoch: int = 1) -> str:
+    """The name of a community's log, which is another one from each new epoch on."""
+    return f"meterkast/{community}" if epoch == 1 else f"meterkast/{community}/{epoch}"
 
 
 def _key_hash(name: str, key: PublicKey) -> bytes:
@@ -33,23 +38,47 @@ def _key_hash(name: str, key: PublicKey) -> bytes:
 
 def note(checkpoint: Checkpoint, *, key: SigningKey) -> str:
     """The signed text of a tree head, as any C2SP verifier reads it."""
-    text = f"{checkpoint.origin}\n{checkpoint.size}\n{b64encode(checkpoint.root).decode()}\n"
-    blob = _key_hash(checkpoint.origin, key.public) + key.sign(text.encode())
-    return f"{text}\n— {checkpoint.origin} {b64encode(blob).decode()}\n"
+    signature = key.sign(checkpoint.text.encode())
+    return _signed(checkpoint, _key_hash(checkpoint.origin, key.public) + signature)
 
 
 def read_note(text: str, *, key: PublicKey) -> Checkpoint:
     """The tree head in a signed note. Raises Malformed where `key` did not sign it."""
-    body, gap, signatures = text.partition("\n\n")
+    checkpoint, blob = _parse(text)
+    if blob[:4] != _key_hash(checkpoint.origin, key):
+        raise Malformed("the note is not signed by this log")
+    if not key.accepts(blob[4:], checkpoint.text.encode()):
+        raise Malformed("the signature of the note is wrong")
+    return checkpoint
+
+
+def claimed(text: str) -> Checkpoint:
+    """What a note says, whoever signed it. Raises Malformed where it is none, or spelt oddly."""
+    return _parse(text)[0]
+
+
+def is_by(text: str, key: PublicKey) -> bool:
+    """Whether this key signed the note. Raises Malformed where it is none."""
+    checkpoint, blob = _parse(text)
+    is_named = blob[:4] == _key_hash(checkpoint.origin, key)
+    return is_named and key.accepts(blob[4:], checkpoint.text.encode())
+
+
+def _parse(text: str) -> tuple[Checkpoint, bytes]:
+    """A tree head and the blob of its one signature."""
     try:
-        name, size, root = body.split("\n")
-        dash, signer, blob64 = signatures.strip("\n").split(" ")
+        name, size, root, gap, signature, end = text.split("\n")
+        dash, signer, blob64 = signature.split(" ")
         blob = b64decode(blob64, validate=True)
         checkpoint = Checkpoint(name, int(size), b64decode(root, validate=True))
     except ValueError as error:
         raise Malformed("not a signed note with one signature") from error
-    if not gap or dash != "—" or signer != name or blob[:4] != _key_hash(name, key):
-        raise Malformed("the note is not signed by this log")
-    if not key.accepts(blob[4:], f"{body}\n".encode()):
-        raise Malformed("the signature of the note is wrong")
-    return checkpoint
+    if gap or end or (dash, signer) != ("—", name):
+        raise Malformed("the note is not signed by its own log")
+    if text != _signed(checkpoint, blob):
+        raise Malformed("the note is not spelt as it was signed")
+    return checkpoint, blob
+
+
+def _signed(checkpoint: Checkpoint, blob: bytes) -> str:
+    return f"{checkpoint.text}\n— {checkpoint.origin} {b64encode(blob).decode()}\n"

@@ -70,6 +70,20 @@ class BridgeRotated(msgspec.Struct, frozen=True, tag="bridge", tag_field="kind")
     rotation: str
 
 
+class LogHandedOver(msgspec.Struct, frozen=True, tag="log", tag_field="kind"):
+    """The log's key hands over to another: a rotation in two lines."""
+
+    rotation: str
+
+
+class LogBegunAgain(msgspec.Struct, frozen=True, tag="epoch", tag_field="kind"):
+    """The log begins again, as a paper of stewards says that `restart.py` reads: the books were
+    restored, or the log's key is lost.
+    """
+
+    paper: str
+
+
 class MeterFitted(msgspec.Struct, frozen=True, tag="fit", tag_field="kind"):
     """From when on the meter `serial` ("" for whichever) on this device counts for a member.
 
@@ -180,7 +194,8 @@ class EmptyingExplained(msgspec.Struct, frozen=True, tag="emptying", tag_field="
 
 AccountEdit = MemberAdded | AccountOpened | LimitSet | CardGiven
 LeavingEdit = CardRevoked | MemberLeft | MemberErased
-KeyEdit = GatewayAdmitted | GatewayRekeyed | BridgeRotated | StewardsNamed
+LogEdit = LogHandedOver | LogBegunAgain
+KeyEdit = GatewayAdmitted | GatewayRekeyed | BridgeRotated | StewardsNamed | LogEdit
 MeterEdit = MeterFitted | CountsDecided
 WasteEdit = ScaleVerified | DepositDecided | EmptyingExplained
 Edit = Founded | AccountEdit | LeavingEdit | KeyEdit | MeterEdit | WasteEdit

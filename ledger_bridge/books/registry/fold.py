@@ -26,7 +26,15 @@ def _after(registry: Registry, edit: Edit) -> Registry:
     if isinstance(edit, Founded):
         if registry.founded:
             raise refuse("the community is founded already", registry.community, "go on")
-        return replace(registry, founded=edit, stewards=edit.stewards, asked=1, bridge=edit.bridge)
+        return replace(
+            registry,
+            founded=edit,
+            stewards=edit.stewards,
+            asked=1,
+            bridge=edit.bridge,
+            log=edit.log,
+            log_keys=(edit.log,),
+        )
     if isinstance(edit, AccountEdit):
         return accounts.after(registry, edit)
     if isinstance(edit, LeavingEdit):

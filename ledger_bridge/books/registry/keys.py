@@ -1,16 +1,18 @@
-"""Keys of gateways, of the bridge and of stewards."""
+"""Keys of gateways, of the bridge, of the log and of stewards."""
 
 from dataclasses import replace
 
 from gateway.contract import rotation
 from gateway.contract.keys import PublicKey
 from gateway.contract.record import is_id
-from ledger_bridge.books.registry import stewards
+from ledger_bridge.books.registry import restart, stewards
 from ledger_bridge.books.registry.edits import (
     BridgeRotated,
     GatewayAdmitted,
     GatewayRekeyed,
     KeyEdit,
+    LogBegunAgain,
+    LogHandedOver,
     StewardsNamed,
 )
 from ledger_bridge.books.registry.registry import Registry, refuse
@@ -26,6 +28,10 @@ def after(registry: Registry, edit: KeyEdit) -> Registry:
             return _rotated(registry, said)
         case StewardsNamed(paper):
             return stewards.after(registry, paper)
+        case LogHandedOver(said):
+            return _handed_over(registry, said)
+        case LogBegunAgain(paper):
+            return restart.after(registry, paper)
 
 
 def _admitted(registry: Registry, gateway: str, key: str) -> Registry:
@@ -69,3 +75,22 @@ def _rotated(registry: Registry, said: str) -> Registry:
         what = "a rotation that does not begin with the bridge's key in use"
         raise refuse(what, "the bridge's key", "meterkast hub rotate bridge")
     return replace(registry, bridge=new.x, rotations=(*registry.rotations, said))
+
+
+def _handed_over(registry: Registry, said: str) -> Registry:
+    """The log's key after a rotation that the key in use signed."""
+    where, try_ = "the log's key", "meterkast hub rotate log"
+    try:
+        old = PublicKey(registry.log)
+        new = rotation.follow(said.encode(), registry.community, old, who=rotation.LOG)
+    except ValueError as error:
+        raise refuse(str(error), where, try_) from error
+    if new.x in registry.log_keys:
+        what = "a rotation that does not lead from the log's key in use to a new one"
+        raise refuse(what, where, try_)
+    return replace(
+        registry,
+        log=new.x,
+        log_keys=(*registry.log_keys, new.x),
+        handovers=(*registry.handovers, said),
+    )

@@ -64,8 +64,9 @@ class Registry:
     asset, `left` by member since when, `erased` those of whom nothing is kept, `keys` by gateway as
     it was admitted, `cards` (keyed hash) to member, `revoked` by card since when, `scales` by
     gateway and device, `decisions` and `explained` by gateway and deposit or emptying. `bridge` is
-    the bridge's key in use, `rotations` what led to it. `asked` of `stewards` must sign a policy;
-    `terms` is how often they were named anew.
+    the bridge's key in use, `rotations` what led to it. `log` is the log's key in use, `log_keys`
+    all it ever had, `handovers` what led from one to the next; `epoch` counts its beginnings.
+    `asked` of `stewards` must sign a policy; `terms` is how often they were named anew.
     """
 
     community: str
@@ -76,6 +77,10 @@ class Registry:
     terms: int = 0
     bridge: str = ""
     rotations: tuple[str, ...] = ()
+    log: str = ""
+    log_keys: tuple[str, ...] = ()
+    handovers: tuple[str, ...] = ()
+    epoch: int = 1
     accounts: dict[str, str] = field(default_factory=dict)
     others: dict[str, Account] = field(default_factory=dict)
     limits: dict[tuple[str, str], Limit] = field(default_factory=dict)

@@ -43,6 +43,7 @@ class Moment:
         self.balances: dict[tuple[str, str], int] = defaultdict(int)
         # Asset and amount.
         self.posted: dict[Claim, tuple[str, int]] = {}
+        self.epoch = 1  # of the log
         self.paper = 0  # the last one
         self.closed: set[tuple[str, int]] = set()  # period, booking
         self.closed_until = ""

@@ -13,13 +13,14 @@ from gateway.contract import signed
 from gateway.contract.errors import PeopleError
 from gateway.contract.policy import check, hash_of
 from gateway.contract.signed import Malformed
+from ledger_bridge.books.facts.papers import must_be_signed
 from ledger_bridge.books.policy.policies import InForce, Policies
 from ledger_bridge.books.registry import papers
 from ledger_bridge.books.registry.edits import MemberErased
 from ledger_bridge.books.registry.fold import apply
 from ledger_bridge.books.registry.registry import Registry
 from ledger_bridge.books.verify import bookings, closing
-from ledger_bridge.books.verify.leaves import Leaf, leaves
+from ledger_bridge.books.verify.leaves import Leaf, begun_again, leaves
 from ledger_bridge.books.verify.look import TELL_EVERY, Differs, Look, Step
 from ledger_bridge.books.verify.moment import Moment
 
@@ -50,15 +51,18 @@ def replay(look: Look) -> None:
         "entitlement": book.entitlement,
         "act": book.act,
         "seal": lambda leaf: closing.seal(moment, leaf),
+        "epoch": lambda leaf: begun_again(moment, leaf),
     }
     total = look.count("leaf")
-    for leaf in leaves(look):
+    for leaf in leaves(moment):
         if leaf.idx % TELL_EVERY == 0:
             look.progress(Step("log", leaf.idx, total))
         if leaf.kind not in take:
             raise Differs(f"a leaf of kind {leaf.kind!r}", f"leaf {leaf.idx}")
         if moment.sealing and leaf.kind != "seal":
             closing.nothing_waits(moment, f"leaf {leaf.idx}")
+        if moment.epoch != moment.registry.epoch and leaf.kind != "registry":
+            raise Differs("no steward asked that the log begin again", f"leaf {leaf.idx}")
         try:
             take[leaf.kind](leaf)
         except (msgspec.MsgspecError, ValueError) as error:
@@ -102,6 +106,9 @@ class _Papers:
         except (Malformed, PeopleError) as error:
             what = f"an edit is not as it was signed: {error}"
             raise Differs(what, f"registry_edit {document.seq}") from error
+        if moment.registry.epoch != moment.epoch:
+            where = f"registry_edit {document.seq}"
+            raise Differs("the log does not begin again where stewards said so", where)
         moment.gone.found["edits"] |= {(document.seq, n) for n in papers.erased_in(document)}
         for edit in edits:
             if isinstance(edit, MemberErased):
@@ -130,9 +137,18 @@ class _Papers:
                 self._moment.gone.found["papers"].add(said.paper)
             elif (str(said.paper), said.digest) != (name, signed.digest(data)):
                 raise Differs("the log names other evidence than is stored", f"paper {said.paper}")
+            else:
+                self._must_be_signed(data, f"paper {said.paper}")
             self._moment.paper = said.paper
         self._moment.check_heads(said.heads, f"leaf {leaf.idx}")
         self._logged.update({(gateway, chain): up_to for gateway, chain, up_to, _ in said.heads})
+
+    def _must_be_signed(self, data: bytes, where: str) -> None:
+        """By a steward of the moment."""
+        try:
+            must_be_signed(data, self._moment.registry)
+        except Malformed as error:
+            raise Differs(str(error), where) from error
 
     def end(self) -> None:
         """Nothing is stored that the log does not name."""
