@@ -1,6 +1,7 @@
 """Whatever order the records of a street come in, its energy is shared the same."""
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
@@ -9,8 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.homes import Home, Homes
-from tests.street import NOON_MS
+from ledger_bridge.books.acts.requests import Close
+from ledger_bridge.books.registry.edits import GatewayAdmitted, MemberAdded, MeterFitted
+from tests.homes import RULE, Home, Homes
+from tests.street import MIDNIGHT_MS, NOON_MS, POLICY, key
 
 DAY = 96
 KEYS = (
@@ -103,3 +106,54 @@ def _without_nothing(
         table: [row for row in rows if table not in {"claim", "balance"} or row[-1]]
         for table, rows in books.items()
     }
+
+
+# From the third day on other rules; from its noon on bram's meter is saar's, half of it.
+LATER = POLICY.replace("2026-06-21", "2026-06-23") + RULE.replace('"1"', '"2"', 1)
+HANDED_ON = MeterFitted(
+    "barn", "hall", "", "saar", MIDNIGHT_MS + 2 * 86_400_000 + 43_200_000, share="1/2"
+)
+NEW_HOUSE = (
+    MemberAdded("joris", "acc-joris"),
+    GatewayAdmitted("attic", key("attic").public.x),
+    MeterFitted("attic", "hall", "", "joris", MIDNIGHT_MS + 86_400_000),
+)
+Happening = Callable[[Homes], object]
+HAPPENINGS: tuple[Happening, ...] = (
+    lambda homes: homes.edit(HANDED_ON),
+    lambda homes: homes.edit(*NEW_HOUSE),
+    lambda homes: homes.rule_by(LATER + KEYS[1]),
+    lambda homes: homes.act(Close("2026-06-21"), "close", now_ms=NOON_MS + 10 * 86_400_000),
+)
+
+
+@settings(max_examples=20)
+@given(lives=STREET, chance=st.randoms(use_true_random=False))
+def test_no_moment_of_an_edit_changes_what_anybody_gets(
+    lives: tuple[list[Count], ...], chance: Random
+) -> None:
+    """Invariant 2 (DESIGN), invariant 19 (ledger): a meter is handed on, a house joins, other rules
+    begin and a day is closed, after all records or anywhere among them.
+    """
+    records = _records(lives)
+    with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
+        plain, mixed = Homes(Path(one), KEYS[0]), Homes(Path(other), KEYS[0])
+        for record in records:
+            plain.inbox.take([record], now_ms=NOON_MS)
+        for happening in HAPPENINGS:
+            _settle(plain)
+            happening(plain)
+        _settle(plain)
+        moments = sorted(chance.randint(0, len(records)) for _ in HAPPENINGS)
+        shuffled = chance.sample(HAPPENINGS, len(HAPPENINGS))
+        for n, record in enumerate([*records, None]):
+            while moments and moments[0] == n:
+                moments.pop(0)
+                shuffled.pop()(mixed)
+                _settle(mixed)
+            if record:
+                mixed.inbox.take([record], now_ms=NOON_MS)
+                _settle(mixed)
+        assert _without_nothing(_books(plain)) == _without_nothing(_books(mixed))
+        plain.check()
+        mixed.check()

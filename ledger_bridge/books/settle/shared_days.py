@@ -30,16 +30,18 @@ DAYS_MAX = 40
 
 # The index has all that is read here. `kept` has what is left of members who were erased: their
 # neighbours' shares stay what they were.
-_COUNTED = """
+_OF_DAY = """
+    WHERE community = :community AND member IN (SELECT value FROM json_each(:members))
+        AND day = :day AND register IN (SELECT value FROM json_each(:registers)) AND delta != 0
+"""
+_COUNTED = f"""
     SELECT member, register, quarter, per_pulse, delta
-    FROM counter INDEXED BY counter_of_member
-    WHERE community = :community AND member IN (SELECT value FROM json_each(:members))
-        AND day = :day AND register IN (SELECT value FROM json_each(:registers))
-        AND delta != 0 AND quarter IS NOT NULL
-    UNION ALL
-    SELECT member, register, quarter, per_pulse, delta FROM kept
-    WHERE community = :community AND member IN (SELECT value FROM json_each(:members))
-        AND day = :day AND register IN (SELECT value FROM json_each(:registers))
+    FROM counter INDEXED BY counter_of_member {_OF_DAY} AND quarter IS NOT NULL
+    UNION ALL SELECT member, register, quarter, per_pulse, delta FROM kept {_OF_DAY}
+"""
+_ANY = f"""
+    SELECT EXISTS (SELECT 1 FROM counter INDEXED BY counter_of_member {_OF_DAY})
+        OR EXISTS (SELECT 1 FROM kept {_OF_DAY})
 """
 
 
@@ -126,17 +128,26 @@ class Reckoner:
         used: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
         out = frozenset(rule.registers_out)
         for member, register, quarter, per_pulse, delta in self._db.execute(
-            _COUNTED,
-            {
-                "community": self._community,
-                "members": to_json(self._members).decode(),
-                "day": day,
-                "registers": to_json(rule.registers).decode(),
-            },
+            _COUNTED, self._which(rule, day)
         ):
             amount = floor(amount_of(delta, per_pulse)) if per_pulse else delta
             (produced if register in out else used)[quarter][member] += amount
         return produced, used
+
+    def _which(self, rule: Sharing, day: str) -> dict[str, str]:
+        return {
+            "community": self._community,
+            "members": to_json(self._members).decode(),
+            "day": day,
+            "registers": to_json(rule.registers).decode(),
+        }
+
+    def has_counts(self, rule: Sharing, day: str) -> bool:
+        """Whether anything was counted on a day, be it over several quarter-hours. Where nothing
+        was there is nothing to share, and nothing to wait for.
+        """
+        (any_,) = self._db.execute(_ANY, self._which(rule, day)).fetchone()
+        return bool(any_)
 
     def _coefficients(self, rule: Sharing, day: str) -> Coefficients | None:
         if rule.coefficients is None:
@@ -199,6 +210,8 @@ def share_days(
             break
         if day > sealed_up_to:
             rule = sharing(policies, rule_id, day)
+            if rule is not None and not reckoner.has_counts(rule, day):
+                rule = None
             if rule is not None and not ripeness.is_ripe(day, rule.registers):
                 _store(db, (community, rule_id, day), None, policies)
                 continue

@@ -27,6 +27,8 @@ def shared(look: Look) -> None:
             raise Differs("no policy shares it", where)
         if not ripeness.is_ripe(day, rule.registers):
             raise Differs("it is shared before its counts are there", where)
+        if not reckoner.has_counts(rule, day):
+            raise Differs("it is shared, and nothing was counted on it", where)
         stored = _stored(look, rule_id, day)
         if stored is None:
             raise Differs("it is not shared", where)
@@ -53,8 +55,9 @@ def _days(look: Look) -> set[tuple[str, str]]:
         )
     )
     for register, day in look.rows(
-        "SELECT DISTINCT register, day FROM counter WHERE community = ?"
+        "SELECT register, day FROM counter WHERE community = ?1"
         " AND member IS NOT NULL AND delta != 0"
+        " UNION SELECT register, day FROM kept WHERE community = ?1"
     ):
         in_force = look.policies.on(day)
         for rule in in_force.policy.rules if in_force else ():
