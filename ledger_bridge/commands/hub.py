@@ -19,6 +19,7 @@ from ledger_bridge.commands.common import CONFIG, Config, Json, edit, show, tell
 from ledger_bridge.commands.gateways import gateways as gateways_
 from ledger_bridge.commands.gateways import rekey, rotate, tell_gateway
 from ledger_bridge.commands.stewards import stewards
+from ledger_bridge.commands.templates import fill_in
 from ledger_bridge.hub import Hub, HubSettings
 
 app = cyclopts.App(name="hub", help="Found a community, admit its gateways, see how they fare.")
@@ -40,62 +41,6 @@ bridge_key = "keys/bridge.key"
 log_key = "keys/log.key"
 steward_key = "keys/steward.key"
 card_key = "card.key"
-"""
-
-POLICY_TOML = """\
-# The rules of community {community}. Change what you like, then:
-#   meterkast policy check policy.toml
-#   meterkast policy activate policy.toml
-# Numbers stand in quotes so that they stay exact: "0.05" or "1/3".
-community = "{community}"
-valid_from = {today}              # a local midnight; later rules go into a file of their own
-time_zone = "Europe/Amsterdam"
-
-# What is counted in accounts: whole units of 10^-scale.
-[assets.ENERGY]
-unit = "credit"
-scale = 6
-kind = "credit"
-
-[assets.WASTE]
-unit = "credit"
-scale = 6
-kind = "credit"
-
-# Kinds of waste, with their Euralcode.
-[fractions.glass]
-euralcode = "15 01 07"
-unit = "kg"
-nl = "glas"
-en = "glass"
-
-[fractions.paper]
-euralcode = "15 01 01"
-unit = "kg"
-nl = "papier"
-en = "paper"
-
-# Electricity given back to the grid.
-[[rules]]
-id = "sun"
-rule = "energy_exported"
-version = 1
-asset = "ENERGY"
-registers = ["1-0:2.8.1", "1-0:2.8.2"]
-credit = "1"
-per = "1 kWh"
-cap = "20 per day"
-
-# Waste brought to the recycling point. A rate of "0" counts and does not pay. A cap may be over
-# weeks as well, "40 per 4 weeks": such rules begin on the Monday on which the weeks do.
-[[rules]]
-id = "waste"
-rule = "waste_deposited"
-version = 1
-asset = "WASTE"
-cap = "10 per day"
-rates.glass = {{ credit = "0.05", per = "1 kg" }}
-rates.paper = {{ credit = "0.02", per = "1 kg" }}
 """
 
 
@@ -142,7 +87,7 @@ def init(
         what = f"no hub can be made here: {error.strerror}"
         raise UsageError(Problem(what, str(error.filename), "an empty or a new folder")) from error
     today = day_of(domain_clock().utc_ms(), "Europe/Amsterdam")
-    policy = POLICY_TOML.format(community=community, today=today)
+    policy = fill_in("start", community=community, valid_from=today)
     (folder / "policy.toml").write_text(policy, "utf-8")
     founded = Founded(
         stewards=(steward.public.x,),
