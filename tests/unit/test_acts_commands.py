@@ -207,7 +207,8 @@ def test_the_same_key_is_the_same_act(hub, capsys):
         (("reverse", "1", "--reason", "x"), "booking 1 is no act"),
         (("reverse", "99", "--reason", " "), "no reason is given"),
         (("write-off", "noor", "WASTE", "--reason", "gone"), "owes nothing"),
-        (("transfer", "noor", "bram", "1", "WASTE", "--key", "k" * 101), "no key"),
+        (("transfer", "noor", "bram", "1", "WASTE", "--key", "k" * 101), "is no key"),
+        (("transfer", "noor", "bram", "1", "WASTE", "--key", "a\nb"), r"'a\\nb' is no key"),
     ],
 )
 def test_what_cannot_be_is_told_in_three_lines_and_changes_nothing(hub, capsys, words, what):

@@ -12,7 +12,13 @@ from ledger_bridge.books.acts.requests import (
     Transfer,
     WriteOff,
 )
-from ledger_bridge.books.registry.edits import AccountOpened, CardGiven, LimitSet, MemberAdded
+from ledger_bridge.books.registry.edits import (
+    AccountOpened,
+    CardGiven,
+    LimitSet,
+    MemberAdded,
+    MemberLeft,
+)
 from tests.market import POLICY, Market
 from tests.street import CARD_KEY, NOON_MS, Street
 
@@ -63,7 +69,8 @@ def test_the_supplier_is_paid_and_pays(market):
         (Donate("noor", "supplier", "ENERGY", 1), "no pool 'supplier'"),
         (Donate("pool", "pool", "ENERGY", 1), "pool would give it to themselves"),
         (Cancel("noor", "ENERGY", 1, " "), "no reason is given"),
-        (Cancel("noor", "ENERGY", 1, "x" * 501), "more than 500 characters"),
+        (Cancel("noor", "ENERGY", 1, "x" * 501), "not a line of at most 500 characters"),
+        (Reverse(3, "a mistake\nbooking 4"), "not a line of at most 500 characters"),
         (Transfer("noor", "bram", "SLEEPING", 1), "SLEEPING is on trial"),
         (Retire("noor", "SLEEPING", 1), "SLEEPING is on trial"),
         (Transfer("noor", "bram", "BOUND", 1), "BOUND is not transferable"),
@@ -155,6 +162,32 @@ def test_whoever_owes_may_receive_and_not_give(owing):
     with pytest.raises(PeopleError, match=r"bram has -5\.000 WASTE"):
         owing.act(Transfer("bram", "noor", "WASTE", 1), "back")
     owing.verify()
+
+
+# Leaving.
+
+
+def test_a_member_who_has_left_gives_what_they_have_and_receives_nothing(market):
+    market.edit(MemberLeft("noor", NOON_MS))
+    with pytest.raises(PeopleError, match=r"noor has left, and had 0\.000 WASTE"):
+        market.act(Transfer("bram", "noor", "WASTE", 1), "too late")
+    market.act(Donate("noor", "pool", "ENERGY", 400), "a part")
+    market.act(Retire("noor", "ENERGY", 600), "the rest")
+    assert (0, 0) == market.holds("noor")
+    market.verify()
+
+
+def test_until_their_day_a_member_who_leaves_is_one_like_others(market):
+    market.edit(MemberLeft("noor", NOON_MS + 1))
+    market.act(Transfer("bram", "noor", "WASTE", 1), "in time")
+    with pytest.raises(PeopleError, match="noor has left"):
+        market.act(Transfer("bram", "noor", "WASTE", 1), "too late", now_ms=NOON_MS + 1)
+
+
+def test_a_member_who_has_left_may_not_come_to_owe(market):
+    market.edit(LimitSet("noor", "ENERGY", -2_000, None, "as agreed"), MemberLeft("noor", NOON_MS))
+    with pytest.raises(PeopleError, match="noor has left"):
+        market.act(Transfer("noor", "bram", "ENERGY", 1_001), "k")
 
 
 # Floors and ceilings.

@@ -25,8 +25,9 @@ KEY_MAX = 100
 def decide(book: Book, data: bytes, *, registry: Registry, policies: Policies, now_ms: int) -> int:
     """Carry out the act in a document; gives its booking. Raises Malformed or PeopleError."""
     request = read(data, registry)
-    if not request.key.strip() or len(request.key) > KEY_MAX:
-        raise PeopleError(Problem("no key", "act", f"a name of at most {KEY_MAX} characters"))
+    if not request.key.strip() or len(request.key) > KEY_MAX or not request.key.isprintable():
+        what = f"{request.key[:KEY_MAX]!r} is no key"
+        raise PeopleError(Problem(what, "act", f"a line of 1 to {KEY_MAX} characters"))
     if (done := _done_before(book, request)) is not None:
         return done
     facts = {"request": data.decode()}

@@ -159,10 +159,11 @@ def check_amount(amount: int, where: str) -> None:
 
 
 def check_words(words: str, where: str, try_: str) -> None:
-    """A reason or a reference is there, and no essay."""
-    if not words.strip() or len(words) > WORDS_MAX:
-        what = "no reason is given" if not words.strip() else f"more than {WORDS_MAX} characters"
-        raise refuse(what, where, try_)
+    """A reason or a reference is there, on one line, and no essay."""
+    if not words.strip():
+        raise refuse("no reason is given", where, try_)
+    if len(words) > WORDS_MAX or not words.isprintable():
+        raise refuse(f"not a line of at most {WORDS_MAX} characters", where, try_)
 
 
 def limits(standing: Standing, holder: str, code: str, asset: Asset) -> tuple[int, int | None]:
@@ -202,7 +203,8 @@ def _check_move(standing: Standing, move: Move, where: str) -> None:
     if abs(after) >= AMOUNT_MAX:
         raise refuse(f"{holder} has {holds}, and no account holds more", where, "a smaller amount")
     left_ms = standing.registry.left.get(holder)
-    if left_ms is not None and left_ms <= standing.now_ms and not abs(after) < abs(held):
+    is_nearer = 0 <= after < held or held < after <= 0
+    if left_ms is not None and left_ms <= standing.now_ms and not is_nearer:
         what = f"{holder} has left, and had {holds}"
         raise refuse(what, where, "only what brings that nearer to zero")
 

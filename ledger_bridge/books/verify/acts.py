@@ -1,5 +1,6 @@
 """The part of `verify` that is about acts: each is decided once more, as things stood then."""
 
+from collections import defaultdict
 from typing import Any
 
 import msgspec
@@ -32,7 +33,8 @@ class Acts:
         self._keys: set[str] = set()
         self._reserved: dict[int, Reservation] = {}
         self._done: dict[int, Done] = {}
-        self._exchanged: dict[int, Exchanged] = {}
+        # By exchange and holder, the bookings.
+        self._exchanged: dict[tuple[str, str], dict[int, Exchanged]] = defaultdict(dict)
 
     @property
     def registry(self) -> Registry:
@@ -54,9 +56,8 @@ class Acts:
     def exchanged(self, exchange: str, holder: str, first: str, last: str) -> int:
         return sum(
             one.amount
-            for booking, one in self._exchanged.items()
-            if (one.exchange, one.holder) == (exchange, holder) and first <= one.day <= last
-            if self._done[booking].undone is None
+            for booking, one in self._exchanged[exchange, holder].items()
+            if first <= one.day <= last and self._done[booking].undone is None
         )
 
     def check(self, booking: Booking, body: bytes) -> None:
@@ -128,7 +129,7 @@ class Acts:
             case Ended(reservation):
                 self._reserved[reservation] = self._reserved[reservation]._replace(ended=number)
             case Exchanged():
-                self._exchanged[number] = kept
+                self._exchanged[kept.exchange, kept.holder][number] = kept
             case Undone(booking):
                 self._done[booking] = self._done[booking]._replace(undone=number)
 
@@ -136,7 +137,8 @@ class Acts:
         """The tables are what the acts left behind, and what is reserved lies in clearing."""
         key = look.community
         look.compare("reservation", [(key, n, *one) for n, one in self._reserved.items()])
-        look.compare("exchanged", [(key, n, *one) for n, one in self._exchanged.items()])
+        exchanged = (some.items() for some in self._exchanged.values())
+        look.compare("exchanged", [(key, n, *one) for some in exchanged for n, one in some])
         undone = [(key, n, one.undone) for n, one in self._done.items() if one.undone is not None]
         look.compare("undone", undone)
         self.check_held()
