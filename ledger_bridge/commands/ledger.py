@@ -169,6 +169,13 @@ def _tell(found: dict[str, Any]) -> None:
     for one in found["evidence"]:
         note = "".join(f"  {remark}" for remark in remarks(one))
         print(f"  {one['at']}  {one['what']}  +{one['measured']}  {one['record']}{note}")
+    if found["shared"]:
+        print("shared")
+    for one in found["shared"]:
+        print(
+            f"  {one['at']}  used {one['used']}, of others' {one['taken']};"
+            f" gave back {one['produced']}, to others {one['given']}"
+        )
     if record := found["record"]:
         print(f"record {record['id']}, sha-256 {record['digest']}, key {record['kid']}")
         print("telegram")

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from ledger_bridge.books.acts.requests import Close
-from ledger_bridge.books.book import Claim
 from ledger_bridge.books.registry.edits import GatewayAdmitted, MemberAdded, MeterFitted
-from ledger_bridge.books.telling.shared import parts, shared_until
+from ledger_bridge.books.telling.shared import shared_until
+from ledger_bridge.books.telling.why import why
 from ledger_bridge.books.verify.look import Differs
 from tests.homes import Home, Homes, day
 from tests.street import ID, MIDNIGHT_MS, NOON_MS, key
@@ -229,6 +229,9 @@ def test_a_credit_tells_of_each_quarter_it_comes_from(homes: Homes) -> None:
     """
     homes.take("home", *day("home", (4 * KWH, 0)))
     homes.take("barn", *day("barn", (0, 3 * KWH), (0, 5 * KWH)))
+    community = homes.community
+    ((booking,),) = community.db.execute("SELECT seq FROM booking WHERE member = 'bram'")
+    told = why(community.db, ID, booking, registry=community.registry, policies=community.policies)
     assert [
         {
             "at": "2026-06-20T22:00:00Z",
@@ -238,13 +241,8 @@ def test_a_credit_tells_of_each_quarter_it_comes_from(homes: Homes) -> None:
             "taken": "3 kWh",
             "left": "1 kWh",
         }
-    ] == parts(
-        homes.community.db,
-        ID,
-        Claim("shared", "bram", "2026-06-21"),
-        registry=homes.community.registry,
-        policies=homes.community.policies,
-    )
+    ] == told["shared"]
+    assert ("3.000000", {"taken": 3_000_000, "given": 0}) == (told["credit"], told["quantities"])
 
 
 def test_energy_is_shared_up_to_the_first_day_that_waits(homes: Homes) -> None:

@@ -26,6 +26,7 @@ from ledger_bridge.books.telling.measured import evidence
 from ledger_bridge.books.telling.reckoning import reckoning
 from ledger_bridge.books.telling.recycling import Json
 from ledger_bridge.books.telling.sentences import ERASED
+from ledger_bridge.books.telling.shared import parts
 
 # A telegram is a few kilobytes; a record that inflates to more is not shown.
 TELEGRAM_BYTES_MAX = 64 * 1024
@@ -86,6 +87,7 @@ def why(
         "reckoning": reckoning(*ruling, _amounts(said["quantities"])) if ruling else None,
         **({"closed": said["closed"]} if "closed" in said else {}),
         "evidence": basis,
+        "shared": parts(db, community, claim, registry=registry, policies=policies),
         "record": _record(db, community, last) if last else None,
     }
 
