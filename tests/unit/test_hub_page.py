@@ -4,8 +4,10 @@ import asyncio
 
 import httpx
 
+from ledger_bridge.books.acts.requests import Reserve, Reverse, Transfer
 from ledger_bridge.hub import Hub, HubSettings
 from ledger_bridge.page.app import build
+from tests.market import Market
 from tests.point import MINUTE_MS, WASTE_POLICY, Point
 from tests.street import ID, NOON_MS, Chain, Street
 
@@ -59,3 +61,22 @@ def test_a_credit_for_a_corrected_deposit_says_who_corrected_it(tmp_path):
     street.take("point", point.correct("d1", NOON_MS, "paint", by="operator", reason="a <tin>"))
     shown = parts(street, tmp_path, "/why/2")
     assert '<span class="soft">Corrected by the operator, to paint: a &lt;tin&gt;.</span>' in shown
+
+
+def test_an_act_is_shown_with_who_asked_and_what_undid_it(tmp_path):
+    market = Market(tmp_path)
+    gift = market.act(Transfer("noor", "bram", "ENERGY", 150), "a <gift>")
+    back = market.act(Reverse(gift, "meant for <b>saar</b>"), "back")
+    shown = parts(market, tmp_path, f"/why/{gift}")
+    assert "<h2>noor gave bram 1.5 ENERGY</h2>" in shown
+    assert f'Reversed by <a href="/why/{back}">booking {back}</a>.' in shown
+    assert "under the key “a &lt;gift&gt;”, signed by" in shown
+    assert "meant for &lt;b&gt;saar&lt;/b&gt;" in parts(market, tmp_path, f"/why/{back}")
+
+
+def test_a_reservation_is_shown_with_what_ended_it(tmp_path):
+    market = Market(tmp_path)
+    kept = market.act(Reserve("noor", "bram", "ENERGY", 150, NOON_MS + 1), "k")
+    market.community.expire(NOON_MS + 1)
+    assert "Ended by <a href=" in parts(market, tmp_path, f"/why/{kept}")
+    assert "Nobody asked for it: the time was over." in parts(market, tmp_path, f"/why/{kept + 1}")
