@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import cyclopts
 
+from gateway.contract.clock import domain_clock
 from gateway.contract.errors import Problem, UsageError
 from ledger_bridge.books.acts.kept import Live, reserved
 from ledger_bridge.books.acts.requests import (
@@ -24,7 +25,7 @@ from ledger_bridge.books.acts.requests import (
     WriteOff,
     make,
 )
-from ledger_bridge.books.calendar import bounds_ms, local_text
+from ledger_bridge.books.calendar import bounds_ms, day_of, local_text
 from ledger_bridge.books.policy.assets import amount_of, amount_text
 from ledger_bridge.books.telling.why import why
 from ledger_bridge.commands.common import (
@@ -145,7 +146,9 @@ def exchange(
         How much is given.
     """
     books = read_books(config)
-    offers = {offer.id: offer for one in books.policies.in_order for offer in one.policy.exchanges}
+    today = day_of(domain_clock().utc_ms(), books.policies.zone)
+    in_force = books.policies.on(today)
+    offers = {offer.id: offer for offer in in_force.policy.exchanges} if in_force else {}
     if exchange_id not in offers:
         known = ", ".join(offers) or "none; see docs/acts.md"
         what = f"no exchange {exchange_id!r} is posted"
