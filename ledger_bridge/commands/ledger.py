@@ -19,6 +19,7 @@ from ledger_bridge.books.telling.recycling import (
     kg,
     remarks,
 )
+from ledger_bridge.books.telling.rules import TRIAL
 from ledger_bridge.commands import acts
 from ledger_bridge.commands.attest import attest
 from ledger_bridge.commands.close import close
@@ -31,6 +32,7 @@ from ledger_bridge.commands.common import (
     table,
 )
 from ledger_bridge.commands.export import export
+from ledger_bridge.commands.proof import proof
 from ledger_bridge.commands.statement import tell_statement
 
 app = cyclopts.App(name="ledger", help="Balances, statements, reasons and acts.")
@@ -38,6 +40,7 @@ app.command(tell_statement, name="statement")
 app.command(export)
 app.command(attest)
 app.command(close)
+app.command(proof)
 acts.mount(app)
 
 
@@ -59,6 +62,9 @@ def balance(*, config: Config = CONFIG, json: Json = False) -> None:
         for one in found
     ]
     table(("member", "name", *assets), rows)
+    for asset in assets:
+        if asset in books.policies.shadows:
+            print(f"{asset} {TRIAL['en']} ({TRIAL['nl']})")
 
 
 @app.command

@@ -66,6 +66,8 @@ def _event(found: dict[str, Any]) -> Iterator[str]:
     """What was measured and earned: claims, the sums of several days, deposits, remarks."""
     for line in found["lines"]:
         yield from _claim(line)
+    for asset, trial in found["trial"].items():
+        yield f"{asset}: {trial['amount']}, {trial['en']} ({trial['nl']})"
     for line in found["acts"]:
         yield f"{line['local']}  {line['amount']} {line['asset']}  {line['sentence']}".rstrip()
     if found["first"] != found["last"]:

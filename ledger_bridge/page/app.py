@@ -13,10 +13,11 @@ from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse, PlainTextResponse, StreamingResponse
 from fastapi.templating import Jinja2Templates
 
+from gateway.contract.clock import domain_clock
 from gateway.contract.errors import PeopleError, Problem, Unreachable
 from gateway.contract.notify import notify
 from ledger_bridge.books import store
-from ledger_bridge.books.calendar import local_text
+from ledger_bridge.books.calendar import day_of, local_text
 from ledger_bridge.books.community import load_policies, load_registry
 from ledger_bridge.books.facts.containers import containers, known_weights, turned_away
 from ledger_bridge.books.policy.policies import Policies
@@ -32,6 +33,7 @@ from ledger_bridge.books.telling.recycling import (
     kg,
     remarks,
 )
+from ledger_bridge.books.telling.rules import of_policy
 from ledger_bridge.hub import Hub
 
 # The newest bookings that the page shows.
@@ -84,6 +86,7 @@ class View:
         return {
             "community": community,
             "time_zone": policies.zone,
+            "shadows": sorted(policies.shadows),
             "members": balances(db, community, registry=registry, policies=policies),
             "bookings": latest(db, community, BOOKINGS_SHOWN, policies=policies, registry=registry),
             "held": held_deposits(db, community, policies=policies),
@@ -95,6 +98,20 @@ class View:
             "meters": held_meters(db, community),
             "status": self.status(),
         }
+
+    def policies(self) -> list[Json]:
+        """Every policy, newest first: its hash and day, what its rules do, and where it stands."""
+        _, policies = self._read_papers()
+        today = policies.on(day_of(domain_clock().utc_ms(), policies.zone))
+        found = []
+        state = "to come"
+        for one in reversed(policies.in_order):
+            if one is today:
+                state = "in force"
+            found.append({"hash": one.hash, "state": state, **of_policy(one.policy)})
+            if one is today:
+                state = "over"
+        return found
 
     def status(self) -> Json:
         """How far everything is: counts, what waits, the newest tree head."""
@@ -170,6 +187,16 @@ def build(hub: Hub, version: Callable[[], int]) -> FastAPI:
     async def why_page(request: Request, booking: int) -> Response:
         found = {"community": hub.community, "why": _why(view, booking)}
         return _TEMPLATES.TemplateResponse(request, "why.html", found)
+
+    @app.get("/policy", response_class=HTMLResponse)
+    async def policy_page(request: Request) -> Response:
+        found = {"community": hub.community, "policies": view.policies()}
+        return _TEMPLATES.TemplateResponse(request, "policy.html", found)
+
+    @app.get("/api/policies")
+    async def policies() -> list[Json]:
+        """Every policy with its hash, newest first, in sentences."""
+        return view.policies()
 
     @app.get("/api/now")
     async def now() -> Json:

@@ -53,6 +53,12 @@ class Policies:
         """The community's time zone; UTC until a policy says otherwise."""
         return self.in_order[-1].policy.time_zone if self.in_order else "UTC"
 
+    @cached_property
+    def shadows(self) -> frozenset[str]:
+        """The assets that count for nothing yet, as the newest policy that knows each has it."""
+        codes = {code for one in self.in_order for code in one.policy.assets}
+        return frozenset(code for code in codes if self.asset(code).shadow)
+
     def asset(self, code: str) -> Asset:
         """An asset as the newest policy that knows it declares it."""
         for in_force in reversed(self.in_order):

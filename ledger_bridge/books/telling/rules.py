@@ -9,6 +9,9 @@ from ledger_bridge.books.policy.policy import Policy
 
 Json = dict[str, Any]
 
+# What is said of a shadow asset wherever an amount of it stands.
+TRIAL = {"en": "counts for nothing yet", "nl": "telt nog niet"}
+
 
 def of_policy(policy: Policy) -> Json:
     """Its day, its zone, a sentence for each rule and each exchange, and what one should know."""
@@ -25,7 +28,7 @@ def _sentence(policy: Policy, rule_id: str) -> Json:
     rule = next(one for one in policy.rules if one.id == rule_id)
     en, nl = rules.load(rule.rule).in_words(rule)
     if policy.assets[rule.asset].shadow:
-        return {"en": f"{en}; counts for nothing yet", "nl": f"{nl}; telt nog niet"}
+        return {"en": f"{en}; {TRIAL['en']}", "nl": f"{nl}; {TRIAL['nl']}"}
     return {"en": en, "nl": nl}
 
 

@@ -13,6 +13,7 @@ from ledger_bridge.books.telling.days import Days, asked
 from ledger_bridge.books.telling.earned import Lines, Total, earned, totals
 from ledger_bridge.books.telling.meters import readings
 from ledger_bridge.books.telling.recycling import Json, deposits_of
+from ledger_bridge.books.telling.rules import TRIAL
 from ledger_bridge.books.telling.settled import settled
 
 
@@ -49,6 +50,12 @@ def statement(
         "sums": {
             asset: amount_text(amount, policies.asset(asset).scale)
             for asset, amount in sorted(sums.items())
+            if asset not in policies.shadows
+        },
+        "trial": {
+            asset: {"amount": amount_text(amount, policies.asset(asset).scale), **TRIAL}
+            for asset, amount in sorted(sums.items())
+            if asset in policies.shadows
         },
         "readings": readings(db, community, member, days, policies=policies),
         "deposits": deposits_of(db, community, member, (days.first, days.last), policies=policies),
