@@ -295,5 +295,5 @@ class Derivation:
         self.waste.again(touched, registry=registry, policies=policies)
         self._papers.again(touched, registry=registry, policies=policies)
         self._mark(touched)
-        self._unshared.shake()
+        self._unshared.mark_all()
         self._unshared.mark(registry, policies)

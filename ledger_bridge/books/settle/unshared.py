@@ -43,6 +43,14 @@ class Unshared:
         """
         self._is_shaken = True
 
+    def mark_all(self) -> None:
+        """Anything may have changed: every day that was reckoned is reckoned anew."""
+        self._db.execute(
+            "INSERT OR IGNORE INTO unshared SELECT community, rule, day FROM shared_day"
+            " WHERE community = ?",
+            (self._community,),
+        )
+
     def mark(self, registry: Registry, policies: Policies) -> None:
         """Mark the days, inside the caller's commit."""
         if self._is_shaken:
