@@ -152,6 +152,11 @@ class Hub:
                     raise self._not_the_key(name)
         return community
 
+    def open_to_recover(self, log_key: SigningKey) -> Community:
+        """The books for a writer who begins the log again under another key than the one in use."""
+        db = store.open_to_write(self.books)
+        return Community(db, self.community, log_key=log_key, log_keys=lambda _: log_key)
+
     def _first_log_key(self) -> SigningKey:
         """A key to open the books with; where the registry names another one, that one is taken."""
         path = self._key_path("log")

@@ -20,12 +20,7 @@ from ledger_bridge.books.policy import policy as policies_
 from ledger_bridge.books.policy.policies import InForce, Policies
 from ledger_bridge.books.policy.start import problems
 from ledger_bridge.books.registry import holders, papers
-from ledger_bridge.books.registry.edits import (
-    Edit,
-    GatewayRekeyed,
-    LogBegunAgain,
-    MemberErased,
-)
+from ledger_bridge.books.registry.edits import GatewayRekeyed, MemberErased
 from ledger_bridge.books.registry.fold import apply
 from ledger_bridge.books.registry.registry import Registry
 from ledger_bridge.books.settle.settle import settle
@@ -151,7 +146,7 @@ class Community:
             erase.check(self.db, after, self.policies, member)
         self._check_people(people, after)
         batch = self.book.batch(now_ms)
-        self._follow_log(edits.edits, after, batch)
+        self._follow_log(after, batch)
         try:
             with commit(self.db):
                 self._append(papers.split(data), batch)
@@ -176,13 +171,13 @@ class Community:
         self.registry = after
         erase.scrub(self.db)
 
-    def _follow_log(self, edits: tuple[Edit, ...], after: Registry, batch: Batch) -> None:
+    def _follow_log(self, after: Registry, batch: Batch) -> None:
         """Sign with another key from now on, or begin the log again, where the edits say so."""
-        for edit in edits:
-            if isinstance(edit, LogBegunAgain):
-                batch.begin_epoch(key=self._log_keys(after.log))
-                return
-        if self.registry.founded and after.log != self.registry.log:
+        if after.epoch > self.registry.epoch + 1:
+            raise PeopleError(Problem("the log begins again twice", "the edits", "hand in one"))
+        if after.epoch > self.registry.epoch:
+            batch.begin_epoch(key=self._log_keys(after.log))
+        elif self.registry.founded and after.log != self.registry.log:
             batch.hand_over(self._log_keys(after.log))
 
     def _append(self, document: papers.Stored, batch: Batch) -> None:

@@ -18,6 +18,7 @@ from ledger_bridge.commands.certificate import certificate, withdraw
 from ledger_bridge.commands.common import CONFIG, Config, Json, edit, show, tell
 from ledger_bridge.commands.gateways import gateways as gateways_
 from ledger_bridge.commands.gateways import rekey, rotate, tell_gateway
+from ledger_bridge.commands.restored import restored
 from ledger_bridge.commands.stewards import stewards
 from ledger_bridge.commands.templates import fill_in
 from ledger_bridge.hub import Hub, HubSettings
@@ -30,6 +31,7 @@ app.command(tell_gateway, name="tell")
 app.command(rekey)
 app.command(rotate)
 app.command(stewards)
+app.command(restored)
 
 BRIDGE_TOML = """\
 # The hub of community {community}. Relative paths count from this file's folder.
@@ -111,6 +113,7 @@ def init(
     print(f"kiosks need a copy of {folder / 'card.key'}, and under [kiosk]:")
     print(f'  stewards = ["{steward.public.x}"]')
     print(f"auditors need the log's key: {log.public.x}")
+    print(f"any web server may serve the log: {folder / 'log'} (docs/proofs.md)")
 
 
 def _write_card_key(path: Path) -> None:

@@ -11,7 +11,7 @@ from gateway.contract.errors import Problem, UsageError
 from gateway.contract.keys import SigningKey
 from gateway.contract.signed import Malformed
 from ledger_bridge.books.policy import policy as policies
-from ledger_bridge.books.registry import stewards
+from ledger_bridge.books.registry import restart, stewards
 from ledger_bridge.books.telling.rules import of_policy
 from ledger_bridge.commands.common import CONFIG, Config, Json, read_books, tell
 from ledger_bridge.commands.key_files import beside, hand_in_files
@@ -98,6 +98,8 @@ def _signed_again(text: str, file: Path, own: SigningKey) -> bytes:
     try:
         if signed.parse_all(data)[0].typ == papers.POLICY:
             read_policy(file)
+        elif signed.parse_all(data)[0].typ == restart.RESTART:
+            restart.read(data)
         else:
             stewards.read(data)
         return signed.add(data, key=own)

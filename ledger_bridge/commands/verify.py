@@ -1,29 +1,53 @@
-"""`meterkast verify`: recompute the books from evidence to root."""
+"""`meterkast verify`: recompute the books from evidence to root, or check one proof."""
 
+import sqlite3
 import sys
 from pathlib import Path
 
+from gateway.contract.errors import PeopleError, Problem
 from gateway.contract.keys import PublicKey
 from ledger_bridge.books import store
+from ledger_bridge.books.community import load_registry
+from ledger_bridge.books.log.proving import known
 from ledger_bridge.books.verify import verify as verification
 from ledger_bridge.books.verify.look import Differs, Step
 from ledger_bridge.books.verify.seen import Seen
+from ledger_bridge.commands import proof as proofs
 from ledger_bridge.commands.common import CONFIG, Config, Json, show
 from ledger_bridge.hub import Hub
 
 
-def verify(*, seen: Path | None = None, config: Config = CONFIG, json: Json = False) -> int:
+def verify(
+    *,
+    proof: Path | None = None,
+    key: str = "",
+    checkpoint: Path | None = None,
+    seen: Path | None = None,
+    config: Config = CONFIG,
+    json: Json = False,
+) -> int:
     """Recompute everything from the signed evidence; exit 1 naming the first thing that differs.
 
     Parameters
     ----------
+    proof
+        A proof file: only that is checked, with nothing else at hand but --key.
+    key
+        The log's public key that you know: of now, or any that it had before. Without it, the one
+        in the hub's key file.
+    checkpoint
+        A checkpoint of the log that you kept: the log has only grown since.
     seen
         A file of yours that keeps up to where you have checked the signatures: an interrupted look
         goes on there, and the next one is faster.
     """
+    if proof:
+        return proofs.check(proof, key=key, checkpoint=checkpoint, json=json)
     hub = Hub.load(config)
     db = store.open_to_read(hub.books)
-    log_key: PublicKey = hub.key("log").public
+    log_key: PublicKey = proofs.public(key) if key else hub.key("log").public
+    if checkpoint:
+        _must_have_grown(hub, db, proofs.text_of(checkpoint))
     bar = Bar()
     try:
         found = verification.verify(
@@ -56,6 +80,16 @@ def verify(*, seen: Path | None = None, config: Config = CONFIG, json: Json = Fa
             print(f"erased:   {found.erased} (members whose dues are not recomputed)")
         print(f"root:     {found.root}")
     return 0
+
+
+def _must_have_grown(hub: Hub, db: sqlite3.Connection, note: str) -> None:
+    """Raises PeopleError unless the log goes on from a checkpoint that somebody kept."""
+    kept = known(db, load_registry(db, hub.community), note)
+    if kept.is_ahead:
+        ours = kept.log.signed_size()
+        what = f"it is over {kept.head.size} leaves, and these books have {ours}: they are older"
+        try_ = "a newer copy of the books; where they were restored: meterkast hub restored"
+        raise PeopleError(Problem(what, f"the checkpoint of {kept.head.origin}", try_))
 
 
 class Bar:
