@@ -93,6 +93,15 @@ class Market(Street):
             if amount:
                 self.act(Donate(giver, "pool", asset, amount), f"pool {asset}")
 
+    @classmethod
+    def at(cls, folder: Path) -> "Market":
+        """One that somebody made before, opened again."""
+        market = cls.__new__(cls)
+        market.path = folder / "books.db"
+        market._now_ms = NOON_MS
+        market.open()
+        return market
+
     def holds(self, name: str) -> tuple[int, int]:
         """What a member or an account holds of ENERGY and WASTE."""
         energy, waste = (self.balance(f"acc-{name}", asset) for asset in ASSETS)
