@@ -25,8 +25,9 @@ CREATE TABLE counter (
     PRIMARY KEY (community, gateway, device, register, serial, at_ms, chain, seq)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX counter_of_member
-    ON counter (community, member, day, register, per_pulse, delta, quarter);
+-- All that claims and sharing need of a count, so that the counts themselves need not be looked up.
+CREATE INDEX counter_of_member ON counter
+    (community, member, day, register, per_pulse, delta, quarter, grade, substitute);
 CREATE INDEX counter_waiting ON counter (community, gateway, device, serial, verdict) WHERE verdict
     IN ('nobody', 'lower', 'rating', 'ahead', 'pulses', 'night', 'battery', 'sight');
 
