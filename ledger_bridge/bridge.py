@@ -36,6 +36,7 @@ from ledger_bridge.hub import Hub
 from ledger_bridge.inbox import Inbox, spare_the_collector
 from ledger_bridge.orders import Orders
 from ledger_bridge.page.app import serve_page
+from ledger_bridge.publishing import Publishing
 from ledger_bridge.told import credits_of, policy_in_force
 
 log = structlog.get_logger()
@@ -219,6 +220,7 @@ class Bridge:
 
 async def _run(hub: Hub, community: Community, clock: Clock) -> None:
     bridge = Bridge(hub, community, clock)
+    publishing = Publishing(hub, lambda: community.registry.handovers)
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -230,6 +232,7 @@ async def _run(hub: Hub, community: Community, clock: Clock) -> None:
             tasks.create_task(bridge.tell()),
             tasks.create_task(serve(hub, bridge.answer)),
             tasks.create_task(serve_page(hub, lambda: bridge.version)),
+            tasks.create_task(publishing.run(lambda: bridge.version)),
         ]
         await stop.wait()
         notify(STOPPING="1")
