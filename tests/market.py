@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from gateway.contract import policy as papers
 from ledger_bridge.books import store
 from ledger_bridge.books.acts.requests import Donate
 from ledger_bridge.books.verify.verify import Verified, verify
@@ -101,6 +102,15 @@ class Market(Street):
         market._now_ms = NOON_MS
         market.open()
         return market
+
+    def follow(self, *changes: tuple[str, str]) -> None:
+        """From tomorrow on, 22 June, the policy is otherwise."""
+        toml = POLICY.replace("2026-06-21", "2026-06-22")
+        for before, after in changes:
+            assert before in toml
+            toml = toml.replace(before, after)
+        document = papers.make(toml, community=ID, key=key("steward"))
+        self.community.hand_in_policy(document, now_ms=NOON_MS)
 
     def holds(self, name: str) -> tuple[int, int]:
         """What a member or an account holds of ENERGY and WASTE."""

@@ -76,6 +76,25 @@ def test_a_reversed_exchange_can_be_done_again(market):
     market.verify()
 
 
+def test_the_rate_of_the_day_counts_and_no_rate_to_come(market):
+    """0.9 WASTE at 1/3 is 0.30 ENERGY today; at 1/9 it is 0.10 tomorrow."""
+    market.follow(('rate = "1/3"', 'rate = "1/9"'))
+    market.act(Exchange("bram", "to-energy", 900), "today")
+    assert 30 == market.holds("bram")[0]
+    market.act(Exchange("bram", "to-energy", 900), "tomorrow", now_ms=NOON_MS + DAY_MS)
+    assert 40 == market.holds("bram")[0]
+    market.verify()
+
+
+def test_what_is_not_posted_any_more_is_not_exchanged(market):
+    market.follow(('id = "to-energy"', 'id = "to-sun"'))
+    market.act(Exchange("bram", "to-energy", 900), "today")
+    with pytest.raises(PeopleError, match="posted: to-sun, to-waste"):
+        market.act(Exchange("bram", "to-energy", 900), "tomorrow", now_ms=NOON_MS + DAY_MS)
+    with pytest.raises(PeopleError, match="posted: to-energy, to-waste"):
+        market.act(Exchange("bram", "to-sun", 900), "today too")
+
+
 @pytest.mark.parametrize(
     ("act", "expected"),
     [

@@ -19,7 +19,7 @@ from ledger_bridge.books.registry.edits import (
     MemberAdded,
     MemberLeft,
 )
-from tests.market import POLICY, Market
+from tests.market import HOUR_MS, POLICY, Market
 from tests.street import CARD_KEY, NOON_MS, Street
 
 
@@ -229,6 +229,25 @@ def test_the_policy_may_let_every_member_owe_but_no_pool(tmp_path):
     market.act(Transfer("bram", "noor", "ENERGY", 500), "k")
     with pytest.raises(PeopleError, match=r"pool has 0\.00 ENERGY"):
         market.act(Transfer("pool", "noor", "ENERGY", 1), "more")
+    market.verify()
+
+
+def test_what_a_policy_to_come_says_of_an_asset_does_not_count_yet(market):
+    market.follow(("transferable = false", "transferable = true"))
+    with pytest.raises(PeopleError, match="BOUND is not transferable"):
+        market.act(Transfer("noor", "bram", "BOUND", 1), "today")
+    with pytest.raises(PeopleError, match="noor has 0 BOUND"):
+        market.act(Transfer("noor", "bram", "BOUND", 1), "then", now_ms=NOON_MS + 24 * HOUR_MS)
+
+
+def test_an_asset_that_the_policy_has_dropped_is_moved_as_it_last_was(market):
+    """Nobody earns ENERGY any more from tomorrow on; who has some can still give it."""
+    energy = POLICY[POLICY.index("[assets.ENERGY]") : POLICY.index("[assets.WASTE]")]
+    sun = POLICY[POLICY.index('[[rules]]\nid = "sun"') : POLICY.index('[[rules]]\nid = "waste"')]
+    offers = POLICY[POLICY.index("[[exchanges]]") :]
+    market.follow((energy, ""), (sun, ""), (offers, ""))
+    market.act(Transfer("noor", "bram", "ENERGY", 150), "k", now_ms=NOON_MS + 24 * HOUR_MS)
+    assert 150 == market.holds("bram")[0]
     market.verify()
 
 
