@@ -105,7 +105,10 @@ def _street(folder: Path) -> Street:
             f"INSERT INTO counter VALUES ({', '.join('?' * 20)})",
             (row for n in range(HOMES) for row in _counts(n)),
         )
-        db.execute("INSERT INTO unshared SELECT DISTINCT community, 'shared', day FROM counter")
+        db.execute(
+            "INSERT INTO unshared (community, rule, day)"
+            " SELECT DISTINCT community, 'shared', day FROM counter"
+        )
     return street
 
 

@@ -55,8 +55,15 @@ def _records(lives: tuple[list[Count], ...]) -> list[tuple[str, bytes]]:
 def _books(homes: Homes) -> dict[str, list[tuple[object, ...]]]:
     """All that settling came to, with what still waits."""
     return {
-        table: sorted(homes.community.db.execute(f"SELECT * FROM {table}").fetchall())
-        for table in ("shared", "shared_day", "unshared", "claim", "balance", "dirty")
+        table: sorted(homes.community.db.execute(f"SELECT {columns} FROM {table}").fetchall())
+        for table, columns in (
+            ("shared", "*"),
+            ("shared_day", "*"),
+            ("unshared", "rule, day"),
+            ("claim", "*"),
+            ("balance", "*"),
+            ("dirty", "*"),
+        )
     }
 
 

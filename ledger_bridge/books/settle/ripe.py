@@ -10,7 +10,7 @@ import sqlite3
 from functools import cached_property
 
 from gateway.contract.record import to_json
-from ledger_bridge.books.calendar import bounds_ms
+from ledger_bridge.books.calendar import bounds_ms, day_counted
 from ledger_bridge.books.closing.closed import closed_until
 from ledger_bridge.books.facts.believe import AHEAD
 from ledger_bridge.books.registry.registry import Registry
@@ -40,6 +40,14 @@ _REACH = """
     )) FROM meter WHERE serial IS NOT NULL
 """
 
+# Counts are kept in mind by member and day; those of nobody as well.
+_NEWEST_DAY = """
+    SELECT max((
+        SELECT day FROM counter INDEXED BY counter_of_member
+        WHERE community = :community AND member IS one.value ORDER BY day DESC LIMIT 1
+    )) FROM (SELECT value FROM json_each(:members) UNION ALL SELECT NULL) AS one
+"""
+
 Place = tuple[str, str]  # gateway, device
 
 
@@ -61,22 +69,49 @@ class Ripeness:
 
     def is_ripe(self, day: str, registers: tuple[str, ...]) -> bool:
         """Whether the energy that these registers counted on a local day can be shared."""
-        if day <= self._closed_until:
-            return True
-        _, end_ms = bounds_ms(day, self._zone)
-        return not self._is_waited_for(end_ms, registers) or any(
-            (reach := self._reach(place, registers)) is not None and reach >= end_ms + WAIT_MS_MAX
-            for place in self._registry.fits
-        )
+        return self.waits_for(day, registers) == ""
 
-    def _is_waited_for(self, end_ms: int, registers: tuple[str, ...]) -> bool:
-        """Whether a meter that hangs at the end of the day was heard of once, and not since."""
-        for place, fits in self._registry.fits.items():
-            if any(fit.covers(end_ms - 1) for fit in fits):
-                reach = self._reach(place, registers)
-                if reach is not None and reach < end_ms:
-                    return True
-        return False
+    def waits_for(self, day: str, registers: tuple[str, ...], *, hint: str = "") -> str:
+        """A meter for which a day waits, as GATEWAY/DEVICE; "" where it is ripe.
+
+        `hint` is the one that it waited for when somebody asked before: it is looked at first, so
+        that a day which waits for one house does not look at all of them each time.
+        """
+        if day <= self._closed_until:
+            return ""
+        _, end_ms = bounds_ms(day, self._zone)
+        hinted = tuple(hint.split("/"))
+        places = sorted(self._registry.fits, key=lambda place: place != hinted)
+        late = next((one for one in places if self._is_late(one, end_ms, registers)), None)
+        if late is None or self._is_over(end_ms + WAIT_MS_MAX, registers):
+            return ""
+        return "/".join(late)
+
+    def _is_late(self, place: Place, end_ms: int, registers: tuple[str, ...]) -> bool:
+        """Whether a meter hangs here at the end of the day, was heard of once, and not since."""
+        if not any(fit.covers(end_ms - 1) for fit in self._registry.fits[place]):
+            return False
+        reach = self._reach(place, registers)
+        return reach is not None and reach < end_ms
+
+    def _is_over(self, until_ms: int, registers: tuple[str, ...]) -> bool:
+        """Whether some meter was heard of at or after this time."""
+        if day_counted(until_ms, self._zone) > self._newest_day:
+            return False  # by far the most: it spares looking at every meter
+        reaches = (self._reach(place, registers) for place in self._registry.fits)
+        return any(reach is not None and reach >= until_ms for reach in reaches)
+
+    @cached_property
+    def _newest_day(self) -> str:
+        """The last day in which anything counts."""
+        (day,) = self._db.execute(
+            _NEWEST_DAY,
+            {
+                "community": self._community,
+                "members": to_json(list(self._registry.accounts)).decode(),
+            },
+        ).fetchone()
+        return day or ""
 
     def _reach(self, place: Place, registers: tuple[str, ...]) -> int | None:
         """When a place was last heard of, itself or by official figures of its meter point."""

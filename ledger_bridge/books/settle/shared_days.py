@@ -203,17 +203,21 @@ def share_days(
     sealed_up_to = Sealed.load(db, community).up_to
     done = 0
     marked = db.execute(
-        "SELECT rule, day FROM unshared WHERE community = ? ORDER BY day, rule", (community,)
+        "SELECT rule, day, waits_for FROM unshared WHERE community = ? ORDER BY day, rule",
+        (community,),
     ).fetchall()
-    for rule_id, day in marked:
+    for rule_id, day, hint in marked:
         if done == DAYS_MAX:
             break
         if day > sealed_up_to:
             rule = sharing(policies, rule_id, day)
             if rule is not None and not reckoner.has_counts(rule, day):
                 rule = None
-            if rule is not None and not ripeness.is_ripe(day, rule.registers):
+            late = "" if rule is None else ripeness.waits_for(day, rule.registers, hint=hint)
+            if late:
                 _store(db, (community, rule_id, day), None, policies)
+                if late != hint:
+                    _wait(db, (community, rule_id, day), late)
                 continue
             reckoned = None if rule is None else reckoner.day(rule, day)
             _store(db, (community, rule_id, day), reckoned, policies)
@@ -223,6 +227,13 @@ def share_days(
         )
         done += 1
     return done
+
+
+def _wait(db: sqlite3.Connection, key: tuple[str, str, str], late: str) -> None:
+    db.execute(
+        "UPDATE unshared SET waits_for = ? WHERE community = ? AND rule = ? AND day = ?",
+        (late, *key),
+    )
 
 
 def _store(

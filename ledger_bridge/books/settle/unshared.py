@@ -46,7 +46,8 @@ class Unshared:
     def mark_all(self) -> None:
         """Anything may have changed: every day that was reckoned is reckoned anew."""
         self._db.execute(
-            "INSERT OR IGNORE INTO unshared SELECT community, rule, day FROM shared_day"
+            "INSERT OR IGNORE INTO unshared (community, rule, day)"
+            " SELECT community, rule, day FROM shared_day"
             " WHERE community = ?",
             (self._community,),
         )
@@ -56,7 +57,7 @@ class Unshared:
         if self._is_shaken:
             self._days |= self._unripe(registry, policies)
         self._db.executemany(
-            "INSERT OR IGNORE INTO unshared VALUES (?, ?, ?)",
+            "INSERT OR IGNORE INTO unshared (community, rule, day) VALUES (?, ?, ?)",
             [(self._community, *day) for day in self._days],
         )
         self.forget()

@@ -28,5 +28,6 @@ CREATE TABLE unshared (
     community TEXT NOT NULL,
     rule      TEXT NOT NULL,
     day       TEXT NOT NULL,
+    waits_for TEXT NOT NULL DEFAULT '',   -- a meter, GATEWAY/DEVICE, that was not heard of since
     PRIMARY KEY (community, rule, day)
 ) STRICT, WITHOUT ROWID;
