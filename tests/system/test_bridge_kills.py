@@ -34,6 +34,8 @@ pytestmark = pytest.mark.system
 QUARTERS = 400
 BAGS = 60
 ACTS = 20
+# So many records of each gateway are under way at once.
+WINDOW = 20
 
 
 def evidence() -> dict[tuple[str, int], bytes]:
@@ -120,13 +122,15 @@ class Siege:
     async def _send(self, client: aiomqtt.Client) -> None:
         names = list(self.records)
         while True:
-            open_ = [name for name in names if name[1] > self.receipted[name[0]]]
-            some = [*open_[:40], *self.chance.sample(names, 5)]
+            some = self.chance.sample(names, 5)
+            for gateway, up_to in self.receipted.items():
+                numbers = range(up_to + 1, up_to + 1 + WINDOW)
+                some += [one for seq in numbers if (one := (gateway, seq)) in self.records]
             self.chance.shuffle(some)
             for gateway, seq in some:
                 topic = f"mk/v1/{ID}/{gateway}/record"
                 await client.publish(topic, self.records[gateway, seq], qos=1)
-            await asyncio.sleep(self.chance.uniform(0.005, 0.05))
+            await asyncio.sleep(self.chance.uniform(0.02, 0.1))
 
     async def _hear(self, client: aiomqtt.Client) -> None:
         async for message in client.messages:
