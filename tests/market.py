@@ -1,5 +1,7 @@
 """A street whose people trade: noor has 10 ENERGY, bram 8 WASTE, and the pool what it was given."""
 
+import tempfile
+from functools import cache
 from pathlib import Path
 
 from gateway.contract import policy as papers
@@ -77,22 +79,35 @@ most = "3 per week"
 ASSETS = ("ENERGY", "WASTE")
 
 
-class Market(Street):
-    """Amounts are in smallest units: hundredths of ENERGY, thousandths of WASTE."""
-
-    def __init__(self, folder: Path, *, policy: str = POLICY, pool: tuple[int, int] = (0, 0)):
-        super().__init__(folder, policy=policy)
-        self.open_accounts()
-        home, point = Chain("home"), Chain("point")
-        self.take(
+@cache
+def _books(policy: str, pool: tuple[int, int]) -> bytes:
+    """The file of such books: many tests begin with the same."""
+    with tempfile.TemporaryDirectory() as folder:
+        street, home, point = Street(Path(folder), policy=policy), Chain("home"), Chain("point")
+        street.open_accounts()
+        street.take(
             "home",
             home.quarter(MIDNIGHT_MS + 40 * QUARTER_MS, export_wh=0),
             home.quarter(MIDNIGHT_MS + 41 * QUARTER_MS, export_wh=10_000),
         )
-        self.take("point", point.deposit(NOON_MS - 1, grams=8_000, card="B"))
+        street.take("point", point.deposit(NOON_MS - 1, grams=8_000, card="B"))
         for giver, asset, amount in zip(("noor", "bram"), ASSETS, pool, strict=True):
             if amount:
-                self.act(Donate(giver, "pool", asset, amount), f"pool {asset}")
+                street.act(Donate(giver, "pool", asset, amount), f"pool {asset}")
+        street.community.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        street.community.db.close()
+        return street.path.read_bytes()
+
+
+class Market(Street):
+    """Amounts are in smallest units: hundredths of ENERGY, thousandths of WASTE."""
+
+    def __init__(self, folder: Path, *, policy: str = POLICY, pool: tuple[int, int] = (0, 0)):
+        folder.mkdir(parents=True, exist_ok=True)
+        self.path = folder / "books.db"
+        self.path.write_bytes(_books(policy, pool))
+        self._now_ms = NOON_MS
+        self.open()
 
     @classmethod
     def at(cls, folder: Path) -> "Market":
