@@ -52,7 +52,7 @@ def mistakes(tables: dict[str, Any]) -> Iterator[Mistake]:
         if (rule := _rule(one)) is None or asset not in assets or _words(one) & broken:
             continue
         if complaint := rules_.load(rule.rule).complaint(rule, declared):
-            yield Mistake(place, f"rule {name!r}: {complaint}", "see docs/policy.md")
+            yield Mistake(place, f"rule {name!r}: {complaint}", "see docs/rules.md")
         sound.append((rule, number))
     start = tables.get("valid_from")
     weeks = frozenset(rule.weeks for rule, _ in sound if rule.weeks)

@@ -4,12 +4,12 @@ from fractions import Fraction
 
 from ledger_bridge.books.quantity import written
 
-# Units that people write out.
+# Units that people write out: one of them and several, in English and in Dutch.
 _UNITS = {
-    "piece": ("piece", "stuk"),
-    "bag": ("bag", "zak"),
-    "h": ("hour", "uur"),
-    "min": ("minute", "minuut"),
+    "piece": (("piece", "pieces"), ("stuk", "stuks")),
+    "bag": (("bag", "bags"), ("zak", "zakken")),
+    "h": (("hour", "hours"), ("uur", "uur")),
+    "min": (("minute", "minutes"), ("minuut", "minuten")),
 }
 
 
@@ -18,11 +18,14 @@ def rate_in_words(credit: Fraction, asset: str, per: str) -> tuple[str, str]:
 
     >>> rate_in_words(Fraction("0.05"), "CREDIT", "1 piece")
     ('0.05 CREDIT per piece', '0,05 CREDIT per stuk')
+    >>> rate_in_words(Fraction("1/4"), "HOURS", "15 min")
+    ('0.25 HOURS per 15 minutes', '0,25 HOURS per 15 minuten')
     """
     number, _, unit = per.partition(" ")
     amount = written(credit)
     english, dutch = (
-        unit if number == "1" else f"{number} {unit}" for unit in _UNITS.get(unit, (unit, unit))
+        one if number == "1" else f"{number} {some}"
+        for one, some in _UNITS.get(unit, ((unit, unit), (unit, unit)))
     )
     return (
         f"{amount} {asset} per {english}",
