@@ -42,17 +42,22 @@ class Home:
         self._device = device
         self._out = self._in = 0
 
-    def count(self, quarter: int, out: int = 0, used: int = 0) -> bytes:
-        """The counts after this many quarter-hours, higher than before by so many mWh."""
+    def count(self, quarter: int, out: int = 0, used: int = 0, *, off_ms: int = 0) -> bytes:
+        """The counts after this many quarter-hours, higher than before by so many mWh.
+
+        With `off_ms` by a clock that was never set and is so much off.
+        """
         self._out += out
         self._in += used
-        at_ms = self._begin_ms + quarter * QUARTER_MS
+        since_ms = quarter * QUARTER_MS
+        at_ms = self._begin_ms + since_ms + off_ms
         readings = [
             Reading(register, count, "mWh", at_ms, "E1")
             for register, count in ((OUT, self._out), (IN, self._in))
         ]
         pack = [records.element(self._device, reading, base_ms=at_ms) for reading in readings]
-        return self.chain.record(pack, made_ms=at_ms)
+        clock = "held" if off_ms else "synced"
+        return self.chain.record(pack, made_ms=at_ms, mono_ms=1 + since_ms, clock=clock)
 
 
 def day(gateway: str, *quarters: tuple[int, int], length: int = 96) -> list[bytes]:

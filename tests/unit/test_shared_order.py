@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ledger_bridge.books.acts.requests import Close
 from ledger_bridge.books.registry.edits import GatewayAdmitted, MemberAdded, MeterFitted
 from tests.homes import RULE, Home, Homes
-from tests.street import MIDNIGHT_MS, NOON_MS, POLICY, key
+from tests.street import MIDNIGHT_MS, NOON_MS, POLICY, QUARTER_MS, key
 
 DAY = 96
 KEYS = (
@@ -26,17 +26,21 @@ KEYS = (
 
 
 class Count(NamedTuple):
-    """What a home gave back and used since its count before, and the quarter-hours since then."""
+    """What a home gave back and used since its count before, the quarter-hours since then, and how
+    many days off its clock is, until a later count knows better.
+    """
 
     quarters: int
     out: int
     used: int
+    off_days: int
 
 
 # A quarter-hour, a gap, and gaps by which a day ends, or three days.
 STEPS = st.sampled_from([1, 1, 1, 1, 2, 90, DAY, 3 * DAY, 4 * DAY])
 MWH = st.sampled_from([0, 1, 2, 5, 1_000_000, 1_000_003])
-LIVES = st.lists(st.builds(Count, STEPS, MWH, MWH), max_size=6)
+OFF = st.sampled_from([0, 0, 0, 0, -1, 1, 5])
+LIVES = st.lists(st.builds(Count, STEPS, MWH, MWH, OFF), max_size=6)
 STREET = st.tuples(LIVES, LIVES, LIVES)
 
 
@@ -48,7 +52,8 @@ def _records(lives: tuple[list[Count], ...]) -> list[tuple[str, bytes]]:
         found.append((gateway, home.count(0)))
         for one in life:
             quarter += one.quarters
-            found.append((gateway, home.count(quarter, one.out, one.used)))
+            off_ms = one.off_days * DAY * QUARTER_MS
+            found.append((gateway, home.count(quarter, one.out, one.used, off_ms=off_ms)))
     return found
 
 
