@@ -22,7 +22,7 @@ from ledger_bridge.books.telling.recycling import (
 from ledger_bridge.books.telling.rules import TRIAL
 from ledger_bridge.commands import acts
 from ledger_bridge.commands.attest import attest
-from ledger_bridge.commands.close import close
+from ledger_bridge.commands.close import close, prune
 from ledger_bridge.commands.common import (
     CONFIG,
     Config,
@@ -40,6 +40,7 @@ app.command(tell_statement, name="statement")
 app.command(export)
 app.command(attest)
 app.command(close)
+app.command(prune)
 app.command(proof)
 acts.mount(app)
 
@@ -184,6 +185,7 @@ def _tell(found: dict[str, Any]) -> None:
         )
     if record := found["record"]:
         print(f"record {record['id']}, sha-256 {record['digest']}, key {record['kid']}")
-        print("telegram")
+        if record["telegram"]:
+            print("telegram")
         for line in record["telegram"].splitlines():
             print(f"  {line}")

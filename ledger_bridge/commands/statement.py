@@ -76,6 +76,9 @@ def _event(found: dict[str, Any]) -> Iterator[str]:
             yield f"{total['rule']} in all: {measured} -> {total['credit']} {total['asset']}"
     for deposit in found["deposits"]:
         yield f"{deposit['at']}  {_deposit(deposit)}"
+    for one in found["attestations"]:
+        said = f"{one['activity']} {one['time']} ({one['by']})  {one['attestation']}"
+        yield f"{one['day']}  {said}  {one['sentence']}".rstrip()
     yield from _remarks(found["readings"])
 
 

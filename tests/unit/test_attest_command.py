@@ -105,6 +105,20 @@ def test_the_outcome_can_be_read_by_a_program(hub, capsys):
     )
 
 
+def test_a_statement_and_a_reason_show_who_vouches_for_it(hub, capsys):
+    attest(hub, capsys, "--hours", "2:30")
+    balance(hub, capsys)
+    words = ("--member", "noor", "--period", "2026-06-21", "--config", str(hub))
+    assert "2026-06-21  care 2:30 (Mirjam)  1/1\n" in said(capsys, "statement", *words)
+    reason = said(capsys, "why", "2", "--config", str(hub))
+    for line in (
+        "reckoned\n  care: 2.5 h earns 2.5 HOURS\n",
+        "2026-06-21  care  +2:30 h (Mirjam)  paper 1\n",
+        "record paper 1, sha-256 ",
+    ):
+        assert line in reason
+
+
 GOOD = ("noor", "--activity", "care", "--day", "2026-06-21", "--by", "Mirjam")
 
 

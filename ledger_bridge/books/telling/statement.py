@@ -8,6 +8,7 @@ from ledger_bridge.books.policy.policies import Policies
 from ledger_bridge.books.quantity import in_json
 from ledger_bridge.books.registry.registry import Registry
 from ledger_bridge.books.telling.acts import Books
+from ledger_bridge.books.telling.attested import attestations
 from ledger_bridge.books.telling.booked import acts_of, booked
 from ledger_bridge.books.telling.days import Days, asked
 from ledger_bridge.books.telling.earned import Lines, Total, earned, totals
@@ -59,6 +60,7 @@ def statement(
         },
         "readings": readings(db, community, member, days, policies=policies),
         "deposits": deposits_of(db, community, member, (days.first, days.last), policies=policies),
+        "attestations": attestations(db, community, member, (days.first, days.last)),
     }
 
 
