@@ -3,7 +3,9 @@
 import pytest
 
 from gateway.contract.errors import PeopleError
+from ledger_bridge.books.acts.kept import Live
 from ledger_bridge.books.acts.requests import Post, Reserve, Reverse, Transfer, Void
+from ledger_bridge.books.acts.reserving import expire
 from ledger_bridge.books.registry.edits import LimitSet
 from tests.market import HOUR_MS, Market
 from tests.street import NOON_MS
@@ -64,6 +66,12 @@ def test_a_reservation_expires_when_its_time_is_over_and_not_before(market, rese
     assert 0 == market.community.expire(END_MS + 1)
     assert (1_000, 0, 0) == tuple(market.holds(who)[0] for who in ("noor", "clearing", "bram"))
     market.verify()
+
+
+def test_nothing_is_let_go_before_its_time_whoever_asks(market, reserved):
+    here = market.community
+    with pytest.raises(AssertionError):
+        expire(reserved, Live(here.db, here.registry, here.policies, END_MS - 1))
 
 
 def test_what_expires_goes_back_also_above_a_ceiling(market, reserved):
