@@ -176,16 +176,24 @@ def _tell(found: dict[str, Any]) -> None:
     for one in found["evidence"]:
         note = "".join(f"  {remark}" for remark in remarks(one))
         print(f"  {one['at']}  {one['what']}  +{one['measured']}  {one['record']}{note}")
-    if found["shared"]:
+    _tell_shared(found["shared"])
+    if found["record"]:
+        _tell_record(found["record"])
+
+
+def _tell_shared(quarters: list[dict[str, Any]]) -> None:
+    if quarters:
         print("shared")
-    for one in found["shared"]:
+    for one in quarters:
         print(
             f"  {one['at']}  used {one['used']}, of others' {one['taken']};"
             f" gave back {one['produced']}, to others {one['given']}"
         )
-    if record := found["record"]:
-        print(f"record {record['id']}, sha-256 {record['digest']}, key {record['kid']}")
-        if record["telegram"]:
-            print("telegram")
-        for line in record["telegram"].splitlines():
-            print(f"  {line}")
+
+
+def _tell_record(record: dict[str, Any]) -> None:
+    print(f"record {record['id']}, sha-256 {record['digest']}, key {record['kid']}")
+    if record["telegram"]:
+        print("telegram")
+    for line in record["telegram"].splitlines():
+        print(f"  {line}")
