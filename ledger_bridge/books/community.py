@@ -10,7 +10,7 @@ from gateway.contract.keys import SigningKey
 from gateway.contract.policy import hash_of
 from ledger_bridge.books.acts import acts
 from ledger_bridge.books.book import Batch, Book
-from ledger_bridge.books.closing import erase
+from ledger_bridge.books.closing import erase, prune
 from ledger_bridge.books.closing.closed import closed_until
 from ledger_bridge.books.facts import papers as papers_
 from ledger_bridge.books.facts.derive import Derivation
@@ -20,7 +20,7 @@ from ledger_bridge.books.policy import policy as policies_
 from ledger_bridge.books.policy.policies import InForce, Policies
 from ledger_bridge.books.policy.start import problems
 from ledger_bridge.books.registry import holders, papers
-from ledger_bridge.books.registry.edits import GatewayRekeyed, MemberErased
+from ledger_bridge.books.registry.edits import EvidencePruned, GatewayRekeyed, MemberErased
 from ledger_bridge.books.registry.fold import apply
 from ledger_bridge.books.registry.registry import Registry
 from ledger_bridge.books.settle.settle import settle
@@ -137,13 +137,16 @@ class Community:
         edits = papers.read(data, self.registry)
         after = apply(self.registry, edits.edits)
         erased = [edit.member for edit in edits.edits if isinstance(edit, MemberErased)]
+        pruned = [edit.until for edit in edits.edits if isinstance(edit, EvidencePruned)]
         for edit in edits.edits:
             if isinstance(edit, GatewayRekeyed):
                 self._check_rekeying(edit)
-        while erased and self.settle(now_ms):
+        while (erased or pruned) and self.settle(now_ms):
             pass
         for member in erased:
             erase.check(self.db, after, self.policies, member)
+        for until in pruned:
+            prune.check(self.db, self.id, until)
         self._check_people(people, after)
         batch = self.book.batch(now_ms)
         self._follow_log(after, batch)
@@ -155,15 +158,18 @@ class Community:
                     " SET name = excluded.name, external_id = excluded.external_id",
                     [(self.id, member, *who) for member, who in people.items()],
                 )
-                erasures = [erase.Erasure(self.db, self.registry, one) for one in erased]
-                for erasure in erasures:
-                    erasure.run(batch, self.policies)
+                going: list[erase.Erasure | prune.Pruning] = [
+                    *(erase.Erasure(self.db, self.registry, self.policies, one) for one in erased),
+                    *(prune.Pruning(self.db, self.id, until, self.policies) for until in pruned),
+                ]
+                for one in going:
+                    one.run(batch)
                 if erased:
                     after = load_registry(self.db, self.id)
                 holders.write(self.db, after)
                 self.derivation.again(registry=after, policies=self.policies)
-                for erasure in erasures:
-                    erasure.check_others()
+                for one in going:
+                    one.check_others()
                 batch.write()
         finally:
             self.derivation.forget()

@@ -1,4 +1,4 @@
-"""`meterkast ledger close`: end a month, so that what comes later is told apart."""
+"""`meterkast ledger close` and `prune`: end a month, and let go of what is long over."""
 
 from datetime import date, timedelta
 from typing import Annotated
@@ -10,11 +10,21 @@ from ledger_bridge.books.acts.requests import Close
 from ledger_bridge.books.closing.close import Got, sums
 from ledger_bridge.books.closing.closed import days_of
 from ledger_bridge.books.policy.assets import amount_text
+from ledger_bridge.books.registry.edits import EvidencePruned
 from ledger_bridge.books.telling.attested import held_attestations
 from ledger_bridge.books.telling.held import held_meters
 from ledger_bridge.books.telling.recycling import held_corrections, held_deposits, held_records
 from ledger_bridge.commands import acts
-from ledger_bridge.commands.common import CONFIG, Config, Json, Reading, known_day, read_books, tell
+from ledger_bridge.commands.common import (
+    CONFIG,
+    Config,
+    Json,
+    Reading,
+    edit,
+    known_day,
+    read_books,
+    tell,
+)
 from ledger_bridge.gaps import gaps
 from ledger_bridge.hub import Hub
 
@@ -52,6 +62,30 @@ def close(
     sentence = f"{period} is closed, booking {booking}; posted for it: {amounts}"
     outcome = {"period": period, "booking": booking, "posted": posted}
     tell(sentence, outcome, json=json)
+
+
+def prune(
+    *,
+    until: date,
+    confirm: Annotated[bool, cyclopts.Parameter(negative="")] = False,
+    config: Config = CONFIG,
+    json: Json = False,
+) -> None:
+    """Let evidence go whose months are sealed: records and attestations, but for their digests.
+
+    Parameters
+    ----------
+    until
+        The last day whose evidence goes. Of days that claims over weeks still need it stays.
+    confirm
+        Yes: nobody can bring it back, and nobody can reckon those months anew.
+    """
+    day = known_day(until)
+    if not confirm:
+        what = f"nobody can bring back the evidence up to {day}"
+        raise UsageError(Problem(what, "ledger prune", "keep a backup, then --confirm"))
+    edit(Hub.load(config), EvidencePruned(day))
+    tell(f"evidence up to {day} is let go", {"until": day}, json=json)
 
 
 def _nothing_waits(books: Reading, period: str) -> None:

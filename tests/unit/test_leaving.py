@@ -266,6 +266,14 @@ def test_a_month_in_which_something_waits_is_closed_only_when_asked_twice(hub):
     run(hub, "ledger", "close", "2026-06", "--anyway")
 
 
+def test_evidence_goes_only_when_asked_twice_and_once_it_is_sealed(hub):
+    prune = ("ledger", "prune", "--until", "2026-06-30")
+    with pytest.raises(UsageError, match="nobody can bring back the evidence up to 2026-06-30"):
+        run(hub, *prune)
+    with pytest.raises(PeopleError, match="what is due on 2026-06-30 may still be corrected"):
+        run(hub, *prune, "--confirm")
+
+
 @pytest.mark.parametrize("period", ["juni", "2026-6", "0001-01"])
 def test_what_is_no_month_of_these_books_is_no_period(hub, period):
     with pytest.raises(UsageError, match=r"no month such as|no day of these books"):

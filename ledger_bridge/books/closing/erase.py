@@ -66,15 +66,18 @@ def check(db: sqlite3.Connection, registry: Registry, policies: Policies, member
 class Erasure:
     """The erasing of one member, inside the caller's commit."""
 
-    def __init__(self, db: sqlite3.Connection, registry: Registry, member: str) -> None:
+    def __init__(
+        self, db: sqlite3.Connection, registry: Registry, policies: Policies, member: str
+    ) -> None:
         """`registry` is the one before the edit that asks for it."""
         self._db = db
+        self._policies = policies
         self._community = registry.community
         self._mine = Mine.load(db, registry, member)
         self._records = records_of(db, registry.community, self._mine)
         self._others = self._of_others()
 
-    def run(self, batch: Batch, policies: Policies) -> None:
+    def run(self, batch: Batch) -> None:
         """Seal, say and erase. What the registry makes of the rest is for the caller to derive."""
         db, community, mine = self._db, self._community, self._mine
         member = mine.member
@@ -87,7 +90,7 @@ class Erasure:
                 for claim, due in dues_of(db, community)
                 if claim[1] == member and not sealed.holds(claim)
             ),
-            "kept": kept.keep(db, community, member, after=sealed.up_to, policies=policies),
+            "kept": kept.keep(db, community, member, after=sealed.up_to, policies=self._policies),
             "leaves": _erase_leaves(db, community, member),
             "edits": erase_edits(db, community, mine),
             "records": ranges(self._records),
@@ -108,7 +111,7 @@ class Erasure:
         if self._of_others() != self._others:
             member = self._mine.member
             what = f"others' quantities are measured from what {member} measured"
-            raise PeopleError(Problem(what, f"member {member}", "tell us: this ought not to be"))
+            raise PeopleError(Problem(what, f"member {member}", "report it: this ought not to be"))
 
     def _of_others(self) -> set[tuple[Any, ...]]:
         """What counts for others at the gateways of which records go."""

@@ -6,11 +6,11 @@ every record that tells when a kept one was made.
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from gateway.contract import record as records
 from gateway.contract.record import ANSWER, CLOCK, KEY, LOST, Record
-from ledger_bridge.books.closing.mine import Mine
+from ledger_bridge.books.closing.mine import Mine, Place
 from ledger_bridge.books.facts.believe import MOVES_ON
 from ledger_bridge.books.facts.derive_waste import TABLES
 from ledger_bridge.books.facts.times import SURE, Times, may_be_told, rank
@@ -32,12 +32,12 @@ def records_of(db: sqlite3.Connection, community: str, mine: Mine) -> set[Record
     for gateway in mine.gateways:
         found |= {
             _key(record)
-            for record in _linked(db, community, "r.gateway = ?", gateway)
+            for record in linked(db, community, "r.gateway = ?", gateway)
             if record.typ not in _OF_NOBODY
         }
     found -= _before_others(db, community, mine, found)
     for chain in {key[:2] for key in found if key[0] not in mine.gateways}:
-        found -= _tell_time(_linked(db, community, "(r.gateway, r.chain) = (?, ?)", *chain), found)
+        found -= tell_time(linked(db, community, "(r.gateway, r.chain) = (?, ?)", *chain), found)
     return found
 
 
@@ -46,7 +46,7 @@ def _key(record: Record) -> RecordKey:
     return who.gateway, who.chain, who.seq
 
 
-def _linked(db: sqlite3.Connection, community: str, which: str, *values: str) -> Iterator[Record]:
+def linked(db: sqlite3.Connection, community: str, which: str, *values: str) -> Iterator[Record]:
     """The records that heads have passed, chain by chain, but for those that are erased."""
     for (data,) in db.execute(
         "SELECT data FROM record AS r JOIN chain USING (community, gateway, chain)"
@@ -111,21 +111,37 @@ def _before_others(
     """Of those that would go, the ones from whose count another member's quantity is measured."""
     needed: set[RecordKey] = set()
     for place in sorted(mine.shared):
-        last: dict[tuple[str, str], RecordKey] = {}
-        for register, serial, chain, seq, member, verdict in db.execute(
-            "SELECT register, serial, chain, seq, member, verdict FROM counter"
-            " WHERE community = ? AND gateway = ? AND device = ? ORDER BY at_ms, chain, seq",
-            (community, *place),
-        ):
-            meter = (register, serial)
-            if member not in {None, mine.member} and meter in last:
-                needed.add(last[meter])
-            if verdict in MOVES_ON:
-                last[meter] = (place[0], chain, seq)
+        needed |= before(
+            db, community, place, lambda _, __, member: member not in {None, mine.member}
+        )
     return needed & going
 
 
-def _tell_time(chain: Iterable[Record], going: set[RecordKey]) -> set[RecordKey]:
+def before(
+    db: sqlite3.Connection,
+    community: str,
+    place: Place,
+    is_kept: Callable[[RecordKey, str, str | None], bool],
+) -> set[RecordKey]:
+    """The records from whose counts the kept ones of a place are measured: those are known by their
+    record, their day and whose they are.
+    """
+    found: set[RecordKey] = set()
+    last: dict[tuple[str, str], RecordKey] = {}
+    for register, serial, chain, seq, day, member, verdict in db.execute(
+        "SELECT register, serial, chain, seq, day, member, verdict FROM counter"
+        " WHERE community = ? AND gateway = ? AND device = ? ORDER BY at_ms, chain, seq",
+        (community, *place),
+    ):
+        key, meter = (place[0], chain, seq), (register, serial)
+        if meter in last and is_kept(key, day, member):
+            found.add(last[meter])
+        if verdict in MOVES_ON:
+            last[meter] = key
+    return found
+
+
+def tell_time(chain: Iterable[Record], going: set[RecordKey]) -> set[RecordKey]:
     """Of those that would go, the ones that tell when one that stays was made, or bound it."""
     needed: set[RecordKey] = set()
     last_sure: RecordKey | None = None
@@ -156,7 +172,7 @@ def erase_records(db: sqlite3.Connection, community: str, keys: set[RecordKey]) 
 def _times_again(db: sqlite3.Connection, community: str, chain: ChainKey) -> None:
     """What the chain tells of unsure times, by the records that are left."""
     times = Times()
-    for record in _linked(db, community, "(r.gateway, r.chain) = (?, ?)", *chain):
+    for record in linked(db, community, "(r.gateway, r.chain) = (?, ?)", *chain):
         for _ in times.read(record):
             pass
     key = (community, *chain)

@@ -158,6 +158,12 @@ class MemberErased(msgspec.Struct, frozen=True, tag="erased", tag_field="kind"):
     member: str
 
 
+class EvidencePruned(msgspec.Struct, frozen=True, tag="pruned", tag_field="kind"):
+    """Evidence of local days up to this one, whose months are sealed, is no longer kept."""
+
+    until: str
+
+
 class ScaleVerified(msgspec.Struct, frozen=True, tag="scale", tag_field="kind"):
     """A verification of the scale on this device: its class, and until when its mark holds.
 
@@ -193,7 +199,7 @@ class EmptyingExplained(msgspec.Struct, frozen=True, tag="emptying", tag_field="
 
 
 AccountEdit = MemberAdded | AccountOpened | LimitSet | CardGiven
-LeavingEdit = CardRevoked | MemberLeft | MemberErased
+LeavingEdit = CardRevoked | MemberLeft | MemberErased | EvidencePruned
 LogEdit = LogHandedOver | LogBegunAgain
 KeyEdit = GatewayAdmitted | GatewayRekeyed | BridgeRotated | StewardsNamed | LogEdit
 MeterEdit = MeterFitted | CountsDecided

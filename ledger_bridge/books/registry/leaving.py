@@ -2,7 +2,13 @@
 
 from dataclasses import replace
 
-from ledger_bridge.books.registry.edits import CardRevoked, LeavingEdit, MemberErased, MemberLeft
+from ledger_bridge.books.registry.edits import (
+    CardRevoked,
+    EvidencePruned,
+    LeavingEdit,
+    MemberErased,
+    MemberLeft,
+)
 from ledger_bridge.books.registry.registry import Fit, Registry, refuse
 
 
@@ -12,6 +18,8 @@ def after(registry: Registry, edit: LeavingEdit) -> Registry:
             return _left(registry, member, from_ms)
         case MemberErased(member):
             return _erased(registry, member)
+        case EvidencePruned():
+            return registry  # who is who does not change by it
         case CardRevoked(card, from_ms):
             if card not in registry.cards:
                 raise refuse("nobody has this card", f"card {card[:8]}…", "meterkast member card")

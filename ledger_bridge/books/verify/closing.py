@@ -89,6 +89,13 @@ def erased(moment: Moment, member: str, where: str) -> None:
     moment.sealing.append({"up_to": "", "member": member, **frozen(new)})
 
 
+def pruned(moment: Moment, until: str, where: str) -> None:
+    """A steward's word that evidence of sealed days is not kept: the next leaf says which."""
+    if not until or until > moment.sealed.up_to:
+        raise Differs(f"evidence up to {until} is not kept, sealed is {moment.sealed.up_to}", where)
+    moment.sealing.append({"up_to": "", "member": "", **frozen(())})
+
+
 def _new(moment: Moment, after: Sealed) -> list[tuple[tuple[str, str, str], int]]:
     """The claims that such a seal freezes and the one before it does not."""
     return [
@@ -106,11 +113,10 @@ def seal(moment: Moment, leaf: Leaf) -> None:
     if expected != found:
         raise Differs(f"it seals {found}, before it was asked {expected}", f"leaf {leaf.idx}")
     before = moment.sealed
-    moment.seals.add((leaf.idx, said.up_to, said.member))
-    if not said.member:
-        moment.sealed = Sealed(said.up_to, before.members)
-        return
-    moment.sealed = Sealed(before.up_to, before.members | {said.member})
+    if said.up_to or said.member:
+        moment.seals.add((leaf.idx, said.up_to, said.member))
+        members = before.members | {said.member} if said.member else before.members
+        moment.sealed = Sealed(said.up_to or before.up_to, members)
     gone = moment.gone.said
     for what in ("leaves", "edits", "papers", "gateways"):
         gone[what].update(getattr(said, what))

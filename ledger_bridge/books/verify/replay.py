@@ -16,7 +16,7 @@ from gateway.contract.signed import Malformed
 from ledger_bridge.books.facts.papers import must_be_signed
 from ledger_bridge.books.policy.policies import InForce, Policies
 from ledger_bridge.books.registry import papers
-from ledger_bridge.books.registry.edits import MemberErased
+from ledger_bridge.books.registry.edits import EvidencePruned, MemberErased
 from ledger_bridge.books.registry.fold import apply
 from ledger_bridge.books.registry.registry import Registry
 from ledger_bridge.books.verify import bookings, closing
@@ -113,6 +113,8 @@ class _Papers:
         for edit in edits:
             if isinstance(edit, MemberErased):
                 closing.erased(moment, edit.member, f"registry_edit {document.seq}")
+            elif isinstance(edit, EvidencePruned):
+                closing.pruned(moment, edit.until, f"registry_edit {document.seq}")
 
     def policy(self, leaf: Leaf) -> None:
         said = _named.decode(leaf.body)
