@@ -77,7 +77,8 @@ def _done(community: Community, paper: Paper, *, now_ms: int) -> str:
         case "act":
             while community.settle(now_ms):
                 pass
-            community.expire(now_ms)
+            while community.expire(now_ms):
+                pass
             booking = community.decide(data, now_ms=now_ms)
             # A close ends the waiting for counts of its days: what they were shared is due now.
             while community.settle(now_ms):

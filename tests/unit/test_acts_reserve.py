@@ -3,6 +3,7 @@
 import pytest
 
 from gateway.contract.errors import PeopleError
+from ledger_bridge.books.acts import kept
 from ledger_bridge.books.acts.kept import Live
 from ledger_bridge.books.acts.requests import Post, Reserve, Reverse, Transfer, Void
 from ledger_bridge.books.acts.reserving import expire
@@ -100,6 +101,15 @@ def test_several_that_are_over_expire_in_the_order_of_their_ends(market):
     assert 2 == market.community.expire(END_MS + HOUR_MS)
     ends = market.community.db.execute("SELECT booking FROM reservation ORDER BY ended").fetchall()
     assert [(soon,), (late,)] == ends
+    market.verify()
+
+
+def test_more_expire_than_one_commit_takes(market, monkeypatch):
+    monkeypatch.setattr(kept, "OVERDUE_MAX", 2)
+    for n in range(3):
+        market.act(Reserve("noor", "bram", "ENERGY", 1, END_MS), f"{n}")
+    assert (2, 1, 0) == tuple(market.community.expire(END_MS) for _ in range(3))
+    assert 1_000 == market.holds("noor")[0]
     market.verify()
 
 

@@ -45,15 +45,17 @@ def decide(book: Book, data: bytes, *, registry: Registry, policies: Policies, n
 
 
 def expire(book: Book, *, registry: Registry, policies: Policies, now_ms: int) -> int:
-    """Let go back what was reserved until now or before; gives how many there were."""
+    """Let go back what was reserved until now or before, some at a time; gives how many."""
     numbers = overdue(book.db, book.community, now_ms)
-    for number in numbers:
-        batch = book.batch(now_ms)
-        with commit(book.db):
+    if not numbers:
+        return 0
+    batch = book.batch(now_ms)
+    with commit(book.db):
+        for number in numbers:
             decided = reserving.expire(number, Live(book.db, registry, policies, now_ms))
             _book(book, batch, decided, {}, key=None)
-            batch.write()
-        batch.done()
+        batch.write()
+    batch.done()
     return len(numbers)
 
 

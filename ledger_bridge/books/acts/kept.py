@@ -9,6 +9,9 @@ from ledger_bridge.books.book import Posting
 from ledger_bridge.books.policy.policies import Policies
 from ledger_bridge.books.registry.registry import Registry
 
+# Reservations that expire in one commit: few enough to answer meanwhile.
+OVERDUE_MAX = 1_000
+
 # Numbers that a column can hold.
 NUMBER_MAX = 2**63 - 1
 
@@ -114,10 +117,10 @@ def reserved(db: sqlite3.Connection, community: str) -> list[Reserved]:
 
 
 def overdue(db: sqlite3.Connection, community: str, now_ms: int) -> list[int]:
-    """The reservations whose time is over, in the order in which it was."""
+    """The reservations whose time is over, in the order in which it was; at most OVERDUE_MAX."""
     rows = db.execute(
         "SELECT booking FROM reservation WHERE community = ? AND ended IS NULL"
-        " AND until_ms <= ? ORDER BY until_ms, booking",
-        (community, now_ms),
+        " AND until_ms <= ? ORDER BY until_ms, booking LIMIT ?",
+        (community, now_ms, OVERDUE_MAX),
     ).fetchall()
     return [booking for (booking,) in rows]
