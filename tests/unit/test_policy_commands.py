@@ -148,14 +148,26 @@ def test_an_unknown_key_is_named_with_the_nearest_of_that_very_table(find, put, 
         ("2026-06-21", "2026-06-21", None),
         ("2026-06-21", "2026-06-22", "rules cannot reach back"),
         ('"straat"', '"laan"', "a policy of 'laan', and this hub is of 'straat'"),
-        ("scale = 6", "scale = 3", "accounts hold ENERGY with scale = 6, kind = 'credit'"),
+        ("scale = 6", "scale = 3", "accounts hold ENERGY with scale = 6"),
+        ('unit = "credit"', 'unit = "kWh"', 'accounts hold ENERGY with unit = "credit"'),
+        ('kind = "credit"', 'kind = "money"', 'accounts hold ENERGY with kind = "credit"'),
+        ("scale = 6", "scale = 6\nshadow = true", "accounts hold ENERGY with shadow = false"),
         (
             '"Europe/Amsterdam"',
             '"Europe/Brussels"',
             "the time zone of a community stays Europe/Amsterdam",
         ),
     ],
-    ids=["what is in force", "a day that is over", "elsewhere", "other units", "another zone"],
+    ids=[
+        "what is in force",
+        "a day that is over",
+        "elsewhere",
+        "other places",
+        "another unit",
+        "another kind",
+        "on trial",
+        "another zone",
+    ],
 )
 def test_a_check_at_the_hub_says_whether_it_may_follow(find, put, expected, hub, tmp_path):
     text = POLICY.replace(find, put, 1)

@@ -163,8 +163,8 @@ def test_all_that_is_wrong_with_a_start_is_said_at_once():
         ),
         ("the time zone of a community stays Europe/Amsterdam", 'time_zone = "Europe/Amsterdam"'),
         (
-            "accounts hold ENERGY with scale = 6, kind = 'credit'",
-            "keep both, or give it another code",
+            "accounts hold ENERGY with scale = 6",
+            "give the new one another code",
         ),
         ("2026-06-10 is in the middle of a period of 1 weeks", "valid_from = 2026-06-15"),
     ] == [(one.what, one.try_) for one in found]

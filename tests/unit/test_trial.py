@@ -8,8 +8,6 @@ import pytest
 
 from gateway.contract.errors import PeopleError
 from ledger_bridge.books.acts.requests import Transfer
-from ledger_bridge.books.policy.policies import InForce, Policies
-from ledger_bridge.books.policy.policy import parse
 from ledger_bridge.books.telling.statement import statement
 from ledger_bridge.commands import policy as commands
 from ledger_bridge.commands.hub import init
@@ -42,13 +40,6 @@ def test_nothing_can_be_done_with_what_is_on_trial(tmp_path):
     with pytest.raises(PeopleError, match="WASTE is on trial: it counts for nothing yet"):
         street.act(Transfer("noor", "bram", "WASTE", 100_000), "key", now_ms=NOON_MS)
     assert before == list(street.community.db.iterdump())
-
-
-def test_what_is_on_trial_is_by_the_newest_policy_that_knows_it():
-    texts = {"2026-06-21": TRIAL, "2027-01-01": POLICY.replace("2026-06-21", "2027-01-01")}
-    in_order = [InForce(parse(text, name=day), day) for day, text in texts.items()]
-    assert frozenset({"WASTE"}) == Policies(in_order[:1]).shadows
-    assert frozenset() == Policies(in_order).shadows
 
 
 @pytest.fixture

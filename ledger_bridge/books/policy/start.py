@@ -5,6 +5,7 @@ and never in what is closed.
 from collections.abc import Iterator
 
 from gateway.contract.errors import Problem
+from gateway.contract.record import to_json
 from ledger_bridge.books.calendar import day_of
 from ledger_bridge.books.policy.mistakes import boundary
 from ledger_bridge.books.policy.policies import Policies
@@ -40,10 +41,16 @@ def problems(
 
 
 def counted_otherwise(new: Policy, policies: Policies, *, where: str) -> Iterator[Problem]:
-    """Each asset that accounts hold in other units: what they hold would mean something else."""
+    """Each asset that would be another thing under the same code: what accounts hold of it would
+    mean something else, and the debts of a trial would count one day.
+    """
     known = {code: asset for one in policies.in_order for code, asset in one.policy.assets.items()}
     for code, asset in new.assets.items():
         old = known.get(code, asset)
-        if (old.scale, old.kind) != (asset.scale, asset.kind):
-            what = f"accounts hold {code} with scale = {old.scale}, kind = {old.kind!r}"
-            yield Problem(what, f"{where}: assets.{code}", "keep both, or give it another code")
+        for key in ("unit", "scale", "kind", "shadow"):
+            was, is_ = getattr(old, key), getattr(asset, key)
+            if was != is_:
+                what = f"accounts hold {code} with {key} = {to_json(was).decode()}"
+                yield Problem(
+                    what, f"{where}: assets.{code}.{key}", "give the new one another code"
+                )
