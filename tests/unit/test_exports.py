@@ -270,6 +270,16 @@ def test_a_workbook_has_amounts_as_numbers_with_the_places_of_their_asset(street
     ] == measured[1:3]
 
 
+def test_what_was_earned_in_a_month_is_there_although_it_was_booked_after_it(tmp_path):
+    street, point = Street(tmp_path), Chain("point")
+    street.inbox.take([("point", point.deposit(NOON_MS, grams=2_500))], now_ms=NOON_MS)
+    street.community.settle(NOON_MS + 12 * DAY_MS)
+    book = openpyxl.load_workbook(io.BytesIO(export_xlsx.write(of(street, "2026-06"), "nl")))
+    measured = [[cell.value for cell in row] for row in book["Gemeten"].iter_rows()]
+    assert ["waste", "noor", None, None, None, 0.125, "WASTE"] == measured[2]
+    assert 1 == book["Boekingen"].max_row
+
+
 def test_no_text_of_a_workbook_is_a_formula(street):
     book = openpyxl.load_workbook(io.BytesIO(export_xlsx.write(of(street, names=True), "en")))
     every = [cell for sheet in book for row in sheet.iter_rows() for cell in row]

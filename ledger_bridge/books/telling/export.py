@@ -103,7 +103,9 @@ def collect(
         "SELECT coalesce(max(seq), 0) FROM booking WHERE community = ? AND booked_ms < ?",
         (community, end),
     ).fetchone()
-    assets = sorted({asset for _, asset in held})
+    measured = list(_measured(db, community, days, registry=registry, policies=policies))
+    # What was earned in the period may all have been booked after it.
+    assets = sorted({asset for _, asset in held} | {one.asset for one in measured})
     return Export(
         community=community,
         days=days,
@@ -114,7 +116,7 @@ def collect(
         opening=opening,
         bookings=bookings,
         closing=held,
-        measured=list(_measured(db, community, days, registry=registry, policies=policies)),
+        measured=measured,
     )
 
 

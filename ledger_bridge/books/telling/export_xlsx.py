@@ -54,13 +54,14 @@ def _width(cell: Cell) -> str:
 
 def _cell(sheet: Any, value: Cell, *, is_head: bool = False) -> Any:
     """A cell. What could be taken for a formula is a text, and stays one when it is edited."""
+    if value == "":
+        return None
     if isinstance(value, str):
-        cell = WriteOnlyCell(sheet, _CONTROL.sub(" ", value))
+        value = _CONTROL.sub(" ", value)
+    cell = WriteOnlyCell(sheet, value)
+    if isinstance(value, str) and is_risky(value):
         cell.data_type = "s"
-        if is_risky(value):
-            cell.quotePrefix = True
-    else:
-        cell = WriteOnlyCell(sheet, value)
+        cell.quotePrefix = True
     if is_head:
         cell.font = _BOLD
     if isinstance(value, Decimal):

@@ -1,6 +1,7 @@
 """What members' meters showed. Read-only."""
 
 import sqlite3
+from datetime import date, timedelta
 
 from ledger_bridge.books.calendar import utc_text
 from ledger_bridge.books.facts.believe import BEHIND, CORRECTED, OUTRANKED, WITHIN
@@ -22,17 +23,17 @@ def readings(
     Of one day all from local midnight to local midnight, both included. Of several days those that
     there is something to say of.
     """
-    which = (
-        f"(verdict NOT IN {_IN_ORDER} OR doubt != '')"
-        " AND day BETWEEN ? AND ? AND at_ms >= ? AND at_ms <= ?"
-    )
-    if days.first == days.last:
-        which = "(day BETWEEN ? AND ? OR (at_ms >= ? AND at_ms < ?))"
+    which = f"(verdict NOT IN {_IN_ORDER} OR doubt != '') AND day BETWEEN ? AND ? AND at_ms >= ?"
+    first, (begin_ms, _) = days.first, days.bounds_ms(policies.zone)
+    if first == days.last:
+        # The reading at the midnight that begins a day closes the day before.
+        which = "day BETWEEN ? AND ? AND at_ms >= ?"
+        first = (date.fromisoformat(first) - timedelta(days=1)).isoformat()
     rows = db.execute(
         "SELECT gateway, device, register, at_ms, value, unit, per_pulse, serial, verdict, doubt,"
         f" chain, seq FROM counter WHERE community = ? AND member = ? AND {which}"
         " ORDER BY gateway, device, register, at_ms, chain, seq",
-        (community, member, days.first, days.last, *days.bounds_ms(policies.zone)),
+        (community, member, first, days.last, begin_ms),
     )
     found = []
     for gateway, device, register, at_ms, value, unit, per_pulse, *told in rows:
