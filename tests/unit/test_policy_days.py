@@ -17,7 +17,7 @@ from ledger_bridge.books.facts.attested import Attestation
 from ledger_bridge.books.policy.policies import InForce, Policies
 from ledger_bridge.books.policy.policy import parse
 from ledger_bridge.books.policy.start import problems
-from ledger_bridge.books.verify.verify import verify
+from ledger_bridge.books.verify.verify import Differs, verify
 from ledger_bridge.commands.templates import fill_in
 from tests.street import ID, MIDNIGHT_MS, NOON_MS, POLICY, Chain, Street, key
 from tests.unit.test_simulate import street_of
@@ -168,6 +168,17 @@ def test_all_that_is_wrong_with_a_start_is_said_at_once():
         ),
         ("2026-06-10 is in the middle of a period of 1 weeks", "valid_from = 2026-06-15"),
     ] == [(one.what, one.try_) for one in found]
+
+
+def test_books_in_which_an_asset_became_another_thing_are_not_verified(tmp_path):
+    street = Street(tmp_path)
+    toml = POLICY.replace("2026-06-21", "2026-07-01").replace("scale = 6", "scale = 2", 1)
+    data = papers.make(toml, community=ID, key=key("steward"))
+    street.community.db.execute(
+        "INSERT INTO policy VALUES (?, '2026-07-01', ?, ?)", (ID, papers.hash_of(data), data)
+    )
+    with pytest.raises(Differs, match="accounts hold ENERGY with scale = "):
+        verified(street)
 
 
 # Templates, settled: what a treasurer gets from them as they are printed.

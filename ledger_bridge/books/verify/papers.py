@@ -8,6 +8,7 @@ from gateway.contract.signed import Malformed
 from ledger_bridge.books.community import load_policies, load_registry
 from ledger_bridge.books.facts import papers
 from ledger_bridge.books.policy.mistakes import boundary
+from ledger_bridge.books.policy.start import counted_otherwise
 from ledger_bridge.books.registry.holders import rows
 from ledger_bridge.books.verify.look import Differs, Look
 
@@ -47,6 +48,11 @@ def policies(look: Look) -> None:
     for old, new in pairwise(one.policy for one in look.policies.in_order):
         if odd := boundary(new.day, old.weeks | new.weeks):
             raise Differs(odd[0], f"policy {new.day}")
+    for one in look.policies.in_order:
+        for problem in counted_otherwise(
+            one.policy, look.policies, where=f"policy {one.policy.day}"
+        ):
+            raise Differs(problem.what, problem.where)
 
 
 def evidence(look: Look) -> Iterator[tuple[int, papers.Paper]]:
