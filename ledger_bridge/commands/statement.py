@@ -53,6 +53,8 @@ def tell_statement(
         show(found)
         return
     print(f"{member}, {period}{' (closed)' if found['closed'] else ''}")
+    if found["sealed"]:
+        print(f"  {found['sentence']}")
     for line in _event(found) if by == "event" else ():
         print(f"  {line}")
     if by == "booking":

@@ -10,6 +10,7 @@ from ledger_bridge.books.acts.requests import Close
 from ledger_bridge.books.book import Claim
 from ledger_bridge.books.closing.closed import closed_by, closed_until, days_of, is_closed
 from ledger_bridge.books.closing.sealed import Sealed, sealed_by
+from ledger_bridge.books.telling.statement import statement
 from ledger_bridge.books.verify.verify import Differs, verify
 from tests.street import ID, MIDNIGHT_MS, NOON_MS, QUARTER_MS, Chain, Street, key
 
@@ -145,6 +146,24 @@ def test_evidence_is_settled_until_the_month_36_months_later_is_closed(street, c
     assert expected == street.balance("acc-noor", "ENERGY")
     assert 0 == street.community.db.execute("SELECT count(*) FROM dirty").fetchone()[0]
     check(street)
+
+
+def test_a_statement_says_that_its_days_are_sealed(street):
+    def told():
+        found = statement(
+            street.community.db,
+            ID,
+            "noor",
+            "2026-06",
+            registry=street.community.registry,
+            policies=street.community.policies,
+        )
+        return found["closed"], found["sealed"], found["zin"][:25]
+
+    close(street, "2026-06")
+    assert (True, False, "") == told()
+    close(street, "2029-06", JULY_2029_MS)
+    assert (True, True, "Deze dagen zijn verzegeld") == told()
 
 
 def test_what_is_sealed_stays_also_where_nothing_was_posted(street):

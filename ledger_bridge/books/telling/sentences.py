@@ -289,3 +289,11 @@ def of_counter(verdict: str, doubt: str = "", language: int = ENGLISH) -> str:
     if verdict:
         return COUNTER[verdict][language]
     return " ".join(DOUBT[word][language] for word in doubt.split() if word in DOUBT)
+
+
+def of_sealed() -> tuple[str, str]:
+    """That nothing changes any more about a period, whatever still comes."""
+    return (
+        "These days are sealed: what still comes about them is kept and counts for nothing.",
+        "Deze dagen zijn verzegeld: wat er nog over binnenkomt, wordt bewaard en telt niet mee.",
+    )

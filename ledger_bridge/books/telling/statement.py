@@ -3,6 +3,7 @@
 import sqlite3
 
 from ledger_bridge.books.closing.closed import is_closed
+from ledger_bridge.books.closing.sealed import Sealed
 from ledger_bridge.books.policy.assets import amount_of, amount_text
 from ledger_bridge.books.policy.policies import Policies
 from ledger_bridge.books.quantity import in_json
@@ -15,6 +16,7 @@ from ledger_bridge.books.telling.earned import Lines, Total, earned, totals
 from ledger_bridge.books.telling.meters import readings
 from ledger_bridge.books.telling.recycling import Json, deposits_of
 from ledger_bridge.books.telling.rules import TRIAL
+from ledger_bridge.books.telling.sentences import of_sealed
 from ledger_bridge.books.telling.settled import settled
 
 
@@ -96,12 +98,18 @@ def _head(
     registry: Registry,
     policies: Policies,
 ) -> Json:
+    sealed = Sealed.load(db, community)
+    is_sealed = days.last <= sealed.up_to or holder in sealed.members
+    sentence, zin = of_sealed() if is_sealed else ("", "")
     return {
         "holder": holder,
         "period": days.text,
         "first": days.first,
         "last": days.last,
         "closed": is_closed(db, community, days.last) is not None,
+        "sealed": is_sealed,
+        "sentence": sentence,
+        "zin": zin,
         **settled(db, community, holder, registry=registry, policies=policies),
     }
 
