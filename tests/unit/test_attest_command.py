@@ -112,7 +112,7 @@ def test_a_statement_and_a_reason_show_who_vouches_for_it(hub, capsys):
     assert "2026-06-21  care 2:30 (Mirjam)  1/1\n" in said(capsys, "statement", *words)
     reason = said(capsys, "why", "2", "--config", str(hub))
     for line in (
-        "reckoned\n  care: 2.5 h earns 2.5 HOURS\n",
+        "reckoned\n  care: 2.5 hours earns 2.5 HOURS\n",
         "2026-06-21  care  +2:30 h (Mirjam)  paper 1\n",
         "record paper 1, sha-256 ",
     ):

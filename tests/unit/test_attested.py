@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.contract import policy as policy_papers
 from gateway.contract import signed
 from gateway.contract.errors import PeopleError
 from gateway.contract.record import to_json
@@ -13,7 +14,7 @@ from ledger_bridge.books.facts.attested import Attestation, Given, TakenBack, ju
 from ledger_bridge.books.facts.papers import EVIDENCE
 from ledger_bridge.books.policy import policy as policies
 from ledger_bridge.books.policy.policies import InForce, Policies
-from ledger_bridge.books.registry.edits import MemberAdded
+from ledger_bridge.books.registry.edits import MemberAdded, MemberLeft
 from ledger_bridge.books.registry.registry import Registry
 from ledger_bridge.books.telling.attested import attestations, held_attestations
 from ledger_bridge.books.verify.look import Differs
@@ -96,6 +97,24 @@ def test_what_is_attested_of_nobody_waits_until_they_are_a_member(street):
     street.edit(MemberAdded("saar", "acc-saar"))
     street.community.settle(NOON_MS)
     assert (100, 0) == (street.balance("acc-saar", "HOURS"), held(street))
+
+
+def test_what_a_member_gave_after_leaving_waits(street):
+    """Bram leaves at the local midnight that begins 21 June; what he gave on the 20th counts."""
+    street.edit(MemberLeft("bram", MIDNIGHT_MS))
+    street.say("list", care(60, member="bram"), care(60, member="bram", day="2026-06-20"))
+    assert ["counted", "held"] == [state for _, state, _ in told(street, "bram")]
+    assert (100, 1) == (street.balance("acc-bram", "HOURS"), held(street))
+
+
+def test_the_rules_of_the_day_say_what_an_activity_earns(street):
+    """From Monday 29 June on care earns two hours for one."""
+    later = TIME_BANK.replace("2026-06-15", "2026-06-29").replace('credit = "1",', 'credit = "2",')
+    data = signed_policy(later)
+    street.community.hand_in_policy(data, now_ms=NOON_MS)
+    after_ms = NOON_MS + 9 * DAY_MS
+    street.say("list", care(60, day="2026-06-28"), care(60, day="2026-06-29"), now_ms=after_ms)
+    assert (300, 0) == (street.balance("acc-noor", "HOURS"), held(street))
 
 
 def test_what_no_rule_names_is_kept_and_waits(street):
@@ -202,6 +221,7 @@ GOOD = {
         {**GOOD, "day": "2026-06-31"},
         {**GOOD, "day": "20260621"},
         {**GOOD, "day": "yesterday"},
+        {**GOOD, "day": "0001-01-01"},
         {"kind": "taken-back", "paper": 0, "n": 1, "reason": "there is none"},
         {"kind": "taken-back", "paper": 2**70, "n": 1, "reason": "there is none"},
     ],
@@ -212,6 +232,7 @@ GOOD = {
         "no day",
         "form",
         "words",
+        "before all",
         "no paper",
         "too far",
     ],
@@ -230,6 +251,10 @@ def test_a_paper_of_no_time_is_no_evidence(street, time_ms):
     with pytest.raises(Malformed):
         street.community.hand_in_evidence(paper(said=[GOOD], time_ms=time_ms), now_ms=NOON_MS)
     assert before == list(street.community.db.iterdump())
+
+
+def signed_policy(toml: str) -> bytes:
+    return policy_papers.make(toml, community=ID, key=key("steward"))
 
 
 def paper(**words: object) -> bytes:

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.contract import policy as papers
 from gateway.contract.errors import ConfigError
 from ledger_bridge.books.policy import policy as policies
 from ledger_bridge.books.policy.exclusive import conflicts
@@ -105,6 +106,19 @@ def test_the_cap_of_the_day_of_25_hours_is_the_cap_of_a_day(tmp_path):
     street = Street(tmp_path, policy=asking('cap = "2.5 per day"'))
     take(street, 1_792_879_200_000, [30 * n for n in range(102)])
     assert [("2026-10-25", 2_500_000), ("2026-10-26", 30_000)] == dues(street)
+
+
+def test_a_rule_may_ask_in_one_policy_what_it_does_not_ask_in_the_next(tmp_path):
+    """Until midnight only 23:30 to 24:00 counts, from then on all: one Wh a quarter-hour.
+
+    From 23:00 to 01:00 are 8 quarters, of which 2 count before midnight and 4 after it.
+    """
+    street = Street(tmp_path, policy=asking('hours = "23:30-24:00"'))
+    later = SUN.replace("2026-06-21", "2026-06-22")
+    data = papers.make(later, community=ID, key=key("steward"))
+    street.community.hand_in_policy(data, now_ms=NOON_MS)
+    take(street, MIDNIGHT_MS + 92 * QUARTER_MS, list(range(9)))
+    assert [("2026-06-21", 2_000), ("2026-06-22", 4_000)] == dues(street)
 
 
 def rows(*given: tuple[int | None, str, int, int]) -> list[Counted]:

@@ -18,10 +18,13 @@ from ledger_bridge.books.settle.due import concerned
 # No member gives more on the longest day, when the clock is set back.
 MINUTES_MAX = 25 * 60
 
+# Nobody attests what was before there were meters like ours, or after they are gone.
+FIRST_YEAR, LAST_YEAR = 1980, 2100
+
 MINUTE_MS = 60_000
 
 # Why an attestation does not count. These wait for somebody.
-NOBODY = "nobody"  # of no member
+NOBODY = "nobody"  # of no member, or of one who had left by then
 ACTIVITY = "activity"  # no rule of its day names the activity
 MOST = "most"  # with what was attested before, more than the day is long
 # These do not wait.
@@ -47,7 +50,8 @@ class Attestation(msgspec.Struct, frozen=True, tag="attested", tag_field="kind")
     by: str
 
     def __post_init__(self) -> None:
-        if date.fromisoformat(self.day).isoformat() != self.day:
+        day = date.fromisoformat(self.day)
+        if day.isoformat() != self.day or not FIRST_YEAR <= day.year < LAST_YEAR:
             raise ValueError(f"{self.day!r} is no day such as 2026-06-21")
 
 
@@ -132,7 +136,8 @@ def judge(
 def _verdict(fact: Given, registry: Registry, policies: Policies) -> str:
     if fact.day > day_of(fact.signed_ms, policies.zone):
         return AHEAD
-    if fact.member not in registry.accounts:
+    begin_ms, _ = bounds_ms(fact.day, policies.zone)
+    if not registry.is_member(fact.member, begin_ms):
         return NOBODY
     return "" if concerned(policies, "attested", fact.activity, fact.day) else ACTIVITY
 

@@ -12,6 +12,14 @@ from ledger_bridge.books.settle.due import due
 from ledger_bridge.books.telling.earned import Quantity, unit_of
 from ledger_bridge.books.telling.recycling import Json
 
+# Units that people write out: one of them and several, in English and in Dutch.
+_UNITS = {
+    "x": (("time", "times"), ("keer", "keer")),
+    "d": (("day", "days"), ("dag", "dagen")),
+    "piece": (("piece", "pieces"), ("stuk", "stuks")),
+    "h": (("hour", "hours"), ("uur", "uur")),
+}
+
 
 def reckoning(policy: Policy, rule: Rule, quantities: Mapping[str, Amount]) -> Json:
     """Each quantity with what it earns, their sum, and what became of that: rounded, capped.
@@ -25,14 +33,12 @@ def reckoning(policy: Policy, rule: Rule, quantities: Mapping[str, Amount]) -> J
     ]
     exact = file.earned(rule, quantities)
     came_to = due(policy, rule, quantities)
-    english = [
-        f"{key}: {quantity} {_verb(earned)[0]} {_number(earned)} {rule.asset}"
-        for key, quantity, earned in parts
-    ]
-    dutch = [
-        f"{key}: {_comma(str(quantity))} {_verb(earned)[1]} {_comma(_number(earned))} {rule.asset}"
-        for key, quantity, earned in parts
-    ]
+    english, dutch = [], []
+    for key, quantity, earned in parts:
+        much, veel = _in_words(quantity)
+        verb, werkwoord = ("costs", "kost") if earned < 0 else ("earns", "is goed voor")
+        english.append(f"{key}: {much} {verb} {_number(earned)} {rule.asset}")
+        dutch.append(f"{key}: {veel} {werkwoord} {_comma(_number(earned))} {rule.asset}")
     if len(parts) > 1:
         english.append(f"together {_number(exact)} {rule.asset}")
         dutch.append(f"samen {_comma(_number(exact))} {rule.asset}")
@@ -57,8 +63,11 @@ def reckoning(policy: Policy, rule: Rule, quantities: Mapping[str, Amount]) -> J
     }
 
 
-def _verb(earned: Fraction) -> tuple[str, str]:
-    return ("costs", "kost") if earned < 0 else ("earns", "levert op:")
+def _in_words(quantity: Quantity) -> tuple[str, str]:
+    number = written(quantity.number())
+    units = _UNITS.get(quantity.unit, ((quantity.unit,) * 2,) * 2)
+    english, dutch = (one if number == "1" else some for one, some in units)
+    return f"{number} {english}", f"{_comma(number)} {dutch}"
 
 
 def _number(amount: Fraction) -> str:
