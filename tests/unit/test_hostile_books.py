@@ -133,7 +133,7 @@ TAMPERINGS = {
         ("ENERGY is due, the books have WASTE", "claim sun noor 2026-06-21"),
     ),
     "the newest registry edit gone": (
-        "DELETE FROM registry_edit WHERE seq = 2",
+        "DELETE FROM registry_edit WHERE seq = 2; DELETE FROM holder WHERE account = 'acc-late'",
         ("the log names other registry edits than are stored", "registry_edit"),
     ),
     "the day of a policy": (
