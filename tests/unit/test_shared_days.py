@@ -128,6 +128,32 @@ def test_the_first_word_of_a_house_may_make_a_day_wait_again(homes: Homes) -> No
     homes.check()
 
 
+def test_a_clock_that_was_wrong_makes_a_day_wait_again(homes: Homes) -> None:
+    """Bram is silent after his first quarter-hour. Noor's gateway believes that four days have
+    passed: that ends the wait. Then it knows better, and the day waits for bram as before.
+    """
+    noor = Home("home")
+    homes.take("barn", *day("barn", (0, 3 * KWH))[:-1])
+    homes.take("home", noor.count(0), noor.count(1, 4 * KWH))
+    homes.take("home", noor.count(DAY, off_ms=4 * 86_400_000))
+    assert {"noor": (0, 3 * KWH), "bram": (3 * KWH, 0)} == homes.moved()
+    homes.take("home", noor.count(DAY + 1))
+    assert ({}, 0) == (homes.moved(), homes.balance("acc-bram", "ENERGY"))
+    homes.check()
+
+
+def test_a_sealed_day_stays_as_it_was_shared(homes: Homes) -> None:
+    """June 2026 is sealed with June 2029: what saar used in it comes too late."""
+    homes.take("home", *day("home", (3 * KWH, 0)))
+    homes.take("barn", *day("barn", (0, 3 * KWH)))
+    homes.act(Close("2026-06"), "june", now_ms=NOON_MS + 40 * 86_400_000)
+    homes.act(Close("2029-06"), "another june", now_ms=NOON_MS + 1_120 * 86_400_000)
+    homes.take("shed", *day("shed", (0, 9 * KWH)))
+    assert {"noor": (0, 3 * KWH), "bram": (3 * KWH, 0)} == homes.moved()
+    assert 3_000_000 == homes.balance("acc-bram", "ENERGY")
+    homes.check()
+
+
 def test_what_was_measured_over_several_quarters_takes_no_part(homes: Homes) -> None:
     """Bram's gateway missed a boundary: nobody knows in which quarter-hour he used his 3 kWh."""
     bram = Home("barn")

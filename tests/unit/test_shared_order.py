@@ -75,7 +75,7 @@ def _books(homes: Homes) -> dict[str, list[tuple[object, ...]]]:
 @pytest.mark.parametrize(
     "sharing_key", KEYS, ids=["pro-rata", "equal", "static", "rounds", "hybrid"]
 )
-@settings(max_examples=12)
+@settings(max_examples=6)
 @given(lives=STREET, chance=st.randoms(use_true_random=False))
 def test_no_order_of_delivery_changes_what_anybody_gets(
     sharing_key: str, lives: tuple[list[Count], ...], chance: Random
@@ -139,7 +139,7 @@ HAPPENINGS: tuple[Happening, ...] = (
 )
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(lives=STREET, chance=st.randoms(use_true_random=False))
 def test_no_moment_of_an_edit_changes_what_anybody_gets(
     lives: tuple[list[Count], ...], chance: Random
