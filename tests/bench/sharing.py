@@ -78,19 +78,19 @@ def _allocation(name: str, split: Split) -> Ratio:
 def _days() -> Ratio:
     """Days of 100 homes a second, from counts in the books to credits in the accounts."""
     with tempfile.TemporaryDirectory() as folder:
-        street = _street(Path(folder))
+        homes = street(Path(folder))
         begin = time.perf_counter()
-        while street.community.settle(NOON_MS):
+        while homes.community.settle(NOON_MS):
             pass
         ours = DAYS / (time.perf_counter() - begin)
-        reckoned = street.community.db.execute("SELECT count(*) FROM shared_day").fetchone()
+        reckoned = homes.community.db.execute("SELECT count(*) FROM shared_day").fetchone()
         assert reckoned == (DAYS,)
     return Ratio("days of 100 homes settled", ours, DAYS_PER_S, ours / DAYS_PER_S, 1.0)
 
 
-def _street(folder: Path) -> Street:
+def street(folder: Path) -> Street:
     """Homes of which a third has panels, with believed counts straight in the table."""
-    street = Street(folder, policy=POLICY + RULE)
+    made = Street(folder, policy=POLICY + RULE)
     edits: list[Any] = []
     for n in range(HOMES):
         edits += [
@@ -98,8 +98,8 @@ def _street(folder: Path) -> Street:
             GatewayAdmitted(f"g{n}", key(f"g{n}").public.x),
             MeterFitted(f"g{n}", "hall", "", f"m{n}", 0),
         ]
-    street.edit(*edits)
-    db = street.community.db
+    made.edit(*edits)
+    db = made.community.db
     with commit(db):
         db.executemany(
             f"INSERT INTO counter VALUES ({', '.join('?' * 20)})",
@@ -109,7 +109,7 @@ def _street(folder: Path) -> Street:
             "INSERT INTO unshared (community, rule, day)"
             " SELECT DISTINCT community, 'shared', day FROM counter"
         )
-    return street
+    return made
 
 
 def _counts(home: int) -> Iterator[tuple[Any, ...]]:
