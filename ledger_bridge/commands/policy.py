@@ -10,6 +10,7 @@ from gateway.contract import signed
 from gateway.contract.errors import Problem, UsageError
 from gateway.contract.keys import SigningKey
 from gateway.contract.signed import Malformed
+from ledger_bridge.books.policy import exchange
 from ledger_bridge.books.policy import policy as policies
 from ledger_bridge.books.registry import restart, stewards
 from ledger_bridge.books.telling.rules import of_policy
@@ -44,11 +45,15 @@ def check(file: Path, /, *, config: Config = CONFIG, json: Json = False) -> None
     Where there is a hub, it is also looked at whether the policy may follow the one in force.
     """
     policy = read_policy(file)
+    unopened: list[str] = []
     if config.exists():
-        must_follow(policy, read_books(config), file)
+        books = read_books(config)
+        must_follow(policy, books, file)
+        unopened = exchange.unopened(policy.exchanges, books.registry)
     else:
         beside(policy, file)
     told = of_policy(policy)
+    told["notes"] += unopened
     lines = [f"from {policy.day} on, days of {policy.time_zone}:"]
     for name, rule in (*told["rules"].items(), *told["exchanges"].items()):
         lines += [f"  {name}: {rule['en']}", f"  {' ' * len(name)}  {rule['nl']}"]

@@ -227,6 +227,17 @@ def test_a_new_hub_has_an_account_of_each_role(hub, capsys):
     assert roles == [one["account"] for one in found["accounts"]]
 
 
+def test_a_policy_whose_exchange_goes_through_no_pool_is_noted(hub, capsys):
+    text = POLICY.replace("2026-06-21", "2026-06-22").replace('pool = "pool"', 'pool = "kitty"', 1)
+    Path("next.toml").write_text(text)
+    run("policy", "check", "next.toml")
+    note = "note: exchange 'to-energy' goes through 'kitty': meterkast account open pool kitty"
+    assert note in capsys.readouterr().out
+    run("account", "open", "pool", "kitty")
+    run("policy", "check", "next.toml")
+    assert note not in capsys.readouterr().out
+
+
 def test_an_account_is_opened_once(hub, capsys):
     run("account", "open", "pool", "kitty")
     assert "opened kitty, an account of role pool\n" == capsys.readouterr().out

@@ -15,6 +15,7 @@ from gateway.contract.settings import Mistake
 from ledger_bridge.books.policy.assets import Asset
 from ledger_bridge.books.policy.numbers import Cap, Exact, Most
 from ledger_bridge.books.quantity import written
+from ledger_bridge.books.registry.registry import POOL, Registry
 
 
 class Exchange(settings.Settings):
@@ -53,6 +54,16 @@ def most_units(most: Most, gives: Asset) -> int:
 def _one(asset: Asset) -> int:
     """Smallest units in one unit as people write it."""
     return int(10**asset.scale)
+
+
+def unopened(offers: Iterable[Exchange], registry: Registry) -> list[str]:
+    """What nobody can exchange yet: the pool that it goes through is not there."""
+    pools = registry.of_role(POOL)
+    return [
+        f"exchange {one.id!r} goes through {one.pool!r}: meterkast account open pool {one.pool}"
+        for one in offers
+        if one.pool not in pools
+    ]
 
 
 def mistakes(
