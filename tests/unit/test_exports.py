@@ -25,6 +25,7 @@ from ledger_bridge.books.store import commit
 from ledger_bridge.books.telling import export_csv, export_journal, export_xlsx
 from ledger_bridge.books.telling.export import Holder, collect
 from ledger_bridge.books.telling.export_journal import account_name, commodity
+from ledger_bridge.books.telling.export_tables import postings, tables
 from tests.street import ID, MIDNIGHT_MS, NOON_MS, POLICY, Chain, Street
 
 DAY_MS = 86_400_000
@@ -156,10 +157,10 @@ def test_a_correction_of_a_closed_month_is_linked_to_its_close(street):
 
 def test_names_are_there_only_where_they_are_asked_for(street):
     forms = (
-        lambda found: export_csv.write(found, "nl"),
+        lambda found: export_csv.write(postings(found, "nl")),
         export_journal.beancount,
         export_journal.hledger,
-        lambda found: "".join(map(str, cells(export_xlsx.write(found, "en")))).encode(),
+        lambda found: "".join(map(str, cells(export_xlsx.write(tables(found, "en"))))).encode(),
     )
     assert [False] * 4 == ["Ødegård".encode() in form(of(street)) for form in forms]
     assert [True] * 4 == ["Ødegård".encode() in form(of(street, names=True)) for form in forms]
@@ -244,7 +245,7 @@ def cells(data: bytes) -> list[object]:
 
 
 def test_a_workbook_has_amounts_as_numbers_with_the_places_of_their_asset(street):
-    book = openpyxl.load_workbook(io.BytesIO(export_xlsx.write(of(street), "nl")))
+    book = openpyxl.load_workbook(io.BytesIO(export_xlsx.write(tables(of(street), "nl"))))
     assert ["Over", "Saldi", "Boekingen", "Leden", "Gemeten"] == book.sheetnames
     saldi = book["Saldi"]
     shown = [[cell.value for cell in row] for row in saldi.iter_rows()]
@@ -274,14 +275,18 @@ def test_what_was_earned_in_a_month_is_there_although_it_was_booked_after_it(tmp
     street, point = Street(tmp_path), Chain("point")
     street.inbox.take([("point", point.deposit(NOON_MS, grams=2_500))], now_ms=NOON_MS)
     street.community.settle(NOON_MS + 12 * DAY_MS)
-    book = openpyxl.load_workbook(io.BytesIO(export_xlsx.write(of(street, "2026-06"), "nl")))
+    book = openpyxl.load_workbook(
+        io.BytesIO(export_xlsx.write(tables(of(street, "2026-06"), "nl")))
+    )
     measured = [[cell.value for cell in row] for row in book["Gemeten"].iter_rows()]
     assert ["waste", "noor", None, None, None, 0.125, "WASTE"] == measured[2]
     assert 1 == book["Boekingen"].max_row
 
 
 def test_no_text_of_a_workbook_is_a_formula(street):
-    book = openpyxl.load_workbook(io.BytesIO(export_xlsx.write(of(street, names=True), "en")))
+    book = openpyxl.load_workbook(
+        io.BytesIO(export_xlsx.write(tables(of(street, names=True), "en")))
+    )
     every = [cell for sheet in book for row in sheet.iter_rows() for cell in row]
     assert set() == {cell.value for cell in every if cell.data_type == "f"}
     (name, *_) = [cell for cell in every if str(cell.value).startswith("=cmd")]
@@ -289,7 +294,7 @@ def test_no_text_of_a_workbook_is_a_formula(street):
 
 
 def test_a_csv_file_is_as_dutch_spreadsheets_read_it(street):
-    data = export_csv.write(of(street, "2026-06"), "nl")
+    data = export_csv.write(postings(of(street, "2026-06"), "nl"))
     hashed = street.community.policies.in_order[0].hash
     expected = (
         "\ufeffboeking;dag;tijd;soort;spelregel;over;van;rol;extern nummer;naam;eenheid;bedrag;"
@@ -304,7 +309,7 @@ def test_a_csv_file_is_as_dutch_spreadsheets_read_it(street):
 
 def test_no_text_of_a_csv_file_is_a_formula(street):
     rows = csv.reader(
-        io.StringIO(export_csv.write(of(street, names=True), "en").decode("utf-8-sig")),
+        io.StringIO(export_csv.write(postings(of(street, names=True), "en")).decode("utf-8-sig")),
         delimiter=";",
     )
     head, *rest = rows

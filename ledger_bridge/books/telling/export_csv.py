@@ -1,4 +1,4 @@
-"""An export as Dutch spreadsheet programs read it: semicolons, decimal commas, and a BOM.
+"""A table as Dutch spreadsheet programs read it: semicolons, decimal commas, and a BOM.
 
 Spec: RFC 4180 with the separator of a Dutch Windows, UTF-8 with a byte order mark.
 """
@@ -7,13 +7,11 @@ import csv
 import io
 from decimal import Decimal
 
-from ledger_bridge.books.telling.export import Export
-from ledger_bridge.books.telling.export_tables import Cell, Language, is_risky, postings
+from ledger_bridge.books.telling.export_tables import Cell, Table, is_risky
 
 
-def write(export: Export, language: Language) -> bytes:
-    """Every posting of an export, one a line."""
-    table = postings(export, language)
+def write(table: Table) -> bytes:
+    """A file of the table, with its head."""
     text = io.StringIO(newline="")
     rows = csv.writer(text, delimiter=";", lineterminator="\r\n")
     rows.writerow(table.head)

@@ -58,6 +58,7 @@ _WORDS = {
     "quantity": ("hoeveelheid", "quantity"),
     "unit": ("maat", "unit"),
     "credit": ("bijgeschreven", "credited"),
+    "remark": ("opmerking", "remark"),
 }
 # Roles of accounts, and kinds of bookings, as Dutch readers know them.
 _DUTCH = {

@@ -1,10 +1,11 @@
-"""An export as a workbook: numbers as numbers, a frozen head, columns as wide as they need.
+"""Tables as a workbook: numbers as numbers, a frozen head, columns as wide as they need.
 
 Spec: ECMA-376, SpreadsheetML. Spreadsheet programs calculate with 15 digits.
 """
 
 import io
 import re
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -13,8 +14,7 @@ from openpyxl.cell import WriteOnlyCell
 from openpyxl.styles import Font
 from openpyxl.utils import get_column_letter
 
-from ledger_bridge.books.telling.export import Export
-from ledger_bridge.books.telling.export_tables import Cell, Language, Table, is_risky, tables
+from ledger_bridge.books.telling.export_tables import Cell, Table, is_risky
 
 # Wider than this a column hides its neighbours.
 WIDTH_MAX = 40
@@ -23,10 +23,10 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _BOLD = Font(bold=True)
 
 
-def write(export: Export, language: Language) -> bytes:
+def write(tables: Iterable[Table]) -> bytes:
     """A workbook with a sheet for each table."""
     book = Workbook(write_only=True)
-    for table in tables(export, language):
+    for table in tables:
         _sheet(book.create_sheet(table.title), table)
     file = io.BytesIO()
     book.save(file)
