@@ -184,6 +184,15 @@ def test_an_act_below_a_floor_is_named(market):
     assert "booking 11" == where
 
 
+def test_an_act_booked_twice_is_named(market):
+    """What the table would refuse by itself, if nobody took that away from it."""
+    market.community.db.execute("DROP INDEX booking_by_key")
+    lines = [("acc-bram", "ENERGY", 50), ("acc-noor", "ENERGY", -50)]
+    said = {"request": request(Transfer("noor", "bram", "ENERGY", 50), "gift")}
+    found = forge(market, "transfer", lines, said, client_key="gift")
+    assert ("the act under the key gift is booked twice", "booking 11") == found
+
+
 def test_an_act_booked_as_another_is_named(market):
     lines = [("acc-bram", "ENERGY", 5), ("acc-noor", "ENERGY", -5)]
     said = {"request": request(Transfer("noor", "bram", "ENERGY", 5))}

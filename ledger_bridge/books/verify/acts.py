@@ -91,8 +91,10 @@ class Acts:
             request = read(str(document).encode(), self.registry)
         except Malformed as error:
             raise Differs(f"its request is not signed by a steward: {error}", where) from error
-        if booking.client_key != request.key or request.key in self._keys:
+        if booking.client_key != request.key:
             raise Differs(f"its key is {booking.client_key}, asked was {request.key}", where)
+        if request.key in self._keys:
+            raise Differs(f"the act under the key {request.key} is booked twice", where)
         self._keys.add(request.key)
         return request
 
