@@ -13,6 +13,9 @@ from ledger_bridge.books.log.tree import (
     leaf_hash,
 )
 
+# No log has more leaves than SQLite counts rows.
+LEAVES_MAX = 2**62
+
 
 @dataclass(frozen=True, slots=True)
 class Log:
@@ -64,13 +67,12 @@ class Log:
         ).fetchone()
         return row[0] if row else None
 
-    def signed_size(self, at_most: int | None = None) -> int:
-        """How many leaves the last signed head has, or the last one of `at_most`; 0 for none."""
-        most = self.stop if at_most is None else self.first + at_most
+    def signed_size(self, at_most: int = LEAVES_MAX) -> int:
+        """How many leaves the last signed head of at most so many has; 0 where there is none."""
+        most = at_most if self.stop is None else min(at_most, self.stop - self.first)
         (last,) = self.db.execute(
-            "SELECT max(size) FROM checkpoint WHERE community = ? AND size > ?"
-            " AND (? IS NULL OR size <= ?)",
-            (self.community, self.first, most, most),
+            "SELECT max(size) FROM checkpoint WHERE community = ? AND size > ? AND size <= ?",
+            (self.community, self.first, self.first + most),
         ).fetchone()
         return 0 if last is None else last - self.first
 
