@@ -11,6 +11,8 @@ from ledger_bridge.books.closing import erase
 from ledger_bridge.books.facts import papers
 from ledger_bridge.books.facts.official import Sight
 from ledger_bridge.books.facts.papers import Paper
+from ledger_bridge.books.log.proof import check, read, render
+from ledger_bridge.books.log.proving import prove
 from ledger_bridge.books.registry.edits import (
     CardGiven,
     GatewayAdmitted,
@@ -195,6 +197,25 @@ def test_salts_and_words_of_their_entitlements_go_and_every_tree_head_holds(vill
     assert entitled == count(village, "erased_leaf")
     assert entitled == count(village, "leaf WHERE body = x'' AND salt = x''")
     village.check()
+
+
+def test_every_proof_of_somebody_else_holds(village):
+    """Made before and after, of each booking that is not noor's claim; those before need nothing of
+    the books. Invariant 24, 26 (ledger).
+    """
+
+    def proofs():
+        rows = village.community.db.execute(
+            "SELECT seq FROM booking WHERE member IS NOT 'noor' ORDER BY seq"
+        )
+        registry = village.community.registry
+        return [render(prove(village.community.db, registry, seq)) for (seq,) in rows.fetchall()]
+
+    before = proofs()
+    village.erase()
+    assert 8 == len(before)
+    for text in before + proofs():
+        check(read(text), key("log").public)
 
 
 def test_what_was_booked_stays_and_the_books_balance(village):

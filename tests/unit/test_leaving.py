@@ -11,12 +11,18 @@ import pytest
 from gateway.cli import build
 from gateway.contract.cards import token
 from gateway.contract.errors import ConfigError, PeopleError, UsageError
-from gateway.contract.keys import unb64
 from ledger_bridge.books import store
-from ledger_bridge.books.acts.requests import Transfer
+from ledger_bridge.books.acts.requests import Close, Retire, Transfer
 from ledger_bridge.books.community import Community, load_registry
-from ledger_bridge.books.log.tree import commitment
-from ledger_bridge.books.registry.edits import CardGiven, CardRevoked, MemberLeft, MeterFitted
+from ledger_bridge.books.log.proof import check, read
+from ledger_bridge.books.log.proving import prove
+from ledger_bridge.books.registry.edits import (
+    CardGiven,
+    CardRevoked,
+    MemberErased,
+    MemberLeft,
+    MeterFitted,
+)
 from ledger_bridge.books.telling.about import about
 from ledger_bridge.hub import Hub
 from ledger_bridge.inbox import Inbox
@@ -158,14 +164,25 @@ def test_everything_about_a_member_is_in_the_files_and_nothing_about_another(str
     assert b"bram" not in b"".join(files.values())
 
 
-def test_with_the_salts_in_the_files_the_log_is_proven_also_after_erasing(street):
-    """Invariant 24 (ledger)."""
-    (first, *_) = json.loads(files_about(street, "noor")["leaves.json"])
-    made = commitment(unb64(first["salt"]), first["kind"], first["body"].encode())
-    (salt, body) = street.community.db.execute(
-        "SELECT salt, body FROM leaf WHERE idx = ?", (first["leaf"],)
-    ).fetchone()
-    assert commitment(salt, "entitlement", body) == made
+def test_the_proofs_in_the_files_hold_also_after_erasing(street):
+    """They need the log's key and nothing else. Invariant 24 (ledger)."""
+    files = files_about(street, "noor")
+    proofs = [data.decode() for name, data in files.items() if name.startswith("proofs/")]
+    assert 4 == len(proofs)
+    street._now_ms = NOON_MS + 20 * DAY_MS
+    street.open_accounts()
+    street.edit(MemberLeft("noor", NEXT_MS))
+    street.community.settle(street._now_ms)
+    street.act(Close("2026-06"), "june", now_ms=street._now_ms)
+    for asset in ("ENERGY", "WASTE"):
+        held = street.balance("acc-noor", asset)
+        street.act(Retire("noor", asset, held), asset, now_ms=street._now_ms)
+    street.edit(MemberErased("noor"))
+    for text in proofs:
+        check(read(text), key("log").public)
+    for number in range(1, 5):
+        with pytest.raises(PeopleError, match="erased, with the member that it was for"):
+            prove(street.community.db, street.community.registry, number)
 
 
 # On the command line.

@@ -13,6 +13,8 @@ from ledger_bridge.books.calendar import day_of, utc_text
 from ledger_bridge.books.closing.mine import Mine
 from ledger_bridge.books.closing.papers import papers_of
 from ledger_bridge.books.closing.records import records_of
+from ledger_bridge.books.log.proof import render
+from ledger_bridge.books.log.proving import prove
 from ledger_bridge.books.policy.policies import Policies
 from ledger_bridge.books.registry import papers
 from ledger_bridge.books.registry.edits import MemberAdded, MemberErased, MemberLeft
@@ -85,6 +87,7 @@ def _files(
         )
         yield _csv(f"{table}.csv", [column[0] for column in rows.description], rows, what, wat)
     yield _bookings(db, community, registry.accounts[member])
+    yield from _proofs(db, registry, registry.accounts[member])
     yield _leaves(db, community, member)
     yield from _evidence(db, mine, registry)
     for month in _months(db, community, member, registry.accounts[member], policies):
@@ -113,6 +116,21 @@ def _bookings(db: sqlite3.Connection, community: str, account: str) -> File:
     head = ["booking", "booked_ms", "kind", "rule", "period", "asset", "amount", "leaf"]
     what, wat = "every line of your account", "elke regel van uw rekening"
     return _csv("bookings.csv", head, rows, what, wat)
+
+
+def _proofs(db: sqlite3.Connection, registry: Registry, account: str) -> Iterator[File]:
+    """Of every booking of their account; of what the log does not say any more there is none."""
+    rows = db.execute(
+        "SELECT DISTINCT seq FROM posting JOIN booking"
+        " ON booking.community = posting.community AND seq = booking"
+        " JOIN leaf ON leaf.community = booking.community AND idx = leaf"
+        " WHERE posting.community = ? AND account = ? AND body != x'' ORDER BY seq",
+        (registry.community, account),
+    )
+    for (number,) in rows.fetchall():
+        text = render(prove(db, registry, number))
+        what, wat = f"proof of booking {number}", f"bewijs van boeking {number}"
+        yield File(f"proofs/booking-{number}.proof", text.encode(), what, wat)
 
 
 def _leaves(db: sqlite3.Connection, community: str, member: str) -> File:
