@@ -121,8 +121,9 @@ def drop_a_line(text: str) -> str:
         ("line 2: '2026-07-01T12:05Z' is no quarter-hour", "quarter;noor\n2026-07-01T12:05Z;1"),
         ("line 2: 'noon' is no quarter-hour", "quarter;noor\nnoon;1"),
         ("more than 40000 lines", "quarter;noor" + "\nx;1" * 40_001),
+        ("8000001 letters and digits, at most 8000000", "h" * 8_000_001),
     ],
-    ids=range(19),
+    ids=range(20),
 )
 def test_a_file_that_cannot_be_is_refused_with_its_line(what: str, text: str) -> None:
     """Invariant 10 (DESIGN): it is refused as a paper, and the books stay as they are."""

@@ -27,6 +27,9 @@ HOURS = 8_760
 # A year of quarter-hours, and the days by which people hand in too much.
 QUARTERS_MAX = 40_000
 
+# What fits into one signed paper: a year of hours of 100 members with six decimal places.
+TEXT_MAX = 8_000_000
+
 _CELL = re.compile(r"([01])(?:[.,]([0-9]{1,9}))?")
 _NORMAL_YEAR = 2023
 
@@ -61,6 +64,8 @@ class Coefficients:
     """A file's lines. Raises ValueError with the first line that is wrong, and why."""
 
     def __init__(self, text: str) -> None:
+        if len(text) > TEXT_MAX:
+            raise ValueError(f"{len(text)} letters and digits, at most {TEXT_MAX}")
         head, *lines = text.removeprefix("\ufeff").splitlines()[: QUARTERS_MAX + 2] or [""]
         per, *members = head.split(";")
         if per not in {"hour", "quarter"} or not members:
