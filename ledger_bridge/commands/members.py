@@ -16,6 +16,7 @@ from ledger_bridge.commands.common import (
     edit,
     per_pulse_of,
     read_books,
+    split_sources,
     tell,
 )
 
@@ -29,6 +30,10 @@ COLUMNS = (
     "pulses_per_kwh",
     "per_pulse",
     "behind",
+    "point",
+    "share",
+    "sources",
+    "digits",
     "card",
 )
 
@@ -43,9 +48,10 @@ def import_(file: Path, /, *, config: Config = CONFIG, json: Json = False) -> No
     """Add members, meters and cards from a CSV file: all of it, or nothing.
 
     Columns: member, name, external_id, gateway, device, serial, pulses_per_kwh, per_pulse, behind,
-    card; those that nobody needs may be left out. A member with a second meter or card stands on a
-    further line. A meter with anything but "no" under behind hangs behind another one. Of a member
-    who is there already, a name or number that is not empty is the new one.
+    point, share, sources, digits, card; those that nobody needs may be left out. A member with a
+    second meter or card stands on a further line. A meter with anything but "no" under behind hangs
+    behind another one; a point without gateway and device is known by official figures alone. Of a
+    member who is there already, a name or number that is not empty is the new one.
     """
     books = read_books(config)
     people = _People(books)
@@ -60,13 +66,11 @@ def import_(file: Path, /, *, config: Config = CONFIG, json: Json = False) -> No
             added += 1
             edits.append(MemberAdded(member, secrets.token_hex(8)))
         people.read(member, row["name"], row["external_id"], where=where)
-        if row["device"]:
+        if row["device"] or row["point"]:
             worth = per_pulse_of(
                 pulses_per_kwh=row["pulses_per_kwh"], per_pulse=row["per_pulse"], where=where
             )
-            place = (row["gateway"], row["device"], row["serial"])
-            is_behind = row["behind"].lower() not in {"", "no", "nee", "0"}
-            edits.append(MeterFitted(*place, member, 0, per_pulse=worth, behind=is_behind))
+            edits.append(_fit(row, worth, where=where))
         if row["card"]:
             token_ = token(row["card"], card_key)
             must_be_free(token_, member, cards=cards, where=where)
@@ -79,6 +83,26 @@ def import_(file: Path, /, *, config: Config = CONFIG, json: Json = False) -> No
         f"{added} members added, {changed} changed, {others} meters and cards",
         {"members": added, "changed": changed, "meters_and_cards": others},
         json=json,
+    )
+
+
+def _fit(row: Mapping[str, str], worth: str, *, where: str) -> MeterFitted:
+    """The meter of a line; a point without a gateway stands there with its name alone."""
+    digits = row["digits"] or "0"
+    if not digits.isdecimal():
+        raise UsageError(Problem(f"{digits!r} is no number of digits", where, "such as 6"))
+    return MeterFitted(
+        row["gateway"],
+        row["device"] or row["point"],
+        row["serial"],
+        row["member"],
+        0,
+        per_pulse=worth,
+        point=row["point"],
+        share=row["share"] or "1",
+        sources=split_sources(row["sources"].replace(";", ",")),
+        digits=int(digits),
+        behind=row["behind"].lower() not in {"", "no", "nee", "0"},
     )
 
 

@@ -4,6 +4,7 @@ import hashlib
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator
+from fractions import Fraction
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -142,14 +143,14 @@ def _told(key: Key, figures: dict[int, Figure], new: dict[int, Figure], books: B
         "missing": last - first + 1 - len(some),
         "gaps": sum(b - a > 1 for a, b in pairwise(sorted(figures))),
         "substituted": sum(figure.quality == SUBSTITUTED for figure in some),
-        "kwh": written(sum(figure.mwh or 0 for figure in some), "kWh"),
+        "kwh": _kwh(sum(figure.mwh or 0 for figure in some)),
         "gateway_kwh": _by_gateway(point, register, (first, last), books),
         "rewarded": any(
             concerned(books.policies, reads, register, day)
             for day in days
             for reads in ("counter", "shared")
         ),
-        "days": {day: written(mwh, "kWh") for day, mwh in days.items()},
+        "days": {day: _kwh(mwh) for day, mwh in days.items()},
     }
 
 
@@ -173,7 +174,12 @@ def _by_gateway(point: str, register: str, span: tuple[int, int], books: Books) 
     # A meter that also counts all tariffs together would be compared with twice as much.
     whole = [mwh for is_tariff, mwh in found if not is_tariff]
     some = whole or [mwh for _, mwh in found]
-    return written(sum(some), "kWh") if some else ""
+    return _kwh(sum(some)) if some else ""
+
+
+def _kwh(mwh: int) -> str:
+    """mWh in kWh, exactly and without the unit."""
+    return written(Fraction(mwh, 1_000_000))
 
 
 def papers(taken: Taken, *, community: str, source: str, now_ms: int) -> Iterator[Paper]:
