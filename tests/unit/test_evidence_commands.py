@@ -1,6 +1,7 @@
 """What a steward types to take in official figures and sight-readings."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -29,18 +30,23 @@ class Coop:
 
     def __init__(self, folder, monkeypatch, capsys):
         self._capsys = capsys
-        clock = folder / "clock"
-        clock.write_text(str(MIDNIGHT_MS - DAY_MS))
-        monkeypatch.setenv("METERKAST_CLOCK", str(clock))
+        self._clock = folder / "clock"
         self.config = folder / "hub" / "bridge.toml"
+        monkeypatch.setenv("METERKAST_CLOCK", str(self._clock))
+
+    def found(self):
+        self.be(MIDNIGHT_MS - DAY_MS)
         run("hub", "init", str(self.config.parent), "--community", ID, "--page", "127.0.0.1:0")
-        policy = folder / "policy.toml"
+        policy = self.config.parent / "policy.toml"
         policy.write_text(POLICY)
         self.do("policy", "activate", str(policy))
         self.do("hub", "admit", f"home={key('home').public.x}")
         self.do("member", "add", "noor")
         self.do("device", "fit", "home/hall", "--member", "noor", "--point", EAN)
-        clock.write_text(str(MIDNIGHT_MS + 2 * DAY_MS))
+        self.be(MIDNIGHT_MS + 2 * DAY_MS)
+
+    def be(self, now_ms):
+        self._clock.write_text(str(now_ms))
 
     def do(self, *words):
         """Run a command; gives its status and what it said."""
@@ -66,7 +72,13 @@ class Coop:
 
 
 @pytest.fixture
-def coop(tmp_path, monkeypatch, capsys):
+def coop(tmp_path, tmp_path_factory, monkeypatch, capsys):
+    """The same hub for each, founded once and copied."""
+    founded = tmp_path_factory.getbasetemp() / "coop"
+    if not founded.exists():
+        founded.mkdir()
+        Coop(founded, monkeypatch, capsys).found()
+    shutil.copytree(founded, tmp_path, dirs_exist_ok=True)
     return Coop(tmp_path, monkeypatch, capsys)
 
 
