@@ -23,7 +23,8 @@ from ledger_bridge.books.facts.containers import containers, known_weights, turn
 from ledger_bridge.books.policy.policies import Policies
 from ledger_bridge.books.registry.registry import Registry
 from ledger_bridge.books.telling import why as reasons
-from ledger_bridge.books.telling.balances import balances, latest
+from ledger_bridge.books.telling.acts import Books
+from ledger_bridge.books.telling.balances import balances, closings, latest
 from ledger_bridge.books.telling.held import held_meters
 from ledger_bridge.books.telling.recycling import (
     brought,
@@ -35,11 +36,14 @@ from ledger_bridge.books.telling.recycling import (
 )
 from ledger_bridge.books.telling.rules import of_policy
 from ledger_bridge.hub import Hub
+from ledger_bridge.page import members
 
 # The newest bookings that the page shows.
 BOOKINGS_SHOWN = 40
 # The newest emptyings of each container that the page shows.
 EMPTYINGS_SHOWN = 3
+# The periods closed last that the page shows.
+CLOSINGS_SHOWN = 3
 # At most so often is a page told that something changed.
 EVENTS_S_MIN = 0.5
 
@@ -88,6 +92,7 @@ class View:
             "time_zone": policies.zone,
             "shadows": sorted(policies.shadows),
             "members": balances(db, community, registry=registry, policies=policies),
+            "closed": closings(db, community, CLOSINGS_SHOWN),
             "bookings": latest(db, community, BOOKINGS_SHOWN, policies=policies, registry=registry),
             "held": held_deposits(db, community, policies=policies),
             "corrections": held_corrections(db, community),
@@ -98,6 +103,10 @@ class View:
             "meters": held_meters(db, community),
             "status": self.status(),
         }
+
+    def books(self) -> Books:
+        """What statements are told from."""
+        return Books(self._db, *self._read_papers())
 
     def policies(self) -> list[Json]:
         """Every policy, newest first: its hash and day, what its rules do, and where it stands."""
@@ -212,6 +221,8 @@ def build(hub: Hub, version: Callable[[], int]) -> FastAPI:
     async def why(booking: int) -> Json:
         """Everything a booking rests on."""
         return _why(view, booking)
+
+    app.include_router(members.routes(hub.community, view.books))
 
     @app.get("/events", include_in_schema=False)
     async def events() -> Response:

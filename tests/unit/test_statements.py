@@ -196,7 +196,8 @@ def test_a_day_is_settled_once_it_is_over_and_every_meter_was_heard_after_it(tmp
     take(street, "point", point.deposit(late, grams=2_000, card="B"), at_ms=late)
     assert ("2026-06-20", [("home/hall", "2026-06-21")]) == settled(street)
     assert ("2026-06-23", []) == settled(street, "bram")
-    take(street, "home", home.quarter(late, export_wh=5), at_ms=late)
+    before = home.quarter(late - QUARTER_MS, export_wh=4)
+    take(street, "home", before, home.quarter(late, export_wh=5), at_ms=late)
     assert ("2026-06-23", []) == settled(street)
 
 

@@ -88,11 +88,11 @@ def _silent(
     for place in places:
         gateway, _, device = place.partition("/")
         row = db.execute(
-            "SELECT at_ms FROM counter WHERE community = ? AND member = ? AND gateway = ?"
-            " AND device = ? ORDER BY day DESC LIMIT 1",
+            "SELECT day, max(at_ms) FROM counter WHERE community = ? AND member = ?"
+            " AND gateway = ? AND device = ? GROUP BY day ORDER BY day DESC LIMIT 1",
             (community, member, gateway, device),
         ).fetchone()
-        if row and (day := day_of(row[0], zone)) < today:
+        if row and (day := day_of(row[1], zone)) < today:
             yield _wait(place, day, sentences.NOT_HEARD)
 
 
