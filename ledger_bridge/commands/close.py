@@ -98,6 +98,14 @@ def _nothing_waits(books: Reading, period: str) -> None:
         )
         for gap in gaps(db, community)
     ]
+    problems += [
+        Problem(f"{late} was not heard since {day}, whose energy it shares", f"rule {rule}", try_)
+        for rule, day, late in db.execute(
+            "SELECT rule, day, waits_for FROM unshared"
+            " WHERE community = ? AND day <= ? AND waits_for != '' ORDER BY day, rule",
+            (community, days_of(period)[1]),
+        )
+    ]
     held = [
         *held_deposits(db, community, policies=books.policies),
         *held_corrections(db, community),

@@ -51,6 +51,7 @@ def quarter(utc_s: int) -> int:
          f'key = "coefficients"\ncoefficients = {{file = "../a.csv", sha256 = "{"0" * 64}"}}'),
         ("shares in parts of 1000000000000000",
          'key = "static"\nshares.noor = "0.000000000000001"'),
+        ("KWH is energy itself", 'key = "equal"\ncap = "5 per day"'),
         ("input should be 'static'", 'key = "fair"'),
         ("register '1-0:1.8.1' counts what is given back or what is used, not both",
          'key = "equal"\nregisters_out = ["1-0:1.8.1"]'),
@@ -62,7 +63,7 @@ def quarter(utc_s: int) -> int:
 def test_a_key_that_cannot_be_is_a_mistake_of_the_policy(what: str, sharing_key: str) -> None:
     """Invariant 10 (DESIGN)."""
     with pytest.raises(ConfigError) as refused:
-        parse(POLICY + RULE + sharing_key, name="policy.toml")
+        parse(POLICY + RULE.replace("ENERGY", "KWH") + sharing_key, name="policy.toml")
     assert what.replace("'", '"') in str(refused.value).replace("'", '"')
 
 

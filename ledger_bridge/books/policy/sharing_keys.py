@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field
 from gateway.contract import settings
 from ledger_bridge.books.policy.coefficients import WHOLE, Coefficients
 from ledger_bridge.books.policy.numbers import Exact
-from ledger_bridge.books.policy.rule import Rule
+from ledger_bridge.books.policy.rule import Declared, Rule
 from ledger_bridge.books.settle.sharing import Split, fixed, hybrid, pro_rata, rounds
 
 # Keys that say so much for each member, and keys that everybody has the same.
@@ -74,8 +74,10 @@ class Sharing(Rule):
         return (*self.registers_out, *self.registers_in)
 
 
-def complaint(rule: Sharing) -> str:
+def complaint(rule: Sharing, declared: Declared) -> str:
     """What is wrong with a key's parameters, or ""."""
+    if rule.cap and declared.assets[rule.asset].kind == "measured":
+        return f"{rule.asset} is energy itself: what is beyond a cap would be nobody's"
     key = f'key = "{rule.key}"'
     wants_shares, wants_file = rule.key in BY_SHARES, rule.key == "coefficients"
     if wants_shares and not rule.shares:

@@ -81,8 +81,8 @@ cap = "5 per day"
 )
 
 
-def complaint(rule: Rule, declared: Declared) -> str:  # noqa: ARG001 - the rules' shape
-    return sharing_keys.complaint(rule)
+def complaint(rule: Rule, declared: Declared) -> str:
+    return sharing_keys.complaint(rule, declared)
 
 
 def touches(rule: Rule, key: str) -> bool:
