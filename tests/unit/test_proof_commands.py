@@ -1,10 +1,12 @@
 """Proofs as people use them: a member makes one, a neighbour checks it on another machine."""
 
 import ast
+import asyncio
 import hashlib
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -285,6 +287,36 @@ def test_what_keeps_the_log_from_being_published_is_told_once(hub, capsys):
     assert 1 == told.count("log_not_published")
     assert "99 leaves were published, and these books have" in told
     assert "hub restored --checkpoint" in told
+
+
+def test_while_the_bridge_runs_the_log_follows_the_books(hub, monkeypatch):
+    """Written when something is new; a full disk is told once and tried until there is room."""
+    monkeypatch.setattr("ledger_bridge.publishing.PUBLISH_S", 0.001)
+    checkpoint = hub.log_folder / "checkpoint"
+
+    async def look() -> list[str]:
+        version = [1]
+        running = asyncio.create_task(Publishing(hub, tuple).run(lambda: version[0]))
+        await until(checkpoint.exists)
+        first = checkpoint.read_text()
+        edited(hub)
+        hub.log_folder.rename(hub.log_folder.with_name("aside"))
+        hub.log_folder.write_text("in the way")
+        version[0] += 1
+        await asyncio.sleep(0.05)
+        hub.log_folder.unlink()
+        hub.log_folder.with_name("aside").rename(hub.log_folder)
+        await until(lambda: checkpoint.read_text() != first)
+        running.cancel()
+        return [text.split("\n")[1] for text in (first, checkpoint.read_text())]
+
+    assert ["5", "6"] == asyncio.run(look())
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not is_so():
+            await asyncio.sleep(0.002)
 
 
 # What checking needs
