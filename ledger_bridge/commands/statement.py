@@ -79,8 +79,8 @@ def _event(found: dict[str, Any]) -> Iterator[str]:
     for deposit in found["deposits"]:
         yield f"{deposit['at']}  {_deposit(deposit)}"
     for one in found["attestations"]:
-        said = f"{one['activity']} {one['time']} ({one['by']})  {one['attestation']}"
-        yield f"{one['day']}  {said}  {one['sentence']}".rstrip()
+        said = f"{one['activity']} {one['time']}".rstrip() + f" ({one['by']})"
+        yield f"{one['day']}  {said}  {one['attestation']}  {one['sentence']}".rstrip()
     yield from _remarks(found["readings"])
 
 

@@ -183,9 +183,18 @@ def test_what_is_taken_back_makes_room_for_what_was_too_much(street):
     assert (100, 0) == (street.balance("acc-noor", "HOURS"), held(street))
 
 
-@pytest.mark.parametrize("paper", [1, 2, 9], ids=["its own", "the next", "one far off"])
-def test_nothing_is_taken_back_before_it_is_said(street, paper):
-    street.say("a", TakenBack(paper, 1, "in advance"), care(60))
+def test_when_all_is_taken_back_nothing_is_left(street):
+    street.say("a", care(60))
+    street.say("b", TakenBack(1, 1, "it was Bram"))
+    assert (0, 0) == (street.balance("acc-noor", "HOURS"), street.balance("acc-noor", "TIMES"))
+    assert 0 == held(street)
+
+
+@pytest.mark.parametrize(
+    ("paper", "n"), [(1, 2), (2, 1), (9, 1)], ids=["its own", "the next", "one far off"]
+)
+def test_nothing_is_taken_back_before_it_is_said(street, paper, n):
+    street.say("a", TakenBack(paper, n, "in advance"), care(60))
     street.say("b", care(30))
     assert 150 == street.balance("acc-noor", "HOURS")
     assert 0 == held(street)

@@ -121,6 +121,15 @@ def test_a_rule_may_ask_in_one_policy_what_it_does_not_ask_in_the_next(tmp_path)
     assert [("2026-06-21", 2_000), ("2026-06-22", 4_000)] == dues(street)
 
 
+def test_a_rule_may_ask_of_one_register_in_one_policy_and_count_another_in_the_next(tmp_path):
+    asks = asking('hours = "23:30-24:00"').replace('["1-0:2.8.1", "1-0:2.8.2"]', '["1-0:2.8.2"]')
+    street = Street(tmp_path, policy=asks)
+    data = papers.make(SUN.replace("2026-06-21", "2026-06-22"), community=ID, key=key("steward"))
+    street.community.hand_in_policy(data, now_ms=NOON_MS)
+    take(street, MIDNIGHT_MS + 92 * QUARTER_MS, list(range(9)))
+    assert [("2026-06-22", 4_000)] == dues(street)
+
+
 def rows(*given: tuple[int | None, str, int, int]) -> list[Counted]:
     return [
         Counted("1-0:2.8.1", amount, quarter, grade, substitute)

@@ -53,7 +53,7 @@ def _told(rows: Iterator[Any]) -> Iterator[Json]:
             "day": day,
             "activity": activity,
             "minutes": minutes,
-            "time": f"{minutes // 60}:{minutes % 60:02}",
+            "time": f"{minutes // 60}:{minutes % 60:02}" if minutes else "",
             "by": by,
             "verdict": verdict,
             "state": "held" if verdict in WAITING else "refused" if verdict else "counted",

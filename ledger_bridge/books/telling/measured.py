@@ -149,7 +149,7 @@ def _attested(db: sqlite3.Connection, community: str, claim: Claim, rule: Rule) 
             "what": one["activity"],
             "at": one["day"],
             "counts": 0 if one["verdict"] else 1,
-            "measured": f"{one['time']} h ({one['by']})",
+            "measured": f"{one['time'] or 1} {'h' if one['time'] else 'x'} ({one['by']})",
             "grade": "",
             "record": f"paper {one['attestation'].partition('/')[0]}",
         }
