@@ -1,14 +1,19 @@
 """Energy shared day by day, from signed counts to credits. Amounts of energy are mWh."""
 
+import sqlite3
 from pathlib import Path
 
 import pytest
 
+from gateway.contract.errors import PeopleError
 from ledger_bridge.books.acts.requests import Close
 from ledger_bridge.books.registry.edits import GatewayAdmitted, MemberAdded, MeterFitted
 from ledger_bridge.books.telling.shared import shared_until
 from ledger_bridge.books.telling.why import why
 from ledger_bridge.books.verify.look import Differs
+from ledger_bridge.commands.close import close
+from ledger_bridge.commands.hub import init
+from ledger_bridge.hub import Hub
 from tests.homes import Home, Homes, day
 from tests.street import ID, MIDNIGHT_MS, NOON_MS, key
 
@@ -292,3 +297,20 @@ def test_a_tie_goes_by_account_not_by_name(homes: Homes) -> None:
     homes.take("barn", *day("barn", (0, 7)))
     homes.take("attic", *day("attic", (0, 7)))
     assert {"noor": (0, 1), "zus": (1, 0)} == homes.moved()
+
+
+def test_a_month_is_not_closed_while_a_house_is_silent(tmp_path: Path) -> None:
+    """Bram's counts of the day are not all there: a treasurer is told which meter, and may close
+    anyway.
+    """
+    init(tmp_path / "hub", community=ID)
+    config = tmp_path / "hub" / "bridge.toml"
+    hub = Hub.load(config)
+    homes = Homes(tmp_path / "street", PRO_RATA)
+    homes.take("home", *day("home", (4 * KWH, 0)))
+    homes.take("barn", *day("barn", (0, 3 * KWH))[:-1])
+    hub.books.write_bytes(b"")
+    with sqlite3.connect(hub.books) as copy:
+        homes.community.db.backup(copy)
+    with pytest.raises(PeopleError, match="barn/hall was not heard since 2026-06-21"):
+        close("2026-06", config=config)
