@@ -49,7 +49,8 @@ def test_a_credit_is_told_in_words_and_proven(street):
         "  acc-noor  +0.333333 ENERGY",
         "  pot  -0.333333 ENERGY",
         "by rule sun for noor, 2026-06-21: due 0.333333, before 0.000000",
-        "  measured 1-0:2.8.1: 1000000",
+        "measured, in thousandths of a Wh, gram, litre, joule, piece, minute or time:",
+        "  1-0:2.8.1: 1000000",
     ) == shown.words
     assert (ID, 1, "entitlement") == (shown.community, shown.booking, shown.kind)
 
@@ -144,7 +145,7 @@ def test_any_other_text_is_refused(text):
     ("said", "spoil"),
     [
         ("line 8 is not what the leaf says", ("+0.333333", "+9.333333")),
-        ("line 11 is not what the leaf says", ("1000000", "9000000")),
+        ("line 12 is not what the leaf says", ("1000000", "9000000")),
         ("the leaf is not in the log at this place", ('"due":333333', '"due":333333 ')),
         ("the policy in the file is not the one that the leaf names", ("per day", "a day")),
         ("line 2 is not what the leaf says", ("LET OP", "let op")),

@@ -33,6 +33,7 @@ LET OP: dit bestand toont wie wat kreeg en hoeveel er voor is gemeten, zoals de 
   in een periode gebruikte of teruggaf. Denk na voordat u het deelt.
 NOTE: this file shows who got what and how much was measured for it, such as the electricity that
   somebody used or gave back in a period. Think before you share it."""
+_MEASURED = "measured, in thousandths of a Wh, gram, litre, joule, piece, minute or time:"
 _C2SP = "c2sp.org/tlog-proof@v1"
 _COUNTED = "0123456789"
 
@@ -131,7 +132,9 @@ def words(proof: Proof) -> list[str]:
         scale = scales.get(said.postings[0][1]) if said.postings else None
         due, before = _amount(said.due, scale), _amount(said.before, scale)
         lines.append(f"by rule {rule} for {member}, {period}: due {due}, before {before}")
-        lines += [f"  measured {key}: {amount}" for key, amount in said.quantities.items()]
+        if said.quantities:
+            lines.append(_MEASURED)
+        lines += [f"  {key}: {amount}" for key, amount in said.quantities.items()]
     # A line of ours that begins the leaf must not be found among the words.
     return [" ".join(line.split("\n")) for line in lines]
 
