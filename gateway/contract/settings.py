@@ -7,6 +7,7 @@ import difflib
 import re
 import tomllib
 from collections.abc import Callable, Iterable
+from datetime import date
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, NamedTuple, TypeVar, Union, get_args, get_origin
@@ -83,8 +84,15 @@ def load(path: Path, model: type[Model], *, check: Check | None = None) -> Model
     return parse(text, model, name=str(path), check=check)
 
 
-def parse(text: str, model: type[Model], *, name: str, check: Check | None = None) -> Model:
-    """As `load`, from text that came from `name`."""
+def parse(
+    text: str,
+    model: type[Model],
+    *,
+    name: str,
+    check: Check | None = None,
+    page: str = "docs/configuration.md",
+) -> Model:
+    """As `load`, from text that came from `name`. `page` is where each key is explained."""
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -98,7 +106,12 @@ def parse(text: str, model: type[Model], *, name: str, check: Check | None = Non
         settings = model.model_validate(tables)
     except ValidationError as error:
         details = [
-            _problem(detail, _keys_at(model, detail["loc"][:-1], tables), lines=lines, name=name)
+            _problem(
+                detail,
+                _keys_at(model, detail["loc"][:-1], tables),
+                where=_where(detail["loc"], lines=lines, name=name),
+                page=page,
+            )
             for detail in error.errors()
         ]
         raise ConfigError(*details, *mistakes) from error
@@ -145,11 +158,12 @@ def _where(path: Path_, *, lines: dict[Path_, int], name: str) -> str:
     return f"{place}: {shown}" if shown else place
 
 
-def _problem(
-    detail: ErrorDetails, keys: set[str], *, lines: dict[Path_, int], name: str
-) -> Problem:
+# What TOML calls what pydantic asks for.
+_WANTED = {"dict_type": "a table", "model_type": "a table", "tuple_type": "a list"}
+
+
+def _problem(detail: ErrorDetails, keys: set[str], *, where: str, page: str) -> Problem:
     path: Path_ = detail["loc"]
-    where = _where(path, lines=lines, name=name)
     allowed = sorted(keys)
     key = str(path[-1]) if path else ""
     if detail["type"] == "extra_forbidden":
@@ -158,10 +172,13 @@ def _problem(
         return Problem(f"unknown key {key!r}", where, suggestion)
     if detail["type"] == "missing":
         return Problem(f"the key {key!r} is missing", where, f"add {key} = …")
+    if wanted := _WANTED.get(detail["type"]):
+        return Problem(f"{wanted} is wanted, not {detail['input']!r}", where, f"see {page}")
     said = detail["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
     given = detail["input"]
-    what = said if isinstance(given, dict) or repr(given) in said else f"{said}, not {given!r}"
-    return Problem(what[:1].lower() + what[1:], where, "see docs/configuration.md")
+    shown = str(given) if isinstance(given, date) else repr(given)  # as TOML has it
+    what = said if isinstance(given, dict) or shown in said else f"{said}, not {shown}"
+    return Problem(what[:1].lower() + what[1:], where, f"see {page}")
 
 
 def _keys_at(model: type[BaseModel], path: Path_, given: Any) -> set[str]:

@@ -125,6 +125,37 @@ def test_every_mistake_is_named_in_one_run(tmp_path):
 @pytest.mark.parametrize(
     ("find", "put", "expected"),
     [
+        ("2026-06-21", '"soon"', ("'soon' is no day such as 2026-06-21", "policy.md")),
+        ("2026-06-21", "2026-06-21T10:00:00", ("2026-06-21 10:00:00 is no day such", "policy.md")),
+        ("2026-06-21", "[]", ("[] is no day such as 2026-06-21", "policy.md")),
+        (
+            "[assets.ENERGY]",
+            "[assets]\nPOINT = 3\n[assets.ENERGY]",
+            ("a table is wanted, not 3", ""),
+        ),
+        (
+            "[assets.ENERGY]",
+            "exchanges = 3\n[assets.ENERGY]",
+            ("a list is wanted, not 3", "policy.md"),
+        ),
+        ('rule = "energy_exported"', "", ("the key 'rule' is missing", "policy.md")),
+        ('rule = "energy_exported"', "rule = 3", ("there is no rule 3; known: energy_exp", "")),
+        (
+            "# long",
+            "# long" + "x" * 65_000,
+            ("bytes as JSON; a policy has at most 64512", "comments"),
+        ),
+    ],
+    ids=["a word", "a time", "a list", "no table", "no list", "no rule", "a number", "too long"],
+)
+def test_what_is_no_policy_at_all_is_named(find, put, expected, tmp_path):
+    found = problems(f"# long\n{POLICY}".replace(find, put, 1), tmp_path, tmp_path / "no hub")
+    assert any(expected[0] in what and expected[1] in try_ for what, _, try_ in found), found
+
+
+@pytest.mark.parametrize(
+    ("find", "put", "expected"),
+    [
         ("version = 1", "versoin = 1", ("unknown key 'versoin'", "did you mean version?")),
         ("registers =", "register =", ("unknown key 'register'", "did you mean registers?")),
         ("rates.paper", "rats.paper", ("unknown key 'rats'", "did you mean rates?")),

@@ -5,7 +5,7 @@ Looks at the tables as they were read, whatever else is wrong with them, so that
 """
 
 from collections.abc import Iterator
-from datetime import date
+from contextlib import suppress
 from itertools import chain
 from typing import Any, TypeVar
 
@@ -18,6 +18,7 @@ from ledger_bridge.books.policy import exchange
 from ledger_bridge.books.policy.assets import Asset
 from ledger_bridge.books.policy.exclusive import conflicts
 from ledger_bridge.books.policy.fractions import WasteKind
+from ledger_bridge.books.policy.numbers import day
 from ledger_bridge.books.policy.rule import Declared, Rule
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -54,26 +55,26 @@ def mistakes(tables: dict[str, Any]) -> Iterator[Mistake]:
         if complaint := rules_.load(rule.rule).complaint(rule, declared):
             yield Mistake(place, f"rule {name!r}: {complaint}", "see docs/rules.md")
         sound.append((rule, number))
-    start = tables.get("valid_from")
-    weeks = frozenset(rule.weeks for rule, _ in sound if rule.weeks)
-    if isinstance(start, date) and (odd := boundary(start.isoformat()[:10], weeks)):
-        yield Mistake(("valid_from",), *odd)
+    with suppress(ValueError):  # told where the key is read
+        start = day(tables.get("valid_from")).isoformat()
+        if odd := boundary(start, frozenset(rule.weeks for rule, _ in sound if rule.weeks)):
+            yield Mistake(("valid_from",), *odd)
     for at, what, try_ in conflicts([rule for rule, _ in sound]):
         rule, number = sound[at]
         yield Mistake(("rules", number), f"rule {rule.id!r}: {what}", try_)
 
 
-def boundary(day: str, weeks: frozenset[int]) -> tuple[str, str] | None:
+def boundary(begins: str, weeks: frozenset[int]) -> tuple[str, str] | None:
     """What is wrong with a policy that begins on this day, and what to try; None where nothing is.
 
     One policy governs a period from its first day to its last, so it begins where periods do.
     `weeks` are the lengths of all periods that it begins or ends.
     """
-    start = next_start(day, weeks)
-    if start == day:
+    start = next_start(begins, weeks)
+    if start == begins:
         return None
     lengths = " and ".join(str(n) for n in sorted(weeks))
-    what = f"{day} is in the middle of a period of {lengths} weeks"
+    what = f"{begins} is in the middle of a period of {lengths} weeks"
     return what, f"valid_from = {start}" if start else "rules over weeks that end together"
 
 

@@ -1,6 +1,7 @@
 """Numbers as people write them in a policy: exact, in quotes, with a unit, and how much at most."""
 
 import re
+from datetime import date, datetime
 from fractions import Fraction
 from functools import cached_property
 from typing import Annotated, Any, NamedTuple
@@ -46,6 +47,18 @@ def _most(given: Any) -> Most:
     return Most(_not_negative(exact(most)), over)
 
 
+def day(given: Any) -> date:
+    """2026-06-21, with quotes or without. Raises ValueError, also where a time of day is said."""
+    if isinstance(given, date) and not isinstance(given, datetime):
+        return given
+    try:
+        return date.fromisoformat(given)
+    except (TypeError, ValueError) as error:
+        shown = str(given) if isinstance(given, date) else repr(given)
+        raise ValueError(f"{shown} is no day such as 2026-06-21") from error
+
+
+Day = Annotated[date, PlainValidator(day)]
 Exact = Annotated[Fraction, BeforeValidator(exact), AfterValidator(_not_negative)]
 Quantity = Annotated[Fraction, BeforeValidator(quantity)]
 QuantityText = Annotated[str, AfterValidator(as_written)]

@@ -3,7 +3,6 @@
 Rates are exact fractions. What a rule means is a file in `rules/`, found by its name.
 """
 
-from datetime import date
 from functools import cached_property
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -12,14 +11,20 @@ from pydantic import AfterValidator, Field
 
 from gateway.contract import policy as papers
 from gateway.contract import settings
-from gateway.contract.signed import Malformed
+from gateway.contract.errors import ConfigError, Problem
+from gateway.contract.record import to_json
+from gateway.contract.signed import SIGNED_BYTES_MAX, Malformed
 from ledger_bridge.books import rules as rules_
 from ledger_bridge.books.policy.assets import Asset
 from ledger_bridge.books.policy.exchange import Exchange
 from ledger_bridge.books.policy.fractions import Club, WasteKind
 from ledger_bridge.books.policy.mistakes import mistakes
+from ledger_bridge.books.policy.numbers import Day
 from ledger_bridge.books.policy.place import NETHERLANDS, Where
 from ledger_bridge.books.policy.rule import Rule
+
+# As JSON and with a signature it is one message of the broker.
+JSON_BYTES_MAX = SIGNED_BYTES_MAX - 1024
 
 
 def _zone(name: str) -> str:
@@ -34,7 +39,7 @@ class Policy(settings.Settings):
     """The rules of a community from one local midnight on."""
 
     community: settings.Id
-    valid_from: date
+    valid_from: Day
     time_zone: Annotated[str, AfterValidator(_zone)]
     tzdata: Annotated[str, Field(pattern=r"^[0-9]{4}[a-z]$")] = ""
     place: Where = NETHERLANDS
@@ -56,7 +61,10 @@ class Policy(settings.Settings):
 
 def parse(toml: str, *, name: str) -> Policy:
     """The policy in a TOML text. Raises ConfigError with every mistake in it."""
-    return settings.parse(toml, Policy, name=name, check=mistakes)
+    if (size := len(to_json(toml))) > JSON_BYTES_MAX:
+        what = f"{size} bytes as JSON; a policy has at most {JSON_BYTES_MAX}"
+        raise ConfigError(Problem(what, name, "put long comments into a file of their own"))
+    return settings.parse(toml, Policy, name=name, check=mistakes, page="docs/policy.md")
 
 
 def read(data: bytes, stewards: tuple[str, ...], *, asked: int = 1) -> Policy:

@@ -79,6 +79,8 @@ def names() -> tuple[str, ...]:
 def of(given: dict[str, Any]) -> type[Rule]:
     """The class of a rule as it stands in a policy. Raises ValueError where no file is its."""
     name = given.get("rule")
+    if name is None:
+        raise ValueError("the key 'rule' is missing")
     if name not in names():
         raise ValueError(f"there is no rule {name!r}; known: {', '.join(names())}")
     return load(name).Rule
