@@ -20,7 +20,12 @@ from ledger_bridge.books.policy import policy as policies_
 from ledger_bridge.books.policy.policies import InForce, Policies
 from ledger_bridge.books.policy.start import problems
 from ledger_bridge.books.registry import holders, papers
-from ledger_bridge.books.registry.edits import EvidencePruned, GatewayRekeyed, MemberErased
+from ledger_bridge.books.registry.edits import (
+    BesideFacts,
+    EvidencePruned,
+    GatewayRekeyed,
+    MemberErased,
+)
 from ledger_bridge.books.registry.fold import apply
 from ledger_bridge.books.registry.registry import Registry
 from ledger_bridge.books.settle.settle import settle
@@ -167,7 +172,8 @@ class Community:
                 if erased:
                     after = load_registry(self.db, self.id)
                 holders.write(self.db, after)
-                self.derivation.again(registry=after, policies=self.policies)
+                if not all(isinstance(edit, BesideFacts) for edit in edits.edits):
+                    self.derivation.again(registry=after, policies=self.policies)
                 for one in going:
                     one.check_others()
                 batch.write()

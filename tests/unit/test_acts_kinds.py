@@ -206,6 +206,13 @@ def test_with_a_floor_below_zero_a_member_may_owe_so_much(market):
     market.verify()
 
 
+def test_a_limit_leaves_what_was_measured_alone(market):
+    """In a book of years nobody waits for a limit until everything is looked at again."""
+    market.edit(limited(-200, None))
+    assert [] == market.community.db.execute("SELECT * FROM dirty").fetchall()
+    market.verify()
+
+
 def test_nobody_receives_above_their_ceiling(market):
     market.edit(limited(None, 100))
     market.act(Transfer("noor", "bram", "ENERGY", 100), "k")

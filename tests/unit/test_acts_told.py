@@ -114,6 +114,5 @@ def test_what_expired_is_told(market):
 
 
 def test_a_close_is_told(market):
-    market.community.settle(NOON_MS)
     booking = market.act(Close("2026-06-21"), "k", now_ms=NOON_MS + 24 * HOUR_MS)
     assert ("2026-06-21 was closed", "2026-06-21 is afgesloten") == told(market, booking)
