@@ -6,6 +6,7 @@ import pytest
 
 from gateway.contract.cards import token
 from gateway.contract.errors import PeopleError
+from gateway.contract.record import SAMPLES, Element, decimal
 from ledger_bridge.books.acts.requests import Close, Donate
 from ledger_bridge.books.closing import erase
 from ledger_bridge.books.facts import papers
@@ -293,6 +294,40 @@ def test_a_gateway_that_served_nobody_else_loses_all_that_it_sent(tmp_path):
     village.erase()
     assert 0 == count(village, "record WHERE gateway = 'shop' AND data != x''")
     assert b"SHOP-" not in files(village)
+    village.check()
+
+
+def test_a_count_of_nobodys_meter_stays_where_another_members_begins_with_it(tmp_path):
+    """The pump is fitted for kees when he takes over: what it counts from midnight on is his, 3 kWh
+    at 1/3 credit each.
+    """
+    village, pump = Village(tmp_path), Home("home", device="pump")
+    pump.chain = village.noor.chain
+    village.edit(MeterFitted("home", "pump", "", "kees", LEFT_MS))
+    village.take("home", pump.count(2 * DAY), pump.count(2 * DAY + 1, 3 * KWH))
+    village.leave()
+    before = village.facts_of_others()
+    village.erase()
+    assert before == village.facts_of_others()
+    assert 1_666_666 + 1_000_000 == village.balance("acc-kees", "ENERGY")
+    village.check()
+
+
+def test_samples_go_that_a_gateway_sent_before_it_served_another(tmp_path):
+    """Its first sample was made while it served noor alone, its second once it served kees."""
+    village, samples = Village(tmp_path), Chain("home", "samples-0000000001")
+    village.take(
+        "home",
+        *(
+            samples.record([Element(n="hall/power", u="W", v=decimal(7))], made_ms=at, typ=SAMPLES)
+            for at in (LEFT_MS - 1, LEFT_MS + 1)
+        ),
+    )
+    village.leave()
+    village.erase()
+    assert [(1, 1), (2, 0)] == village.community.db.execute(
+        "SELECT seq, data = x'' FROM record WHERE chain = 'samples-0000000001' ORDER BY seq"
+    ).fetchall()
     village.check()
 
 

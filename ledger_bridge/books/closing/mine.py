@@ -1,6 +1,7 @@
 """What leads to one member: cards, meters, meter points, gateways, deposits."""
 
 import sqlite3
+from collections import defaultdict
 from typing import NamedTuple
 
 from ledger_bridge.books.registry.edits import (
@@ -12,7 +13,7 @@ from ledger_bridge.books.registry.edits import (
     LimitSet,
     MeterFitted,
 )
-from ledger_bridge.books.registry.registry import Registry
+from ledger_bridge.books.registry.registry import Fit, Registry
 
 # Gateway and device.
 Place = tuple[str, str]
@@ -20,16 +21,16 @@ Place = tuple[str, str]
 
 class Mine(NamedTuple):
     """`places` and `points` had meters of this member and of nobody else, `gateways` served them
-    alone; `shared` are places where somebody else's meter hung too. `deposits` are known by gateway
+    alone; `fits` are all of the gateways that served others too. `deposits` are known by gateway
     and id.
     """
 
     member: str
     cards: frozenset[str]
     places: frozenset[Place]
-    shared: frozenset[Place]
     points: frozenset[str]
     gateways: frozenset[str]
+    fits: dict[str, tuple[Fit, ...]]
     deposits: frozenset[tuple[str, str]]
 
     @classmethod
@@ -50,23 +51,28 @@ class Mine(NamedTuple):
             "SELECT gateway, id FROM deposit WHERE community = ? AND member = ?",
             (registry.community, member),
         )
+        of_gateway: dict[str, list[Fit]] = defaultdict(list)
+        for (gateway, _), some in registry.fits.items():
+            of_gateway[gateway] += some
+        fits = {
+            gateway: tuple(of_gateway[gateway])
+            for gateway in {gateway for gateway, _ in theirs if gateway}
+            if not _takes_deposits(db, registry.community, gateway)
+        }
+        gateways = {name for name, some in fits.items() if {fit.member for fit in some} == {member}}
         return cls(
             member,
             frozenset(card for card, owner in registry.cards.items() if owner == member),
             frozenset(alone),
-            frozenset(theirs - alone),
             frozenset(points - others),
-            frozenset(
-                gateway
-                for gateway, _ in alone
-                if gateway
-                and all(
-                    members == {member} for place, members in who.items() if place[0] == gateway
-                )
-                and not _takes_deposits(db, registry.community, gateway)
-            ),
+            frozenset(gateways),
+            {name: some for name, some in fits.items() if name not in gateways},
             frozenset(deposits),
         )
+
+    def is_alone_at(self, gateway: str, at_ms: int) -> bool:
+        """Whether a gateway that served others too served them alone at a time."""
+        return {fit.member for fit in self.fits[gateway] if fit.covers(at_ms)} == {self.member}
 
     def is_about(self, edit: Edit) -> bool:
         """Whether a registry edit says something of this member that is to be erased."""

@@ -35,6 +35,8 @@ def records_of(db: sqlite3.Connection, community: str, mine: Mine) -> set[Record
             for record in linked(db, community, "r.gateway = ?", gateway)
             if record.typ not in _OF_NOBODY
         }
+    for gateway in mine.fits:
+        found |= _in_their_time(db, community, mine, gateway)
     found -= _before_others(db, community, mine, found)
     for chain in {key[:2] for key in found if key[0] not in mine.gateways}:
         found -= tell_time(linked(db, community, "(r.gateway, r.chain) = (?, ?)", *chain), found)
@@ -79,6 +81,28 @@ def _measured(db: sqlite3.Connection, community: str, mine: Mine) -> set[RecordK
     return theirs
 
 
+def _in_their_time(
+    db: sqlite3.Connection, community: str, mine: Mine, gateway: str
+) -> set[RecordKey]:
+    """What else a gateway sent while it served them alone: samples, and counts of no member's."""
+    others = set(
+        db.execute(
+            "SELECT DISTINCT gateway, chain, seq FROM counter"
+            " WHERE community = ? AND gateway = ? AND member != ?",
+            (community, gateway, mine.member),
+        )
+    )
+    found = set()
+    for record in linked(db, community, "r.gateway = ?", gateway):
+        made_ms = record.identity.made_ms
+        # As for counts: what is made at the end of a fit is about what it covers.
+        if record.typ in _OF_NOBODY or made_ms is None:
+            continue
+        if mine.is_alone_at(gateway, made_ms - 1):
+            found.add(_key(record))
+    return found - others
+
+
 def _brought(db: sqlite3.Connection, community: str, mine: Mine) -> set[RecordKey]:
     """Their deposits and what corrects them; not where another's deposit is judged by them."""
     found: set[RecordKey] = set()
@@ -110,10 +134,14 @@ def _before_others(
 ) -> set[RecordKey]:
     """Of those that would go, the ones from whose count another member's quantity is measured."""
     needed: set[RecordKey] = set()
-    for place in sorted(mine.shared):
-        needed |= before(
-            db, community, place, lambda _, __, member: member not in {None, mine.member}
-        )
+    for gateway in sorted({key[0] for key in going} - mine.gateways):
+        for place in db.execute(
+            "SELECT DISTINCT gateway, device FROM counter WHERE community = ? AND gateway = ?",
+            (community, gateway),
+        ).fetchall():
+            needed |= before(
+                db, community, place, lambda _, __, member: member not in {None, mine.member}
+            )
     return needed & going
 
 
