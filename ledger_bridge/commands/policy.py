@@ -148,4 +148,5 @@ def list_(*, config: Config = CONFIG, json: Json = False) -> None:
     for one in found:
         lines.append(f"from {one['valid_from']} on: {one['hash']}")
         lines += [f"  {name}: {rule['en']}" for name, rule in one["rules"].items()]
+        lines += [f"  note: {note}" for note in one["notes"]]
     tell("\n".join(lines) or "no policy yet", found, json=json)

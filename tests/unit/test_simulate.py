@@ -12,6 +12,7 @@ from drivers.reading import Reading
 from gateway.contract import record as records
 from gateway.contract.errors import UsageError
 from ledger_bridge.books import store
+from ledger_bridge.books.facts.attested import Attestation, TakenBack
 from ledger_bridge.books.policy.policy import parse
 from ledger_bridge.books.policy.simulate import Change, Key, simulate
 from ledger_bridge.books.registry.edits import GatewayAdmitted, MeterFitted
@@ -249,3 +250,26 @@ def test_nobodys_words_get_into_the_page_as_more_than_words(tmp_path):
     assert "<script>" not in html
     assert 'aria-label="Who would gain and who would lose WASTE"' in html
     assert "http" not in html
+
+
+def test_hours_of_an_activity_that_no_rule_knew_count_where_the_new_rules_know_it(tmp_path):
+    """90 minutes of care wait, for no rule is about care; with one they would be 1.5 hours. What
+    was taken back counts on neither side.
+    """
+    street = street_of(tmp_path)
+    street.say(
+        "list",
+        Attestation("noor", "2026-06-20", "care", 90, "Mirjam"),
+        Attestation("noor", "2026-06-20", "care", 30, "Mirjam"),
+    )
+    street.say("better list", TakenBack(1, 2, "said twice"))
+    hours = """
+[[rules]]
+id = "hours"
+rule = "time_given"
+version = 1
+asset = "WASTE"
+rates.care = { credit = "1", per = "1 h" }
+"""
+    found = simulated(street, POLICY + hours, "2026-06-20", "2026-06-20").changes
+    assert {Key("noor", "WASTE", "hours"): Change(0, 1_500_000)} == found
