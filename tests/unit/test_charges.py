@@ -43,6 +43,29 @@ cap = "2 per week"
 )
 
 
+# Only that somebody came counts.
+DAYS = """
+community = "straat"
+valid_from = 2026-06-15
+time_zone = "Europe/Amsterdam"
+
+[assets.TIMES]
+unit = "time"
+kind = "counter"
+
+[fractions]
+glass = { euralcode = "15 01 07", unit = "kg", nl = "glas", en = "glass" }
+paper = { euralcode = "15 01 01", unit = "kg", nl = "papier", en = "paper" }
+
+[[rules]]
+id = "days"
+rule = "participation"
+version = 1
+asset = "TIMES"
+fractions = ["glass", "paper"]
+"""
+
+
 @pytest.fixture
 def street(tmp_path):
     return Street(tmp_path, policy=BAGS)
@@ -108,3 +131,12 @@ def test_a_deposit_says_what_it_earned_first_and_that_something_is_asked(street)
     bring(street, point, NOON_MS + 1, grams=400, fraction="paper")
     asked = "The rules ask something for this kind."
     assert [("0.100000", "WASTE", asked), ("-0.13", "EUR", asked)] == told(street)
+
+
+def test_a_second_deposit_of_a_day_says_that_the_day_is_counted(tmp_path):
+    street = Street(tmp_path, policy=DAYS)
+    point = Chain("point")
+    bring(street, point, NOON_MS, grams=2_000)
+    bring(street, point, NOON_MS + 1, grams=400, fraction="paper")
+    expected = [("1", "TIMES", ""), ("", "", "This day is counted already.")]
+    assert expected == told(street)

@@ -9,6 +9,7 @@ from gateway.contract.errors import ConfigError
 from ledger_bridge.books.policy import policy as policies
 from ledger_bridge.books.policy.exclusive import conflicts
 from ledger_bridge.books.settle.quantities import Counted, Tally
+from ledger_bridge.books.telling.why import why
 from ledger_bridge.books.verify.verify import verify
 from tests.street import ID, MIDNIGHT_MS, NOON_MS, POLICY, QUARTER_MS, Chain, Street, key
 
@@ -65,6 +66,21 @@ def test_what_was_measured_over_several_quarter_hours_counts_for_no_time_of_day(
     street.take("home", home.quarter(NOON_MS + 2 * QUARTER_MS, export_wh=50))
     street.take("home", home.quarter(NOON_MS + 3 * QUARTER_MS, export_wh=57))
     assert [("2026-06-21", 7_000)] == dues(street)
+
+
+def test_a_reason_says_of_each_count_why_it_does_not_count(tmp_path):
+    """The counts of 12:15 and 13:15 are of a quarter-hour, the one of 13:00 of three."""
+    street, home = Street(tmp_path, policy=asking('hours = "12:00-13:00"')), Chain("home")
+    for n, wh in ((0, 0), (1, 3), (4, 10), (5, 15)):
+        street.take("home", home.quarter(NOON_MS + n * QUARTER_MS, export_wh=wh))
+    community = street.community
+    found = why(community.db, ID, 1, registry=community.registry, policies=community.policies)
+    assert [
+        (0, "The first count of this meter: from here on it is measured."),
+        (3_000, ""),
+        (0, "Measured over several quarter-hours: nobody knows when within the hours of the rule."),
+        (0, "Outside the hours that the rule counts."),
+    ] == [(one["counts"], one["sentence"]) for one in found["evidence"]]
 
 
 def test_hours_over_midnight_are_two_ends_of_each_day(tmp_path):

@@ -193,6 +193,10 @@ REMARK = {
     ),
 }
 
+DAY_COUNTED = (
+    "This day is counted already.",
+    "Deze dag is al geteld.",
+)
 TOO_LITTLE = (
     "Too little for the smallest amount; it counts together with what follows.",
     "Te weinig voor het kleinste bedrag; het telt mee met wat nog volgt.",

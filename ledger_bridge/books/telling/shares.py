@@ -17,7 +17,7 @@ from ledger_bridge.books.policy.policies import Policies
 from ledger_bridge.books.quantity import Amount
 from ledger_bridge.books.settle.due import concerned, due_most, find, shares
 from ledger_bridge.books.settle.quantities import Brought, Tally
-from ledger_bridge.books.telling.sentences import TOO_LITTLE, of_cap
+from ledger_bridge.books.telling.sentences import DAY_COUNTED, TOO_LITTLE, of_cap
 from ledger_bridge.books.telling.standing import standing
 
 # A deposit by where it stands: gateway, chain, number.
@@ -25,13 +25,13 @@ _Place = tuple[str, str, int]
 
 
 class Share(NamedTuple):
-    """Smallest units of `asset` by one rule; `cap` says that with it the claim has reached its cap,
-    in English and in Dutch, or is empty.
+    """Smallest units of `asset` by one rule. `said` is that the claim has reached its cap with it,
+    or that its day is counted already, in English and in Dutch; or it is empty.
     """
 
     amount: int
     asset: str
-    cap: tuple[str, ...]
+    said: tuple[str, ...]
 
 
 class Told(NamedTuple):
@@ -69,10 +69,10 @@ class Shares:
             return Told(state, 0, "", *said)
         found = self._of(deposit)
         if share := next((one for one in found if one.amount), None):
-            more = said if any(said) else share.cap or said
+            more = said if any(said) else share.said or said
             return Told(CREDITED, share.amount, share.asset, *more)
-        cap = next((one.cap for one in found if one.cap), TOO_LITTLE)
-        return Told(COUNTED, 0, "", *cap)
+        reason = next((one.said for one in found if one.said), TOO_LITTLE)
+        return Told(COUNTED, 0, "", *reason)
 
     def _of(self, deposit: Mapping[str, Any]) -> list[Share]:
         """What a deposit added by each rule that rewards it."""
@@ -95,6 +95,7 @@ class Shares:
         file = rules.load(rule.rule)
         places: list[_Place] = []
         brought: list[tuple[str, Amount]] = []
+        again: list[bool] = []  # of a rule that counts days, whether the day was counted before
         days: set[str] = set()
         for gateway, chain, seq, fraction, amount, is_verified, day in self._db.execute(
             "SELECT gateway, chain, seq, counts_as, counted, is_verified, day FROM deposit"
@@ -102,25 +103,23 @@ class Shares:
             " ORDER BY at_ms, gateway, chain, seq",
             (self._community, claim.member, *days_of(claim.period)),
         ):
-            if not file.touches(rule, fraction):
-                continue
             tally = Tally(policy, rule)
             tally.add(Brought(fraction, bool(is_verified), day, amount, 1))
             quantity = tally.quantities().get(fraction)
             if quantity is None:
                 continue
-            if file.measure(rule, fraction) == "days" and day in days:
-                quantity = 0
+            again.append(day in days and file.measure(rule, fraction) == "days")
             days.add(day)
             places.append((gateway, chain, seq))
-            brought.append((fraction, quantity))
+            brought.append((fraction, 0 if again[-1] else quantity))
         added = shares(policy, rule, brought)
         most = due_most(policy, rule)
-        return {
-            place: Share(
-                share,
-                rule.asset,
-                of_cap(rule.weeks, is_charge=so_far < 0) if abs(so_far) == most else (),
-            )
-            for place, share, so_far in zip(places, added, accumulate(added), strict=True)
-        }
+        found = {}
+        for place, is_again, share, so_far in zip(
+            places, again, added, accumulate(added), strict=True
+        ):
+            said: tuple[str, ...] = DAY_COUNTED if is_again else ()
+            if abs(so_far) == most:
+                said = of_cap(rule.weeks, is_charge=so_far < 0)
+            found[place] = Share(share, rule.asset, said)
+        return found
