@@ -20,6 +20,8 @@ from ledger_bridge.books import store
 from ledger_bridge.books.calendar import day_of, local_text
 from ledger_bridge.books.community import load_policies, load_registry
 from ledger_bridge.books.facts.containers import containers, known_weights, turned_away
+from ledger_bridge.books.log.proof import render
+from ledger_bridge.books.log.proving import prove
 from ledger_bridge.books.policy.policies import Policies
 from ledger_bridge.books.registry.registry import Registry
 from ledger_bridge.books.telling import why as reasons
@@ -166,6 +168,10 @@ class View:
         db, community = self._db, self._hub.community
         return reasons.why(db, community, booking, registry=registry, policies=policies)
 
+    def proof(self, booking: int) -> str:
+        registry, _ = self._read_papers()
+        return render(prove(self._db, registry, booking))
+
 
 def build(hub: Hub, version: Callable[[], int]) -> FastAPI:
     """The application; `version()` is another number after every change of the books."""
@@ -221,6 +227,16 @@ def build(hub: Hub, version: Callable[[], int]) -> FastAPI:
     async def why(booking: int) -> Json:
         """Everything a booking rests on."""
         return _why(view, booking)
+
+    @app.get("/proof/{booking}", response_class=PlainTextResponse)
+    async def proof(booking: int) -> Response:
+        """A file that proves a booking; it says on top what it shows."""
+        try:
+            text = view.proof(booking)
+        except PeopleError as error:
+            raise HTTPException(404, str(error)) from error
+        name = f'attachment; filename="booking-{booking}.proof"'
+        return PlainTextResponse(text, headers={"content-disposition": name})
 
     app.include_router(members.routes(hub.community, view.books))
 

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import pytest
 
 import ledger_bridge.books
@@ -16,6 +17,7 @@ from gateway.contract.errors import ConfigError, PeopleError, UsageError
 from gateway.contract.keys import b64
 from ledger_bridge.books.community import Community
 from ledger_bridge.books.log.note import Checkpoint, note
+from ledger_bridge.books.log.proof import check, read
 from ledger_bridge.books.registry import papers, stewards
 from ledger_bridge.books.registry.edits import Edit, Edits, StewardsNamed
 from ledger_bridge.books.registry.stewards import Term
@@ -25,6 +27,7 @@ from ledger_bridge.commands.proof import proof
 from ledger_bridge.commands.restored import restored
 from ledger_bridge.commands.verify import verify
 from ledger_bridge.hub import Hub
+from ledger_bridge.page.app import build
 from ledger_bridge.publishing import Publishing
 from tests.street import ID, MIDNIGHT_MS, QUARTER_MS, Chain, Street, key
 
@@ -409,3 +412,21 @@ def test_the_books_import_nothing_that_only_serves():
     }
     assert {"telling/export_xlsx.py": ["openpyxl"]} == odd
     assert len(files) > 100
+
+
+def test_the_page_of_a_booking_gives_its_proof_along(hub):
+    assert '<a href="/proof/1">proof</a>' in get(hub, "/why/1")
+    text = get(hub, "/proof/1")
+    assert 1 == check(read(text), key("log").public).booking
+    assert "there is no such booking" in get(hub, "/proof/99")
+
+
+def get(hub: Hub, path: str) -> str:
+    """What the hub's page says there."""
+
+    async def ask() -> str:
+        transport = httpx.ASGITransport(app=build(hub, lambda: 0))
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            return (await client.get(path)).text
+
+    return asyncio.run(ask())
