@@ -38,7 +38,7 @@ from ledger_bridge.books.telling.recycling import (
 )
 from ledger_bridge.books.telling.rules import of_policy
 from ledger_bridge.hub import Hub
-from ledger_bridge.page import members
+from ledger_bridge.page import members, proofs
 
 # The newest bookings that the page shows.
 BOOKINGS_SHOWN = 40
@@ -228,16 +228,7 @@ def build(hub: Hub, version: Callable[[], int]) -> FastAPI:
         """Everything a booking rests on."""
         return _why(view, booking)
 
-    @app.get("/proof/{booking}", response_class=PlainTextResponse)
-    async def proof(booking: int) -> Response:
-        """A file that proves a booking; it says on top what it shows."""
-        try:
-            text = view.proof(booking)
-        except PeopleError as error:
-            raise HTTPException(404, str(error)) from error
-        name = f'attachment; filename="booking-{booking}.proof"'
-        return PlainTextResponse(text, headers={"content-disposition": name})
-
+    app.include_router(proofs.routes(view.proof))
     app.include_router(members.routes(hub.community, view.books))
 
     @app.get("/events", include_in_schema=False)
