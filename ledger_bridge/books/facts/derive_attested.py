@@ -1,8 +1,8 @@
 """From papers to attestations, and from attestations to marks, inside the caller's commit."""
 
 import sqlite3
-from collections.abc import Iterable
 
+from gateway.contract.record import to_json
 from ledger_bridge.books.book import Claim
 from ledger_bridge.books.facts.attested import Given, GivenRow, Taking, judge, read
 from ledger_bridge.books.facts.papers import Paper
@@ -10,8 +10,18 @@ from ledger_bridge.books.policy.policies import Policies
 from ledger_bridge.books.registry.registry import Registry
 from ledger_bridge.books.settle.due import concerned
 
-# All that is attested of one member's day is judged together.
-_MemberDay = tuple[str, str]
+_ROWS = """
+    SELECT paper, n, signed_ms, member, day, activity, minutes, by_whom, verdict, reason
+    FROM attestation INDEXED BY attestation_of_member WHERE community = ?
+"""
+_TAKEN = """
+    SELECT taken_back.paper, taken_back.n, of_paper, of_n, taken_back.reason
+    FROM attestation JOIN taken_back ON taken_back.community = attestation.community
+        AND of_paper = attestation.paper AND of_n = attestation.n
+    WHERE attestation.community = ?
+"""
+# All that is attested of a member's day is judged together.
+_OF_DAYS = "AND (member, day) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?))"
 
 
 class AttestedDerivation:
@@ -49,54 +59,41 @@ class AttestedDerivation:
                     (self._community, one.of_paper, one.of_n),
                 )
             )
-        self._judge(days, touched, registry=registry, policies=policies)
+        some = to_json(sorted(days)).decode()
+        self._judge(_OF_DAYS, (some,), touched, registry=registry, policies=policies)
 
     def again(self, touched: set[Claim], *, registry: Registry, policies: Policies) -> None:
         """Judge everything anew: the registry or the policies have changed."""
-        days = self._db.execute(
-            "SELECT DISTINCT member, day FROM attestation WHERE community = ?", (self._community,)
-        ).fetchall()
-        self._judge(days, touched, registry=registry, policies=policies)
+        self._judge("", (), touched, registry=registry, policies=policies)
 
     def _judge(
         self,
-        days: Iterable[_MemberDay],
+        which: str,
+        more: tuple[str, ...],
         touched: set[Claim],
         *,
         registry: Registry,
         policies: Policies,
     ) -> None:
-        for day in sorted(days):
-            before = {row.fact: row for row in self._rows(day)}
-            taken = self._taken(day)
-            for row in judge(before, taken, registry=registry, policies=policies):
-                # By other rules the same attestation may concern other claims.
-                for one in (row, before[row.fact]):
-                    _touch(touched, one, policies)
-                if row != before[row.fact]:
-                    self._db.execute(
-                        "UPDATE attestation SET verdict = ?, reason = ?"
-                        " WHERE community = ? AND paper = ? AND n = ?",
-                        (row.verdict, row.reason, self._community, row.fact.paper, row.fact.n),
-                    )
-
-    def _rows(self, day: _MemberDay) -> list[GivenRow]:
-        rows = self._db.execute(
-            "SELECT paper, n, signed_ms, member, day, activity, minutes, by_whom, verdict, reason"
-            " FROM attestation WHERE community = ? AND member = ? AND day = ?",
-            (self._community, *day),
+        """Judge what was attested of whole days."""
+        rows = self._db.execute(f"{_ROWS} {which}", (self._community, *more))
+        before = {row.fact: row for row in (GivenRow(Given(*r[:8]), *r[8:]) for r in rows)}
+        taken = [
+            Taking(*row) for row in self._db.execute(f"{_TAKEN} {which}", (self._community, *more))
+        ]
+        changed = []
+        for row in judge(before, taken, registry=registry, policies=policies):
+            # By other rules the same attestation may concern other claims.
+            for one in (row, before[row.fact]):
+                _touch(touched, one, policies)
+            if row != before[row.fact]:
+                place = (self._community, row.fact.paper, row.fact.n)
+                changed.append((row.verdict, row.reason, *place))
+        self._db.executemany(
+            "UPDATE attestation SET verdict = ?, reason = ?"
+            " WHERE community = ? AND paper = ? AND n = ?",
+            changed,
         )
-        return [GivenRow(Given(*row[:8]), *row[8:]) for row in rows]
-
-    def _taken(self, day: _MemberDay) -> list[Taking]:
-        rows = self._db.execute(
-            "SELECT taken_back.paper, taken_back.n, of_paper, of_n, taken_back.reason"
-            " FROM attestation JOIN taken_back ON taken_back.community = attestation.community"
-            " AND of_paper = attestation.paper AND of_n = attestation.n"
-            " WHERE attestation.community = ? AND member = ? AND day = ?",
-            (self._community, *day),
-        )
-        return [Taking(*row) for row in rows]
 
 
 def _touch(touched: set[Claim], row: GivenRow, policies: Policies) -> None:
