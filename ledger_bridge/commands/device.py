@@ -225,7 +225,7 @@ def decide(
     )
     word = "accepted" if accept else "refused"
     outcome = {"place": place, "counts": number, "decided": word}
-    tell(f"{number} counts of {place} are {word}: {reason}", outcome, json=json)
+    tell(f"counts of {place} {word}: {number}; {reason}", outcome, json=json)
 
 
 @app.command

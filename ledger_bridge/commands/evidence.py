@@ -91,9 +91,10 @@ def import_(
     count = sum(len(some) for some in taken.figures.values())
     outcome = {"figures": count, "known": taken.known, "papers": numbers}
     if not numbers:
-        tell(f"nothing new: {taken.known} figures were known", outcome, json=json)
+        tell(f"nothing new; figures known before: {taken.known}", outcome, json=json)
         return 0
-    said = f"{count} figures taken, {taken.known} were known; papers {', '.join(map(str, numbers))}"
+    said = f"figures taken: {count}, known before: {taken.known}; papers"
+    said = f"{said} {', '.join(map(str, numbers))}"
     tell(said, outcome, json=json)
     return 0
 

@@ -40,6 +40,7 @@ def test_the_commands_of_the_page_for_stewards_do_what_it_says(tmp_path):
     }
     assert said == {
         "hall": ("E0031003265894512", True, "", False),
+        "attic": ("", False, "", False),
         "heat-pump": ("", True, "", True),
         "panels": ("", False, "1/1000 kWh", False),
         "water": ("", False, "10 L", False),

@@ -76,8 +76,8 @@ def coop(tmp_path, tmp_path_factory, monkeypatch, capsys):
     """The same hub for each, founded once and copied."""
     founded = tmp_path_factory.getbasetemp() / "coop"
     if not founded.exists():
-        founded.mkdir()
-        Coop(founded, monkeypatch, capsys).found()
+        Coop(tmp_path, monkeypatch, capsys).found()
+        shutil.copytree(tmp_path, founded)
     shutil.copytree(founded, tmp_path, dirs_exist_ok=True)
     return Coop(tmp_path, monkeypatch, capsys)
 
@@ -98,9 +98,9 @@ def test_a_file_is_looked_at_taken_in_once_and_told(coop):
         )
     )  # fmt: skip
     assert "0.203333" == coop.energy()
-    assert (0, "4 figures taken, 0 were known; papers 1\n") == coop.do(*look)
+    assert (0, "figures taken: 4, known before: 0; papers 1\n") == coop.do(*look)
     assert "0.200000" == coop.energy()
-    assert (0, "nothing new: 4 figures were known\n") == coop.do(*look)
+    assert (0, "nothing new; figures known before: 4\n") == coop.do(*look)
     lines = coop.ask("evidence", "list")
     assert [(1, EAN, "1-0:1.8.1"), (1, EAN, "1-0:2.8.1")] == [
         (one["paper"], one["about"], one["register"]) for one in lines
@@ -114,7 +114,7 @@ def test_a_corrected_file_changes_what_it_corrects_and_nothing_else(coop, tmp_pa
         FLUVIUS.read_bytes().replace(b"0,299;kWh;Geschat", b"0,599;kWh;Uitgelezen")
     )
     status, told = coop.do("evidence", "import", str(corrected), "--mapping", "fluvius")
-    assert (0, "1 figures taken, 3 were known; papers 2\n") == (status, told)
+    assert (0, "figures taken: 1, known before: 3; papers 2\n") == (status, told)
     assert "0.300000" == coop.energy()
     # And back again: the last paper is the one.
     coop.do("evidence", "import", str(FLUVIUS), "--mapping", "fluvius")
@@ -161,7 +161,7 @@ def test_the_rest_of_a_file_can_be_taken(coop, tmp_path):
     file = tmp_path / "odd.csv"
     file.write_bytes(FLUVIUS.read_bytes().replace(b"0,301", b"-0,301"))
     words = ("evidence", "import", str(file), "--mapping", "fluvius", "--skip-refused")
-    assert (0, "3 figures taken, 0 were known; papers 1\n") == coop.do(*words)
+    assert (0, "figures taken: 3, known before: 0; papers 1\n") == coop.do(*words)
 
 
 @pytest.mark.parametrize(
@@ -242,7 +242,7 @@ def test_what_held_says_to_type_ends_the_waiting(coop):
     (waits,) = coop.ask("ledger", "held")
     words = waits["try"].removeprefix("meterkast ").replace("(or --refuse) ", "").split(" --reason")
     _, told = coop.do(*words[0].split(), "--reason", "the shed was wired in")
-    assert "2 counts of home/hall are accepted: the shed was wired in\n" == told
+    assert "counts of home/hall accepted: 2; the shed was wired in\n" == told
     assert [] == coop.ask("ledger", "held")
     assert "5.433333" == coop.energy()
     with pytest.raises(UsageError, match="no counts of home/hall E7"):
