@@ -4,6 +4,7 @@ import pytest
 
 from gateway.contract.cards import token
 from gateway.contract.errors import PeopleError
+from gateway.contract.signed import Malformed
 from ledger_bridge.books.acts.requests import (
     Cancel,
     Donate,
@@ -12,15 +13,18 @@ from ledger_bridge.books.acts.requests import (
     Transfer,
     WriteOff,
 )
+from ledger_bridge.books.registry import stewards
 from ledger_bridge.books.registry.edits import (
     AccountOpened,
     CardGiven,
     LimitSet,
     MemberAdded,
     MemberLeft,
+    StewardsNamed,
 )
+from ledger_bridge.books.registry.stewards import Term
 from tests.market import HOUR_MS, POLICY, Market
-from tests.street import CARD_KEY, NOON_MS, Street
+from tests.street import CARD_KEY, ID, NOON_MS, Street, key
 
 
 @pytest.fixture
@@ -162,6 +166,20 @@ def test_whoever_owes_may_receive_and_not_give(owing):
     with pytest.raises(PeopleError, match=r"bram has -5\.000 WASTE"):
         owing.act(Transfer("bram", "noor", "WASTE", 1), "back")
     owing.verify()
+
+
+# Stewards.
+
+
+def test_what_a_steward_of_before_signed_stays_and_they_sign_nothing_more(market):
+    market.act(Transfer("noor", "bram", "ENERGY", 1), "by the first")
+    term = stewards.make(Term(ID, 1, (key("second").public.x,), 1), key=key("steward"))
+    market.edit(StewardsNamed(term.decode()))
+    with pytest.raises(Malformed, match="not signed by a steward"):
+        market.act(Transfer("noor", "bram", "ENERGY", 1), "too late")
+    market.act(Transfer("noor", "bram", "ENERGY", 1), "by the second", signer="second")
+    assert 2 == market.holds("bram")[0]
+    market.verify()
 
 
 # Leaving.
