@@ -92,8 +92,11 @@ def test_a_checkpoint_is_a_signed_note_that_anybody_can_check():
         lambda text: text.replace("— ", "- "),
         lambda text: "",
         lambda text: text[:-8],
+        lambda text: text.replace("\n3\n", "\n03\n"),
+        lambda text: text + "\n",
+        lambda text: text[:-1],
     ],
-    ids=["size", "origin", "dash", "empty", "cut"],
+    ids=["size", "origin", "dash", "empty", "cut", "zero before", "line more", "no end"],
 )
 def test_a_spoilt_checkpoint_is_refused(spoil):
     text = note(Checkpoint("meterkast/straat", 3, b"r" * 32), key=key("log"))
@@ -103,3 +106,12 @@ def test_a_spoilt_checkpoint_is_refused(spoil):
 
 def test_a_commitment_hides_what_it_commits_to():
     assert commitment(b"a" * 16, "act", b"{}") != commitment(b"b" * 16, "act", b"{}")
+
+
+@pytest.mark.parametrize(
+    ("size", "root"), [(-1, b"r" * 32), (3, b"r" * 31)], ids=["negative", "short root"]
+)
+def test_a_head_of_no_tree_is_refused_whoever_signed_it(size, root):
+    text = note(Checkpoint("meterkast/straat", size, root), key=key("log"))
+    with pytest.raises(Malformed, match="not spelt as it was signed"):
+        read_note(text, key=key("log").public)

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.contract.errors import PeopleError
+from gateway.contract.record import to_json
 from gateway.contract.signed import Malformed
 from ledger_bridge.books.acts.requests import Transfer
 from ledger_bridge.books.log import proof as proofs
@@ -271,10 +272,42 @@ def test_words_cannot_pretend_to_be_the_leaf(street):
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"[]", b"{}", b'{"kind":"x","booking":1,"booked_ms":1e99,"postings":[]}'],
-    ids=["nothing", "list", "empty", "time"],
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b'{"kind":"x","booking":1,"booked_ms":9000000000000000000,"postings":[]}',
+        b'{"kind":"x","booking":1,"booked_ms":0,"postings":[],"odd":' + b"[" * 99_999,
+    ],
+    ids=["nothing", "list", "empty", "time", "deep"],
 )
 def test_a_leaf_of_no_booking_is_refused(street, body):
     made = prove(street.community.db, street.community.registry, 1)
     with pytest.raises(Malformed, match="the leaf is of no booking"):
         proofs.words(made._replace(body=body))
+
+
+@pytest.mark.parametrize(
+    "toml",
+    [
+        "",
+        "assets = 1",
+        "assets.A = 1",
+        "assets.A.scale = 1000000000",
+        "assets.A.scale = -1",
+        "assets.A.scale = 'x'",
+        "assets = " + "[" * 9_999,
+    ],
+    ids=["none", "no table", "no asset", "places", "negative", "text", "deep"],
+)
+def test_a_policy_that_is_none_is_refused(street, toml):
+    made = prove(street.community.db, street.community.registry, 1)
+    policy = to_json({"community": ID, "toml": toml}).decode()
+    with pytest.raises(Malformed, match="the leaf is of no booking"):
+        proofs.words(made._replace(policy=policy))
+
+
+def test_what_is_printed_does_nothing_to_a_terminal(street):
+    made = prove(street.community.db, street.community.registry, 1)
+    body = made.body.replace(b"acc-noor", b"\\u001b[2Jnoor\\r\\n\\u2028")
+    assert all(line.isprintable() for line in proofs.words(made._replace(body=body)))

@@ -75,7 +75,8 @@ def _parse(text: str) -> tuple[Checkpoint, bytes]:
         raise Malformed("not a signed note with one signature") from error
     if gap or end or (dash, signer) != ("—", name):
         raise Malformed("the note is not signed by its own log")
-    if text != _signed(checkpoint, blob):
+    is_head = checkpoint.size >= 0 and len(checkpoint.root) == hashlib.sha256().digest_size
+    if not is_head or text != _signed(checkpoint, blob):
         raise Malformed("the note is not spelt as it was signed")
     return checkpoint, blob
 

@@ -26,6 +26,8 @@ from ledger_bridge.books.log.tree import commitment, leaf_hash
 
 # A policy and a body take some kB; more is no proof of ours.
 PROOF_BYTES_MAX = 1024 * 1024
+# More places than an amount has digits.
+SCALE_MAX = 18
 
 _FIRST = "meterkast proof v1"
 _WARNING = """\
@@ -122,7 +124,7 @@ def words(proof: Proof) -> list[str]:
         said = _decode(proof.body)
         booked = datetime.fromtimestamp(said.booked_ms // 1000, UTC)
         scales = _scales(proof.policy)
-    except (ValueError, OverflowError, OSError, msgspec.MsgspecError) as error:
+    except (ValueError, OverflowError, OSError, RecursionError, msgspec.MsgspecError) as error:
         raise Malformed(f"the leaf is of no booking: {error}") from error
     lines = [f"booking {said.booking}, {said.kind}, booked {booked:%Y-%m-%d %H:%M:%S} UTC"]
     for account, asset, amount in said.postings:
@@ -135,8 +137,8 @@ def words(proof: Proof) -> list[str]:
         if said.quantities:
             lines.append(_MEASURED)
         lines += [f"  {key}: {amount}" for key, amount in said.quantities.items()]
-    # A line of ours that begins the leaf must not be found among the words.
-    return [" ".join(line.split("\n")) for line in lines]
+    # Whatever a leaf calls things, a line stays a line, and does nothing to a terminal.
+    return ["".join(one if one.isprintable() else " " for one in line) for line in lines]
 
 
 def _scales(policy: str) -> dict[str, int]:
@@ -145,9 +147,12 @@ def _scales(policy: str) -> dict[str, int]:
         return {}
     toml = tomllib.loads(msgspec.json.decode(policy, type=Document).toml)
     try:
-        return {code: int(asset.get("scale", 0)) for code, asset in toml["assets"].items()}
-    except (AttributeError, KeyError, TypeError) as error:
+        scales = {code: asset.get("scale", 0) for code, asset in toml["assets"].items()}
+    except (AttributeError, KeyError) as error:
         raise ValueError("a policy without assets") from error
+    if not all(isinstance(scale, int) and 0 <= scale <= SCALE_MAX for scale in scales.values()):
+        raise ValueError(f"an asset of more than {SCALE_MAX} decimal places")
+    return scales
 
 
 def _amount(amount: int, scale: int | None, *, plus: str = "") -> str:
