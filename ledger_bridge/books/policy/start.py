@@ -50,7 +50,6 @@ def counted_otherwise(new: Policy, policies: Policies, *, where: str) -> Iterato
         for key in ("unit", "scale", "kind", "shadow"):
             was, is_ = getattr(old, key), getattr(asset, key)
             if was != is_:
-                what = f"accounts hold {code} with {key} = {to_json(was).decode()}"
-                yield Problem(
-                    what, f"{where}: assets.{code}.{key}", "give the new one another code"
-                )
+                kept = f"{key} = {to_json(was).decode()}"
+                what, place = f"accounts hold {code} with {kept}", f"{where}: assets.{code}.{key}"
+                yield Problem(what, place, f"{kept}, or give the new one another code")
