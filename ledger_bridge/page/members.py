@@ -14,8 +14,6 @@ from gateway.contract.clock import domain_clock
 from gateway.contract.errors import PeopleError
 from gateway.contract.record import to_json
 from ledger_bridge.books.calendar import day_of
-from ledger_bridge.books.log import proof as proofs
-from ledger_bridge.books.log.proving import prove
 from ledger_bridge.books.telling import export_csv, statement_tables
 from ledger_bridge.books.telling.acts import Books
 from ledger_bridge.books.telling.balances import balances
@@ -71,17 +69,6 @@ def routes(community: str, books: Callable[[], Books]) -> APIRouter:
         data = _file(_statement(now, community, member, period), form, lang or "en")
         name = f"{member}-{period.replace('..', '-to-')}.{form}"
         return _download(data, name, _TYPES[form])
-
-    @router.get("/proof/{booking}")
-    async def proof(booking: int) -> Response:
-        """The proof that a booking is in the log: `meterkast verify --proof FILE` checks it."""
-        now = books()
-        try:
-            made = prove(now.db, now.registry, min(booking, 2**62))
-        except PeopleError as error:
-            raise HTTPException(404, str(error)) from error
-        text = proofs.render(made)
-        return _download(text.encode(), f"booking-{booking}.proof", "text/plain; charset=utf-8")
 
     return router
 
@@ -145,6 +132,11 @@ def _shown(now: Books, community: str, member: str, days: Days, language: Langua
         "totals": [
             one for one in found.event["totals"] if one["measured"] or Decimal(one["credit"])
         ],
+        "names": {
+            name: kind.nl if language == "nl" else kind.en
+            for in_force in now.policies.in_order
+            for name, kind in in_force.policy.fractions.items()
+        },
         "charts": _charts(found.event, days),
         "said": "zin" if language == "nl" else "sentence",
     }

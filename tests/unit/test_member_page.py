@@ -63,6 +63,12 @@ def test_a_member_sees_the_balance_every_line_and_why(street):
         assert part in shown
 
 
+def test_kinds_of_waste_are_called_as_in_the_language_of_the_page(street):
+    street.take("point", Chain("point").deposit(NOON_MS, grams=2_500))
+    assert '2,5 kg <span class="soft">glas</span>' in get(street, f"{MONTH}&lang=nl").text
+    assert '2.5 kg <span class="soft">glass</span>' in get(street, f"{MONTH}&lang=en").text
+
+
 def test_a_name_is_never_markup(street):
     for page in (MONTH, "/parts"):
         shown = get(street, page).text

@@ -63,7 +63,7 @@ def prove(db: sqlite3.Connection, registry: Registry, booking: int, *, since: st
     row = db.execute(
         "SELECT idx, leaf.kind, salt, body FROM booking JOIN leaf ON leaf.community ="
         " booking.community AND idx = leaf WHERE booking.community = ? AND seq = ?",
-        (community, booking),
+        (community, min(booking, 2**63 - 1)),
     ).fetchone()
     where = f"booking {booking}"
     if row is None:
