@@ -4,9 +4,11 @@ import os
 import subprocess
 import sysconfig
 import zipfile
+from pathlib import Path
 
 import pytest
 
+from gateway.cli import build
 from ledger_bridge.books import store
 from ledger_bridge.books.community import Community
 from ledger_bridge.hub import Hub
@@ -14,7 +16,7 @@ from ledger_bridge.inbox import Inbox
 from tests.docs.test_pages import DOCS, blocks
 from tests.point import Point
 from tests.street import NOON_MS, key
-from tests.system.programs import done, free_port
+from tests.system.programs import free_port
 
 POINT = "milieustraat"
 CARD = "0A00B1C2D3"
@@ -32,21 +34,28 @@ def send(hub: Hub) -> None:
     community.db.close()
 
 
-@pytest.mark.system
-@pytest.mark.timeout(120)
-def test_the_commands_of_the_page_on_closing_do_what_it_says(tmp_path):
+def found(folder: Path) -> None:
+    """A hub with noor and bram, noor's card, and rules from June on."""
     page = f"127.0.0.1:{free_port()}"
-    done("hub", "init", tmp_path / "hub", "--community", "zonstraat", "--page", page)
-    config = ("--config", tmp_path / "hub" / "bridge.toml")
-    policy = tmp_path / "hub" / "policy.toml"
+    build()(("hub", "init", str(folder), "--community", "zonstraat", "--page", page))
+    policy = folder / "policy.toml"
     lines = policy.read_text().splitlines()
     dated = ["valid_from = 2026-06-01" if one.startswith("valid_from") else one for one in lines]
     policy.write_text("\n".join(dated))
-    done("policy", "activate", policy, *config)
-    done("hub", "admit", f"{POINT}={key(POINT).public.x}", *config)
-    done("member", "add", "noor", "--name", "Noortje", *config)
-    done("member", "add", "bram", *config)
-    done("member", "card", "noor", CARD, *config)
+    for words in (
+        ("policy", "activate", str(policy)),
+        ("hub", "admit", f"{POINT}={key(POINT).public.x}"),
+        ("member", "add", "noor", "--name", "Noortje"),
+        ("member", "add", "bram"),
+        ("member", "card", "noor", CARD),
+    ):
+        build()((*words, "--config", str(folder / "bridge.toml")))
+
+
+@pytest.mark.system
+@pytest.mark.timeout(120)
+def test_the_commands_of_the_page_on_closing_do_what_it_says(tmp_path):
+    found(tmp_path / "hub")
     (tmp_path / "hub" / "members.csv").write_text(MEMBERS)
     send(Hub.load(tmp_path / "hub" / "bridge.toml"))
     run = subprocess.run(

@@ -126,7 +126,7 @@ BUSY = [(n, 1_000_000, 3_000_001) for n in range(FIRST, LAST + 1)]
         key='key = "pro-rata"\n',
     )
 )
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(lives)
 def test_erasing_one_changes_nothing_of_anybody_else_now_or_later(tmp_path_factory, life):
     """Invariants 5 and 6 (DESIGN), 26 (ledger)."""

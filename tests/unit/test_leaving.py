@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 import stat
 import zipfile
 
@@ -188,16 +189,22 @@ def test_the_proofs_in_the_files_hold_also_after_erasing(street):
 # On the command line.
 
 
-@pytest.fixture
-def hub(tmp_path, capsys):
+@pytest.fixture(scope="module")
+def founded(tmp_path_factory):
     """A hub with noor and bram, who have names and numbers elsewhere."""
-    config = tmp_path / "hub" / "bridge.toml"
+    config = tmp_path_factory.mktemp("founded") / "hub" / "bridge.toml"
     build()(("hub", "init", str(config.parent), "--community", ID, "--page", "127.0.0.1:0"))
     run(config, "member", "add", "noor", "--name", "Noor", "--external-id", "N1")
     run(config, "member", "add", "bram", "--name", "Bram", "--external-id", "B1")
     run(config, "hub", "admit", f"point={key('point').public.x}")
+    return config.parent
+
+
+@pytest.fixture
+def hub(founded, tmp_path, capsys):
+    """The same hub, for one test to change."""
     capsys.readouterr()
-    return config
+    return shutil.copytree(founded, tmp_path / "hub") / "bridge.toml"
 
 
 def run(config, *words):
