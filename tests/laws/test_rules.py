@@ -109,8 +109,7 @@ def test_another_version_is_not_known(example):
 def test_a_rule_may_touch_all_that_its_example_measures(example):
     _, rule = read(example)
     file = rules.load(rule.rule)
-    if file.READS != ("shared",):  # shared energy is kept by rule
-        assert all(file.touches(rule, key) for key in example.quantities)
+    assert all(file.touches(rule, key) for key in example.quantities)
     if file.READS == ("counter",):  # of meters only what some rule rewards is looked at
         assert file.rewards(rule) >= example.quantities.keys()
     assert not file.touches(rule, "nothing of the kind")

@@ -24,16 +24,9 @@ WORDS = {
         ["1-0:2.8.0: 12 kWh is goed voor 1,2 CREDIT", "maar hoogstens 1 per dag"],
     ),
     ("energy_shared", 0): (
-        [
-            "taken: 1.500009 kWh earns 0.1500009 CREDIT",
-            "given: 0.9 kWh earns 0 CREDIT",
-            "together 0.1500009 CREDIT",
-            "rounded down to 0.150000",
-        ],
+        ["taken: 1.500009 kWh earns 0.1500009 CREDIT", "rounded down to 0.150000"],
         [
             "taken: 1,500009 kWh is goed voor 0,1500009 CREDIT",
-            "given: 0,9 kWh is goed voor 0 CREDIT",
-            "samen 0,1500009 CREDIT",
             "naar beneden afgerond op 0,150000",
         ],
     ),

@@ -273,7 +273,7 @@ def test_a_credit_tells_of_each_quarter_it_comes_from(homes: Homes) -> None:
             "left": "1 kWh",
         }
     ] == told["shared"]
-    assert ("3.000000", {"taken": 3_000_000, "given": 0}) == (told["credit"], told["quantities"])
+    assert ("3.000000", {"taken": 3_000_000}) == (told["credit"], told["quantities"])
 
 
 def test_energy_is_shared_up_to_the_first_day_that_waits(homes: Homes) -> None:

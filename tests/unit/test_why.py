@@ -53,7 +53,8 @@ def test_a_credit_leads_to_its_rule_its_quarters_its_record_and_its_telegram(str
         found["credit"],
     )
     assert (
-        "1/3 ENERGY per kWh given back (1-0:2.8.1, 1-0:2.8.2), at most 20 a day" == found["policy"]["rule"]
+        "1/3 ENERGY per kWh given back (1-0:2.8.1, 1-0:2.8.2), at most 20 a day"
+        == found["policy"]["rule"]
     )
     assert [0, 300_000, 600_000] == [one["counts"] for one in found["evidence"]]
     assert "The first count of this meter" in found["evidence"][0]["sentence"]

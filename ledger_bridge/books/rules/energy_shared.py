@@ -47,6 +47,11 @@ class Rule(Sharing):
         """Credit per mWh."""
         return self.credit / self.per
 
+    @property
+    def earning(self) -> str:
+        """What earns: what was taken, or what was given."""
+        return TAKEN if self.earns == "taker" else GIVEN
+
 
 EXAMPLES = (
     Example(
@@ -60,7 +65,7 @@ earns = "taker"
 credit = "0.10"
 per = "1 kWh"
 """,
-        {TAKEN: 1_500_009, GIVEN: 900_000},
+        {TAKEN: 1_500_009},
         150_000,
         "0.1 CREDIT per kWh taken of shared energy, shared in fixed shares",
     ),
@@ -74,7 +79,7 @@ credit = "1/3"
 per = "1 kWh"
 cap = "5 per day"
 """,
-        {TAKEN: 1_500_000, GIVEN: 20_000_000},
+        {GIVEN: 20_000_000},
         5_000_000,
         "1/3 CREDIT per kWh given to others, shared in proportion to use, at most 5 a day",
     ),
@@ -86,7 +91,7 @@ def complaint(rule: Rule, declared: Declared) -> str:
 
 
 def touches(rule: Rule, key: str) -> bool:
-    return key in rule.registers_out or key in rule.registers_in
+    return key in rule.registers or key == rule.earning
 
 
 def rewards(rule: Rule) -> frozenset[str]:
@@ -101,7 +106,7 @@ def measure(rule: Rule, key: str) -> rules.Measure:  # noqa: ARG001 - the rules'
 
 def earned(rule: Rule, quantities: Mapping[str, Amount]) -> Fraction:
     """Credit for the mWh that a member took, or gave."""
-    amount = quantities.get(TAKEN if rule.earns == "taker" else GIVEN, 0)
+    amount = quantities.get(rule.earning, 0)
     return Fraction(rule.rate.numerator * amount, rule.rate.denominator)
 
 

@@ -235,7 +235,7 @@ class Tally:
         if type(fact) is Counted and self._is_plain:
             if file.touches(self._rule, key):
                 self._sums[key] = self._sums.get(key, 0) + fact.amount
-        elif _READ_AS[type(fact)] in file.READS and self._is_concerned(fact):
+        elif _READ_AS[type(fact)] in file.READS and file.touches(self._rule, key):
             measure = file.measure(self._rule, key)
             if measure == "amount" or isinstance(fact, Counted | Shared):
                 if _holds(self._policy, self._rule, fact):
@@ -244,10 +244,6 @@ class Tally:
                 self._sums[key] = self._sums.get(key, 0) + _ONE * fact.times
             else:  # a day counts once, whatever was brought on it
                 self._days[fact.day] = min(key, self._days.get(fact.day, key))
-
-    def _is_concerned(self, fact: Fact) -> bool:
-        # Shared energy is kept by rule; other facts are kept as they come.
-        return isinstance(fact, Shared) or self._file.touches(self._rule, fact[0])
 
     def quantities(self) -> dict[str, Amount]:
         """By register, fraction or activity; days by the first fraction of each, in their order."""
