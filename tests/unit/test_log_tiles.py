@@ -94,12 +94,17 @@ class Monitor:
         note = (folder / "checkpoint").read_bytes().decode()
         self.head = read_note(note, key=key("log").public)
 
+    def _tile(self, level: int | str, n: int, width: int) -> bytes:
+        """A part of a tile, or the whole one where that is there already."""
+        part = self._folder / tile_path(level, n, width)
+        return (part if part.exists() else self._folder / tile_path(level, n)).read_bytes()
+
     def entries(self) -> list[bytes]:
         found: list[bytes] = []
         while len(found) < self.head.size:
             n, width = len(found) // 256, min(256, self.head.size - len(found))
-            data = (self._folder / tile_path("entries", n, width)).read_bytes()
-            while data:
+            data = self._tile("entries", n, width)
+            for _ in range(width):
                 length = int.from_bytes(data[:2], "big")
                 found.append(data[2 : 2 + length])
                 data = data[2 + length :]
@@ -108,7 +113,7 @@ class Monitor:
     def hashes(self, level: int, start: int, stop: int) -> list[bytes]:
         n, at = divmod(start, 256)
         width = min(256, (self.head.size >> (8 * level)) - 256 * n)
-        data = (self._folder / tile_path(level, n, width)).read_bytes()
+        data = self._tile(level, n, width)
         return [data[32 * i : 32 * i + 32] for i in range(at, at + stop - start)]
 
 
@@ -156,20 +161,24 @@ def test_a_long_log_is_published_step_by_step(street, tmp_path, monkeypatch):
     assert sizes == [*found, Monitor(folder).head.size]
 
 
-def test_a_head_is_published_after_all_that_leads_to_it(street, tmp_path, monkeypatch):
-    """The disk is full in the middle: what is there still fits together, and the rest follows."""
+@pytest.mark.parametrize("files_left", range(7))
+def test_a_head_is_published_after_all_that_leads_to_it(street, tmp_path, monkeypatch, files_left):
+    """The disk is full at each of the seven files that bring 10 leaves to 300: both entry bundles,
+    both tiles of hashes, the tile above them, the keys, the head. What is there fits together, and
+    the rest follows.
+    """
     folder = tmp_path / "log"
     publish(folder, fill(street, 10), ())
     log = fill(street, 300)
-    full = Disk(files_left=2)
-    monkeypatch.setattr("os.fsync", full.fsync)
+    monkeypatch.setattr("os.fsync", Disk(files_left=files_left).fsync)
     with pytest.raises(OSError, match="No space left"):
         publish(folder, log, ())
-    assert 10 == Monitor(folder).head.size
-    assert proofs.root(Monitor(folder), 0, 10) == Monitor(folder).head.root
     monkeypatch.undo()
-    publish(folder, log, ())
-    assert slow_root(Monitor(folder).entries()) == Monitor(folder).head.root
+    before = Monitor(folder)
+    assert (10, slow_root(before.entries())) == (before.head.size, before.head.root)
+    assert publish(folder, log, ()) is False
+    monitor = Monitor(folder)
+    assert (300, slow_root(monitor.entries())) == (monitor.head.size, monitor.head.root)
 
 
 class Disk:
