@@ -73,8 +73,9 @@ def test_256_leaves_are_a_full_tile_and_the_first_hash_of_the_next_level(street,
     ] == files(tmp_path / "log")
 
 
-def test_70000_leaves_are_the_tiles_of_the_specification(street, tmp_path):
+def test_70000_leaves_are_the_tiles_of_the_specification(street, tmp_path, monkeypatch):
     """273 full tiles and one of 112 hashes, a full one and one of 17, and one of 1."""
+    monkeypatch.setattr("os.fsync", Disk(files_left=10_000).fsync)
     folder = tmp_path / "log"
     log = fill(street, 70_000)
     while publish(folder, log, ()):
