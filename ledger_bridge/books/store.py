@@ -20,6 +20,7 @@ SAID = ("schema.sql", "gateways.sql", "acts.sql", "closing.sql", "log.sql", "vie
 
 _CREATED = re.compile(r"CREATE (?:TABLE|VIEW|TRIGGER|INDEX|UNIQUE INDEX) (\w+)")
 _TABLE = re.compile(r"CREATE TABLE (\w+)")
+_DROPPED = re.compile(r"DROP TRIGGER IF EXISTS (\w+)")
 # What older tables of what was said lack, by the schema that brought it.
 _ADDED = {
     4: "ALTER TABLE chain ADD COLUMN key TEXT NOT NULL DEFAULT '';",
@@ -118,6 +119,7 @@ def _upgrade(db: sqlite3.Connection, version: int) -> None:
     facts = "".join(map(_sql, FACTS))
     gone = "".join(f"DROP TABLE IF EXISTS {name};" for name in _TABLE.findall(facts))
     added = "".join(sql for since, sql in _ADDED.items() if version < since)
+    there -= set(_DROPPED.findall(added))
     new = "".join(
         statement
         for name in SAID

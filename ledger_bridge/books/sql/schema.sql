@@ -170,7 +170,7 @@ CREATE TABLE checkpoint (
 ) STRICT;
 
 -- Evidence may lose its bytes, and nothing else: the digest stays.
-CREATE TRIGGER record_is_kept BEFORE UPDATE ON record WHEN NEW.data != x''
+CREATE TRIGGER record_stays BEFORE UPDATE ON record WHEN NEW.data != x''
     OR (NEW.arrival, NEW.community, NEW.gateway, NEW.chain, NEW.seq, NEW.digest, NEW.stored_ms)
     IS NOT (OLD.arrival, OLD.community, OLD.gateway, OLD.chain, OLD.seq, OLD.digest, OLD.stored_ms)
 BEGIN SELECT RAISE(ABORT, 'stored evidence never changes'); END;
