@@ -184,6 +184,17 @@ def test_bookings_of_both_epochs_are_proven(log):
     assert (booking, log.community.book.tree.size) == (new.booking, new.size)
 
 
+def test_a_proof_of_an_ended_epoch_leads_to_the_key_that_signed_its_last_head(log):
+    log.hand_over("log", "log 2")
+    log.credit()
+    log.begin_again(2, "log 2")
+    log.hand_over("log 2", "log 3")
+    log.credit()
+    assert 1 == check(read(log.proof(1)), key("log").public).booking
+    with pytest.raises(Malformed, match="not signed by the log's key"):
+        check(read(log.proof(1)), key("log 3").public)
+
+
 def test_the_books_are_opened_in_the_epoch_that_grows(log):
     log.begin_again(2)
     size = log.community.book.tree.size
