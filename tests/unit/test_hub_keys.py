@@ -310,7 +310,7 @@ def test_what_is_no_evidence_yet_is_looked_at_as_well(street):
     street.take("home", note(home), ahead)
     check(street)
     db = street.community.db
-    db.execute("DROP TRIGGER record_is_kept")
+    db.execute("DROP TRIGGER record_stays")
     home.key = key("burglar")
     forged = home.record([], made_ms=NOON_MS, seq=5, prev="a" * 64)
     db.execute("UPDATE record SET data = ?, digest = ? WHERE seq = 5", (forged, digest(forged)))
