@@ -9,6 +9,7 @@ from gateway.cli import build
 from ledger_bridge.books import rules
 from ledger_bridge.books.policy.assets import amount_text
 from ledger_bridge.books.policy.rule import Rule
+from ledger_bridge.books.rules import RuleFile
 from tests.docs.test_pages import DOCS, blocks
 from tests.laws.test_rules import read
 from tests.street import ID
@@ -61,6 +62,12 @@ def test_an_example_stands_there_with_its_sentence_and_what_it_comes_to(name, n)
     assert f"> {example.sentence}.\n" in text
     scale = policy.assets[rule.asset].scale
     assert f"{amount_text(example.due, scale)} {rule.asset}" in text
+
+
+def test_all_that_a_rule_file_has_is_named():
+    own = {name for name in vars(RuleFile) if not name.startswith("_")}
+    needed = {*own, *RuleFile.__annotations__}
+    assert needed == set(re.findall(r"`([A-Za-z]\w*)`", section("A rule of your own")))
 
 
 def test_what_a_steward_types_to_attest_does_what_the_page_says(tmp_path, monkeypatch, capsys):
