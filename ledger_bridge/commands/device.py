@@ -48,6 +48,7 @@ def fit(
     share: str = "1",
     elsewhere: str = "0",
     sources: str = "",
+    production: str = "",
     digits: int = 0,
     behind: Annotated[bool, cyclopts.Parameter(negative="")] = False,
     config: Config = CONFIG,
@@ -82,6 +83,8 @@ def fit(
         How much takes part in other communities; together at most 1.
     sources
         What produces there: solar, wind, water, cogeneration, battery, car; several with commas.
+    production
+        With a battery: GATEWAY/DEVICE of the meter that counts what the panels alone produce.
     digits
         How many digits its count has before the comma, for when it runs full and begins at zero.
     behind
@@ -108,6 +111,7 @@ def fit(
         share=share,
         elsewhere=elsewhere,
         sources=split_sources(sources),
+        production=production,
         digits=digits,
         behind=behind,
     )

@@ -198,6 +198,39 @@ def test_with_a_battery_nothing_is_taken_for_what_panels_produced(tmp_path):
     assert CREDIT_OF_300_WH == coop.energy()
 
 
+# By tariff and quarter what is given, per quarter what panels produce, and what of it is credited.
+WITH_BATTERY = {
+    "less than was produced": ((300, 300), (500, 500), (300, 300)),
+    "more than was produced": ((300, 900), (500, 400), (300, 400)),
+    "nothing was produced": ((300, 300), (0, 200), (0, 200)),
+}
+
+
+@pytest.mark.parametrize(("given", "produced", "credited"), WITH_BATTERY.values(), ids=WITH_BATTERY)
+@pytest.mark.parametrize("order", ["production first", "production last"])
+def test_with_a_battery_no_more_is_credited_than_the_production_meter_measured(
+    tmp_path, order, given, produced, credited
+):
+    """Ledger invariant 14, DESIGN invariant 2: in whatever order the counts come."""
+    coop = Coop(tmp_path, policy=WITH_TOTAL, sources=("solar", "battery"), production="home/roof")
+    coop.edit(MeterFitted("home", "roof", "", "noor", 0))
+    at = [MIDNIGHT_MS + (40 + n) * QUARTER_MS for n in range(3)]
+    sums = [(0, given[0], sum(given)), (0, produced[0], sum(produced))]
+    hall = [coop.home.quarter(at[n], export_wh=sums[0][n]) for n in range(3)]
+    roof = [
+        coop.home.quarter(
+            at[n], export_wh=sums[1][n], device="roof", register="1-0:2.8.0", serial=""
+        )
+        for n in range(3)
+    ]
+    first, last = (roof, hall) if order == "production first" else (hall, roof)
+    for one in (*first, *last):
+        coop.take("home", one)
+    found = [delta // 1000 for delta, _ in coop.rows()]
+    assert (0, *credited) == tuple(found)
+    assert sum(credited) * 1_000_000 // 3000 == coop.energy()
+
+
 def test_what_is_used_behind_another_meter_is_not_counted_twice(tmp_path):
     coop = Coop(tmp_path, behind=True)
     coop.count(0, 300, register="1-0:1.8.1")

@@ -28,12 +28,16 @@ OUTRANKED = "outranked"  # there is an official figure of it
 CORRECTED = "corrected"  # a later paper says another figure
 WITHIN = "within"  # it is in the count of all tariffs together
 BEHIND = "behind"  # it hangs behind a meter that counts this already
+PRODUCED = "produced"  # panels produced it; what was given of it another meter counts
 NIGHT = "night"  # only panels produce here, and the sun was down
 BATTERY = "battery"  # there is a battery, and no more was produced than that
 SIGHT = "sight"  # somebody read another count off the meter
 
 # After these the next reading is measured from this one.
-MOVES_ON = ("", FIRST, NOBODY, PULSES, REFUSED, OUTRANKED, WITHIN, BEHIND, NIGHT, BATTERY, SIGHT)
+MOVES_ON = (
+    *("", FIRST, NOBODY, PULSES, REFUSED, OUTRANKED),
+    *(WITHIN, BEHIND, PRODUCED, NIGHT, BATTERY, SIGHT),
+)
 # These wait for somebody: for as long as the newest count is such a one, or until it is decided.
 WAITS_WHILE_NEWEST = (NOBODY, LOWER, RATING, AHEAD, PULSES)
 WAITS = (NIGHT, BATTERY, SIGHT)

@@ -2,10 +2,12 @@
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from ledger_bridge.books.calendar import QUARTER_MS
+from ledger_bridge.books.facts.believe import MOVES_ON, amount_of
 from ledger_bridge.books.facts.counters import Meter, Sighted
+from ledger_bridge.books.quantity import Amount
 
 
 class Stored:
@@ -50,6 +52,18 @@ class Stored:
         ).fetchone()
         assert isinstance(mwh, int)
         return mwh
+
+    def given(self, gateway: str, device: str, first: int, last: int) -> Mapping[str, Amount]:
+        found: dict[str, Amount] = defaultdict(int)
+        for register, per_pulse, delta in self._db.execute(
+            "SELECT register, per_pulse, max(value) - min(value) FROM counter WHERE community = ?"
+            " AND gateway = ? AND device = ? AND register GLOB '1-*:2.8.*'"
+            f" AND at_ms >= ? AND at_ms < ? AND verdict IN {MOVES_ON}"
+            " AND (unit = 'Wh' OR per_pulse != '') GROUP BY register, serial, unit, per_pulse",
+            (self._community, gateway, device, first * QUARTER_MS, (last + 2) * QUARTER_MS),
+        ):
+            found[register] += amount_of(delta, per_pulse)
+        return found
 
     def _official_until(self, point: str, register: str) -> int:
         key = (point, register)

@@ -5,7 +5,7 @@ counts all tariffs together, what somebody read off it, and what panels behind i
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from ledger_bridge.books.calendar import QUARTER_MS, day_counted, quarter_between
@@ -18,6 +18,7 @@ from ledger_bridge.books.facts.believe import (
     NIGHT,
     NOBODY,
     OUTRANKED,
+    PRODUCED,
     RATING,
     REFUSED,
     SIGHT,
@@ -68,6 +69,9 @@ class Beside(Protocol):
 
     def tariffs(self, point: str, total: str, first: int, last: int) -> int:
         """mWh of believed official figures by tariff where they are not in a total."""
+
+    def given(self, gateway: str, device: str, first: int, last: int) -> Mapping[str, Amount]:
+        """mWh by register that a device counted as given in these quarter-hours, not more."""
 
     def counts(self, meter: Meter) -> bool:
         """Whether this meter has a count at all."""
@@ -165,16 +169,44 @@ class Judge:
             delta = self._left(fact, fit, delta, day=day, span=(first, last))
             if not delta:
                 return 0, OUTRANKED
-        odd = "" if is_decided else self._of_sources(fact, fit, day, (first, last))
-        return (0, odd) if odd else (delta, "")
+        if is_decided or _kind(fact.register) != "2.8.":
+            return delta, ""
+        return self._of_sources(fact, fit, delta, day=day, span=(first, last))
 
-    def _of_sources(self, fact: Counter, fit: Fit, day: str, span: tuple[int, int]) -> str:
-        """Why this cannot be credited as given to the grid, by what produces there."""
-        if not fit.sources or _kind(fact.register) != "2.8.":
-            return ""
+    def _of_sources(
+        self, fact: Counter, fit: Fit, delta: int, *, day: str, span: tuple[int, int]
+    ) -> tuple[int, str]:
+        """How much of this can be credited as given to the grid, by what produces there."""
+        if self.registry.productions and self.registry.is_production(
+            fact.gateway, fact.device, fact.at_ms - 1
+        ):
+            return 0, PRODUCED
         if fit.sources == {SOLAR} and self._is_dark(*span, day):
-            return NIGHT
-        return BATTERY if A_BATTERY in fit.sources else ""
+            return 0, NIGHT
+        if A_BATTERY in fit.sources:
+            delta = min(delta, self._produced(fact, fit, span))
+            return delta, "" if delta else BATTERY
+        return delta, ""
+
+    def _produced(self, fact: Counter, fit: Fit, span: tuple[int, int]) -> int:
+        """What a production meter leaves to this register: what it measured in the time, less what
+        was given by the tariffs before this one. Rounded down.
+        """
+        if not fit.production or fact.unit != "Wh":
+            return 0
+        gateway, _, device = fit.production.partition("/")
+        produced = self._beside.given(gateway, device, *span)
+        whole = [mwh for code, mwh in produced.items() if total_of(code) == code]
+        most = sum(whole or produced.values())
+        total = total_of(fact.register)
+        if total != fact.register:
+            others = self._beside.given(fact.gateway, fact.device, *span)
+            most -= sum(
+                mwh
+                for code, mwh in others.items()
+                if total_of(code) == total and total < code < fact.register
+            )
+        return max(0, int(most // 1))
 
     def _left(self, fact: Counter, fit: Fit, delta: int, *, day: str, span: tuple[int, int]) -> int:
         """What official figures leave of an increase: nothing where there is one for each quarter,
@@ -209,12 +241,15 @@ class Judge:
         fit = self.registry.fit_of_point(fact.device, fact.at_ms - 1)
         day = day_counted(fact.at_ms, self.zone)
         verdict = self._of_figure(fact, fit, day)
+        delta = 0 if verdict else fact.value
+        if delta and fit and A_BATTERY in fit.sources and _kind(fact.register) == "2.8.":
+            delta, verdict = self._with_battery(fact, fit, delta)
         return CounterRow(
             fact=fact,
             day=day,
             quarter=None if verdict else fact.at_ms // QUARTER_MS - 1,
             member=fit.member if fit else None,
-            delta=0 if verdict else fact.value,
+            delta=delta,
             verdict=verdict,
             per_pulse=per_count_of(fact, fit),
             grade=OFFICIAL,
@@ -238,8 +273,16 @@ class Judge:
         if is_tariff and self._beside.official(fact.device, total, quarter, quarter)[1]:
             return OUTRANKED
         # No night for them: who measures officially is believed about that.
-        has_battery = A_BATTERY in fit.sources and _kind(fact.register) == "2.8."
-        return BATTERY if decided is None and has_battery else ""
+        return ""
+
+    def _with_battery(self, fact: Counter, fit: Fit, delta: int) -> tuple[int, str]:
+        """As for a gateway's count; of one tariff nobody can tell whether panels produced it."""
+        if self.registry.decided(*fact[:5]) is not None:
+            return delta, ""
+        quarter = fact.at_ms // QUARTER_MS - 1
+        is_whole = total_of(fact.register) == fact.register
+        delta = min(delta, self._produced(fact, fit, (quarter, quarter)) if is_whole else 0)
+        return delta, "" if delta else BATTERY
 
     def _is_rewarded(self, register: str, day: str) -> bool:
         """Whether a rule of this day looks at a register."""

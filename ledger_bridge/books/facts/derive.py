@@ -12,6 +12,7 @@ from typing import Any
 
 from gateway.contract.record import Record
 from ledger_bridge.books.book import Claim
+from ledger_bridge.books.calendar import QUARTER_MS
 from ledger_bridge.books.facts.believe import MOVES_ON, Tail
 from ledger_bridge.books.facts.beside import Stored
 from ledger_bridge.books.facts.counters import CounterRow, Judge, Meter, place_of
@@ -19,10 +20,12 @@ from ledger_bridge.books.facts.derive_facts import FactsOfChains
 from ledger_bridge.books.facts.derive_papers import PaperDerivation
 from ledger_bridge.books.facts.derive_waste import WasteDerivation
 from ledger_bridge.books.facts.evidence import NOTHING, Counter, Facts
+from ledger_bridge.books.facts.grades import OFFICIAL
 from ledger_bridge.books.facts.official import Series, Sight, columns, figures, total_of
 from ledger_bridge.books.facts.papers import Paper
 from ledger_bridge.books.facts.waste import Fact
 from ledger_bridge.books.policy.policies import Policies
+from ledger_bridge.books.registry.changes import changes
 from ledger_bridge.books.registry.registry import Registry
 from ledger_bridge.books.settle.due import concerned
 from ledger_bridge.books.settle.unshared import Unshared
@@ -115,6 +118,8 @@ class Derivation:
             self._unshared.shake()
         for meter in late | self._tariffs(begun):
             self._again(meter, touched, judge)
+        if registry.productions:
+            self._produced(((row[1], row[2], row[5]) for row in rows), touched, judge)
         self.waste.add(waste, touched, registry=registry, policies=policies)
         self._mark(touched)
         self._unshared.mark(registry, policies)
@@ -133,10 +138,8 @@ class Derivation:
         """Official figures: they outrank earlier ones, and what gateways measured."""
         series = [one for one in paper.said if isinstance(one, Series)]
         facts = list(figures(seq, paper.time_ms, series))
-        rows = [row.columns(self._community) for row in judge.official(facts)]
-        for row in judge.official(facts):
-            self._touch(touched, row, judge.policies)
-        self._db.executemany(_INSERT, rows)
+        blank = ("", None, None, 0, "", "", OFFICIAL, 0)
+        self._db.executemany(_INSERT, [(self._community, *fact, *blank) for fact in facts])
         self._beside.forget()
         if facts:
             self._unshared.shake()
@@ -186,6 +189,26 @@ class Derivation:
             for other in self._meters(*meter[:2])
             if other[3] == meter[3] and other != meter and total_of(other[2]) == meter[2]
         }
+
+    def _produced(
+        self, counted: Iterable[tuple[str, str, int]], touched: set[Claim], judge: Judge
+    ) -> None:
+        """Places with a battery credit what panels behind them produced: whatever is counted there,
+        or there, has its part in it from its quarter-hour on. `counted`: gateway, device, time.
+        """
+        productions = judge.registry.productions
+        mains = {main for places in productions.values() for main in places}
+        since: dict[tuple[str, str], int] = {}
+        for gateway, device, at_ms in counted:
+            place = (gateway, device)
+            for main in (*productions.get(place, ()), *({place} & mains)):
+                since[main] = min(since.get(main, at_ms), at_ms)
+        for main, at_ms in since.items():
+            span = (at_ms // QUARTER_MS * QUARTER_MS, _EVER[1])
+            points = {fit.point for fit in judge.registry.fits.get(main, ()) if fit.point}
+            for place in (*(("", point) for point in sorted(points)), main):
+                for meter in self._meters(*place):
+                    self._again(meter, touched, judge, span=span)
 
     def _meters(self, gateway: str, device: str) -> list[Meter]:
         """What is counted at a place; all tariffs together before each of them."""
@@ -278,22 +301,33 @@ class Derivation:
         )
         self._places.pop(meter, None)
 
-    def again(self, *, registry: Registry, policies: Policies) -> None:
-        """Derive everything anew: the registry or the policies have changed.
+    def again(
+        self, *, registry: Registry, policies: Policies, before: Registry | None = None
+    ) -> None:
+        """Derive anew what may count otherwise than by the registry `before`; without one, because
+        the policies have changed, everything.
 
         Official figures come first, and all tariffs together before each of them.
         """
         judge = Judge(registry, policies, self._beside)
         touched: set[Claim] = set()
-        meters = self._db.execute(
+        changed = changes(before, registry) if before else None
+        for meter in self._db.execute(
             "SELECT DISTINCT gateway, device, register, serial FROM counter WHERE community = ?"
             " ORDER BY gateway, device, register, serial",
             (self._community,),
-        ).fetchall()
-        for meter in meters:
-            self._again(meter, touched, judge, is_all=True)
-        self.waste.again(touched, registry=registry, policies=policies)
-        self._papers.again(touched, registry=registry, policies=policies)
+        ).fetchall():
+            gateway, device, *_ = meter
+            if changed is None or gateway in changed.gateways or device in changed.points:
+                self._again(meter, touched, judge, is_all=changed is None)
+        mains = {main for places in registry.productions.values() for main in places}
+        self._produced(((*main, 0) for main in mains), touched, judge)
+        if changed is None or changed.people:
+            self.waste.again(touched, registry=registry, policies=policies)
+            self._papers.again(touched, registry=registry, policies=policies)
         self._mark(touched)
-        self._unshared.mark_all()
+        if changed is None or changed.supplier:
+            self._unshared.mark_all()
+        elif changed.gateways:
+            self._unshared.shake()
         self._unshared.mark(registry, policies)

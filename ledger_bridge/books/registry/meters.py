@@ -60,7 +60,17 @@ def after(registry: Registry, edit: MeterEdit) -> Registry:
         for f in earlier
     )
     registry = replace(registry, fits={**registry.fits, place: (*ended, new)})
+    if edit.production:
+        registry = _produced(registry, edit.production, place)
     return _moved(registry, edit.point, place, new.from_ms) if edit.point else registry
+
+
+def _produced(registry: Registry, production: str, place: tuple[str, str]) -> Registry:
+    """A device measures what is produced behind the meter at a place."""
+    gateway, _, device = production.partition("/")
+    known = registry.productions.get((gateway, device), ())
+    places = (*(one for one in known if one != place), place)
+    return replace(registry, productions={**registry.productions, (gateway, device): places})
 
 
 def _must_have_a_place(registry: Registry, edit: MeterFitted, where: str) -> None:

@@ -66,6 +66,8 @@ class Registry:
     gateway and device, `decisions` and `explained` by gateway and deposit or emptying. `bridge` is
     the bridge's key in use, `rotations` what led to it. `log` is the log's key in use, `log_keys`
     all it ever had, `handovers` what led from one to the next; `epoch` counts its beginnings.
+    `points` were fitted at these places, by gateway and device; `counts` were decided there, and
+    `productions` are devices that measure what is produced behind the meters at others.
     `asked` of `stewards` must sign a policy; `terms` is how often they were named anew.
     """
 
@@ -91,6 +93,7 @@ class Registry:
     fits: dict[tuple[str, str], tuple[Fit, ...]] = field(default_factory=dict)
     points: dict[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     counts: dict[tuple[str, str], tuple[CountsDecided, ...]] = field(default_factory=dict)
+    productions: dict[tuple[str, str], tuple[tuple[str, str], ...]] = field(default_factory=dict)
     cards: dict[str, str] = field(default_factory=dict)
     revoked: dict[str, int] = field(default_factory=dict)
     scales: dict[tuple[str, str], tuple[ScaleVerified, ...]] = field(default_factory=dict)
@@ -171,6 +174,14 @@ class Registry:
                 if fit.point == point and fit.covers(at_ms):
                     return fit
         return None
+
+    def is_production(self, gateway: str, device: str, at_ms: int) -> bool:
+        """Whether a device measures what is produced behind another one's meter at a time."""
+        return any(
+            fit.production == f"{gateway}/{device}" and fit.covers(at_ms)
+            for place in self.productions.get((gateway, device), ())
+            for fit in self.fits.get(place, ())
+        )
 
     def decided(
         self, gateway: str, device: str, register: str, serial: str, at_ms: int

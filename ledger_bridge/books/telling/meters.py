@@ -4,7 +4,7 @@ import sqlite3
 from datetime import date, timedelta
 
 from ledger_bridge.books.calendar import utc_text
-from ledger_bridge.books.facts.believe import BEHIND, CORRECTED, OUTRANKED, WITHIN
+from ledger_bridge.books.facts.believe import BEHIND, CORRECTED, OUTRANKED, PRODUCED, WITHIN
 from ledger_bridge.books.policy.policies import Policies
 from ledger_bridge.books.telling.days import Days
 from ledger_bridge.books.telling.held import evidence_name
@@ -12,7 +12,7 @@ from ledger_bridge.books.telling.recycling import Json
 from ledger_bridge.books.telling.sentences import DUTCH, of_counter
 
 # What nobody needs to look at in a month of quarter-hours.
-_IN_ORDER = ("", OUTRANKED, CORRECTED, WITHIN, BEHIND)
+_IN_ORDER = ("", OUTRANKED, CORRECTED, WITHIN, BEHIND, PRODUCED)
 
 
 def readings(

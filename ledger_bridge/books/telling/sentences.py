@@ -53,6 +53,10 @@ COUNTER = {
         "This meter hangs behind another, which counts this already.",
         "Deze meter hangt achter een andere, die dit al telt.",
     ),
+    believe.PRODUCED: (
+        "Panels produced this; what of it was given to the grid another meter counts.",
+        "Dit wekten panelen op; wat daarvan is teruggeleverd telt een andere meter.",
+    ),
     believe.NIGHT: (
         "Only panels produce here, and the sun was down; a steward must look at it.",
         "Hier wekken alleen panelen op, en de zon was onder; een beheerder moet ernaar kijken.",
