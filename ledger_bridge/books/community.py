@@ -21,7 +21,6 @@ from ledger_bridge.books.policy.policies import InForce, Policies
 from ledger_bridge.books.policy.start import problems
 from ledger_bridge.books.registry import holders, papers
 from ledger_bridge.books.registry.edits import (
-    BesideFacts,
     EvidencePruned,
     GatewayRekeyed,
     MemberErased,
@@ -172,8 +171,7 @@ class Community:
                 if erased:
                     after = load_registry(self.db, self.id)
                 holders.write(self.db, after)
-                if not all(isinstance(edit, BesideFacts) for edit in edits.edits):
-                    self.derivation.again(registry=after, policies=self.policies)
+                self.derivation.again(before=self.registry, registry=after, policies=self.policies)
                 for one in going:
                     one.check_others()
                 batch.write()

@@ -204,8 +204,6 @@ LogEdit = LogHandedOver | LogBegunAgain
 KeyEdit = GatewayAdmitted | GatewayRekeyed | BridgeRotated | StewardsNamed | LogEdit
 MeterEdit = MeterFitted | CountsDecided
 WasteEdit = ScaleVerified | DepositDecided | EmptyingExplained
-# From these nothing follows for what was measured and brought.
-BesideFacts = LimitSet | StewardsNamed | BridgeRotated | LogEdit
 Edit = Founded | AccountEdit | LeavingEdit | KeyEdit | MeterEdit | WasteEdit
 
 
