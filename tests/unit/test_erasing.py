@@ -1,5 +1,7 @@
 """Erasing a member: nothing that leads to them is left, and what others have is what it was."""
 
+import itertools
+import shutil
 import sqlite3
 
 import pytest
@@ -475,6 +477,34 @@ def test_whoever_erases_more_or_other_than_the_log_says_is_found(village, statem
     village.open()
     with pytest.raises(Differs, match=expected):
         village.check()
+
+
+def as_after_a_power_cut(folder):
+    """Whether noor's name is in the books that start with these files, and in their bytes."""
+    village = Village.__new__(Village)
+    village.path, village._now_ms = folder / "books.db", JULY_MS
+    village.open()
+    village.settle()
+    village.check()
+    found = count(village, "person WHERE member = 'noor'"), b"Noortje" in files(village)
+    village.community.db.close()
+    return found
+
+
+def test_an_end_at_any_statement_leaves_all_of_them_or_nothing(village, tmp_path_factory):
+    """The files as they are before every fortieth statement. Invariant 2 (DESIGN)."""
+    cuts, said = tmp_path_factory.mktemp("cuts"), itertools.count()
+
+    def cut(_):
+        number = next(said)
+        if number % 40 == 0:
+            shutil.copytree(village.path.parent, cuts / f"{number:04}")
+
+    village.community.db.set_trace_callback(cut)
+    village.erase()
+    found = [as_after_a_power_cut(folder) for folder in sorted(cuts.iterdir())]
+    assert {(1, True), (0, False)} == set(found)
+    assert sorted(found, reverse=True) == found
 
 
 def test_an_end_before_the_file_is_written_anew_is_made_up_for_at_the_next_start(
