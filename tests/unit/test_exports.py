@@ -129,6 +129,19 @@ def test_a_month_begins_with_what_was_held_and_ends_with_ours(street, part):
     assert ours(street) == of_hledger(part("hledger"), export_journal.hledger(july))
 
 
+def test_a_journal_that_somebody_changed_is_refused_by_the_programs_that_load_it(street, part):
+    """One unit more in a posting of noor's, taken from issuance: every transaction balances."""
+    bean, ledger = export_journal.beancount(of(street)), export_journal.hledger(of(street))
+    changed = (one.replace(b"0.125000", b"0.125001", 1) for one in (bean, ledger))
+    spoiled = [one.replace(b"-0.125000", b"-0.125001", 1) for one in changed]
+    _, errors, _ = loader.load_string(spoiled[0].decode())
+    assert {"BalanceError"} == {type(error).__name__ for error in errors}
+    run = subprocess.run(
+        (part("hledger"), "-f", "-", "check"), input=spoiled[1], capture_output=True, check=False
+    )
+    assert b"balance assertion" in run.stderr
+
+
 def test_a_transaction_names_its_booking_its_rule_its_period_and_its_policy(street):
     entries, _, _ = loader.load_string(export_journal.beancount(of(street, "2026-06")).decode())
     (earned,) = [one for one in entries if type(one).__name__ == "Transaction"]

@@ -137,6 +137,17 @@ def test_a_month_as_booked_goes_from_balance_to_balance_and_names_corrections(ju
     assert correction["zin"] == "Een correctie op een periode die met boeking 3 was afgesloten."
 
 
+def test_what_is_booked_at_midnight_is_of_the_day_that_begins(tmp_path):
+    street, point = Street(tmp_path), Chain("point")
+    july_ms = MIDNIGHT_MS + 10 * DAY_MS
+    take(street, "point", point.deposit(MIDNIGHT_MS, grams=2_000), at_ms=july_ms - 1)
+    take(street, "point", point.deposit(MIDNIGHT_MS, grams=4_000), at_ms=july_ms)
+    june, july = (booked(street, "noor", month) for month in ("2026-06", "2026-07"))
+    assert [("0.100000", "0.100000")] == [(one["amount"], one["balance"]) for one in june["lines"]]
+    assert [("0.200000", "0.300000")] == [(one["amount"], one["balance"]) for one in july["lines"]]
+    assert june["closing"] == july["opening"]
+
+
 def test_an_account_that_is_nobodys_has_a_statement_as_booked(tmp_path):
     street, home = Street(tmp_path), Chain("home")
     street.open_accounts()
