@@ -81,12 +81,14 @@ def as_written(given: str) -> str:
 
 
 def is_of(given: str, unit: str) -> bool:
-    """Whether a quantity such as "100 g" measures what one in `unit` does: kg, piece, bag or min.
+    """Whether a quantity such as "100 g" measures what one in `unit` does.
+
+    Units are kg, piece, bag, min and kWh.
 
     >>> is_of("100 g", "kg"), is_of("1 piece", "kg")
     (True, False)
     """
-    same = {"kg": ("g", "kg"), "min": ("min", "h")}
+    same = {"kg": ("g", "kg"), "min": ("min", "h"), "kWh": ("Wh", "kWh", "MWh")}
     return given.partition(" ")[2] in same.get(unit, (unit,))
 
 

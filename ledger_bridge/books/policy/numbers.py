@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, PlainValidator
 
 from gateway.contract import settings
 from ledger_bridge.books.calendar import WEEKS_MAX
-from ledger_bridge.books.quantity import as_written, exact, quantity, written
+from ledger_bridge.books.quantity import as_written, exact, is_of, quantity, written
 
 _MOST = re.compile(r"(\S+) per (?:(day)|(week)|([0-9]{1,3}) weeks)")
 
@@ -59,8 +59,18 @@ def day(given: Any) -> date:
 
 
 Day = Annotated[date, PlainValidator(day)]
+
+
+def _energy(given: Any) -> Fraction:
+    """ "1 kWh" in mWh."""
+    size = quantity(given)
+    if not is_of(str(given), "kWh"):
+        raise ValueError(f'{given!r} is no energy such as "1 kWh"')
+    return size
+
+
 Exact = Annotated[Fraction, BeforeValidator(exact), AfterValidator(_not_negative)]
-Quantity = Annotated[Fraction, BeforeValidator(quantity)]
+Energy = Annotated[Fraction, BeforeValidator(_energy)]
 QuantityText = Annotated[str, AfterValidator(as_written)]
 Cap = Annotated[Most, PlainValidator(_most)]
 

@@ -10,7 +10,7 @@ from functools import cached_property
 
 from ledger_bridge.books import rules
 from ledger_bridge.books.policy.conditions import Conditions, limits_in_words
-from ledger_bridge.books.policy.numbers import Exact, Quantity
+from ledger_bridge.books.policy.numbers import Energy, Exact
 from ledger_bridge.books.policy.rule import Declared
 from ledger_bridge.books.policy.words import rate_in_words
 from ledger_bridge.books.quantity import Amount, written
@@ -25,7 +25,7 @@ ELECTRICITY = "1-"
 class Rule(Conditions):
     registers: tuple[str, ...]
     credit: Exact
-    per: Quantity
+    per: Energy
 
     @cached_property
     def rate(self) -> Fraction:

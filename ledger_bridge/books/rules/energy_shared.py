@@ -13,7 +13,7 @@ from typing import Literal
 from ledger_bridge.books import rules
 from ledger_bridge.books.policy import sharing_keys
 from ledger_bridge.books.policy.conditions import limits_in_words
-from ledger_bridge.books.policy.numbers import Exact, Quantity
+from ledger_bridge.books.policy.numbers import Energy, Exact
 from ledger_bridge.books.policy.rule import Declared
 from ledger_bridge.books.policy.sharing_keys import Sharing
 from ledger_bridge.books.quantity import Amount, written
@@ -40,7 +40,7 @@ _KEYS = {
 class Rule(Sharing):
     earns: Literal["taker", "giver"]
     credit: Exact
-    per: Quantity
+    per: Energy
 
     @cached_property
     def rate(self) -> Fraction:
