@@ -171,7 +171,9 @@ class Community:
                 if erased:
                     after = load_registry(self.db, self.id)
                 holders.write(self.db, after)
-                self.derivation.again(before=self.registry, registry=after, policies=self.policies)
+                # What was pruned goes from the middle of every meter's history.
+                before = None if pruned else self.registry
+                self.derivation.again(before=before, registry=after, policies=self.policies)
                 for one in going:
                     one.check_others()
                 batch.write()

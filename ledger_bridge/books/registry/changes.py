@@ -44,8 +44,8 @@ def changes(before: Registry, after: Registry) -> Changes:
             if gateway
         }
         for registry in (before, after):
-            for production, places in registry.productions.items():
-                together = {gateway for gateway, _ in (production, *places)}
+            for production, behind in registry.productions.items():
+                together = {gateway for gateway, _ in (production, *behind)}
                 more |= together if together & gateways else set()
         if more <= gateways:
             break
