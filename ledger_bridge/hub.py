@@ -129,7 +129,10 @@ class Hub:
 
     def _not_the_key(self, name: str) -> ConfigError:
         what = f"not the {name} key that {self.community} uses"
-        return ConfigError(Problem(what, str(self._key_path(name)), "restore it from your backup"))
+        try_ = "restore it from your backup"
+        if name == "log":
+            try_ += "; where the books are a backup from before it changed: meterkast hub restored"
+        return ConfigError(Problem(what, str(self._key_path(name)), try_))
 
     def card_key(self) -> bytes:
         return load_key(self.path(self.settings.card_key))

@@ -52,8 +52,9 @@ def restored(
     if paper:
         data = signed.add(_read(paper), key=own)
     else:
-        log_key = _new_key(books).public.x if new_key else registry.log
-        seen = _seen(books, checkpoint) if checkpoint else ""
+        # Books from before a change of keys name the old one; the hub has the one after it.
+        log_key = _new_key(books).public.x if new_key else hub.key("log").public.x
+        seen = _seen(books, checkpoint, log_key) if checkpoint else ""
         asked = Restart(books.community, registry.epoch + 1, log_key, seen)
         data = restart.make(asked, key=own)
         if registry.asked > 1:
@@ -75,11 +76,11 @@ def _new_key(books: Reading) -> SigningKey:
     return SigningKey.load(path) if path.exists() else SigningKey.create(path)
 
 
-def _seen(books: Reading, checkpoint: Path) -> str:
+def _seen(books: Reading, checkpoint: Path, log_key: str) -> str:
     """A checkpoint of this log that somebody kept. Raises UsageError."""
     note = text_of(checkpoint)
     try:
-        is_ours = any(is_by(note, PublicKey(x)) for x in books.registry.log_keys)
+        is_ours = any(is_by(note, PublicKey(x)) for x in (*books.registry.log_keys, log_key))
     except Malformed as error:
         raise UsageError(Problem(str(error), str(checkpoint), "a checkpoint")) from error
     if not is_ours:

@@ -210,6 +210,28 @@ def test_a_restored_hub_begins_the_log_again_with_what_a_neighbour_kept(hub, cap
     assert (hub.log_folder / "checkpoint").read_text().startswith("meterkast/straat\n")
 
 
+def test_books_from_before_a_change_of_keys_go_on_with_the_key_after_it(hub, capsys):
+    backup = hub.books.with_name("backup.db")
+    community = hub.open_to_write()
+    community.db.execute("VACUUM INTO ?", (str(backup),))
+    community.db.close()
+    rotate("log", config=hub.config)
+    edited(hub)
+    kept = Path(newest(hub))
+    for path in hub.books.parent.glob("books.db-*"):
+        path.unlink()
+    backup.replace(hub.books)
+    with pytest.raises(ConfigError, match="meterkast hub restored"):
+        hub.open_to_write()
+    restored(checkpoint=kept, config=hub.config)
+    in_use = hub.key("log").public.x
+    assert in_use != LOG
+    edited(hub)
+    assert 0 == verify(key=in_use)
+    newest(hub)
+    assert (hub.log_folder / "2" / "checkpoint").read_text().startswith("meterkast/straat/2\n3\n")
+
+
 def test_a_lost_key_of_the_log_is_replaced(hub, capsys):
     (Path("keys") / "log.key").unlink()
     with pytest.raises(ConfigError, match="the key file does not exist"):
