@@ -290,6 +290,16 @@ def test_a_month_in_which_something_waits_is_closed_only_when_asked_twice(hub):
     run(hub, "ledger", "close", "2026-06", "--anyway")
 
 
+def test_a_month_of_which_records_are_missing_is_not_closed_unasked(hub):
+    hub_, point = Hub.load(hub), Chain("point")
+    sent, _, ahead = (point.deposit(NOON_MS + n, grams=100) for n in range(3))
+    community = Community(store.open_to_write(hub_.books), ID, log_key=hub_.key("log"))
+    Inbox(community).take([("point", sent), ("point", ahead)], now_ms=NOON_MS)
+    community.db.close()
+    with pytest.raises(PeopleError, match="records 2 to 2 are missing"):
+        run(hub, "ledger", "close", "2026-06")
+
+
 def test_evidence_goes_only_when_asked_twice_and_once_it_is_sealed(hub):
     prune = ("ledger", "prune", "--until", "2026-06-30")
     with pytest.raises(UsageError, match="nobody can bring back the evidence up to 2026-06-30"):
