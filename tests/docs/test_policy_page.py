@@ -8,6 +8,7 @@ import sysconfig
 import pytest
 from pydantic import BaseModel
 
+from gateway.contract.cards import token
 from ledger_bridge.books import rules, store
 from ledger_bridge.books.community import Community
 from ledger_bridge.books.policy.assets import Asset
@@ -15,12 +16,15 @@ from ledger_bridge.books.policy.exchange import Exchange
 from ledger_bridge.books.policy.fractions import Club, WasteKind
 from ledger_bridge.books.policy.policy import Policy, parse
 from ledger_bridge.books.policy.rule import Rule
+from ledger_bridge.books.registry.edits import CardGiven, GatewayAdmitted, MemberAdded
+from ledger_bridge.commands.common import edit
+from ledger_bridge.commands.hub import init
+from ledger_bridge.commands.policy import activate
 from ledger_bridge.hub import Hub
 from ledger_bridge.inbox import Inbox
 from tests.docs.test_pages import DOCS, blocks
 from tests.point import Point
 from tests.street import NOON_MS, key
-from tests.system.programs import done, free_port
 
 PAGE = DOCS / "policy.md"
 POINT = "milieustraat"
@@ -82,17 +86,20 @@ def send(hub: Hub) -> None:
 def test_the_commands_of_the_page_do_what_it_says(tmp_path):
     """By hand: 2 kg of glass at 0.05 were 0.1 WASTE, and would be 0.10 POINT."""
     hub = tmp_path / "hub"
-    done("hub", "init", hub, "--community", "zonstraat", "--page", f"127.0.0.1:{free_port()}")
-    config = ("--config", hub / "bridge.toml")
+    init(hub, community="zonstraat")
     policy = (hub / "policy.toml").read_text()
     (hub / "policy.toml").write_text(
         re.sub(r"(?m)^valid_from = \S+", "valid_from = 2026-06-01", policy)
     )
-    done("policy", "activate", hub / "policy.toml", *config)
-    done("hub", "admit", f"{POINT}={key(POINT).public.x}", *config)
-    done("member", "add", "noor", *config)
-    done("member", "card", "noor", CARD, *config)
-    send(Hub.load(hub / "bridge.toml"))
+    activate(hub / "policy.toml", config=hub / "bridge.toml")
+    made = Hub.load(hub / "bridge.toml")
+    edit(
+        made,
+        GatewayAdmitted(POINT, key(POINT).public.x),
+        MemberAdded("noor", "acc-noor"),
+        CardGiven(token(CARD, made.card_key()), "noor"),
+    )
+    send(made)
     run = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", "\n".join(blocks(PAGE, "bash"))],
         cwd=hub,
