@@ -240,10 +240,3 @@ def _is_verified(fact: Deposit, scale: ScaleVerified | None) -> bool:
     if scale is None:
         return False
     return fact.amount >= LEAST_DIVISIONS[scale.accuracy] * scale.division_mg
-
-
-class Brought(NamedTuple):
-    """Under what a deposit's amount is added up; a register of a meter goes by its name alone."""
-
-    fraction: str
-    is_verified: bool
