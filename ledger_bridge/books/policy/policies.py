@@ -5,7 +5,6 @@ from functools import cached_property
 import msgspec
 
 from gateway.contract.errors import PeopleError, Problem
-from ledger_bridge.books import rules
 from ledger_bridge.books.policy.assets import Asset
 from ledger_bridge.books.policy.policy import Policy
 from ledger_bridge.books.policy.rule import Rule
@@ -35,18 +34,6 @@ class Policies:
             if in_force.policy.day <= day:
                 return in_force
         return None
-
-    @cached_property
-    def registers(self) -> set[str]:
-        """All registers that any rule of any policy rewards."""
-        files = (
-            (rules.load(rule.rule), rule)
-            for in_force in self.in_order
-            for rule in in_force.policy.rules
-        )
-        return {
-            key for file, rule in files if "counter" in file.READS for key in file.rewards(rule)
-        }
 
     @property
     def zone(self) -> str:
