@@ -23,6 +23,13 @@ def street(tmp_path):
     )
     street.take("point", point.deposit(NOON_MS, grams=700, card="nobody's"))
     street.act(Transfer("noor", "bram", "ENERGY", 250_000), "gift", now_ms=NOON_MS + 1)
+    street.community.db.execute(
+        "INSERT INTO shared VALUES (?, 'sun', 'noor', '2026-06-21', 5, 7)", (ID,)
+    )
+    street.community.db.execute(
+        "INSERT INTO attestation VALUES (?, 4, 1, 0, 'noor', '2026-06-21', 'care', 90, ?, '', ?)",
+        (ID, NAME, NAME),
+    )
     street.act(Close("2026-06-21"), "close", now_ms=NOON_MS + DAY_MS)
     return street
 
@@ -71,6 +78,10 @@ SAID = {
     "SELECT at, day, member, fraction, amount, counted, verdict FROM v1_deposit": [
         ("2026-06-21T10:00:00Z", "2026-06-21", None, "glass", 700_000, 0, "nobody"),
     ],
+    "SELECT rule, member, day, taken, given FROM v1_shared": [("sun", "noor", "2026-06-21", 5, 7)],
+    "SELECT paper, n, member, day, activity, minutes, verdict FROM v1_attestation": [
+        (4, 1, "noor", "2026-06-21", "care", 90, ""),
+    ],
     "SELECT period, booking FROM v1_closed": [("2026-06-21", 3)],
 }
 
@@ -109,7 +120,7 @@ def test_every_view_is_tried_here_has_its_version_and_no_name_in_it(street):
     """Invariant 9 (DESIGN)."""
     views = {name for (name,) in rows(street, "SELECT name FROM sqlite_schema WHERE type = 'view'")}
     assert {s.split(" FROM ")[1].split()[0] for s in SAID} == views
-    assert 9 == len(views)
+    assert 11 == len(views)
     for view in views:
         assert view.startswith("v1_")
         assert NAME not in str(rows(street, f"SELECT * FROM {view}"))

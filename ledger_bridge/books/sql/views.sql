@@ -65,3 +65,12 @@ FROM deposit;
 
 CREATE VIEW v1_closed AS
 SELECT community, period, booking FROM closed;
+
+-- Energy that was shared out on a local day, in mWh: what each used of others' and gave to others.
+CREATE VIEW v1_shared AS
+SELECT community, rule, member, day, taken, given FROM shared;
+
+-- Time that was given, in minutes; verdict is why it does not count. Who vouches for it, and words
+-- that people wrote, stay out.
+CREATE VIEW v1_attestation AS
+SELECT community, paper, n, member, day, activity, minutes, verdict FROM attestation;
