@@ -7,7 +7,13 @@ import pytest
 
 from gateway.contract.errors import PeopleError
 from ledger_bridge.books.acts.requests import Close
-from ledger_bridge.books.registry.edits import GatewayAdmitted, MemberAdded, MeterFitted
+from ledger_bridge.books.registry.edits import (
+    GatewayAdmitted,
+    MemberAdded,
+    MemberErased,
+    MemberLeft,
+    MeterFitted,
+)
 from ledger_bridge.books.telling.shared import shared_until
 from ledger_bridge.books.telling.why import why
 from ledger_bridge.books.verify.look import Differs
@@ -314,3 +320,18 @@ def test_a_month_is_not_closed_while_a_house_is_silent(tmp_path: Path) -> None:
         homes.community.db.backup(copy)
     with pytest.raises(PeopleError, match="barn/hall was not heard since 2026-06-21"):
         close("2026-06", config=config)
+
+
+def test_a_day_of_whom_nothing_is_kept_is_no_longer_shared(homes: Homes) -> None:
+    """Only noor was measured on it, over several quarter-hours, and she is erased: what is left of
+    her is her claims, and this day had none.
+    """
+    noor = Home("home")
+    homes.take("home", noor.count(0), noor.count(2, 0, KWH), noor.count(DAY))
+    assert 0 == homes.left()
+    homes.act(Close("2026-06-21"), "june", now_ms=NOON_MS + 86_400_000)
+    homes.edit(MemberLeft("noor", MIDNIGHT_MS + 86_400_000))
+    homes.edit(MemberErased("noor"))
+    homes.community.settle(NOON_MS)
+    assert homes.left() is None
+    homes.check()

@@ -326,8 +326,8 @@ class Derivation:
             self.waste.again(touched, registry=registry, policies=policies)
             self._papers.again(touched, registry=registry, policies=policies)
         self._mark(touched)
-        if changed is None or changed.supplier:
+        if changed is None or changed.shared:
             self._unshared.mark_all()
-        elif changed.gateways:
+        elif changed.gateways or changed.points:
             self._unshared.shake()
         self._unshared.mark(registry, policies)

@@ -11,13 +11,14 @@ Place = tuple[str, str]  # gateway, device
 class Changes(NamedTuple):
     """Meters of these gateways and figures of these meter points may count otherwise than before.
 
-    `people`: deposits and attestations may; `supplier`: who takes what is left over.
+    `people`: deposits and attestations may; `shared`: energy of any day, because somebody else
+    takes what is left over, or nothing is left of who was erased.
     """
 
     gateways: frozenset[str]
     points: frozenset[str]
     people: bool
-    supplier: bool
+    shared: bool
 
 
 def changes(before: Registry, after: Registry) -> Changes:
@@ -55,7 +56,7 @@ def changes(before: Registry, after: Registry) -> Changes:
         frozenset(gateways),
         frozenset(points),
         any(getattr(before, name) != getattr(after, name) for name in people),
-        before.of_role(SUPPLIER) != after.of_role(SUPPLIER),
+        before.of_role(SUPPLIER) != after.of_role(SUPPLIER) or before.erased != after.erased,
     )
 
 
