@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 import msgspec
 
@@ -63,6 +64,7 @@ class Sight(msgspec.Struct, frozen=True, tag="sight", tag_field="kind"):
     step: int = 1
 
 
+@lru_cache(maxsize=1024)
 def total_of(register: str) -> str:
     """The register of all tariffs together; itself where it is that; "" for other quantities.
 
