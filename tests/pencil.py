@@ -115,6 +115,8 @@ class Pencil:
     hours: list[tuple[str, str, int]] = field(default_factory=list)
     moved: list[tuple[str, str, int]] = field(default_factory=list)
     closed_until: str = ""
+    left: dict[str, int] = field(default_factory=dict)
+    erased: dict[str, dict[Claim, int]] = field(default_factory=dict)
 
     def rules_on(self, day: str) -> Rules | None:
         return next((one for one in reversed(self.rules) if one.day <= day), None)
@@ -127,7 +129,22 @@ class Pencil:
         for member in self.members:
             found |= self._sun(member) | self._glass(member) | self._care(member)
         found |= self._shared()
-        return {claim: due for claim, due in found.items() if due}
+        mine = {claim: due for claim, due in found.items() if claim.member not in self.erased}
+        for frozen in self.erased.values():
+            mine |= frozen
+        return {claim: due for claim, due in mine.items() if due}
+
+    def erase(self, member: str) -> None:
+        """What they got stays as it is, whatever comes."""
+        self.erased[member] = {
+            claim: due for claim, due in self.due().items() if claim.member == member
+        }
+
+    def _gained(self, member: str, register: str) -> list[Gained]:
+        """Until they left; what was read at that very moment still ends a quarter-hour."""
+        counts = self.counts[member, register]
+        left_ms = self.left.get(member)
+        return gained([one for one in counts if left_ms is None or one.at_ms <= left_ms])
 
     def _shared(self) -> dict[Claim, int]:
         """What each took of what all gave back in the same quarter-hour, in proportion to use."""
@@ -149,7 +166,7 @@ class Pencil:
         """mWh by member, of each quarter-hour that was measured by itself."""
         found: dict[tuple[str, int], dict[str, int]] = defaultdict(lambda: defaultdict(int))
         for member in self.members:
-            for day, quarter_ms, wh in gained(self.counts[member, register]):
+            for day, quarter_ms, wh in self._gained(member, register):
                 if quarter_ms is not None and wh:
                     found[day, quarter_ms][member] += 1_000 * wh
         return found
@@ -157,17 +174,18 @@ class Pencil:
     def _is_ripe(self, day: str) -> bool:
         """Closed, or every meter was heard of since, or one three days later."""
         end_ms = midnight_ms(next_day(day))
-        newest = [
-            max(count.at_ms for register in (EXPORT, IMPORT) for count in self.counts[m, register])
+        newest = {
+            m: max(count.at_ms for way in (EXPORT, IMPORT) for count in self.counts[m, way])
             for m in self.members
-            if self.counts[m, EXPORT]
-        ]
-        is_late = any(at_ms >= end_ms + 3 * 86_400_000 for at_ms in newest)
-        return day <= self.closed_until or is_late or all(at_ms >= end_ms for at_ms in newest)
+            if self.counts[m, EXPORT] and m not in self.erased
+        }
+        is_late = any(at_ms >= end_ms + 3 * 86_400_000 for at_ms in newest.values())
+        waited_for = [at_ms for m, at_ms in newest.items() if end_ms <= self.left.get(m, end_ms)]
+        return day <= self.closed_until or is_late or all(at_ms >= end_ms for at_ms in waited_for)
 
     def _sun(self, member: str) -> dict[Claim, int]:
         wh: dict[str, int] = defaultdict(int)
-        for one in gained(self.counts[member, EXPORT]):
+        for one in self._gained(member, EXPORT):
             wh[one.day] += one.wh
         found = {}
         for day, amount in wh.items():
@@ -180,7 +198,8 @@ class Pencil:
     def _glass(self, member: str) -> dict[Claim, int]:
         grams: dict[str, int] = defaultdict(int)
         for bag in self.bags.values():
-            if bag.member == member and bag.counts:
+            has_left = bag.at_ms >= self.left.get(member, bag.at_ms + 1)
+            if bag.member == member and bag.counts and not has_left:
                 grams[day_of(bag.at_ms)] += bag.grams
         found = {}
         for day, amount in grams.items():
@@ -192,7 +211,7 @@ class Pencil:
     def _care(self, member: str) -> dict[Claim, int]:
         minutes: dict[str, int] = defaultdict(int)
         for who, day, some in self.hours:
-            if who == member:
+            if who == member and midnight_ms(day) < self.left.get(member, 2**62):
                 minutes[day] += some
         return {
             Claim(CARE, member, day): floor(Fraction(some, 60) * rules.care_per_hour * ONE)
@@ -211,9 +230,22 @@ class Pencil:
         )
         return due + sum(some for who, what, some in self.moved if (who, what) == (holder, asset))
 
-    def move(self, giver: str, receiver: str, asset: str, amount: int) -> bool:
-        """From one to another, unless that is more than the giver has."""
-        if amount <= 0 or giver == receiver or self.has(giver, asset) < amount:
+    def can(self, holder: str, asset: str, change: int) -> bool:
+        """Whoever gives has it; whoever has left only comes nearer to zero."""
+        has = self.has(holder, asset)
+        if holder in self.left and abs(has + change) >= abs(has):
             return False
-        self.moved += [(giver, asset, -amount), (receiver, asset, amount)]
+        return change > 0 or has + change >= 0
+
+    def move(self, giver: str, receiver: str, asset: str, amount: int) -> bool:
+        """From one to another, where both can."""
+        if amount <= 0 or giver == receiver:
+            return False
+        if not (self.can(giver, asset, -amount) and self.can(receiver, asset, amount)):
+            return False
+        self.give(giver, receiver, asset, amount)
         return True
+
+    def give(self, giver: str, receiver: str, asset: str, amount: int) -> None:
+        """Whatever they have."""
+        self.moved += [(giver, asset, -amount), (receiver, asset, amount)]
