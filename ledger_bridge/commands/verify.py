@@ -72,6 +72,11 @@ def verify(
             f"verified: {found.records} records, {found.claims} claims"
             f" ({found.waiting} being settled), {found.bookings} bookings, {found.leaves} leaves"
         )
+        if found.unsettled:
+            print(
+                f"unsettled: {found.unsettled} claims have not got what is due by now:"
+                " verify again when the bridge has settled them"
+            )
         if found.held:
             print(f"held:     {found.held}, see meterkast ledger held")
         if found.sealed_until:

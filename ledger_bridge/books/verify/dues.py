@@ -84,8 +84,23 @@ def _facts(look: Look) -> Iterator[tuple[Claim, Fact]]:
         # A day that a later policy shares no longer is marked, and its claims are.
         if rule := sharing(look.policies, rule_id, day):
             claim = Claim(rule_id, member, period_of(day, rule.weeks))
-            yield claim, Shared("taken", taken)
-            yield claim, Shared("given", total)
+            if (rule_id, day) in look.unshared:
+                look.waiting.add(claim)
+            else:
+                yield claim, Shared("taken", taken)
+                yield claim, Shared("given", total)
+    yield from _unshared(look)
+
+
+def _unshared(look: Look) -> Iterator[tuple[Claim, Fact]]:
+    """Shared energy of the days that are to be reckoned anew: their claims are being settled."""
+    for (rule_id, day), moved in look.unshared.items():
+        if rule := sharing(look.policies, rule_id, day):
+            for member, (taken, given) in moved.items():
+                claim = Claim(rule_id, member, period_of(day, rule.weeks))
+                look.waiting.add(claim)
+                yield claim, Shared("taken", taken)
+                yield claim, Shared("given", given)
 
 
 def _conditional(look: Look) -> Iterator[tuple[Claim, Fact]]:
@@ -127,8 +142,11 @@ def _rule(look: Look, claim: Claim) -> Rule:
 def _check(look: Look, claim: Claim) -> None:
     where = f"claim {claim.rule} {claim.member} {claim.period}"
     due, has = look.dues.get(claim), look.claims.get(claim)
-    if due and has and due.asset != has.asset:
-        raise Differs(f"{due.asset} is due, the books have {has.asset}", where)
     due_, has_ = due.due if due else 0, has.due if has else 0
-    if due_ != has_ and claim not in look.waiting:
+    is_other = bool(due and has and due.asset != has.asset)
+    if claim in look.waiting:
+        look.unsettled += is_other or due_ != has_
+    elif due and has and is_other:
+        raise Differs(f"{due.asset} is due, the books have {has.asset}", where)
+    elif due_ != has_:
         raise Differs(f"{due_} is due by the evidence, the books have {has_}", where)

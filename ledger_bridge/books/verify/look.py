@@ -11,6 +11,7 @@ from ledger_bridge.books.closing.sealed import NOTHING, Sealed
 from ledger_bridge.books.facts.waste import Fact
 from ledger_bridge.books.policy.policies import Policies
 from ledger_bridge.books.registry.registry import Registry
+from ledger_bridge.books.settle.shared_days import Moved
 from ledger_bridge.books.verify.seen import Seen
 
 # gateway, chain, number.
@@ -51,9 +52,10 @@ class Look:
 
     `digests` and `passed` are those of all records, and of the last of the numbers that heads went
     over; `erased_records` have no bytes any more, nor have forks of the gateways `erased_forks`;
-    `waste` is what recycling points said; `dues` what claims should have got by the evidence,
-    `claims` what the books say of them, `waiting` those that are being settled; `held` deposits,
-    corrections and emptyings wait for people.
+    `waste` is what recycling points said; `unshared` what members take and give on days that are to
+    be shared anew, by rule and day; `dues` what claims should have got by the evidence, `claims`
+    what the books say of them, `waiting` those that are being settled, `unsettled` those of them
+    that have got something else by now; `held` deposits, corrections and emptyings wait for people.
     """
 
     db: sqlite3.Connection
@@ -68,9 +70,11 @@ class Look:
     erased_records: set[RecordKey] = field(default_factory=set)
     erased_forks: set[str] = field(default_factory=set)
     waste: list[Fact] = field(default_factory=list)
+    unshared: dict[tuple[str, str], dict[str, Moved]] = field(default_factory=dict)
     dues: dict[Claim, ClaimRow] = field(default_factory=dict)
     claims: dict[Claim, ClaimRow] = field(default_factory=dict)
     waiting: set[Claim] = field(default_factory=set)
+    unsettled: int = 0
     held: int = 0
     bookings: int = 0
     leaves: int = 0

@@ -12,7 +12,9 @@ from ledger_bridge.books.verify.look import Differs, Look
 
 
 def shared(look: Look) -> None:
-    """What everybody took and gave, day by day; marked days are still to be reckoned."""
+    """What everybody took and gave, day by day. Of marked days, which are still to be reckoned, the
+    books are not believed: what is due for them is reckoned from what is found here.
+    """
     reckoner = Reckoner(look.db, look.community, look.registry, look.policies)
     ripeness = Ripeness(look.db, look.community, look.registry, look.policies.zone)
     marked = set(look.rows("SELECT rule, day FROM unshared WHERE community = ?"))
@@ -33,6 +35,11 @@ def shared(look: Look) -> None:
         if stored is None:
             raise Differs("it is not shared", where)
         _compare(stored, reckoner.day(rule, day), where)
+    for rule_id, day in sorted(marked):
+        if day > sealed_up_to:
+            rule = sharing(look.policies, rule_id, day)
+            is_over = rule is not None and ripeness.is_ripe(day, rule.registers)
+            look.unshared[rule_id, day] = reckoner.day(rule, day).moved if rule and is_over else {}
 
 
 def _files_are_there(look: Look) -> None:

@@ -41,7 +41,9 @@ STEPS: tuple[Callable[[Look], None], ...] = (
 class Verified(NamedTuple):
     """How much was recomputed, and the tree head it ended in.
 
-    `waiting` claims are being settled; `held` deposits, corrections and emptyings wait for people.
+    `waiting` claims are being settled, and `unsettled` of them have got something else than is due
+    by now: nothing says whether it ever was. `held` deposits, corrections and emptyings wait for
+    people.
     Dues are recomputed for days after `sealed_until` ("" for all of them), and for all members but
     `erased`.
     """
@@ -49,6 +51,7 @@ class Verified(NamedTuple):
     records: int
     claims: int
     waiting: int
+    unsettled: int
     held: int
     bookings: int
     leaves: int
@@ -84,6 +87,7 @@ def verify(
         records=len(look.digests),
         claims=len(look.dues),
         waiting=len(look.waiting),
+        unsettled=look.unsettled,
         held=look.held,
         bookings=look.bookings,
         leaves=look.leaves,
