@@ -51,7 +51,9 @@ def load_policies(db: sqlite3.Connection, community: str, registry: Registry) ->
     rows = db.execute(
         "SELECT data FROM policy WHERE community = ? ORDER BY valid_from", (community,)
     )
-    return Policies([InForce(policies_.read(data, stewards), hash_of(data)) for (data,) in rows])
+    return Policies(
+        [InForce(policies_.read(data, stewards, is_stored=True), hash_of(data)) for (data,) in rows]
+    )
 
 
 def _only(key: SigningKey) -> Callable[[str], SigningKey]:

@@ -3,10 +3,14 @@
 import sqlite3
 from pathlib import Path
 
+import pytest
+
+from gateway.contract.errors import PeopleError
 from ledger_bridge.books import store
 from ledger_bridge.books.community import Community
+from ledger_bridge.books.policy import policy
 from ledger_bridge.books.verify.verify import verify
-from tests.street import ID, NOON_MS, key
+from tests.street import ID, NOON_MS, POLICY, Street, key
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -32,3 +36,19 @@ def test_books_of_schema_4_keep_every_balance_and_verify(tmp_path):
     rows = community.db.execute("SELECT account, asset, amount FROM balance")
     assert expected == {(account, asset): amount for account, asset, amount in rows}
     verify(community.db, ID, log_key=key("log").public, progress=str)
+
+
+def test_a_policy_that_is_in_force_stays_readable_when_programs_refuse_more(tmp_path, monkeypatch):
+    """Two rules for one register: refused by now, and once stored."""
+    before, sun, waste = POLICY.split("[[rules]]")
+    again = sun.replace('id = "sun"', 'id = "again"')
+    twice = "[[rules]]".join((before, sun, again, waste))
+    with pytest.raises(PeopleError, match="exclusive"):
+        Street(tmp_path / "new", policy=twice)
+    with monkeypatch.context() as older:
+        older.setattr(policy, "mistakes", None)
+        street = Street(tmp_path / "old", policy=twice)
+    street.community.db.close()
+    street.open()
+    rules = street.community.policies.in_order[0].policy.rules
+    assert ["sun", "again", "waste"] == [rule.id for rule in rules]

@@ -59,20 +59,27 @@ class Policy(settings.Settings):
         return frozenset(rule.weeks for rule in self.rules if rule.weeks)
 
 
-def parse(toml: str, *, name: str) -> Policy:
-    """The policy in a TOML text. Raises ConfigError with every mistake in it."""
+def parse(toml: str, *, name: str, is_stored: bool = False) -> Policy:
+    """The policy in a TOML text. Raises ConfigError with every mistake in it.
+
+    Of one that is stored already it is not asked again how its parts go together: what later
+    programs refuse may be in force.
+    """
     if (size := len(to_json(toml))) > JSON_BYTES_MAX:
         what = f"{size} bytes as JSON; a policy has at most {JSON_BYTES_MAX}"
         raise ConfigError(Problem(what, name, "put long comments into a file of their own"))
-    return settings.parse(toml, Policy, name=name, check=mistakes, page="docs/policy.md")
+    check = None if is_stored else mistakes
+    return settings.parse(toml, Policy, name=name, check=check, page="docs/policy.md")
 
 
-def read(data: bytes, stewards: tuple[str, ...], *, asked: int = 1) -> Policy:
+def read(
+    data: bytes, stewards: tuple[str, ...], *, asked: int = 1, is_stored: bool = False
+) -> Policy:
     """The policy in a signed paper. Raises Malformed where fewer of the stewards than `asked` have
     signed it, and ConfigError with what is wrong in it.
     """
     document = papers.check(data, stewards, asked=asked)
-    policy = parse(document.toml, name="policy")
+    policy = parse(document.toml, name="policy", is_stored=is_stored)
     if policy.community != document.community:
         raise Malformed(f"a policy of {policy.community!r} inside one of {document.community!r}")
     return policy
