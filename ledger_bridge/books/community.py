@@ -1,7 +1,8 @@
 """One community's books, opened to write: registry, policies and book kept in mind together."""
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from gateway.contract import record as records
 from gateway.contract import signed
@@ -133,6 +134,17 @@ class Community:
             paper = papers_.read(data, self.registry)
             self.derivation.add_paper(seq, paper, registry=self.registry, policies=self.policies)
 
+    @contextmanager
+    def _deriving(self) -> Iterator[None]:
+        """A commit in which facts are derived anew: what was kept in mind of them is read again,
+        whether it stands or is undone.
+        """
+        try:
+            with commit(self.db):
+                yield
+        finally:
+            self.derivation.forget()
+
     def hand_in_edits(
         self, data: bytes, people: dict[str, tuple[str, str]], *, now_ms: int
     ) -> None:
@@ -156,31 +168,28 @@ class Community:
         self._check_people(people, after)
         batch = self.book.batch(now_ms)
         self._follow_log(after, batch)
-        try:
-            with commit(self.db):
-                self._append(papers.split(data), batch)
-                self.db.executemany(
-                    "INSERT INTO person VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE"
-                    " SET name = excluded.name, external_id = excluded.external_id",
-                    [(self.id, member, *who) for member, who in people.items()],
-                )
-                going: list[erase.Erasure | prune.Pruning] = [
-                    *(erase.Erasure(self.db, self.registry, self.policies, one) for one in erased),
-                    *(prune.Pruning(self.db, self.id, until, self.policies) for until in pruned),
-                ]
-                for one in going:
-                    one.run(batch)
-                if erased:
-                    after = load_registry(self.db, self.id)
-                holders.write(self.db, after)
-                # What was pruned goes from the middle of every meter's history.
-                before = None if pruned else self.registry
-                self.derivation.again(before=before, registry=after, policies=self.policies)
-                for one in going:
-                    one.check_others()
-                batch.write()
-        finally:
-            self.derivation.forget()
+        with self._deriving():
+            self._append(papers.split(data), batch)
+            self.db.executemany(
+                "INSERT INTO person VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE"
+                " SET name = excluded.name, external_id = excluded.external_id",
+                [(self.id, member, *who) for member, who in people.items()],
+            )
+            going: list[erase.Erasure | prune.Pruning] = [
+                *(erase.Erasure(self.db, self.registry, self.policies, one) for one in erased),
+                *(prune.Pruning(self.db, self.id, until, self.policies) for until in pruned),
+            ]
+            for one in going:
+                one.run(batch)
+            if erased:
+                after = load_registry(self.db, self.id)
+            holders.write(self.db, after)
+            # What was pruned goes from the middle of every meter's history.
+            before = None if pruned else self.registry
+            self.derivation.again(before=before, registry=after, policies=self.policies)
+            for one in going:
+                one.check_others()
+            batch.write()
         batch.done()
         self.registry = after
         erase.scrub(self.db)
@@ -246,7 +255,7 @@ class Community:
             seq: int = kept[0]
             return seq
         batch = self.book.batch(now_ms)
-        with commit(self.db):
+        with self._deriving():
             (seq,) = self.db.execute(
                 "SELECT coalesce(max(seq), 0) + 1 FROM paper WHERE community = ?", (self.id,)
             ).fetchone()
@@ -256,7 +265,6 @@ class Community:
             self.derivation.add_paper(seq, paper, registry=self.registry, policies=self.policies)
             batch.write()
         batch.done()
-        self.derivation.forget()
         return seq
 
     def hand_in_policy(self, data: bytes, *, now_ms: int) -> InForce:
@@ -266,7 +274,7 @@ class Community:
         self._check_start(new, now_ms)
         after = Policies([*self.policies.in_order, new])
         batch = self.book.batch(now_ms)
-        with commit(self.db):
+        with self._deriving():
             self.db.execute(
                 "INSERT INTO policy VALUES (?, ?, ?, ?)", (self.id, new.policy.day, new.hash, data)
             )
@@ -281,7 +289,6 @@ class Community:
             batch.write()
         batch.done()
         self.policies = after
-        self.derivation.forget()
         return new
 
     def _check_start(self, new: InForce, now_ms: int) -> None:
