@@ -68,6 +68,7 @@ class Bridge:
         self._alarms = Alarms()
         self._settled = asyncio.Event()
         self._policy_told = ""
+        self._is_scrubbed = True
         self._key: SigningKey | None = None
         self.link = Link(
             hub.broker,
@@ -133,7 +134,7 @@ class Bridge:
             if loop.time() - written_s >= HEARD_S:
                 written_s = loop.time()
                 self._heard.write()
-                scrub(self.community.db)
+                self._scrub()
                 now_ms = self._clock.utc_ms()
                 self._alarms.silent(silent(self.community.db, self.hub.community, now_ms))
             paper = policy_in_force(self.community, self._clock.utc_ms())
@@ -143,6 +144,13 @@ class Bridge:
                 await self._key_in_use()
                 await self._tell_credits()
                 await self._tell_commands()
+
+    def _scrub(self) -> None:
+        """See that no erased byte is left in the file, and say so once when it cannot be yet."""
+        is_scrubbed = scrub(self.community.db)
+        if self._is_scrubbed and not is_scrubbed:
+            log.warning("erased_bytes_remain", books=str(self.hub.books), try_="make room there")
+        self._is_scrubbed = is_scrubbed
 
     async def _on_up(self) -> None:
         """Say what the broker may have forgotten."""

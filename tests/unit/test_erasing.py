@@ -1,6 +1,7 @@
 """Erasing a member: nothing that leads to them is left, and what others have is what it was."""
 
 import itertools
+import resource
 import shutil
 import sqlite3
 
@@ -530,3 +531,23 @@ def test_whoever_reads_the_books_meanwhile_holds_the_writing_up_and_not_the_eras
     reader.execute("COMMIT")
     assert erase.scrub(village.community.db)
     assert b"Noortje" not in files(village)
+
+
+def test_without_room_for_a_second_file_the_erasing_stands_and_is_made_up_for_later(village):
+    """The disk is full when the file is to be written anew; nobody is told that nothing changed,
+    and whoever restarts the bridge meanwhile has a bridge.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with pytest.MonkeyPatch.context() as later:
+        later.setattr(erase, "scrub", lambda db: False)
+        village.erase()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8_192, hard))
+    try:
+        village.open()
+        assert not erase.scrub(village.community.db)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert 1 == count(village, "unscrubbed")
+    assert erase.scrub(village.community.db)
+    assert b"Noortje" not in files(village)
+    village.check()

@@ -150,19 +150,23 @@ def _erase_leaves(db: sqlite3.Connection, community: str, member: str) -> list[i
 def scrub(db: sqlite3.Connection) -> bool:
     """Write the file anew, so that no erased byte is left in it; gives whether that is done.
 
-    While somebody reads the books from before, it is not: ask again later.
+    While somebody reads the books from before, or there is no room for a second file, it is not:
+    ask again later.
     """
     waiting = db.execute("SELECT is_written FROM unscrubbed ORDER BY is_written").fetchall()
     if not waiting:
         return True
-    if waiting[0] == (0,):
-        db.execute("VACUUM")
-        db.execute("UPDATE unscrubbed SET is_written = 1")
     (patience_ms,) = db.execute("PRAGMA busy_timeout").fetchone()
     db.execute("PRAGMA busy_timeout = 0")
-    (busy, *_) = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    db.execute(f"PRAGMA busy_timeout = {patience_ms}")
-    if busy:
+    try:
+        if waiting[0] == (0,):
+            db.execute("VACUUM")
+            db.execute("UPDATE unscrubbed SET is_written = 1")
+        (busy, *_) = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if not busy:
+            db.execute("DELETE FROM unscrubbed")
+    except sqlite3.OperationalError:
         return False
-    db.execute("DELETE FROM unscrubbed")
-    return True
+    finally:
+        db.execute(f"PRAGMA busy_timeout = {patience_ms}")
+    return not busy
