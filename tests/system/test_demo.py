@@ -24,6 +24,9 @@ def _alive(folder):
     return found
 
 
+GIVEN_AND_TAKEN = ("given", "taken")
+
+
 @pytest.mark.timeout(300)
 def test_one_day_ends_with_books_that_equal_the_truth(tmp_path):
     folder = tmp_path / "street"
@@ -37,8 +40,11 @@ def test_one_day_ends_with_books_that_equal_the_truth(tmp_path):
     assert len(outcome["bags"]) == 8
     assert outcome["turned_away"] == ["same_bag"]
     assert outcome["verify"]["verified"] is True
-    credited = {one["member"]: one["credited"]["ENERGY"] for one in outcome["members"]}
-    assert (credited["noor"], credited["yusuf"]) == ("14.138000", "3.842000")
+    measured = {one["member"]: one["measured"] for one in outcome["members"]}
+    assert measured["noor"]["exported_mWh"] == 14_138_000
+    assert measured["yusuf"]["exported_mWh"] == 3_842_000
+    given, taken = (sum(one[f"{way}_mWh"] for one in measured.values()) for way in GIVEN_AND_TAKEN)
+    assert given == taken > 5_000_000
     meters = {f"{one['gateway']}/{one['device']}": one for one in outcome["meters"]}
     kinds = {one["kind"] for one in meters.values()}
     assert kinds == {"dlms", "mbus", "p1", "s0", "sdm630", "sml"}
