@@ -77,8 +77,6 @@ def _done(community: Community, paper: Paper, *, now_ms: int) -> str:
         case "act":
             while community.settle(now_ms):
                 pass
-            while community.expire(now_ms):
-                pass
             booking = community.decide(data, now_ms=now_ms)
             # A close ends the waiting for counts of its days: what they were shared is due now.
             while community.settle(now_ms):

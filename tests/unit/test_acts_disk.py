@@ -35,9 +35,9 @@ def market(tmp_path):
     return market
 
 
-def ask(market: Market, act: Act) -> Answer:
+def ask(market: Market, act: Act, *, now_ms: int = NOON_MS) -> Answer:
     document = make(Request(ID, "k", act), key=key("steward"))
-    return take(market.community, Paper("act", document.decode()), now_ms=NOON_MS)
+    return take(market.community, Paper("act", document.decode()), now_ms=now_ms)
 
 
 ACTS = {
@@ -63,7 +63,7 @@ def test_where_the_disk_is_full_nothing_changes_and_the_next_try_works(market, a
 
 def test_what_could_not_expire_for_want_of_room_expires_later(market):
     with no_file_above(32):
-        problems = take(market.community, Paper("act", ""), now_ms=END_MS).problems
+        problems = ask(market, Post(4), now_ms=END_MS).problems
     assert problems[0][0].startswith("the books cannot be written: ")
     assert 1 == market.community.expire(END_MS)
     market.verify()

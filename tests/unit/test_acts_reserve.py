@@ -90,9 +90,14 @@ def test_nobody_gets_more_of_a_reservation_than_their_ceiling_allows(market, res
     assert (700, 300) == (market.holds("noor")[0], market.holds("bram")[0])
 
 
-def test_a_reservation_whose_time_is_over_is_not_posted_any_more(market, reserved):
-    with pytest.raises(PeopleError, match="this reservation ended at 2026-06-21 13:00"):
+def test_a_reservation_whose_time_is_over_goes_back_before_anything_is_decided(market, reserved):
+    """Also before the bridge has looked what is over: it is not posted any more, and noor has all
+    10 ENERGY to give.
+    """
+    with pytest.raises(PeopleError, match="this reservation ended with booking 4"):
         market.act(Post(reserved), "late", now_ms=END_MS)
+    market.act(Transfer("noor", "bram", "ENERGY", 1_000), "all of it", now_ms=END_MS)
+    market.verify()
 
 
 def test_several_that_are_over_expire_in_the_order_of_their_ends(market):

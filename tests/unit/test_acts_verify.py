@@ -133,6 +133,14 @@ def test_a_reservation_that_expires_twice_is_named(market):
     assert ("that reservation had ended with booking 11", "booking 12") == found
 
 
+def test_a_reservation_that_never_expires_is_named(market):
+    """Before noor gives anything at 13:00, what she set apart until 13:00 goes back to her."""
+    lines = [("acc-bram", "ENERGY", 5), ("acc-noor", "ENERGY", -5)]
+    said = {"request": request(Transfer("noor", "bram", "ENERGY", 5))}
+    found = forge(market, "transfer", lines, said, client_key="k", now_ms=END_MS)
+    assert ("reservation 6 was over before it, and has not ended", "booking 11") == found
+
+
 def test_what_expires_to_somebody_else_is_named(market):
     there = [("acc-bram", "ENERGY", 100), ("acc-clearing", "ENERGY", -100)]
     what, where = forge(market, "expire", there, {"reservation": 6}, now_ms=END_MS)

@@ -3,13 +3,16 @@
 import pytest
 
 from ledger_bridge.books import store
+from ledger_bridge.books.acts.requests import Close
 from ledger_bridge.books.book import Claim, Posting
-from ledger_bridge.books.verify.verify import Verified, verify
+from ledger_bridge.books.community import Community
+from ledger_bridge.books.verify.verify import Differs, Verified, verify
 from tests.homes import Homes, day
 from tests.market import Market
 from tests.street import ID, NOON_MS, Street, key
 
 KWH = 1_000_000
+DAY_MS = 86_400_000
 SUN = Claim("sun", "bram", "2026-06-21")
 
 
@@ -66,3 +69,19 @@ def test_a_mark_does_not_make_a_credit_due(tmp_path):
         batch.write()
     found = looked_at(market)
     assert (1, 1) == (found.waiting, found.unsettled)
+
+
+def test_a_policy_that_was_kept_back_until_its_month_was_closed_is_named(tmp_path, monkeypatch):
+    """Stewards signed it for 22 June; the bridge puts it in force when June is closed, so that its
+    rules reach back.
+    """
+    market = Market(tmp_path)
+    market.act(Close("2026-06"), "close", now_ms=NOON_MS + 10 * DAY_MS)
+    monkeypatch.setattr(Community, "_check_start", lambda *_: None)
+    market.follow(('rate = "1/3"', 'rate = "1/2"'))
+    with pytest.raises(Differs) as found:
+        looked_at(market)
+    assert ("it came when the books were closed up to 2026-06-30", "policy 2026-06-22") == (
+        found.value.what,
+        found.value.where,
+    )

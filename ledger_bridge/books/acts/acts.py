@@ -1,7 +1,8 @@
 """What somebody decides: decided once, in book order, and logged with its outcome.
 
 An act is asked for in a document signed by a steward; its key makes it idempotent. What is refused
-leaves no trace. The one thing nobody asks for is that a reservation ends when its time is over.
+leaves no trace. The one thing nobody asks for is that a reservation ends when its time is over:
+before an act is decided all that are over have ended.
 """
 
 import msgspec
@@ -30,6 +31,8 @@ def decide(book: Book, data: bytes, *, registry: Registry, policies: Policies, n
         raise PeopleError(Problem(what, "act", f"a line of 1 to {KEY_MAX} characters"))
     if (done := _done_before(book, request)) is not None:
         return done
+    while expire(book, registry=registry, policies=policies, now_ms=now_ms):
+        pass
     facts = {"request": data.decode()}
     batch = book.batch(now_ms)
     with commit(book.db):

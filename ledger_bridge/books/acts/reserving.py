@@ -101,9 +101,8 @@ def _open(standing: Standing, number: int, where: str) -> Reservation:
     if kept.ended is not None:
         what = f"this reservation ended with booking {kept.ended}"
         raise refuse(what, where, f"meterkast ledger why {kept.ended}")
-    if kept.until_ms <= standing.now_ms:
-        until = local_text(kept.until_ms, standing.policies.zone)
-        raise refuse(f"this reservation ended at {until}", where, "reserve anew")
+    # What is over has expired before any act is decided.
+    assert kept.until_ms > standing.now_ms, number
     return kept
 
 

@@ -1,6 +1,7 @@
 """The part of `verify` that is about acts: each is decided once more, as things stood then."""
 
 from collections import defaultdict
+from heapq import heappop, heappush
 from typing import Any
 
 import msgspec
@@ -32,6 +33,8 @@ class Acts:
         self.now_ms = 0
         self._keys: set[str] = set()
         self._reserved: dict[int, Reservation] = {}
+        # Until when, and the booking: the first to expire is the first.
+        self._open: list[tuple[int, int]] = []
         self._done: dict[int, Done] = {}
         # By exchange and holder, the bookings.
         self._exchanged: dict[tuple[str, str], dict[int, Exchanged]] = defaultdict(dict)
@@ -70,6 +73,7 @@ class Acts:
         if booking.claim != (None, None, None):
             raise Differs("it is an act and names a claim", where)
         if "request" in said:
+            self._check_expired(where)
             request = self._request(booking, said["request"], where)
             if isinstance(request.act, Close):
                 if booking.kind != "close" or booking.lines:
@@ -85,6 +89,13 @@ class Acts:
         self._compare(booking, decided, said, where)
         self._done[booking.seq] = Done(booking.kind, tuple(decided.postings), None)
         self._keep(booking.seq, decided.kept)
+
+    def _check_expired(self, where: str) -> None:
+        """Before any other act goes back what was reserved until now or before."""
+        while self._open and self._open[0][0] <= self.now_ms:
+            _, number = heappop(self._open)
+            if self._reserved[number].ended is None:
+                raise Differs(f"reservation {number} was over before it, and has not ended", where)
 
     def _request(self, booking: Booking, document: Any, where: str) -> Request:
         try:
@@ -128,6 +139,7 @@ class Acts:
         match kept:
             case Reservation():
                 self._reserved[number] = kept
+                heappush(self._open, (kept.until_ms, number))
             case Ended(reservation):
                 self._reserved[reservation] = self._reserved[reservation]._replace(ended=number)
             case Exchanged():

@@ -121,7 +121,9 @@ class _Papers:
         day, data = next(self._policies, _Stored("", b""))
         if not data or (said.valid_from, said.hash) != (day, hash_of(data)):
             raise Differs("the log names other policies than are stored", "policy")
-        registry = self._moment.registry
+        registry, until = self._moment.registry, self._moment.closed_until
+        if day <= until:
+            raise Differs(f"it came when the books were closed up to {until}", f"policy {day}")
         try:
             check(data, registry.stewards, asked=registry.asked)
         except Malformed as error:
