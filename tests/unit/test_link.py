@@ -363,7 +363,7 @@ def test_who_waits_for_an_answer_hears_at_once_that_the_connection_is_gone(
 
     async def close_on_record(client: Client) -> None:
         await client.connected()
-        serving = asyncio.create_task(client.serve())
+        serving = asyncio.create_task(client.serve(acks=False))
         while not any(b"/record" in body for kind, body in client.packets if kind == PUBLISH):
             await asyncio.sleep(0.01)
         serving.cancel()
