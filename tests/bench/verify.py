@@ -1,7 +1,7 @@
 """Verifying the book, from the first leaf to the root: postings per second against the limit.
 
 Each entitlement is hashed into the tree, read, held against its rows, its claim, its policy, its
-member's account and the balances. Evidence is left out: what it takes is the checking of signatures.
+member's account and the balances. Evidence is left out: there signatures take the time.
 """
 
 import gc
