@@ -4,7 +4,7 @@ import pytest
 
 from ledger_bridge.books import store
 from ledger_bridge.books.acts.requests import Close
-from ledger_bridge.books.book import Claim, Posting
+from ledger_bridge.books.book import Batch, Claim, Posting
 from ledger_bridge.books.community import Community
 from ledger_bridge.books.verify.verify import Differs, Verified, verify
 from tests.homes import Homes, day
@@ -62,8 +62,11 @@ def test_a_mark_does_not_make_a_credit_due(tmp_path):
     market = Market(tmp_path)
     batch = market.community.book.batch(NOON_MS)
     postings = [Posting("acc-bram", "ENERGY", 500), Posting("pot", "ENERGY", -500)]
+    policy = market.community.policies.in_order[0].hash
+    why = {"policy": policy, "quantities": {"1-0:2.8.1": 5 * KWH}}
+    said = {"claim": SUN, "due": 500, "before": 0, **why}
     with store.commit(market.community.db) as db:
-        batch.book("entitlement", postings, {"claim": SUN, "due": 500, "before": 0}, claim=SUN)
+        batch.book("entitlement", postings, said, claim=SUN)
         db.execute("INSERT INTO claim VALUES (?, ?, ?, ?, 'ENERGY', 500)", (ID, *SUN))
         db.execute("INSERT INTO dirty VALUES (?, ?, ?, ?)", (ID, *SUN))
         batch.write()
@@ -85,3 +88,33 @@ def test_a_policy_that_was_kept_back_until_its_month_was_closed_is_named(tmp_pat
         found.value.what,
         found.value.where,
     )
+
+
+@pytest.mark.parametrize(
+    ("lie", "found"),
+    [
+        ({"quantities": {"given": 4 * KWH}}, "0 is due for the quantities that it names"),
+        ({"quantities": {"taken": 2_999_999}}, "2999999 is due for the quantities that it names"),
+        ({"quantities": {"taken": "three"}}, "its reasons cannot be read"),
+        ({"policy": "f" * 64}, f"policy {'f' * 64} is not about its claim"),
+        ({"policy": ""}, "0 is due for the quantities that it names"),
+    ],
+    ids=["another quantity", "less", "no number", "another policy", "none"],
+)
+def test_a_reason_that_does_not_give_the_credit_is_named(tmp_path, monkeypatch, lie, found):
+    """Bram took 3 kWh of noor's sun and gets 3 credits; the log says that it was for something
+    else. `why` and every proof would say so too.
+    """
+    book = Batch.book
+
+    def lying(batch, kind, postings, facts, **more):
+        return book(batch, kind, postings, facts | lie, **more)
+
+    monkeypatch.setattr(Batch, "book", lying)
+    homes = Homes(tmp_path, 'key = "pro-rata"\n')
+    homes.take("home", *day("home", (4 * KWH, 0)))
+    homes.take("barn", *day("barn", (0, 3 * KWH)))
+    with pytest.raises(Differs) as odd:
+        looked_at(homes)
+    assert odd.value.what.startswith(found)
+    assert "booking 2" == odd.value.where

@@ -51,6 +51,8 @@ class Bookings:
         self._lines = look.rows(f"{_LINES} WHERE community = ? ORDER BY booking, line")
         self._line = next(self._lines, None)
         self._number = 0
+        self._registry = moment.registry
+        self._accounts: dict[str, tuple[str | None, str]] = {}
 
     def entitlement(self, leaf: Leaf) -> None:
         """It is a claim's, goes to the member of that claim, and brings it from what it had."""
@@ -71,9 +73,8 @@ class Bookings:
         ):
             raise self._odd(number, said)
         moment = self._moment
-        parties = (moment.registry.account(claim[1]), moment.issuance)
         amount = to[2]
-        if (to[0], from_[0]) != parties or to[1] != from_[1]:
+        if (to[0], from_[0]) != self._parties(claim[1]) or to[1] != from_[1]:
             raise Differs(f"it is not between the issuance and {claim[1]}", f"booking {number}")
         if amount + from_[2]:
             raise Differs(f"it does not balance: {to}, {from_}", f"booking {number}")
@@ -87,6 +88,18 @@ class Bookings:
         moment.balances[to[:2]] += amount
         moment.balances[from_[:2]] -= amount
 
+    def _parties(self, member: str) -> tuple[str | None, str]:
+        """Between whom an entitlement of this member's is, by the registry of the moment."""
+        moment = self._moment
+        if moment.registry is not self._registry:
+            self._registry = moment.registry
+            self._accounts.clear()
+        found = self._accounts.get(member)
+        if found is None:
+            found = (moment.registry.account(member), moment.issuance)
+            self._accounts[member] = found
+        return found
+
     def _hidden(self, leaf: Leaf) -> None:
         """Of an erased member's entitlement the log has the commitment alone; the book stays."""
         self._number = number = self._number + 1
@@ -98,7 +111,7 @@ class Bookings:
             raise Differs("it is not where the log has it", where)
         claim = Claim(*row[3:6])
         moment = self._moment
-        parties = (moment.registry.account(claim[1]), moment.issuance)
+        parties = self._parties(claim[1])
         if claim[1] not in self._look.registry.erased or (one[2], two[2]) != parties:
             raise Differs("its leaf is erased, and it is of no member who is", where)
         if (one[:2], two[:2], one[3]) != ((number, 0), (number, 1), two[3]) or one[4] + two[4]:

@@ -16,6 +16,7 @@ from ledger_bridge.books.verify.dues import dues
 from ledger_bridge.books.verify.facts import records
 from ledger_bridge.books.verify.look import Differs, Look, Step
 from ledger_bridge.books.verify.papers import policies, registry
+from ledger_bridge.books.verify.reasons import reasons
 from ledger_bridge.books.verify.replay import replay
 from ledger_bridge.books.verify.seen import Seen
 from ledger_bridge.books.verify.shared import shared
@@ -39,6 +40,7 @@ STEPS: tuple[Callable[[Look], None], ...] = (
     shared,
     dues,
     replay,
+    reasons,
 )
 
 
