@@ -46,6 +46,23 @@ def test_what_the_pool_has_not_got_it_does_not_give(tmp_path):
     assert (0, 3_000) == market.holds("pool")
 
 
+@pytest.mark.parametrize(
+    ("pool", "expected"),
+    [
+        (99, "give at most 2.999 WASTE"),
+        (1, "give at most 0.059 WASTE"),
+        (0, "fill it: meterkast ledger donate MEMBER AMOUNT ENERGY --to pool"),
+    ],
+    ids=["nearly", "least", "empty"],
+)
+def test_who_asks_more_than_the_pool_has_is_told_how_much_to_give(tmp_path, pool, expected):
+    """0.01 ENERGY costs 0.03 WASTE: 0.99 are got for 2.97 to 2.999, 0.01 for 0.03 to 0.059."""
+    market = Market(tmp_path, pool=(pool, 0))
+    with pytest.raises(PeopleError) as refused:
+        market.act(Exchange("bram", "to-energy", 3_000), "k")
+    assert [expected] == [problem.try_ for problem in refused.value.problems]
+
+
 def test_a_holder_gives_no_more_than_is_posted_and_the_next_day_begins_anew(market):
     """At most 6 a day: 4 and then 3 is one too many, 2 is not; on the next day 2 more are left."""
     market.act(Exchange("bram", "to-energy", 4_000), "a")

@@ -3,6 +3,8 @@
 Two legs, each of which balances by itself. What the pool has not got it does not give.
 """
 
+from collections.abc import Mapping
+
 from ledger_bridge.books.acts.requests import Exchange
 from ledger_bridge.books.acts.standing import (
     Decided,
@@ -12,6 +14,7 @@ from ledger_bridge.books.acts.standing import (
     check_amount,
     check_moves,
     in_force,
+    limits,
     party,
     pool,
     postings,
@@ -42,6 +45,7 @@ def exchange(act: Exchange, standing: Standing) -> Decided:
         raise refuse(
             f"{given} {offer.gives} is too little for any {offer.gets}", where, "give more"
         )
+    _check_pool(offer, got, standing, where, assets)
     moves = (
         Move(holder, offer.gets, got),
         Move(through, offer.gets, -got),
@@ -56,6 +60,25 @@ def exchange(act: Exchange, standing: Standing) -> Decided:
         {"policy": paper.hash, "exchange": offer.id, "rate": str(offer.rate)},
         Exchanged(offer.id, holder, day, act.amount),
     )
+
+
+def _check_pool(
+    offer: posted.Exchange, got: int, standing: Standing, where: str, assets: Mapping[str, Asset]
+) -> None:
+    """Whether the pool has what is to be got; says how much may be given for what it has."""
+    gets, account = assets[offer.gets], standing.registry.account(offer.pool)
+    assert account is not None, "it was asked for"
+    floor, _ = limits(standing, offer.pool, offer.gets, gets)
+    has = standing.balance(account, offer.gets)
+    left = max(has - floor, 0)
+    if got <= left:
+        return
+    most = posted.most_for(offer, left, assets)
+    try_ = f"fill it: meterkast ledger donate MEMBER AMOUNT {offer.gets} --to {offer.pool}"
+    if posted.got(offer, most, assets):
+        gives = assets[offer.gives]
+        try_ = f"give at most {amount_text(most, gives.scale)} {offer.gives}"
+    raise refuse(f"{offer.pool} has {amount_text(has, gets.scale)} {offer.gets}", where, try_)
 
 
 def _check_most(

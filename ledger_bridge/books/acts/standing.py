@@ -195,11 +195,11 @@ def _check_move(standing: Standing, move: Move, where: str) -> None:
     if amount < 0 and after < floor:
         bound = f", and the floor is {amount_text(floor, asset.scale)}" if floor else ""
         left = amount_text(max(held - floor, 0), asset.scale)
-        raise refuse(f"{holder} has {holds}{bound}", where, f"at most {left}")
+        raise refuse(f"{holder} has {holds}{bound}", where, f"at most {left} {code}")
     if amount > 0 and ceiling is not None and after > ceiling:
         bound = f", and the ceiling is {amount_text(ceiling, asset.scale)}"
         room = amount_text(max(ceiling - held, 0), asset.scale)
-        raise refuse(f"{holder} has {holds}{bound}", where, f"at most {room}")
+        raise refuse(f"{holder} has {holds}{bound}", where, f"at most {room} {code}")
     if abs(after) >= AMOUNT_MAX:
         raise refuse(f"{holder} has {holds}, and no account holds more", where, "a smaller amount")
     left_ms = standing.registry.left.get(holder)

@@ -5,7 +5,7 @@ What does not come out even stays with the pool. Nothing is ever exchanged for m
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from math import floor
+from math import ceil, floor
 from typing import Any
 
 from pydantic import ValidationError
@@ -44,6 +44,12 @@ def got(exchange: Exchange, amount: int, assets: Mapping[str, Asset]) -> int:
     return floor(
         amount * exchange.rate * _one(assets[exchange.gets]) / _one(assets[exchange.gives])
     )
+
+
+def most_for(exchange: Exchange, left: int, assets: Mapping[str, Asset]) -> int:
+    """The most smallest units that may be given where only so many are left to be got; exact."""
+    each = exchange.rate * _one(assets[exchange.gets]) / _one(assets[exchange.gives])
+    return ceil((left + 1) / each) - 1
 
 
 def most_units(most: Most, gives: Asset) -> int:
