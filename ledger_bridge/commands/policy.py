@@ -10,7 +10,7 @@ from gateway.contract import signed
 from gateway.contract.errors import Problem, UsageError
 from gateway.contract.keys import SigningKey
 from gateway.contract.signed import Malformed
-from ledger_bridge.books.policy import exchange
+from ledger_bridge.books.policy import exchange, start
 from ledger_bridge.books.policy import policy as policies
 from ledger_bridge.books.registry import restart, stewards
 from ledger_bridge.books.telling.rules import of_policy
@@ -45,19 +45,23 @@ def check(file: Path, /, *, config: Config = CONFIG, json: Json = False) -> None
     Where there is a hub, it is also looked at whether the policy may follow the one in force.
     """
     policy = read_policy(file)
-    unopened: list[str] = []
+    told = of_policy(policy)
     if config.exists():
         books = read_books(config)
         must_follow(policy, books, file)
-        unopened = exchange.unopened(policy.exchanges, books.registry)
+        told["notes"] += exchange.unopened(policy.exchanges, books.registry)
+        *_, last = [None, *books.policies.in_order]
+        if last and last.policy != policy:
+            told["follows"] = last.policy.day
+            told["notes"] += start.left_out(policy, last.policy)
     else:
         beside(policy, file)
-    told = of_policy(policy)
-    told["notes"] += unopened
     lines = [f"from {policy.day} on, days of {policy.time_zone}:"]
     for name, rule in (*told["rules"].items(), *told["exchanges"].items()):
         lines += [f"  {name}: {rule['en']}", f"  {' ' * len(name)}  {rule['nl']}"]
     lines += [f"note: {note}" for note in told["notes"]]
+    if "follows" in told:
+        lines.append(f"it may follow the policy of {told['follows']}")
     tell("\n".join(lines), told, json=json)
 
 
@@ -147,6 +151,7 @@ def list_(*, config: Config = CONFIG, json: Json = False) -> None:
     lines = []
     for one in found:
         lines.append(f"from {one['valid_from']} on: {one['hash']}")
-        lines += [f"  {name}: {rule['en']}" for name, rule in one["rules"].items()]
+        told = (*one["rules"].items(), *one["exchanges"].items())
+        lines += [f"  {name}: {said['en']}" for name, said in told]
         lines += [f"  note: {note}" for note in one["notes"]]
     tell("\n".join(lines) or "no policy yet", found, json=json)

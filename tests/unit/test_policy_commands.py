@@ -210,6 +210,27 @@ def test_a_check_at_the_hub_says_whether_it_may_follow(find, put, expected, hub,
     assert any(expected in what for what, _, _ in problems(text, tmp_path, hub))
 
 
+def test_a_check_at_the_hub_tells_what_the_new_policy_leaves_out(hub, tmp_path, capsys):
+    template("energy", community=ID)
+    file = tmp_path / "next.toml"
+    file.write_text(capsys.readouterr().out)
+    commands.check(file, config=hub)
+    assert [
+        "note: kinds of waste that are left out from then on: glass, paper; they earn nothing",
+        "note: assets that are left out from then on: WASTE; nothing earns them any more",
+        "it may follow the policy of 2026-06-21",
+    ] == capsys.readouterr().out.splitlines()[-3:]
+
+
+def test_exchanges_are_listed_like_rules(hub, tmp_path, capsys):
+    template("street", community=ID)
+    file = tmp_path / "next.toml"
+    file.write_text(capsys.readouterr().out)
+    commands.activate(file, config=hub)
+    commands.list_(config=hub)
+    assert "  waste-for-energy: 2 ENERGY for 1 WASTE, through pool" in capsys.readouterr().out
+
+
 def test_the_policies_are_listed_with_their_hashes(hub, tmp_path, capsys):
     file = tmp_path / "next.toml"
     file.write_text(POLICY.replace("2026-06-21", "2099-01-01"))

@@ -166,7 +166,7 @@ def test_all_that_is_wrong_with_a_start_is_said_at_once():
             "accounts hold ENERGY with scale = 6",
             "scale = 6, or give the new one another code",
         ),
-        ("2026-06-10 is in the middle of a period of 1 weeks", "valid_from = 2026-06-15"),
+        ("2026-06-10 is in the middle of a period of 1 week", "valid_from = 2026-06-15"),
     ] == [(one.what, one.try_) for one in found]
 
 

@@ -74,7 +74,7 @@ def boundary(begins: str, weeks: frozenset[int]) -> tuple[str, str] | None:
     if start == begins:
         return None
     lengths = " and ".join(str(n) for n in sorted(weeks))
-    what = f"{begins} is in the middle of a period of {lengths} weeks"
+    what = f"{begins} is in the middle of a period of {lengths} week{'s' * (weeks != {1})}"
     return what, f"valid_from = {start}" if start else "rules over weeks that end together"
 
 

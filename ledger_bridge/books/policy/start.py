@@ -53,3 +53,11 @@ def counted_otherwise(new: Policy, policies: Policies, *, where: str) -> Iterato
                 kept = f"{key} = {to_json(was).decode()}"
                 what, place = f"accounts hold {code} with {kept}", f"{where}: assets.{code}.{key}"
                 yield Problem(what, place, f"{kept}, or give the new one another code")
+
+
+def left_out(new: Policy, before: Policy) -> Iterator[str]:
+    """What the policy of before has and this one has not: meant, or forgotten."""
+    if kinds := ", ".join(name for name in before.fractions if name not in new.fractions):
+        yield f"kinds of waste that are left out from then on: {kinds}; they earn nothing"
+    if assets := ", ".join(code for code in before.assets if code not in new.assets):
+        yield f"assets that are left out from then on: {assets}; nothing earns them any more"
