@@ -201,7 +201,7 @@ HAPPENS = st.builds(
 @given(happens=st.lists(HAPPENS, max_size=6), seed=st.integers(0, 99))
 @example(happens=[at(10, "boot", off_h=-5.12), at(11, "boot", off_h=26)], seed=1)
 def test_a_clock_that_is_right_in_the_end_has_lost_and_doubled_nothing(happens, seed):
-    """DESIGN invariant 2, for records that tell of each other's time."""
+    """Invariant 2 (DESIGN), for records that tell of each other's time."""
     chance = random.Random(seed)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

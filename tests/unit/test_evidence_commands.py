@@ -143,7 +143,7 @@ ODD = {
 
 @pytest.mark.parametrize(("old", "new", "why"), ODD.values(), ids=ODD)
 def test_an_odd_line_is_named_with_its_number_and_nothing_is_taken(coop, tmp_path, old, new, why):
-    """DESIGN invariant 10, ledger invariants 13 and 14."""
+    """Invariants 10 (DESIGN), 13 and 14 (ledger)."""
     file = tmp_path / "odd.csv"
     file.write_bytes(FLUVIUS.read_bytes().replace(old, new))
     with pytest.raises(ConfigError) as error:

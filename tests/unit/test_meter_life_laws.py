@@ -1,4 +1,4 @@
-"""DESIGN invariant 4 over whatever a house can live through: no more than the counter gained."""
+"""Invariant 4 (DESIGN) over whatever a house can live through: no more than the counter gained."""
 
 import tempfile
 from itertools import pairwise
@@ -143,7 +143,7 @@ def test_between_two_counts_that_were_believed_no_more_is_credited_than_lies_bet
 @settings(max_examples=30, deadline=None)
 @given(steps=STEPS, data=st.data())
 def test_lateness_order_and_restarts_change_nothing_in_a_meters_life(steps, data):
-    """DESIGN invariant 2, with leaps and dips that lie open when the bridge is started again."""
+    """Invariant 2 (DESIGN), with leaps and dips that lie open when the bridge is started again."""
     with tempfile.TemporaryDirectory() as folder:
         records, _ = told(steps, Path(folder) / "home")
         at_once = Street(Path(folder) / "at once")

@@ -99,7 +99,7 @@ def coop(tmp_path):
 
 
 def test_an_official_figure_goes_before_the_gateways_for_its_quarter_and_settlement_follows(coop):
-    """Ledger invariant 11: 300 + 300 Wh by the gateway, of which 300 become 270: 570 Wh are
+    """Invariant 11 (ledger). 300 + 300 Wh by the gateway, of which 300 become 270: 570 Wh are
     190,000 millionths at 1/3 credit per kWh.
     """
     coop.count(0, 300, 600)
@@ -199,7 +199,7 @@ def test_why_names_the_paper_a_credit_rests_on(coop):
 
 
 def test_a_share_of_a_point_takes_part_and_the_rest_elsewhere(tmp_path):
-    """Ledger invariant 17: a third of 900 Wh, official or not, is 300 Wh."""
+    """Invariant 17 (ledger). A third of 900 Wh, official or not, is 300 Wh."""
     coop = Coop(tmp_path, share="1/3", elsewhere="2/3")
     coop.count(0, 900)
     assert 100_000 == coop.energy()
@@ -212,7 +212,7 @@ def test_a_share_of_a_point_takes_part_and_the_rest_elsewhere(tmp_path):
     [("1", "0.1"), ("0", "0"), ("1.5", "0"), ("-1", "0"), ("1/2", "-1"), ("x", "0"), ("1/0", "0")],
 )
 def test_shares_that_are_more_than_there_is_are_refused(coop, share, elsewhere):
-    """Ledger invariant 17."""
+    """Invariant 17 (ledger)."""
     with pytest.raises(PeopleError):
         coop.edit(MeterFitted("home", "shed", "", "bram", 1, share=share, elsewhere=elsewhere))
 
@@ -384,7 +384,7 @@ def lives(draw):
 @settings(max_examples=40, deadline=None)
 @given(life=lives(), data=st.data())
 def test_official_figures_and_counts_never_count_twice_and_their_order_does_not_matter(life, data):
-    """DESIGN invariants 2 and 4, ledger invariants 7 and 11: between two counts of the gateway no
+    """Invariants 2 and 4 (DESIGN), 7 and 11 (ledger): between two counts of the gateway no
     more is credited than the official figures there, and what the meter gained beyond them.
     """
     gains, told, some_papers = life

@@ -29,7 +29,7 @@ def verdicts(coop, register="1-0:2.8.1"):
 
 
 def test_a_count_that_runs_full_goes_on_from_zero(tmp_path):
-    """Ledger invariant 12: 999,999.9 kWh, then 0.2: 300 Wh."""
+    """Invariant 12 (ledger). 999,999.9 kWh, then 0.2: 300 Wh."""
     coop = Coop(tmp_path, digits=6)
     coop.count(FULL_WH - 100, 200, 500)
     assert ["first", "", ""] == verdicts(coop)
@@ -50,7 +50,7 @@ def test_a_count_that_runs_full_goes_on_from_zero(tmp_path):
 def test_a_lower_count_is_no_roll_over_unless_digits_count_and_rating_allow_it(
     tmp_path, digits, wh
 ):
-    """Ledger invariant 12."""
+    """Invariant 12 (ledger)."""
     coop = Coop(tmp_path, digits=digits)
     coop.count(*wh)
     assert ["first", "lower", "lower"] == verdicts(coop)
@@ -155,7 +155,7 @@ def test_it_is_night_once_dusk_is_over(at, night):
 
 
 def test_what_panels_gave_back_at_night_waits_and_by_day_counts(tmp_path):
-    """Ledger invariant 14: quarter 8 ends at 02:00 in Amsterdam, quarter 49 at 12:15."""
+    """Invariant 14 (ledger). Quarter 8 ends at 02:00 in Amsterdam, quarter 49 at 12:15."""
     coop = Coop(tmp_path, sources=("solar",))
     coop.count(0, 300, first=7)
     coop.count(300, 600, first=48)
@@ -211,7 +211,7 @@ WITH_BATTERY = {
 def test_with_a_battery_no_more_is_credited_than_the_production_meter_measured(
     tmp_path, order, given, produced, credited
 ):
-    """Ledger invariant 14, DESIGN invariant 2: in whatever order the counts come."""
+    """Invariants 14 (ledger) and 2 (DESIGN): in whatever order the counts come."""
     coop = Coop(tmp_path, policy=WITH_TOTAL, sources=("solar", "battery"), production="home/roof")
     coop.edit(MeterFitted("home", "roof", "", "noor", 0))
     at = [MIDNIGHT_MS + (40 + n) * QUARTER_MS for n in range(3)]

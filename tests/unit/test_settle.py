@@ -176,7 +176,7 @@ def state(street: Street) -> list[tuple[object, ...]]:
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_any_order_batching_repetition_and_restart_gives_the_same_books(data):
-    """DESIGN invariant 2: deliveries commute, and invariant 6: posted equals due."""
+    """Invariants 2 and 6 (DESIGN): deliveries commute, and posted equals due."""
     deliveries = lives()
     with tempfile.TemporaryDirectory() as folder:
         plain = Street(Path(folder) / "plain")
@@ -207,7 +207,7 @@ def test_any_order_batching_repetition_and_restart_gives_the_same_books(data):
     swaps=st.sets(st.integers(1, 11), max_size=2),
 )
 def test_no_more_is_credited_than_the_counter_gained(counts, swaps):
-    """DESIGN invariant 4, over dips, spikes and swaps."""
+    """Invariant 4 (DESIGN), over dips, spikes and swaps."""
     with tempfile.TemporaryDirectory() as folder:
         street, home = Street(Path(folder)), Chain("home")
         meter = itertools.accumulate((n in swaps for n in range(len(counts))), initial=0)

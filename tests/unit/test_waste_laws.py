@@ -1,4 +1,4 @@
-"""DESIGN invariants 2 and 6 at the recycling point: order is nothing, and posted is due."""
+"""Invariants 2 and 6 (DESIGN) at the recycling point: order is nothing, and posted is due."""
 
 import tempfile
 from pathlib import Path
@@ -134,7 +134,7 @@ def test_any_order_of_deposits_corrections_claims_marks_and_decisions_gives_the_
 @settings(max_examples=60, deadline=None)
 @given(chains=CHAINS, edits=EDITS)
 def test_one_weighing_counts_at_most_once_unless_a_steward_says_otherwise(chains, edits):
-    """DESIGN's list of invariants, 15: by id, and by the number the scale keeps it under."""
+    """Invariant 15 (ledger): by id, and by the number the scale keeps it under."""
     decided = [edit for edit in edits if isinstance(edit, DepositDecided)]
     with tempfile.TemporaryDirectory() as folder:
         street = Street(Path(folder), policy=WASTE_POLICY)

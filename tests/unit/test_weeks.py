@@ -300,7 +300,7 @@ def test_what_was_dated_ahead_of_new_rules_is_credited_by_those_alone(
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_any_order_and_batching_over_days_and_weeks_gives_min_of_cap_and_floor(data):
-    """DESIGN invariant 2 over periods; the expected figures by plain arithmetic beside it."""
+    """Invariant 2 (DESIGN) over periods; the expected figures by plain arithmetic beside it."""
     begin = date(2026, 9, 7)
     one = st.tuples(st.integers(0, 83), st.integers(0, 95), st.integers(1, 40_000))
     deposits = data.draw(st.lists(one, min_size=1, max_size=12))

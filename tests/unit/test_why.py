@@ -108,7 +108,7 @@ def test_what_nobody_owns_is_shown_with_its_reason(street):
 
 
 def test_balances_equal_plain_sums_of_the_postings(street):
-    """DESIGN invariant 1, by SQL over the same tables."""
+    """Invariant 1 (DESIGN), by SQL over the same tables."""
     db = street.community.db
     sums = db.execute("SELECT account, asset, sum(amount) FROM posting GROUP BY 1, 2 ORDER BY 1, 2")
     stored = db.execute("SELECT account, asset, amount FROM balance ORDER BY 1, 2")
