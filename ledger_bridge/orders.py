@@ -11,7 +11,7 @@ from gateway.contract.command import RESEND, TARE, TELEGRAM, WORDS, ZERO, Comman
 from gateway.contract.errors import PeopleError, Problem
 from gateway.contract.keys import SigningKey
 from gateway.contract.policy import STEWARD
-from gateway.contract.record import Record, is_id, to_json
+from gateway.contract.record import SEQ_MAX, Record, is_id, to_json
 from gateway.contract.signed import Malformed
 from ledger_bridge.books.registry.registry import Registry
 from ledger_bridge.books.store import commit
@@ -134,6 +134,8 @@ class Orders:
             raise PeopleError(Problem("an order that is over", where, "look at the clock"))
         if order.word == RESEND:
             self._check_range(order, where)
+        elif order.chain or order.first or order.last:
+            raise PeopleError(Problem("it is about no range of a chain", where, "--device NAME"))
         elif not order.device.isprintable() or not 0 < len(order.device) <= DEVICE_CHARS_MAX:
             raise PeopleError(Problem("no device is named", where, "--device NAME"))
         (waiting,) = self._db.execute(
@@ -146,7 +148,7 @@ class Orders:
             raise PeopleError(Problem(what, where, "see why it does not answer: hub gateways"))
 
     def _check_range(self, order: Command, where: str) -> None:
-        if not is_id(order.chain) or not 1 <= order.first <= order.last:
+        if not is_id(order.chain) or not 1 <= order.first <= order.last <= SEQ_MAX:
             what = "no range of a chain"
             raise PeopleError(Problem(what, where, "--chain CHAIN --first 1 --last 20"))
         row = self._db.execute(

@@ -33,6 +33,8 @@ GENESIS = "0" * 64  # `prev` of the first record of a chain
 
 ID_CHARS_MAX = 40
 _ID = re.compile(r"[a-z0-9-]+\Z")
+# No chain gets as far in a thousand years; every program and database holds such a number exactly.
+SEQ_MAX = 2**53 - 1
 _EXACT = re.compile(rb"-?[0-9]{1,15}(\.[0-9]{1,3})?\Z")
 
 
@@ -167,7 +169,8 @@ def read(document: Signed) -> Record:
     if not pack:
         raise Malformed("the pack is empty")
     head = pack[0]
-    if not (is_id(head.community) and is_id(head.gateway) and is_id(head.chain)) or head.seq < 1:
+    is_named = is_id(head.community) and is_id(head.gateway) and is_id(head.chain)
+    if not is_named or not 1 <= head.seq <= SEQ_MAX:
         raise Malformed("the first element names no community, gateway, chain and number")
     identity = Identity(
         community=head.community,

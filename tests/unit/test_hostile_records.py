@@ -7,7 +7,7 @@ import pytest
 from gateway.contract import signed
 from gateway.contract.cards import token
 from gateway.contract.keys import b64, unb64
-from gateway.contract.record import DEPOSIT, GENESIS, QUARTER, is_id
+from gateway.contract.record import DEPOSIT, GENESIS, LOST, QUARTER, is_id
 from ledger_bridge import inbox
 from ledger_bridge.books.policy.policy import parse
 from ledger_bridge.books.settle.due import DUE_MAX, due
@@ -67,6 +67,8 @@ UNREADABLE = {
     "a name that is not UTF-8": sign(pack({"n": "hall/?"}).replace(b"?", b"\xff")),
     "an unknown member that is not UTF-8": sign(pack({"x": "?"}).replace(b"?", b"\xff")),
     "a lone surrogate": sign(pack({"n": "hall/?"}).replace(b"?", b"\\ud800")),
+    "a number that no database holds": sign(pack(seq=2**63), LOST),
+    "a number that lies too far ahead to say so": sign(pack(seq=2**64)),
     "a number of 5000 digits": sign(pack().replace(b'"seq":1', b'"seq":1' + b"0" * 5000)),
 }
 

@@ -221,6 +221,8 @@ ODD_ORDERS = {
     "for ever": (order(expires_ms=NOON_MS + 6 * MINUTE_MS), "an order that is over"),
     "to no device": (order(device=""), "no device is named"),
     "to a terminal": (order(device="\x1b[2J"), "no device is named"),
+    "of a range beyond all numbers": (order(RESEND, last=2**53), "no range of a chain"),
+    "of a device and a range": (order(first=2**63), "about no range of a chain"),
     "of no range": (order(RESEND, first=6), "no range of a chain"),
     "under no id": (order(id="A 1"), "no such command"),
 }
