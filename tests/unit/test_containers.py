@@ -1,6 +1,8 @@
 """Delivered against hauled mass, known weights and refusals, by figures by hand."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ledger_bridge.books.facts.containers import (
     PutDown,
@@ -8,6 +10,7 @@ from ledger_bridge.books.facts.containers import (
     containers,
     error_mg,
     held_emptyings,
+    is_short,
     known_weights,
     tolerance_mg,
     turned_away,
@@ -138,6 +141,21 @@ def test_the_order_is_that_of_the_chain_and_not_of_the_clock():
     ]
     found = balance([ContainerEvent("a", "x", 3, 200, "glass", "emptied", "e1", None)], put_down)
     assert ([7], {("a", "glass"): 5}) == ([one.delivered_mg for one in found.every], found.inside)
+
+
+@given(
+    brought=st.lists(st.integers(1, 90_000_000), min_size=1, max_size=6),
+    hauled=st.integers(0, 600_000_000),
+)
+def test_an_emptying_waits_if_and_only_if_more_is_missing_than_may_be(brought, hauled):
+    """Invariant 15 (ledger): a twentieth of what was brought may be missing, and 20 kg."""
+    put_down = [PutDown("a", "glass", "x", n, n, mg) for n, mg in enumerate(brought, start=1)]
+    last = len(brought) + 1
+    emptied = ContainerEvent("a", "x", last, last, "glass", "emptied", "e1", hauled)
+    (found,) = balance([emptied], put_down).every
+    assert (sum(brought), hauled) == (found.delivered_mg, found.hauled_mg)
+    may_be_missing = 20_000_000 + sum(brought) // 20
+    assert (sum(brought) - hauled > may_be_missing) == is_short(found)
 
 
 def test_the_tolerance_is_rounded_down():

@@ -16,10 +16,12 @@ from drivers.reading import Reading
 from gateway.contract import record as records
 from gateway.contract import signed
 from gateway.contract.errors import PeopleError
+from gateway.journal import ReceiptRefused, Tally
 from ledger_bridge.books import store
 from ledger_bridge.books.registry.edits import MeterFitted
 from ledger_bridge.books.registry.fold import apply
 from ledger_bridge.books.verify.verify import verify
+from tests.journals import digest_of, put, reopen
 from tests.street import ID, MIDNIGHT_MS, NOON_MS, QUARTER_MS, Chain, Street, key
 from tests.unit.test_official import Coop
 
@@ -130,6 +132,28 @@ def test_a_receipt_is_of_what_others_can_read_and_the_log_names_it(batches):
             behind = {name for name, end in ends.items() if max(stored(other, name)) > end}
             assert behind == {gap.gateway for gap in street.inbox.gaps}
         other.close()
+
+
+RECEIPTS = st.lists(st.tuples(st.integers(-1, 7), st.integers(1, 5)), max_size=8)
+
+
+@few
+@given(receipts=RECEIPTS)
+def test_nothing_leaves_a_journal_by_the_digest_of_another_record(receipts):
+    """Invariants 7 (DESIGN), 9 (ledger): a hub says up to where it has what; 0 is nothing yet."""
+    with tempfile.TemporaryDirectory() as folder:
+        journal = reopen(Path(folder))
+        chain, delivered = put(journal, 5), 0
+        for up_to, whose in receipts:
+            try:
+                journal.receipt(chain, up_to, digest_of(journal, chain, whose))
+            except ReceiptRefused:
+                assert up_to not in {0, whose}
+            else:
+                assert up_to in {0, whose}
+                delivered = up_to
+            assert Tally(5, delivered, 5 - delivered, 0) == journal.tally()
+        journal.close()
 
 
 # What is credited, and to whom.

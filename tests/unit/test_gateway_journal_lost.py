@@ -282,7 +282,7 @@ class Hub:
 
 
 class Life(RuleBasedStateMachine):
-    """A journal with too little room, under a hub that forgets."""
+    """A journal with too little room, under a hub that forgets. Invariant 7 (DESIGN)."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,17 +1,23 @@
 """The log as files: what is there, when, and what a monitor makes of it that knows no more."""
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from gateway.contract.cards import token
 from gateway.contract.errors import PeopleError
+from ledger_bridge.books.acts.requests import Transfer
 from ledger_bridge.books.book import Batch
 from ledger_bridge.books.log import proofs
 from ledger_bridge.books.log.note import read_note
 from ledger_bridge.books.log.stored import Log, growing
 from ledger_bridge.books.log.tiles import publish, tile_path
+from ledger_bridge.books.registry.edits import CardGiven, MemberAdded, MeterFitted
 from ledger_bridge.books.store import commit
-from tests.street import ID, NOON_MS, QUARTER_MS, Chain, Street, key
+from tests.street import CARD_KEY, ID, NOON_MS, QUARTER_MS, Chain, Street, key
 from tests.unit.test_log import slow_root
 
 
@@ -232,6 +238,33 @@ def test_nothing_personal_is_in_the_files(street, tmp_path):
     data = b"".join(one.read_bytes() for one in (tmp_path / "log").rglob("*") if one.is_file())
     for word in (b"noor", b"acc-noor", b"E0047007", b"home", b"987654", b"1-0:2.8.1", b"ENERGY"):
         assert word not in data
+
+
+WORDS = st.text("abcdefghijklmnopqrstuvwxyz", min_size=8, max_size=12)
+
+
+@settings(max_examples=15, deadline=None)
+@given(words=st.lists(WORDS, min_size=6, max_size=6, unique=True), wh=st.integers(10**6, 10**7))
+def test_whatever_people_and_things_are_called_nothing_published_says_it(words, wh):
+    """Invariants 26 (ledger), 9 (DESIGN): names, numbers, meters, cards, amounts and reasons."""
+    member, account, name, number, serial, reason = words
+    with TemporaryDirectory() as folder:
+        street = Street(Path(folder) / "books")
+        fits = MemberAdded(member, account), MeterFitted("home", "hall", serial, member, 1)
+        street.edit(*fits, CardGiven(token("C", CARD_KEY), member))
+        with commit(street.community.db) as db:
+            db.execute("INSERT INTO person VALUES (?, ?, ?, ?)", (ID, member, name, number))
+        home, point = Chain("home"), Chain("point")
+        for n in range(9):
+            at_ms = NOON_MS + n * QUARTER_MS
+            street.take("home", home.quarter(at_ms, export_wh=wh + n * 900, serial=serial))
+        street.take("point", point.deposit(NOON_MS, grams=2_000, card="C"))
+        street.act(Transfer(member, "bram", "WASTE", 7), reason)
+        publish(Path(folder) / "log", growing(street.community.db, ID), ())
+        files = (Path(folder) / "log").rglob("*")
+        data = b"".join(one.read_bytes() for one in files if one.is_file())
+    said = [*words, str(wh), token("C", CARD_KEY), "1-0:2.8.1"]
+    assert [] == [word for word in said if word.encode() in data]
 
 
 @pytest.mark.parametrize("gone", ["", "WHERE n = 0", "WHERE n = 1"])
