@@ -68,7 +68,6 @@ def test_the_commands_of_the_page_on_acts_do_what_it_says(tmp_path, monkeypatch)
     config = ("--config", str(tmp_path / "hub" / "bridge.toml"))
     (posted,) = blocks(DOCS / "acts.md", "toml")
     rules = re.sub(r"\[\[exchanges\]\].*", "", market.POLICY, flags=re.DOTALL)
-    rules = rules.replace("ENERGY", "CREDIT")
     (tmp_path / "hub" / "policy.toml").write_text(
         f"{rules}\n{posted}".replace("straat", "zonstraat")
     )
@@ -88,8 +87,8 @@ def test_the_commands_of_the_page_on_acts_do_what_it_says(tmp_path, monkeypatch)
         check=False,
     )
     assert 0 == page.returncode, page.stdout + page.stderr
-    assert "booking 11: noor exchanged 3 WASTE for 1.5 CREDIT, through pool at 1/2" in page.stdout
-    assert "booking 13: bram got 1.25 CREDIT of the 2 CREDIT that noor had set" in page.stdout
+    assert "booking 11: noor exchanged 3 WASTE for 1.5 ENERGY, through pool at 1/2" in page.stdout
+    assert "booking 13: bram got 1.25 ENERGY of the 2 ENERGY that noor had set" in page.stdout
     assert "booking 15: pool paid the 2 WASTE that bram owed" in page.stdout
-    assert 2 == page.stdout.count("booking 16: noor gave bram 1 CREDIT")
+    assert 2 == page.stdout.count("booking 16: noor gave bram 1 ENERGY")
     assert "16 bookings" in page.stdout

@@ -202,7 +202,7 @@ def stored(hub: Path) -> int:
 
 def balance(hub: Path) -> str:
     told = json.loads(done("ledger", "balance", "--json", "--config", hub))
-    return told[0]["balances"].get("ENERGY", "")
+    return told[0]["balances"].get("KWH", "")
 
 
 def spoil(hub: Path) -> None:

@@ -58,6 +58,17 @@ def test_together_the_templates_show_every_rule():
     assert set(rules.names()) == shown
 
 
+def test_one_template_can_follow_any_other():
+    """What a code stands for stays: no two of them may mean something else by the same code."""
+    meant: dict[str, set[tuple[object, ...]]] = {}
+    for name in NAMES:
+        made = parse(fill_in(name, community=ID, valid_from="2027-01-25"), name=name)
+        for code, asset in made.assets.items():
+            meant.setdefault(code, set()).add((asset.unit, asset.scale, asset.kind, asset.shadow))
+    assert [] == [code for code, meanings in meant.items() if len(meanings) > 1]
+    assert {"ENERGY", "KWH", "WASTE", "HOUR", "TIMES"} <= set(meant)
+
+
 def test_a_template_that_is_none_is_named_with_those_there_are():
     with pytest.raises(UsageError, match="no template 'casino'") as error:
         template("casino")

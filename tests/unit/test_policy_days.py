@@ -231,8 +231,8 @@ def test_the_bags_of_the_template(tmp_path):
         (
             "start",
             [
-                ("shared", "noor", "CREDIT", 1_200_000),
-                ("sun", "noor", "ENERGY", 3_000_000),
+                ("shared", "noor", "ENERGY", 1_200_000),
+                ("sun", "noor", "KWH", 3_000_000),
                 ("waste", "bram", "WASTE", 1_500_000),
                 ("waste", "noor", "WASTE", 200_000),
             ],
