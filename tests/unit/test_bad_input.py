@@ -23,7 +23,7 @@ from gateway.contract.record import to_json
 from ledger_bridge import inbox, orders
 from ledger_bridge.books.acts import requests
 from ledger_bridge.books.facts import papers
-from ledger_bridge.books.facts.attested import Attestation
+from ledger_bridge.books.facts.attested import Attestation, TakenBack
 from ledger_bridge.books.facts.official import Series, Sight
 from ledger_bridge.books.registry import edits
 from ledger_bridge.books.registry import papers as registries
@@ -61,11 +61,18 @@ EDITS = (
     edits.CountsDecided("home", "hall", "", "E1", MIDNIGHT_MS, NOON_MS, True, "seen"),
     edits.DepositDecided("point", "d1", False, "seen"),
     edits.ScaleVerified("point", "scale", "S1", "III", 20_000, 20_000_000, 0, NOON_MS),
+    edits.CardRevoked(token("B", CARD_KEY), NOON_MS),
+    edits.EmptyingExplained("point", "e1", "wet"),
+    edits.EvidencePruned("2026-06-21"),
+    edits.MemberErased("bram"),
+    edits.GatewayRekeyed("home", key("other").public.x, (("evidence-000000000001", 3),)),
+    edits.BridgeRotated("x"),
 )
 EVIDENCE = (
     Attestation("noor", "2026-06-21", "care", 60, "Mirjam"),
     Series(EAN, "1-0:2.8.1", MIDNIGHT_MS, (300_000, None), "m-", "Liander"),
     Sight("home", "hall", "1-0:2.8.1", "E1", NOON_MS, 10_000_000, "Wh", "Ans"),
+    TakenBack(1, 1, "twice"),
 )
 ORDER = command.Command(
     community=ID, gateway="home", id="a1", expires_ms=NOON_MS + 60_000, word=command.TARE,

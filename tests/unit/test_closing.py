@@ -103,6 +103,7 @@ def test_all_days_up_to_the_end_of_a_closed_period_are_closed(street):
     [
         pytest.param("2026-06", JULY_MS - 1, "2026-06 is not over yet", id="last-day"),
         pytest.param("2026-07", JULY_MS + 31 * DAY_MS, "2026-06-21 is open still", id="order"),
+        pytest.param("0001-01-01", JULY_MS, "before there were such meters", id="the year 1"),
     ],
 )
 def test_a_period_is_closed_in_its_turn_and_once_it_is_over(street, period, now_ms, expected):

@@ -17,6 +17,9 @@ from ledger_bridge.books.closing.closed import closed_until, days_of
 from ledger_bridge.books.closing.sealed import seal_months
 from ledger_bridge.books.policy.policies import Policies
 
+# No meter of these books counted before.
+FIRST_DAY = "1980-01-01"
+
 
 class Got(NamedTuple):
     """What was posted for the claims of one period."""
@@ -47,6 +50,9 @@ def check(
         first, last = days_of(period)
     except ValueError as error:
         raise PeopleError(Problem(str(error), where, "meterkast ledger close 2026-06")) from error
+    if first < FIRST_DAY:
+        what = f"{period} is before there were such meters"
+        raise PeopleError(Problem(what, where, f"a period from {FIRST_DAY} on"))
     if last >= today:
         raise PeopleError(Problem(f"{period} is not over yet", where, f"close it after {last}"))
     if last <= closed_until:
