@@ -10,7 +10,7 @@ import socket
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,8 @@ from ledger_bridge.orders import Orders
 # A request is one signed document and some names.
 REQUEST_BYTES_MAX = 3 * PAPER_BYTES_MAX
 ANSWER_S_MAX = 60.0
+# What whoever was not answered does, where asking twice is asking once.
+AGAIN = "ask again; nothing is done twice"
 # A bridge that has just been started opens its desk within this.
 OPENS_S_MAX = 20.0
 
@@ -79,8 +81,10 @@ def _done(community: Community, paper: Paper, *, now_ms: int) -> str:
                 pass
             booking = community.decide(data, now_ms=now_ms)
             # A close ends the waiting for counts of its days: what they were shared is due now.
-            while community.settle(now_ms):
-                pass
+            # The act stands already: what a full disk keeps back keeps its mark.
+            with suppress(sqlite3.OperationalError):
+                while community.settle(now_ms):
+                    pass
             return str(booking)
         case "order":
             orders = Orders(community.db, community.id)
@@ -89,12 +93,15 @@ def _done(community: Community, paper: Paper, *, now_ms: int) -> str:
             raise Malformed(f"a paper of kind {other!r}")
 
 
-def hand_in(hub: Hub, paper: Paper) -> str:
-    """Hand a paper in; gives the result. Raises PeopleError with what the desk said against it."""
+def hand_in(hub: Hub, paper: Paper, *, again: str = AGAIN) -> str:
+    """Hand a paper in; gives the result. Raises PeopleError with what the desk said against it.
+
+    `again` tells somebody whom nobody answered how to ask so that it is done once.
+    """
     deadline = time.monotonic() + OPENS_S_MAX
     while True:
         try:
-            answer = _ask(hub, paper)
+            answer = _ask(hub, paper, again)
             break
         except (FileNotFoundError, ConnectionRefusedError):
             try:
@@ -110,17 +117,23 @@ def hand_in(hub: Hub, paper: Paper) -> str:
     return answer.result
 
 
-def _ask(hub: Hub, paper: Paper) -> Answer:
+def _ask(hub: Hub, paper: Paper, again: str) -> Answer:
+    what = "the bridge went away before it answered"
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as desk:
         desk.settimeout(ANSWER_S_MAX)
         with _short(hub.socket) as path:
             desk.connect(path)
-        desk.sendall(msgspec.json.encode(paper) + b"\n")
-        with desk.makefile("rb") as stream:
-            line = stream.readline()
-    if not line:
-        what = "the bridge went away before it answered"
-        raise PeopleError(Problem(what, str(hub.socket), "ask again; nothing is done twice"))
+        try:
+            desk.sendall(msgspec.json.encode(paper) + b"\n")
+            with desk.makefile("rb") as stream:
+                line = stream.readline()
+        except TimeoutError:
+            what = f"the bridge has not answered within {ANSWER_S_MAX:.0f} s, and may do it still"
+            line = b""
+        except (ConnectionResetError, BrokenPipeError):
+            line = b""
+    if not line.endswith(b"\n"):
+        raise PeopleError(Problem(what, str(hub.socket), again))
     return msgspec.json.decode(line, type=Answer)
 
 

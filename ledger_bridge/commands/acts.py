@@ -1,6 +1,7 @@
 """`meterkast ledger transfer`, `exchange`, `reserve` and the other acts a steward signs."""
 
 import secrets
+import shlex
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
@@ -39,7 +40,7 @@ from ledger_bridge.commands.common import (
     table,
     tell,
 )
-from ledger_bridge.desk import Paper, hand_in
+from ledger_bridge.desk import AGAIN, Paper, hand_in
 from ledger_bridge.hub import Hub
 
 Key = Annotated[
@@ -53,15 +54,17 @@ Key = Annotated[
 POOL = "pool"
 
 
-def ask(hub: Hub, act: Act, key: str) -> int:
-    """Sign an act with the steward's key and hand it in; gives its booking."""
+def ask(hub: Hub, act: Act, key: str, *, again: str = AGAIN) -> int:
+    """Sign an act with the steward's key and hand it in; gives its booking. See `hand_in`."""
     document = make(Request(hub.community, key, act), key=hub.key("steward"))
-    return int(hand_in(hub, Paper("act", document.decode())))
+    return int(hand_in(hub, Paper("act", document.decode()), again=again))
 
 
 def _do(config: Path, act: Act, key: str, *, json: bool) -> None:
     """Ask for an act, and tell what came of it from the books."""
-    booking = ask(Hub.load(config), act, key or secrets.token_hex(8))
+    key = key or secrets.token_hex(8)
+    again = f"the same command with --key {shlex.quote(key)}"
+    booking = ask(Hub.load(config), act, key, again=again)
     books = read_books(config)
     found = why(
         books.db, books.community, booking, registry=books.registry, policies=books.policies
