@@ -7,6 +7,7 @@ from ledger_bridge.books.policy.assets import amount_text
 from ledger_bridge.books.policy.policies import Policies
 from ledger_bridge.books.registry.holders import MEMBER, holders
 from ledger_bridge.books.registry.registry import Registry
+from ledger_bridge.books.telling.acts import Books, told
 from ledger_bridge.books.telling.recycling import Json, rows_of
 
 
@@ -59,12 +60,14 @@ def latest(
     whose = holders(registry)
     known = names(db, community)
     rows = db.execute(
-        "SELECT seq, kind, booked_ms, rule, member, period FROM booking WHERE community = ?"
+        "SELECT seq, booking.kind, booked_ms, rule, member, period, body FROM booking JOIN leaf"
+        " ON leaf.community = booking.community AND idx = leaf WHERE booking.community = ?"
         " ORDER BY seq DESC LIMIT ?",
         (community, limit),
     ).fetchall()
+    books = Books(db, registry, policies)
     found = []
-    for seq, kind, booked_ms, rule, member, period in rows:
+    for seq, kind, booked_ms, rule, member, period, body in rows:
         postings = db.execute(
             "SELECT account, asset, amount FROM posting"
             " WHERE community = ? AND booking = ? ORDER BY line",
@@ -74,6 +77,7 @@ def latest(
             {
                 "booking": seq,
                 "kind": kind,
+                "sentence": "" if rule else told(books, seq, body)["sentence"],
                 "booked": utc_text(booked_ms),
                 "local": local_text(booked_ms, policies.zone),
                 "rule": rule,
