@@ -355,6 +355,23 @@ def test_a_reading_that_agrees_later_shows_that_the_other_was_misread(coop):
     assert [("checked",)] * 4 == coop.rows("grade")[:4]
 
 
+def test_a_count_that_nobody_believes_does_not_end_the_wait_of_a_reading(coop):
+    """Invariant 2 (DESIGN). After the reading comes a dip to zero, which says nothing; the count
+    after that is the first that encloses the reading, and says that it agrees.
+    """
+    coop.count(0, 300)
+    coop.saw(42, 300)
+    coop.count(0, first=44)
+    coop.count(400, first=45)
+    assert [
+        ("first", "checked"),
+        ("", "checked"),
+        ("lower", "self-reported"),
+        ("", "self-reported"),
+    ] == coop.rows("verdict, grade")
+    coop.verify()
+
+
 def test_of_two_readings_at_one_time_the_later_paper_is_the_one(coop):
     coop.count(1_000, 1_300, 1_600, 1_900)
     coop.saw(42, 5_000)

@@ -94,10 +94,12 @@ class Stored:
             self._sights = self._load_sights()
         return self._sights.get(meter, ())
 
-    def is_open(self, meter: Meter, last_ms: int) -> bool:
-        """Whether a count after this one may be the first that tells whether a reading agrees."""
+    def is_open(self, meter: Meter, believed_ms: int) -> bool:
+        """Whether a count after the last believed one may be the first that tells whether a reading
+        agrees.
+        """
         sights = self.sights(meter)
-        return bool(sights) and last_ms < sights[-1].at_ms + QUARTER_MS
+        return bool(sights) and believed_ms < sights[-1].at_ms + QUARTER_MS
 
     def _load_sights(self) -> dict[Meter, list[Sighted]]:
         """Of several readings of one register at one time the last paper's is the one."""

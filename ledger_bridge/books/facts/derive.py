@@ -105,10 +105,11 @@ class Derivation:
                 if last is _BEFORE_ALL:
                     begun.add(meter)
                 key = fact[4:7]  # at_ms, chain, seq
+                believed_ms = tail[0] if tail else _BEFORE_ALL[0]
                 row, tail = judge.row(fact, fit, day, tail)
                 rows.append((self._community, *fact, *row[1:]))
                 self._touch(touched, row, policies)
-                if key <= last or self._beside.is_open(meter, last[0]):
+                if key <= last or self._beside.is_open(meter, believed_ms):
                     late.add(meter)
                 else:
                     self._places[meter] = (key, tail)
