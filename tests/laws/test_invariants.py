@@ -8,6 +8,7 @@ import ast
 import re
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -71,7 +72,12 @@ class Said(NamedTuple):
     is_property: bool
 
 
-def docstrings() -> Iterator[Said]:
+@cache
+def docstrings() -> tuple[Said, ...]:
+    return tuple(_docstrings())
+
+
+def _docstrings() -> Iterator[Said]:
     for path in sorted(TESTS.rglob("*.py")):
         tree = ast.parse(path.read_text("utf-8"))
         machines = [one for one in ast.walk(tree) if isinstance(one, ast.ClassDef) and _lives(one)]

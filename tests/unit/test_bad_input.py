@@ -125,7 +125,7 @@ def market(tmp_path_factory):
     return market
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(data=st.data())
 def test_a_paper_that_is_not_as_it_was_signed_is_refused(market, data):
     """Invariant 10 (DESIGN): a letter changed, cut out or put in, or as another kind of paper."""
@@ -193,11 +193,11 @@ def came():
     counted: Counter[bool] = Counter()
     yield counted
     print(f"\nodd papers: {counted[True]} refused, {counted[False]} accepted")
-    assert counted[True] > 100
-    assert counted[False] > 10
+    assert counted[True] > 50
+    assert counted[False] > 5
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(data=st.data())
 def test_a_signed_paper_with_one_odd_thing_is_refused_or_true(came, data):
     """Invariant 10 (DESIGN); 4 and 8 (ledger)."""

@@ -30,7 +30,7 @@ BEGIN_MS = MIDNIGHT_MS + 40 * QUARTER_MS
 MOST_WH = 15_181
 FULL_WH = 10**9  # six digits before the comma of a count in kWh
 
-few = settings(max_examples=25, deadline=None)
+few = settings(max_examples=15, deadline=None)
 
 
 @contextmanager
