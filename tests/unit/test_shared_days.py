@@ -14,7 +14,6 @@ from ledger_bridge.books.registry.edits import (
     MemberLeft,
     MeterFitted,
 )
-from ledger_bridge.books.telling.shared import shared_until
 from ledger_bridge.books.telling.why import why
 from ledger_bridge.books.verify.look import Differs
 from ledger_bridge.commands.close import close
@@ -277,19 +276,11 @@ def test_a_credit_tells_of_each_quarter_it_comes_from(homes: Homes) -> None:
             "used": "3 kWh",
             "taken": "3 kWh",
             "left": "1 kWh",
+            "records": ["barn/evidence-000000000001/2"],
         }
     ] == told["shared"]
+    assert "barn/evidence-000000000001/2" == told["record"]["id"]
     assert ("3.000000", {"taken": 3_000_000}) == (told["credit"], told["quantities"])
-
-
-def test_energy_is_shared_up_to_the_first_day_that_waits(homes: Homes) -> None:
-    """Noor gives back on three days; bram's count at the end of the second is still to come."""
-    noor, bram = Home("home"), Home("barn")
-    homes.take("home", noor.count(0), *(noor.count(n * DAY, KWH) for n in (1, 2, 3)))
-    homes.take("barn", bram.count(0), bram.count(DAY))
-    assert "2026-06-21" == shared_until(homes.community.db, ID, "shared")
-    homes.take("barn", bram.count(3 * DAY))
-    assert "2026-06-23" == shared_until(homes.community.db, ID, "shared")
 
 
 def test_a_tie_goes_by_account_not_by_name(homes: Homes) -> None:

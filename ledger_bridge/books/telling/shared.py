@@ -1,8 +1,10 @@
 """How a day's energy was shared, quarter-hour by quarter-hour, for one member. Read-only."""
 
 import sqlite3
+from collections import defaultdict
 from typing import NamedTuple
 
+from gateway.contract.record import to_json
 from ledger_bridge.books.book import Claim
 from ledger_bridge.books.calendar import QUARTER_MS, days_of, utc_text
 from ledger_bridge.books.policy.policies import Policies
@@ -10,6 +12,7 @@ from ledger_bridge.books.quantity import written
 from ledger_bridge.books.registry.registry import Registry
 from ledger_bridge.books.settle.shared_days import Reckoner
 from ledger_bridge.books.settle.unshared import sharing
+from ledger_bridge.books.telling.held import evidence_name
 from ledger_bridge.books.telling.recycling import Json
 
 
@@ -67,7 +70,9 @@ def parts(
     registry: Registry,
     policies: Policies,
 ) -> list[Json]:
-    """A member's quarter-hours of a period in which something was shared with them, or by them."""
+    """A member's quarter-hours of a period in which something was shared with them or by them, with
+    the records and papers that their counts are in.
+    """
     first, last = days_of(claim.period)
     days = db.execute(
         "SELECT day FROM shared_day WHERE community = ? AND rule = ? AND day BETWEEN ? AND ?"
@@ -77,11 +82,35 @@ def parts(
     found = []
     for (day,) in days:
         whose = (db, community, claim.rule, day, claim.member)
+        rests_on = _records(*whose, policies=policies)
         for one in quarters(*whose, registry=registry, policies=policies):
             if one.given or one.taken:
                 said = one._asdict()
                 energy = {key: written(n, "kWh") for key, n in said.items() if key != "at_ms"}
-                found.append({"at": utc_text(one.at_ms), **energy})
+                records = sorted(rests_on[one.at_ms // QUARTER_MS])
+                found.append({"at": utc_text(one.at_ms), **energy, "records": records})
+    return found
+
+
+def _records(
+    db: sqlite3.Connection,
+    community: str,
+    rule_id: str,
+    day: str,
+    member: str,
+    *,
+    policies: Policies,
+) -> dict[int, set[str]]:
+    """By quarter-hour since 1970: what says how much a member used and gave back in it."""
+    rule = sharing(policies, rule_id, day)
+    found: dict[int, set[str]] = defaultdict(set)
+    for quarter, gateway, chain, seq in db.execute(
+        "SELECT quarter, gateway, chain, seq FROM counter WHERE community = ? AND member = ?"
+        " AND day = ? AND register IN (SELECT value FROM json_each(?))"
+        " AND delta != 0 AND quarter IS NOT NULL",
+        (community, member, day, to_json(rule.registers if rule else ()).decode()),
+    ):
+        found[quarter].add(evidence_name(gateway, chain, seq))
     return found
 
 
@@ -91,13 +120,3 @@ def _is_reckoned(db: sqlite3.Connection, community: str, rule_id: str, day: str)
         (community, rule_id, day),
     ).fetchone()
     return row is not None
-
-
-def shared_until(db: sqlite3.Connection, community: str, rule_id: str) -> str:
-    """The last day up to which the energy of every day is shared; "" where none is."""
-    (day,) = db.execute(
-        "SELECT max(day) FROM shared_day WHERE community = ?1 AND rule = ?2 AND day <"
-        " coalesce((SELECT min(day) FROM unshared WHERE community = ?1 AND rule = ?2), '9999')",
-        (community, rule_id),
-    ).fetchone()
-    return day or ""

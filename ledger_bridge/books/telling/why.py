@@ -66,8 +66,10 @@ def why(
     claim = Claim(rule_id, member, period)
     ruling = _ruling(policies, said["policy"], rule_id)
     basis = evidence(db, community, claim, *ruling, policies=policies) if ruling else []
-    records_ = (one["record"] for one in reversed(basis) if one["counts"])
-    last = next((record for record in records_ if record), None)
+    shared = parts(db, community, claim, registry=registry, policies=policies)
+    records_ = [one["record"] for one in basis if one["counts"] and one["record"]]
+    records_ += [record for one in shared for record in one["records"]]
+    last = records_[-1] if records_ else None
     return {
         **found,
         "claim": claim._asdict(),
@@ -87,7 +89,7 @@ def why(
         "reckoning": reckoning(*ruling, _amounts(said["quantities"])) if ruling else None,
         **({"closed": said["closed"]} if "closed" in said else {}),
         "evidence": basis,
-        "shared": parts(db, community, claim, registry=registry, policies=policies),
+        "shared": shared,
         "record": _record(db, community, last) if last else None,
     }
 
