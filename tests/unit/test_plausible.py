@@ -7,9 +7,10 @@ import pytest
 from gateway.contract.errors import PeopleError
 from ledger_bridge.books.facts.sun import Place, is_night
 from ledger_bridge.books.quantity import part_of, worth
-from ledger_bridge.books.registry.edits import CountsDecided, MeterFitted
+from ledger_bridge.books.registry.edits import CountsDecided, GatewayAdmitted, MeterFitted
 from ledger_bridge.books.telling.held import held_meters
-from tests.street import ID, MIDNIGHT_MS, NOON_MS, QUARTER_MS
+from tests.homes import Home
+from tests.street import ID, MIDNIGHT_MS, NOON_MS, QUARTER_MS, key
 from tests.unit.test_official import EAN, WITH_TOTAL, Coop
 
 CREDIT_OF_300_WH = 100_000
@@ -229,6 +230,23 @@ def test_with_a_battery_no_more_is_credited_than_the_production_meter_measured(
     found = [delta // 1000 for delta, _ in coop.rows()]
     assert (0, *credited) == tuple(found)
     assert sum(credited) * 1_000_000 // 3000 == coop.energy()
+
+
+def test_what_was_produced_at_another_time_than_its_clock_said_credits_nothing(tmp_path):
+    """Invariant 14 (ledger). The panels' gateway has a clock that was never set: by it 500 Wh were
+    produced while 300 were given, and these are credited. Then it is set, and they were produced
+    half an hour later: nothing of the 300 is.
+    """
+    coop = Coop(tmp_path, policy=WITH_TOTAL, sources=("solar", "battery"), production="away/roof")
+    coop.edit(
+        GatewayAdmitted("away", key("away").public.x), MeterFitted("away", "roof", "", "noor", 0)
+    )
+    roof, late_ms = Home("away", device="roof"), -2 * QUARTER_MS
+    coop.take("away", roof.count(42, off_ms=late_ms), roof.count(43, 500_000, off_ms=late_ms))
+    coop.count(0, 300)
+    assert CREDIT_OF_300_WH == coop.energy()
+    coop.take("away", roof.count(44))
+    assert 0 == coop.energy()
 
 
 def test_what_is_used_behind_another_meter_is_not_counted_twice(tmp_path):

@@ -91,9 +91,11 @@ class Derivation:
         late: set[Meter] = set()
         begun: set[Meter] = set()
         waste: list[Fact] = []
+        counted: list[tuple[str, str, int]] = []
         for (counters, some_waste), gone in self._facts.read(records):
             if gone is not NOTHING:
                 late |= self._take_out(gone, touched, policies)
+                counted += [(fact.gateway, fact.device, fact.at_ms) for fact in gone.counters]
             waste += some_waste
             where = None  # the registers of one telegram share their meter and their time
             for fact in counters:
@@ -120,7 +122,8 @@ class Derivation:
         for meter in late | self._tariffs(begun):
             self._again(meter, touched, judge)
         if registry.productions:
-            self._produced(((row[1], row[2], row[5]) for row in rows), touched, judge)
+            counted += [(row[1], row[2], row[5]) for row in rows]
+            self._produced(counted, touched, judge)
         self.waste.add(waste, touched, registry=registry, policies=policies)
         self._mark(touched)
         self._unshared.mark(registry, policies)
@@ -195,7 +198,8 @@ class Derivation:
         self, counted: Iterable[tuple[str, str, int]], touched: set[Claim], judge: Judge
     ) -> None:
         """Places with a battery credit what panels behind them produced: whatever is counted there,
-        or there, has its part in it from its quarter-hour on. `counted`: gateway, device, time.
+        or there, or is no longer, has its part in it from its quarter-hour on. `counted`: gateway,
+        device, time.
         """
         productions = judge.registry.productions
         mains = {main for places in productions.values() for main in places}
