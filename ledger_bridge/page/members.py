@@ -21,6 +21,7 @@ from ledger_bridge.books.telling.days import Days, asked, month_of, next_month
 from ledger_bridge.books.telling.export_tables import Language
 from ledger_bridge.books.telling.recycling import Json
 from ledger_bridge.books.telling.statement import statement, statement_booked
+from ledger_bridge.books.telling.what import called, much
 from ledger_bridge.page.bars import Chart, draw
 from ledger_bridge.page.words import chosen, number, word
 
@@ -35,6 +36,8 @@ _TYPES: dict[Form, str] = {
 _TEMPLATES = Jinja2Templates(Path(__file__).with_name("templates"))
 _TEMPLATES.env.globals["word"] = word
 _TEMPLATES.env.globals["number"] = number
+_TEMPLATES.env.globals["called"] = called
+_TEMPLATES.env.globals["much"] = much
 
 
 class Statement(NamedTuple):

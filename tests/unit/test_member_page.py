@@ -52,7 +52,7 @@ def test_a_member_sees_the_balance_every_line_and_why(street):
     for part in (
         "<b>0,750000</b>",
         "Alles verrekend tot en met 2026-06-20.",
-        '3 kWh <span class="soft">1-0:2.8.1</span>',
+        '3 kWh <span class="soft">teruggeleverd (tarief 1)</span>',
         '<span class="plus">+1,000000</span>',
         '<span class="minus">-0,250000</span>',
         "noor gaf bram 0,25 ENERGY",
@@ -113,7 +113,7 @@ def test_a_statement_is_taken_along_as_json_csv_and_workbook(street):
         "\ufeffboeking;dag;wat;bedrag;eenheid;saldo;opmerking",
         ";2026-06-01;beginsaldo;;ENERGY;0,000000;",
         "1;2026-06-21 12:00;sun 2026-06-21;1,000000;ENERGY;1,000000;",
-        "2;2026-06-21 12:00;transfer;-0,250000;ENERGY;0,750000;noor gaf bram 0,25 ENERGY",
+        "2;2026-06-21 12:00;overdracht;-0,250000;ENERGY;0,750000;noor gaf bram 0,25 ENERGY",
     ] == csv.text.split("\r\n")[:4]
     book = openpyxl.load_workbook(io.BytesIO(get(street, path.format("xlsx")).content))
     assert ["Verdiend", "Geboekt"] == book.sheetnames

@@ -88,7 +88,7 @@ def word(key: str, language: Language) -> str:
     return _WORDS[key][0 if language == "nl" else 1]
 
 
-def _said(term: str, language: Language) -> str:
+def in_language(term: str, language: Language) -> str:
     """A role or a kind in the language."""
     return _DUTCH.get(term, term) if language == "nl" else term
 
@@ -135,7 +135,7 @@ def _balances(export: Export, language: Language) -> Table:
             side = received if amount > 0 else given
             side[account, asset] = side.get((account, asset), 0) + amount
     for account, holder in export.holders.items():
-        who = (holder.id, _said(holder.role, language), holder.external_id, holder.name)
+        who = (holder.id, in_language(holder.role, language), holder.external_id, holder.name)
         for asset in export.scales:
             key = account, asset
             if key in export.closing:
@@ -164,7 +164,7 @@ def _posting(
         booked.seq,
         booked.day,
         booked.local[11:],
-        _said(booked.kind, language),
+        in_language(booked.kind, language),
         booked.rule,
         days_text(booked.period) if booked.period else "",
     )
@@ -172,7 +172,7 @@ def _posting(
     if line is None:
         return (*about, "", "", "", "", "", None, None, *after)
     holder = export.holders[line.account]
-    who = (holder.id, _said(holder.role, language), holder.external_id, holder.name)
+    who = (holder.id, in_language(holder.role, language), holder.external_id, holder.name)
     amounts = (_amount(export, line.asset, n) for n in (line.amount, line.balance))
     return (*about, *who, line.asset, *amounts, *after)
 
@@ -180,7 +180,7 @@ def _posting(
 def _holders(export: Export, language: Language) -> Table:
     table = _table("holders", ("holder", "role", "external_id", "name", "account"), language)
     for account, holder in export.holders.items():
-        role = _said(holder.role, language)
+        role = in_language(holder.role, language)
         table.rows.append((holder.id, role, holder.external_id, holder.name, account))
     return table
 

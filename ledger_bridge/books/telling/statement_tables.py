@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
-from ledger_bridge.books.telling.export_tables import Cell, Language, Table, word
+from ledger_bridge.books.telling.export_tables import Cell, Language, Table, in_language, word
 from ledger_bridge.books.telling.recycling import Json
+from ledger_bridge.books.telling.what import much
 
 _TITLES = {"nl": ("Verdiend", "Geboekt"), "en": ("Earned", "Booked")}
 _BALANCES = {"nl": ("beginsaldo", "eindsaldo"), "en": ("opening", "closing")}
@@ -23,7 +24,8 @@ def _claims(statement: Json, language: Language) -> Iterator[tuple[Cell, ...]]:
         credit: Cell = Decimal(line["credit"])
         said = line["zin" if language == "nl" else "sentence"]
         for key, measured in line["measured"].items() or [("", "")]:
-            yield line["days"], line["rule"], key, measured, credit, line["asset"], said
+            quantity = much(measured, language) if measured else ""
+            yield line["days"], line["rule"], key, quantity, credit, line["asset"], said
             credit, said = None, ""
 
 
@@ -35,7 +37,11 @@ def booked(statement: Json, language: Language) -> Table:
     for asset, amount in statement["opening"].items():
         table.rows.append((None, statement["first"], opening, None, asset, Decimal(amount), ""))
     for line in statement["lines"]:
-        about = f"{line['rule']} {line['days']}" if line["rule"] else line["kind"]
+        about = (
+            f"{line['rule']} {line['days']}"
+            if line["rule"]
+            else in_language(line["kind"], language)
+        )
         said = line["zin" if language == "nl" else "sentence"]
         amounts = Decimal(line["amount"]), line["asset"], Decimal(line["balance"])
         table.rows.append((line["booking"], line["local"], about, *amounts, said))
