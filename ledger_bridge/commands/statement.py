@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any, Literal
 
 from ledger_bridge.books.telling.recycling import brought, remarks
@@ -74,6 +75,8 @@ def _event(found: dict[str, Any]) -> Iterator[str]:
         yield f"{line['local']}  {line['amount']} {line['asset']}  {line['sentence']}".rstrip()
     if found["first"] != found["last"]:
         for total in found["totals"]:
+            if not (total["measured"] or Decimal(total["credit"])):
+                continue
             measured = _measured(total["measured"])
             yield f"{total['rule']} in all: {measured} -> {total['credit']} {total['asset']}"
     for deposit in found["deposits"]:

@@ -169,6 +169,7 @@ def test_weeks_count_in_the_month_in_which_they_end(tmp_path):
     (line,) = june["lines"]
     assert ("1.000000", False) == (line["credit"], line["counts"])
     assert line["sentence"].startswith("These weeks are not over")
+    assert [] == told(street, "bram", "2026-06")["lines"]  # nothing was brought, nothing is said
     assert ({"ENERGY": "0.000000", "WASTE": "0.000000"}, "1.000000") == (
         {"WASTE": "0.000000", **june["sums"]}, july["sums"]["WASTE"],
     )  # fmt: skip

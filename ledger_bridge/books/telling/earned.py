@@ -203,7 +203,7 @@ class Lines:
         sentence, zin = _remark(one)
         if not is_settled:
             sentence, zin = sentences.BEING_SETTLED
-        elif not one.counts:
+        elif not one.counts and any(amount for _, amount, _ in one.quantities):
             sentence, zin = sentences.COUNTS_LATER
         return {
             "rule": rule,
