@@ -150,6 +150,7 @@ def test_a_treasurers_round_from_a_template_to_the_neighbour_who_checks(
         until("glass is credited", lambda: holds("bram").get("WASTE") == "1.000000")
 
         new_rules()
+        assert "2 ENERGY voor 1 WASTE, via pool" in page_of(f"http://127.0.0.1:{page}/policy")
         set_clock(clock, IN_JULY_MS)
         trade()
         shown = page_of(f"http://127.0.0.1:{page}/member/bram?month=2026-07&lang=nl")
