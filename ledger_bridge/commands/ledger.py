@@ -6,6 +6,8 @@ from typing import Any
 import cyclopts
 
 from ledger_bridge.books.facts.containers import held_emptyings
+from ledger_bridge.books.policy.assets import amount_text
+from ledger_bridge.books.policy.policies import Policies
 from ledger_bridge.books.registry.holders import MEMBER
 from ledger_bridge.books.telling import why as reasons
 from ledger_bridge.books.telling.attested import held_attestations
@@ -148,13 +150,14 @@ def why(booking: int, /, *, config: Config = CONFIG, json: Json = False) -> None
     if json:
         show(found)
     else:
-        _tell(found)
+        _tell(found, books.policies)
 
 
-def _tell(found: dict[str, Any]) -> None:
+def _tell(found: dict[str, Any], policies: Policies) -> None:
     print(f"booking {found['booking']} ({found['kind']}), {found['booked']}, leaf {found['leaf']}")
     for account, asset, amount in found["postings"]:
-        print(f"  {account}  {amount:+d} {asset}")
+        sign = "+" if amount > 0 else ""
+        print(f"  {account}  {sign}{amount_text(amount, policies.asset(asset).scale)} {asset}")
     if "act" in found:
         acts.tell_act(found["act"])
         return

@@ -220,6 +220,7 @@ def check_the_proof(elsewhere: Path, log_key: str) -> None:
     told = json.loads(command("ledger", "statement", "--member", "bram", "--period", "2026-07",
                               "--by", "booking", "--json"))  # fmt: skip
     number = next(line["booking"] for line in told["lines"] if line["kind"] == "exchange")
+    assert "  -0.500000 WASTE\n" in command("ledger", "why", number)
     file = elsewhere / "bram.proof"
     command("ledger", "proof", number, "--out", file)
     checked = neighbour(elsewhere, log_key)
