@@ -75,7 +75,7 @@ def compare(found: Found, books: Books, *, now_ms: int) -> Taken:
             fresh[key] = new
         if checked:
             told.append(_told(key, checked, new, books))
-    return Taken(fresh, known, sorted(refused), told)
+    return Taken(fresh, known, sorted(set(refused)), told)
 
 
 def _checked(

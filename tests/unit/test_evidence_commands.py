@@ -280,3 +280,18 @@ def test_a_count_is_as_exact_as_its_last_digit(given, count):
 def test_a_time_is_local_or_of_utc():
     assert MIDNIGHT_MS == instant("2026-06-21 00:00", "Europe/Amsterdam", where="here")
     assert MIDNIGHT_MS == instant("2026-06-20T22:00:00Z", "Europe/Amsterdam", where="here")
+
+
+def test_a_line_that_is_refused_in_both_of_its_columns_is_named_once(coop, tmp_path):
+    (tmp_path / "of.toml").write_text(
+        'source = "A company"\nseparator = ";"\ndecimal = ","\npoint = "point"\n'
+        'time = ["from"]\nformat = "%d-%m-%Y %H:%M"\nzone = "Europe/Amsterdam"\n'
+        'stamp = "start"\nminutes = 15\nunit = "kWh"\n'
+        '[values]\n"in" = "1-0:1.8.0"\n"out" = "1-0:2.8.0"\n'
+    )
+    file = tmp_path / "june.csv"
+    file.write_text("point;from;in;out\n871694831000000017;21-06-2026 12:00;0,012;0,301\n")
+    words = ("evidence", "import", str(file), "--mapping", str(tmp_path / "of.toml"))
+    (refused,) = coop.ask(*words, "--preview")["refused"]
+    assert 2 == refused["line"]
+    assert refused["why"].startswith("nobody has meter point 871694831000000017 then")
