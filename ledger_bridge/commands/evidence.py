@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,7 +14,7 @@ from ledger_bridge.books.calendar import local_text, utc_text
 from ledger_bridge.books.facts import papers
 from ledger_bridge.books.facts.official import Series, Sight
 from ledger_bridge.books.policy.policies import Policies
-from ledger_bridge.books.quantity import written
+from ledger_bridge.books.quantity import QUANTITIES, written
 from ledger_bridge.commands.common import (
     CONFIG,
     Config,
@@ -37,6 +38,8 @@ app = cyclopts.App(name="evidence", help="Official figures and sight-readings.")
 # So many refused lines are shown, and so many days of each point.
 REFUSED_SHOWN = 20
 DAYS_SHOWN = 35
+# What meters show, by the unit in which their counts are kept.
+_SHOWN = {"Wh": "kWh", "l": "m3", "J": "MJ"}
 
 
 @app.command(name="import")
@@ -264,7 +267,8 @@ def _line(seq: int, said: papers.Said, policies: Policies) -> dict[str, Any]:
         assert isinstance(said, Sight)
         about, since = f"{said.gateway}/{said.device}", local_text(said.at_ms, zone)
         until, source = since, said.by
-        what = f"{written(said.value)} m{said.unit}"
+        unit = _SHOWN.get(said.unit, said.unit)
+        what = f"{written(Fraction(said.value) / QUANTITIES.get(unit, 1_000))} {unit}"
     return {
         "paper": seq,
         "about": about,

@@ -295,3 +295,11 @@ def test_a_line_that_is_refused_in_both_of_its_columns_is_named_once(coop, tmp_p
     (refused,) = coop.ask(*words, "--preview")["refused"]
     assert 2 == refused["line"]
     assert refused["why"].startswith("nobody has meter point 871694831000000017 then")
+
+
+def test_what_somebody_read_off_a_meter_is_listed_as_the_meter_shows_it(coop):
+    coop.do(
+        "evidence", "sight", "home/hall", "--register", "1-0:2.8.1", "--value", "4426.4 kWh",
+        "--at", "2026-06-21 12:20", "--by", "Ans",
+    )  # fmt: skip
+    assert ["4426.4 kWh"] == [one["what"] for one in coop.ask("evidence", "list")]
