@@ -150,7 +150,10 @@ def test_the_operator_corrects_empties_and_tests_the_scale(here: Place, screen: 
     page.click("#save")
     screen.reads("gecorrigeerd: Verkeerde afvalsoort")
     page.click("text=Containers")
-    page.locator("article", has_text="papier").locator("button").click()
+    emptied = page.locator("article", has_text="papier").locator("button")
+    emptied.wait_for()
+    page.wait_for_load_state("load")  # with the page's script
+    emptied.click()
     for key in "3,1":
         page.click(f'#haul [data-digit="{key}"]')
     page.click('#haul [data-digit="ok"]')
