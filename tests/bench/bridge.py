@@ -74,7 +74,7 @@ def quarter(chain: Chain, number: int) -> bytes:
     return chain.record([*pack, Element(n="hall/telegram", vd="x" * 500)], made_ms=at_ms)
 
 
-def _tapped(street: Street) -> Tap:
+def tapped(street: Street) -> Tap:
     """Have the books written through a tap, whichever of their parts writes."""
     tap = Tap(street.community.db)
     street.community = Community(cast("sqlite3.Connection", tap), ID, log_key=key("log"))
@@ -103,7 +103,7 @@ def _take(street: Street, batch: list[tuple[str, bytes]]) -> float:
     return time.perf_counter() - begin
 
 
-def _bare(db: sqlite3.Connection, calls: list[Call]) -> float:
+def repeat(db: sqlite3.Connection, calls: list[Call]) -> float:
     begin = time.perf_counter()
     for is_many, sql, values in calls:
         if is_many:
@@ -122,12 +122,12 @@ def run() -> list[Ratio]:
         folder = Path(name)
         plain, bare, full = (homes(folder / each) for each in ("plain", "bare", "full"))
         written = plain.community.db
-        tap = _tapped(plain)
+        tap = tapped(plain)
         times: list[tuple[float, float, float, float]] = []
         for batch in batches:
             tap.calls.clear()
             checking, posting = _post(plain, batch)
-            statements = _bare(bare.community.db, tap.calls)
+            statements = repeat(bare.community.db, tap.calls)
             assert bare.community.db.total_changes == written.total_changes, "beside the tap"
             times.append((checking, posting, statements, _take(full, batch)))
     del times[0]

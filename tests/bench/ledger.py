@@ -11,7 +11,7 @@ from statistics import median
 
 from ledger_bridge.inbox import spare_the_collector
 from tests.bench import Ratio
-from tests.bench.bridge import HOMES, homes, quarter
+from tests.bench.bridge import HOMES, homes, quarter, repeat, tapped
 from tests.street import MIDNIGHT_MS, NOON_MS, QUARTER_MS, Chain, Street
 
 MINTS = 200
@@ -27,27 +27,37 @@ def _one_row(folder: Path) -> sqlite3.Connection:
     return db
 
 
-def _mints() -> Ratio:
-    """A claim settled, posted and signed in each commit, and a row inserted in each, in turn."""
-    ours, bare = [], []
+def _mints() -> list[Ratio]:
+    """A claim settled, posted and signed in each commit; the bare statements of that commit; and a
+    row inserted in each, in turn.
+    """
+    ours, statements, rows_ = [], [], []
     with tempfile.TemporaryDirectory(dir=DISK) as name:
-        street, chain, rows = Street(Path(name)), Chain("home"), _one_row(Path(name))
+        folder = Path(name)
+        street, twin = Street(folder / "ours"), Street(folder / "twin")
+        chain, rows, tap = Chain("home"), _one_row(folder), tapped(street)
         for n in range(MINTS + 1):
             data = chain.quarter(MIDNIGHT_MS + n * QUARTER_MS, export_wh=30 * n)
-            street.inbox.take([("home", data)], now_ms=NOON_MS)
+            for one in (street, twin):
+                one.inbox.take([("home", data)], now_ms=NOON_MS)
+            tap.calls.clear()
             begin = time.perf_counter()
             street.community.settle(NOON_MS)
-            between = time.perf_counter()
+            ours.append(time.perf_counter() - begin)
+            statements.append(repeat(twin.community.db, tap.calls))
+            begin = time.perf_counter()
             with rows:
                 rows.execute("BEGIN IMMEDIATE")
                 rows.execute("INSERT INTO row (word) VALUES (?)", ("x" * 100,))
-            ours.append(between - begin)
-            bare.append(time.perf_counter() - between)
+            rows_.append(time.perf_counter() - begin)
         (mints,) = street.community.db.execute("SELECT count(*) FROM booking").fetchone()
         assert mints == MINTS
         rows.close()
-    mine, other = (1 / median(seconds) for seconds in (ours, bare))
-    return Ratio("one mint a commit / one row a commit", mine, other, mine / other, 0.90)
+    mine, same, other = (1 / median(seconds) for seconds in (ours, statements, rows_))
+    return [
+        Ratio("one mint a commit / one row a commit", mine, other, mine / other, 0.90),
+        Ratio("one mint a commit / its bare statements", mine, same, mine / same, 0.50),
+    ]
 
 
 def _state(street: Street) -> str:
@@ -81,4 +91,4 @@ def _again() -> Ratio:
 
 def run() -> list[Ratio]:
     spare_the_collector()
-    return [_mints(), _again()]
+    return [*_mints(), _again()]
