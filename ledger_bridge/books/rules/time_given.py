@@ -7,11 +7,9 @@ from collections.abc import Mapping
 from fractions import Fraction
 
 from ledger_bridge.books import rules
-from ledger_bridge.books.policy import rule as parameters
 from ledger_bridge.books.policy.conditions import limits_in_words
-from ledger_bridge.books.policy.numbers import Rate
+from ledger_bridge.books.policy.rated import Rated
 from ledger_bridge.books.policy.rule import Declared
-from ledger_bridge.books.policy.words import rate_in_words
 from ledger_bridge.books.quantity import Amount, is_of
 from ledger_bridge.books.rules import Example
 
@@ -19,9 +17,7 @@ VERSION = 1
 READS: tuple[rules.Reads, ...] = ("attested",)
 
 
-class Rule(parameters.Rule):
-    rates: dict[str, Rate]
-
+class Rule(Rated):
     @property
     def activities(self) -> tuple[str, ...]:
         return tuple(self.rates)
@@ -59,7 +55,7 @@ def touches(rule: Rule, key: str) -> bool:
 
 
 def rewards(rule: Rule) -> frozenset[str]:
-    return frozenset(name for name, rate in rule.rates.items() if rate.credit)
+    return frozenset(rule.paid())
 
 
 def measure(rule: Rule, key: str) -> rules.Measure:  # noqa: ARG001 - the rules' shape
@@ -68,16 +64,9 @@ def measure(rule: Rule, key: str) -> rules.Measure:  # noqa: ARG001 - the rules'
 
 def earned(rule: Rule, quantities: Mapping[str, Amount]) -> Fraction:
     """Credit for thousandths of a minute by activity."""
-    return sum(
-        (rule.rates[name].per_milli * amount for name, amount in quantities.items()), Fraction(0)
-    )
+    return rule.worth(quantities)
 
 
 def in_words(rule: Rule) -> tuple[str, str]:
-    english, dutch = [], []
-    for name, rate in rule.rates.items():
-        en, nl = rate_in_words(rate.credit, rule.asset, rate.per)
-        english.append(f"{en} of {name}")
-        dutch.append(f"{nl} {name}")
-    limits = limits_in_words(rule)
-    return f"{'; '.join(english)}{limits[0]}", f"{'; '.join(dutch)}{limits[1]}"
+    rates, limits = rule.rates_in_words(), limits_in_words(rule)
+    return rates[0] + limits[0], rates[1] + limits[1]

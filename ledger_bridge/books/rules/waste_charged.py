@@ -8,11 +8,9 @@ from collections.abc import Mapping
 from fractions import Fraction
 
 from ledger_bridge.books import rules
-from ledger_bridge.books.policy import rule as parameters
 from ledger_bridge.books.policy.conditions import limits_in_words
-from ledger_bridge.books.policy.numbers import Rate
+from ledger_bridge.books.policy.rated import Rated
 from ledger_bridge.books.policy.rule import Declared
-from ledger_bridge.books.policy.words import rate_in_words
 from ledger_bridge.books.quantity import Amount, is_of
 from ledger_bridge.books.rules import Example
 
@@ -22,9 +20,8 @@ READS: tuple[rules.Reads, ...] = ("deposit",)
 _BAG = "bag"
 
 
-class Rule(parameters.Rule):
+class Rule(Rated):
     service: str
-    rates: dict[str, Rate]
 
 
 EXAMPLES = (
@@ -75,7 +72,7 @@ def touches(rule: Rule, key: str) -> bool:
 
 def rewards(rule: Rule) -> frozenset[str]:
     # A charge and a reward for the same glass go together; two charges do not.
-    return frozenset(f"a charge for {name}" for name, rate in rule.rates.items() if rate.credit)
+    return frozenset(f"a charge for {name}" for name in rule.paid())
 
 
 def measure(rule: Rule, key: str) -> rules.Measure:
@@ -84,19 +81,12 @@ def measure(rule: Rule, key: str) -> rules.Measure:
 
 def earned(rule: Rule, quantities: Mapping[str, Amount]) -> Fraction:
     """Below zero: what mg, or thousandths of a piece or of a bag, cost, by fraction."""
-    return -sum(
-        (rule.rates[name].per_milli * amount for name, amount in quantities.items()), Fraction(0)
-    )
+    return -rule.worth(quantities)
 
 
 def in_words(rule: Rule) -> tuple[str, str]:
-    english, dutch = [], []
-    for name, rate in rule.rates.items():
-        en, nl = rate_in_words(rate.credit, rule.asset, rate.per)
-        english.append(f"{en} of {name}")
-        dutch.append(f"{nl} {name}")
-    limits = limits_in_words(rule)
+    rates, limits = rule.rates_in_words(), limits_in_words(rule)
     return (
-        f"charges {'; '.join(english)} for {rule.service}{limits[0]}",
-        f"rekent {'; '.join(dutch)} voor {rule.service}{limits[1]}",
+        f"charges {rates[0]} for {rule.service}{limits[0]}",
+        f"rekent {rates[1]} voor {rule.service}{limits[1]}",
     )

@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from fractions import Fraction
 
 from ledger_bridge.books import rules
-from ledger_bridge.books.policy import rule as parameters
 from ledger_bridge.books.policy.conditions import limits_in_words
-from ledger_bridge.books.policy.numbers import Rate
+from ledger_bridge.books.policy.rated import Rated
 from ledger_bridge.books.policy.rule import Declared
 from ledger_bridge.books.policy.words import rate_in_words
 from ledger_bridge.books.quantity import Amount, is_of
@@ -20,8 +19,8 @@ VERSION = 1
 READS: tuple[rules.Reads, ...] = ("deposit",)
 
 
-class Rule(parameters.Rule):
-    rates: dict[str, Rate]
+class Rule(Rated):
+    """Its rates are per kg or piece of a fraction."""
 
 
 EXAMPLES = (
@@ -59,7 +58,7 @@ def touches(rule: Rule, key: str) -> bool:
 
 
 def rewards(rule: Rule) -> frozenset[str]:
-    return frozenset(name for name, rate in rule.rates.items() if rate.credit)
+    return frozenset(rule.paid())
 
 
 def measure(rule: Rule, key: str) -> rules.Measure:  # noqa: ARG001 - the rules' shape
@@ -68,9 +67,7 @@ def measure(rule: Rule, key: str) -> rules.Measure:  # noqa: ARG001 - the rules'
 
 def earned(rule: Rule, quantities: Mapping[str, Amount]) -> Fraction:
     """Credit for mg, or thousandths of a piece, by fraction."""
-    return sum(
-        (rule.rates[name].per_milli * amount for name, amount in quantities.items()), Fraction(0)
-    )
+    return rule.worth(quantities)
 
 
 def in_words(rule: Rule) -> tuple[str, str]:
