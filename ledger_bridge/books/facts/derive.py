@@ -16,8 +16,8 @@ from ledger_bridge.books.calendar import QUARTER_MS
 from ledger_bridge.books.facts.believe import MOVES_ON, Tail
 from ledger_bridge.books.facts.beside import Stored
 from ledger_bridge.books.facts.counters import CounterRow, Judge, Meter, place_of
+from ledger_bridge.books.facts.derive_attested import AttestedDerivation
 from ledger_bridge.books.facts.derive_facts import FactsOfChains
-from ledger_bridge.books.facts.derive_papers import PaperDerivation
 from ledger_bridge.books.facts.derive_waste import WasteDerivation
 from ledger_bridge.books.facts.evidence import NOTHING, Counter, Facts
 from ledger_bridge.books.facts.grades import OFFICIAL
@@ -60,7 +60,7 @@ class Derivation:
         self._community = community
         self._facts = FactsOfChains(db, community)
         self.waste = WasteDerivation(db, community)
-        self._papers = PaperDerivation(db, community)
+        self._attested = AttestedDerivation(db, community)
         self._beside = Stored(db, community)
         self._unshared = Unshared(db, community)
         self._places: dict[Meter, _Place] = {}
@@ -134,7 +134,7 @@ class Derivation:
         judge = Judge(registry, policies, self._beside)
         self._add_figures(seq, paper, touched, judge)
         self._add_sights(seq, paper, touched, judge)
-        self._papers.add(seq, paper, touched, registry=registry, policies=policies)
+        self._attested.add(seq, paper, touched, registry=registry, policies=policies)
         self._mark(touched)
         self._unshared.mark(registry, policies)
 
@@ -329,7 +329,7 @@ class Derivation:
         self._produced(((*main, 0) for main in mains), touched, judge)
         if changed is None or changed.people:
             self.waste.again(touched, registry=registry, policies=policies)
-            self._papers.again(touched, registry=registry, policies=policies)
+            self._attested.again(touched, registry=registry, policies=policies)
         self._mark(touched)
         if changed is None or changed.shared:
             self._unshared.mark_all()
