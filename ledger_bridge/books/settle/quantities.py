@@ -152,7 +152,7 @@ class _Reading:
         if not some:
             return
         registers = {key for rule in some for key in rules.load(rule.rule).rewards(rule)}
-        for days in _DAYS:
+        for days in _DAYS if any(rule.weeks for rule in some) else _DAYS[:1]:
             for rule, member, period, register, per_pulse, total, *more in self._rows(
                 f"""SELECT rule, marked.member, period, register, per_pulse, sum(delta) {apart}
                 FROM marked CROSS JOIN counter INDEXED BY counter_of_member

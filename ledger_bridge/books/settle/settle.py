@@ -55,13 +55,13 @@ def settle(book: Book, *, registry: Registry, policies: Policies, now_ms: int) -
     """
     db, community = book.db, book.community
     with commit(db):
-        days = share_days(db, community, registry, policies)
+        sealed = Sealed.load(db, community)
+        days = share_days(db, community, registry, policies, sealed_up_to=sealed.up_to)
         facts = of_dirty(db, community, policies, CLAIMS_MAX)
         posted = _posted(db, community, CLAIMS_MAX)
         batch = book.batch(now_ms)
         log_heads(db, community, batch)
         changed: list[tuple[Any, ...]] = []
-        sealed = Sealed.load(db, community)
         closed = closed_until(db, community)
         for claim, measured in facts.items():
             if sealed.holds(claim):

@@ -14,7 +14,6 @@ from typing import NamedTuple
 from gateway.contract.record import to_json
 from ledger_bridge.books.book import Claim
 from ledger_bridge.books.calendar import period_of
-from ledger_bridge.books.closing.sealed import Sealed
 from ledger_bridge.books.facts.believe import amount_of
 from ledger_bridge.books.policy.coefficients import Coefficients
 from ledger_bridge.books.policy.key_files import Files, stored
@@ -191,16 +190,20 @@ class Reckoner:
 
 
 def share_days(
-    db: sqlite3.Connection, community: str, registry: Registry, policies: Policies
+    db: sqlite3.Connection,
+    community: str,
+    registry: Registry,
+    policies: Policies,
+    *,
+    sealed_up_to: str,
 ) -> int:
     """Reckon the marked days that are ripe, at most DAYS_MAX, inside the caller's commit, and mark
-    the claims that change; gives how many days there were.
+    the claims that change; gives how many days there were. Sealed days are left as they are.
 
     A day that is not ripe keeps its mark, and nothing is due for it.
     """
     ripeness = Ripeness(db, community, registry, policies.zone)
     reckoner = Reckoner(db, community, registry, policies)
-    sealed_up_to = Sealed.load(db, community).up_to
     done = 0
     marked = db.execute(
         "SELECT rule, day, waits_for FROM unshared WHERE community = ? ORDER BY day, rule",
