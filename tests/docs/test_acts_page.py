@@ -1,9 +1,6 @@
 """The page on acts: its commands, run as they stand, do what the page says."""
 
-import os
 import re
-import subprocess
-import sysconfig
 
 import pytest
 
@@ -17,6 +14,7 @@ from ledger_bridge.books.registry.edits import CardGiven, Edits
 from ledger_bridge.hub import Hub
 from ledger_bridge.inbox import Inbox
 from tests import market
+from tests.docs.scripts import run_script
 from tests.docs.test_pages import DOCS, blocks
 from tests.point import Point
 from tests.street import MIDNIGHT_MS, NOON_MS, QUARTER_MS, Chain, key
@@ -78,17 +76,9 @@ def test_the_commands_of_the_page_on_acts_do_what_it_says(tmp_path, monkeypatch)
         run("member", "card", member, member, *config)
     run("device", "fit", "home/hall", "--member", "noor", *config)
     live(Hub.load(tmp_path / "hub" / "bridge.toml"))
-    page = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", "\n".join(blocks(DOCS / "acts.md", "bash"))],
-        cwd=tmp_path / "hub",
-        env={**os.environ, "PATH": f"{sysconfig.get_path('scripts')}:{os.environ['PATH']}"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert 0 == page.returncode, page.stdout + page.stderr
-    assert "booking 11: noor exchanged 3 WASTE for 1.5 ENERGY, through pool at 1/2" in page.stdout
-    assert "booking 13: bram got 1.25 ENERGY of the 2 ENERGY that noor had set" in page.stdout
-    assert "booking 15: pool paid the 2 WASTE that bram owed" in page.stdout
-    assert 2 == page.stdout.count("booking 16: noor gave bram 1 ENERGY")
-    assert "16 bookings" in page.stdout
+    said = run_script("\n".join(blocks(DOCS / "acts.md", "bash")), folder=tmp_path / "hub")
+    assert "booking 11: noor exchanged 3 WASTE for 1.5 ENERGY, through pool at 1/2" in said
+    assert "booking 13: bram got 1.25 ENERGY of the 2 ENERGY that noor had set" in said
+    assert "booking 15: pool paid the 2 WASTE that bram owed" in said
+    assert 2 == said.count("booking 16: noor gave bram 1 ENERGY")
+    assert "16 bookings" in said

@@ -1,15 +1,12 @@
 """The page on deposits: its commands, run as they stand, do what the page says."""
 
-import os
-import subprocess
-import sysconfig
-
 import pytest
 
 from ledger_bridge.books import store
 from ledger_bridge.books.community import Community, load_registry
 from ledger_bridge.hub import Hub
 from ledger_bridge.inbox import Inbox
+from tests.docs.scripts import run_script
 from tests.docs.test_pages import DOCS, blocks
 from tests.point import MINUTE_MS, Point
 from tests.street import NOON_MS, key
@@ -45,19 +42,10 @@ def test_the_commands_of_the_page_on_deposits_do_what_it_says(tmp_path):
     done("member", "add", "noor", *config)
     done("member", "add", "bram", *config)
     send(Hub.load(tmp_path / "hub" / "bridge.toml"))
-    path = f"{sysconfig.get_path('scripts')}:{os.environ['PATH']}"
-    run = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", "\n".join(blocks(DOCS / "deposits.md", "bash"))],
-        cwd=tmp_path / "hub",
-        env={**os.environ, "PATH": path},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert 0 == run.returncode, run.stdout + run.stderr
-    assert f"meterkast container explain {POINT}/e1" in run.stdout
-    assert "verified: 5 records" in run.stdout
-    assert "held:" not in run.stdout
+    said = run_script("\n".join(blocks(DOCS / "deposits.md", "bash")), folder=tmp_path / "hub")
+    assert f"meterkast container explain {POINT}/e1" in said
+    assert "verified: 5 records" in said
+    assert "held:" not in said
     db = store.open_to_read(tmp_path / "hub" / "books.db")
     registry = load_registry(db, "zonstraat")
     assert {"noor", "bram"} == set(registry.cards.values())

@@ -1,15 +1,12 @@
 """The page about figures from elsewhere: its file, its mapping and its commands do what it says."""
 
-import os
-import subprocess
-import sysconfig
-
 import pytest
 
 from ledger_bridge.books import store
 from ledger_bridge.books.community import Community
 from ledger_bridge.hub import Hub
 from ledger_bridge.inbox import Inbox
+from tests.docs.scripts import run_script
 from tests.docs.test_pages import DOCS, blocks
 from tests.street import MIDNIGHT_MS, QUARTER_MS, Chain, key
 from tests.system.programs import done, free_port
@@ -36,21 +33,12 @@ def test_the_commands_of_the_page_about_evidence_do_what_it_says(tmp_path, monke
     mapping, registers = blocks(PAGE, "toml")
     (hub / "june.toml").write_text(mapping)
     assert registers.startswith("registers = [")
-    path = f"{sysconfig.get_path('scripts')}:{os.environ['PATH']}"
-    run = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", "\n".join(blocks(PAGE, "bash"))],
-        cwd=hub,
-        env={**os.environ, "PATH": path},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert 0 == run.returncode, run.stdout + run.stderr
-    assert blocks(PAGE, "text")[0] in run.stdout
-    assert "figures taken: 10, known before: 0; papers 1" in run.stdout
-    assert "home-noor/hall showed 4426.4 kWh" in run.stdout
-    assert "counts of home-noor/hall refused: 1; the shed was wired in twice" in run.stdout
-    assert "verified: 3 records" in run.stdout
+    said = run_script("\n".join(blocks(PAGE, "bash")), folder=hub)
+    assert blocks(PAGE, "text")[0] in said
+    assert "figures taken: 10, known before: 0; papers 1" in said
+    assert "home-noor/hall showed 4426.4 kWh" in said
+    assert "counts of home-noor/hall refused: 1; the shed was wired in twice" in said
+    assert "verified: 3 records" in said
 
 
 def count(hub):

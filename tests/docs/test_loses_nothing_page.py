@@ -1,15 +1,13 @@
 """The page for people who trust nobody says what the tests do and the benches measure."""
 
-import os
 import re
-import subprocess
-import sysconfig
 from collections import Counter
 
 import pytest
 
 from gateway.health.alarms import SENTENCES
 from tests.bench import gateway, house, journal
+from tests.docs.scripts import run_script
 from tests.docs.test_pages import DOCS, ROOT, blocks
 from tests.troubles import plan
 
@@ -18,16 +16,8 @@ TEXT = PAGE.read_text("utf-8")
 
 
 def test_the_commands_of_the_page_work(tmp_path):
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", "\n".join(blocks(PAGE, "bash"))],
-        cwd=tmp_path,
-        env={**os.environ, "PATH": f"{sysconfig.get_path('scripts')}:{os.environ['PATH']}"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert 0 == done.returncode, done.stdout + done.stderr
-    assert "verified: 0 records" in done.stdout
+    said = run_script("\n".join(blocks(PAGE, "bash")), folder=tmp_path)
+    assert "verified: 0 records" in said
 
 
 def test_every_alarm_and_every_test_that_the_page_names_is_there():

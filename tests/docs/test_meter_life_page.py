@@ -1,13 +1,10 @@
 """The page for stewards: its commands, run as they stand, do what the page says."""
 
-import os
-import subprocess
-import sysconfig
-
 import pytest
 
 from ledger_bridge.books import store
 from ledger_bridge.books.community import load_registry
+from tests.docs.scripts import run_script
 from tests.docs.test_pages import DOCS, blocks
 from tests.street import key
 from tests.system.programs import done, free_port
@@ -21,17 +18,8 @@ def test_the_commands_of_the_page_for_stewards_do_what_it_says(tmp_path):
     config = ("--config", tmp_path / "hub" / "bridge.toml")
     done("hub", "admit", f"home-noor={key('home-noor').public.x}", *config)
     done("member", "add", "noor", *config)
-    path = f"{sysconfig.get_path('scripts')}:{os.environ['PATH']}"
-    run = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", "\n".join(blocks(DOCS / "meter-life.md", "bash"))],
-        cwd=tmp_path / "hub",
-        env={**os.environ, "PATH": path},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert 0 == run.returncode, run.stdout + run.stderr
-    assert "verified: 0 records" in run.stdout
+    told = run_script("\n".join(blocks(DOCS / "meter-life.md", "bash")), folder=tmp_path / "hub")
+    assert "verified: 0 records" in told
     db = store.open_to_read(tmp_path / "hub" / "books.db")
     fits = load_registry(db, "zonstraat").fits
     said = {

@@ -1,16 +1,12 @@
 """The page on policies: its commands, run as they stand, do what it says; its tables are whole."""
 
-import os
 import re
-import subprocess
-import sysconfig
 
 import pytest
 from pydantic import BaseModel
 
 from gateway.contract.cards import token
-from ledger_bridge.books import rules, store
-from ledger_bridge.books.community import Community
+from ledger_bridge.books import rules
 from ledger_bridge.books.policy.assets import Asset
 from ledger_bridge.books.policy.exchange import Exchange
 from ledger_bridge.books.policy.fractions import Club, WasteKind
@@ -21,14 +17,12 @@ from ledger_bridge.commands.common import edit
 from ledger_bridge.commands.hub import init
 from ledger_bridge.commands.policy import activate
 from ledger_bridge.hub import Hub
-from ledger_bridge.inbox import Inbox
+from tests.docs.glass import CARD, POINT, bring
+from tests.docs.scripts import run_script
 from tests.docs.test_pages import DOCS, blocks
-from tests.point import Point
-from tests.street import NOON_MS, key
+from tests.street import key
 
 PAGE = DOCS / "policy.md"
-POINT = "milieustraat"
-CARD = "0A00B1C2D3"
 
 
 def keys(head: str, column: int = 0) -> list[str]:
@@ -69,18 +63,6 @@ def test_the_policy_of_the_page_is_read_without_a_mistake():
     assert ["sun", "waste"] == [rule.id for rule in parse(toml, name="policy.toml").rules]
 
 
-def send(hub: Hub) -> None:
-    """2 kg of glass are brought with noor's card, at 0.05 credits a kg."""
-    point = Point(POINT)
-    point.community = hub.community
-    brought = point.bring("d1", NOON_MS, grams=2_000, card=CARD, card_key=hub.card_key())
-    community = Community(store.open_to_write(hub.books), hub.community, log_key=hub.key("log"))
-    Inbox(community).take([(POINT, brought)], now_ms=NOON_MS)
-    while community.settle(NOON_MS):
-        pass
-    community.db.close()
-
-
 @pytest.mark.system
 @pytest.mark.timeout(120)
 def test_the_commands_of_the_page_do_what_it_says(tmp_path):
@@ -99,22 +81,14 @@ def test_the_commands_of_the_page_do_what_it_says(tmp_path):
         MemberAdded("noor", "acc-noor"),
         CardGiven(token(CARD, made.card_key()), "noor"),
     )
-    send(made)
-    run = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", "\n".join(blocks(PAGE, "bash"))],
-        cwd=hub,
-        env={**os.environ, "PATH": f"{sysconfig.get_path('scripts')}:{os.environ['PATH']}"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert 0 == run.returncode, run.stdout + run.stderr
+    bring(made)
+    said = run_script("\n".join(blocks(PAGE, "bash")), folder=hub)
     shown = re.findall(r"^    (.+)$", PAGE.read_text("utf-8"), re.MULTILINE)
     assert 7 == len(shown)
-    assert set(shown) <= set(run.stdout.splitlines())
-    assert "2 of 2 stewards sign from now on" in run.stdout
-    assert "signed by 2: later.signed" in run.stdout
-    assert "in force from 2099-01-05 on: " in run.stdout
+    assert set(shown) <= set(said.splitlines())
+    assert "2 of 2 stewards sign from now on" in said
+    assert "signed by 2: later.signed" in said
+    assert "in force from 2099-01-05 on: " in said
     assert "noor: 0.1 POINT instead of 0, 0.1 more (brought +0.1)." in (
         hub / "next.html"
     ).read_text("utf-8")

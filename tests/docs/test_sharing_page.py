@@ -1,15 +1,13 @@
 """The page on sharing energy: its table is what the keys give, its commands do what it says."""
 
-import os
 import re
-import subprocess
-import sysconfig
 from pathlib import Path
 
 import pytest
 
 from ledger_bridge.books.policy.coefficients import Coefficients
 from ledger_bridge.books.policy.policy import parse
+from tests.docs.scripts import run_script
 from tests.docs.test_pages import DOCS, blocks
 from tests.homes import Homes, day
 from tests.system.programs import done, free_port
@@ -71,16 +69,7 @@ def test_the_commands_of_the_page_on_sharing_put_its_policy_in_force(tmp_path: P
     assert ["given", "taken"] == [rule.id for rule in parse(policy, name="policy.toml").rules]
     (tmp_path / "hub" / "policy.toml").write_text(policy)
     (tmp_path / "hub" / "key.csv").write_text(file)
-    path = f"{sysconfig.get_path('scripts')}:{os.environ['PATH']}"
     (script,) = blocks(PAGE, "bash")
-    run = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", f"{script}\nmeterkast verify"],
-        cwd=tmp_path / "hub",
-        env={**os.environ, "PATH": path},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert 0 == run.returncode, run.stdout + run.stderr
-    assert "in force from 2030-01-01 on" in run.stdout
-    assert "shared by the coefficients in key.csv" in run.stdout
+    said = run_script(f"{script}\nmeterkast verify", folder=tmp_path / "hub")
+    assert "in force from 2030-01-01 on" in said
+    assert "shared by the coefficients in key.csv" in said
