@@ -82,6 +82,7 @@ class Siege:
         self.records = evidence(quarters)
         self.receipted = dict.fromkeys(("home", "away", "point"), 0)
         self.kills = 0
+        self.is_over = False
         self.nursery = subprocess.Popen(
             [sys.executable, "-m", "tests.system.nursery", str(self.hub.config)],
             stdin=subprocess.PIPE,
@@ -110,18 +111,23 @@ class Siege:
         return {**dict.fromkeys(self.receipted, 0), **dict(rows)}
 
     async def gateways(self) -> None:
-        """Send what has no receipt, out of order and more than once, and some that has one."""
-        while True:
+        """Send what has no receipt, out of order and more than once, and some that has one.
+
+        Ends by a flag: aiomqtt waits in a way that on Python 3.11 may forget to be cancelled.
+        """
+        while not self.is_over:
             with suppress(aiomqtt.MqttError):
                 async with aiomqtt.Client("127.0.0.1", self.port) as client:
                     await client.subscribe(f"mk/v1/{ID}/+/receipt", qos=1)
-                    async with asyncio.TaskGroup() as both:
-                        both.create_task(self._send(client))
-                        both.create_task(self._hear(client))
+                    hearing = asyncio.create_task(self._hear(client))
+                    try:
+                        await self._send(client)
+                    finally:
+                        hearing.cancel()
 
     async def _send(self, client: aiomqtt.Client) -> None:
         names = list(self.records)
-        while True:
+        while not self.is_over:
             some = self.chance.sample(names, 5)
             for gateway, up_to in self.receipted.items():
                 numbers = range(up_to + 1, up_to + 1 + WINDOW)
@@ -179,8 +185,8 @@ class Siege:
             await asyncio.gather(self.killer(kills), self.steward())
             await asyncio.to_thread(until, "all is receipted", self.is_all_receipted, seconds=600)
         finally:
-            sending.cancel()
-            await asyncio.gather(sending, return_exceptions=True)
+            self.is_over = True
+            await sending
         print(f"{self.kills} kills in {time.monotonic() - begin_s:.0f} s", file=sys.stderr)
 
     def end(self) -> None:
@@ -192,7 +198,6 @@ class Siege:
         end(self.nursery)
 
 
-@pytest.mark.timeout(1800)
 @pytest.mark.parametrize(
     ("kills", "quarters"), [(20, 400), pytest.param(1_000, 20_000, marks=pytest.mark.soak)]
 )
