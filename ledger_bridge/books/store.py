@@ -11,12 +11,28 @@ from pathlib import Path
 
 from gateway.contract.errors import PeopleError, Problem
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 # Tables of what follows from the evidence: taken out of it anew where an older program made them.
-FACTS = ("counter.sql", "waste.sql", "times.sql", "shared.sql", "attested.sql", "official.sql")
+FACTS = (
+    "counter.sql",
+    "waste.sql",
+    "times.sql",
+    "shared.sql",
+    "attested.sql",
+    "official.sql",
+    "changing.sql",
+)
 # Tables of what was decided and said, and views; these stay.
-SAID = ("schema.sql", "gateways.sql", "acts.sql", "closing.sql", "log.sql", "views.sql")
+SAID = (
+    "schema.sql",
+    "gateways.sql",
+    "acts.sql",
+    "closing.sql",
+    "log.sql",
+    "views.sql",
+    "changed.sql",
+)
 
 _CREATED = re.compile(r"CREATE (?:TABLE|VIEW|TRIGGER|INDEX|UNIQUE INDEX) (\w+)")
 _TABLE = re.compile(r"CREATE TABLE (\w+)")

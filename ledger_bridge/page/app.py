@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
@@ -16,14 +15,10 @@ from fastapi.templating import Jinja2Templates
 from gateway.contract.clock import domain_clock
 from gateway.contract.errors import PeopleError, Problem, Unreachable
 from gateway.contract.notify import notify
-from ledger_bridge.books import store
 from ledger_bridge.books.calendar import day_of, local_text
-from ledger_bridge.books.community import load_policies, load_registry
 from ledger_bridge.books.facts.containers import containers, known_weights, turned_away
 from ledger_bridge.books.log.proof import render
 from ledger_bridge.books.log.proving import prove
-from ledger_bridge.books.policy.policies import Policies
-from ledger_bridge.books.registry.registry import Registry
 from ledger_bridge.books.telling import why as reasons
 from ledger_bridge.books.telling.acts import Books
 from ledger_bridge.books.telling.balances import balances, closings, latest
@@ -39,6 +34,7 @@ from ledger_bridge.books.telling.recycling import (
 from ledger_bridge.books.telling.rules import of_policy
 from ledger_bridge.hub import Hub
 from ledger_bridge.page import members, proofs
+from ledger_bridge.reader import Reader
 
 # The newest bookings that the page shows.
 BOOKINGS_SHOWN = 40
@@ -71,27 +67,13 @@ class View:
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
-        self._db: sqlite3.Connection = store.open_to_read(hub.books)
-        self._papers: tuple[int, int] = (0, 0)
-        self._in_force: tuple[Registry, Policies] = (Registry(hub.community), Policies([]))
-
-    def _read_papers(self) -> tuple[Registry, Policies]:
-        """Registry and policies, read anew only where an edit or a policy has come."""
-        db, community = self._db, self._hub.community
-        papers = (
-            self._number("count(*) FROM registry_edit"),
-            self._number("count(*) FROM policy"),
-        )
-        if papers != self._papers:
-            registry = load_registry(db, community)
-            self._in_force = registry, load_policies(db, community, registry)
-            self._papers = papers
-        return self._in_force
+        self._reader = Reader(hub.books, hub.community)
+        self._db = self._reader.db
 
     def now(self) -> Json:
         """Everything the first page shows."""
         db, community = self._db, self._hub.community
-        registry, policies = self._read_papers()
+        registry, policies = self._reader.papers()
         return {
             "community": community,
             "time_zone": policies.zone,
@@ -111,11 +93,11 @@ class View:
 
     def books(self) -> Books:
         """What statements are told from."""
-        return Books(self._db, *self._read_papers())
+        return Books(self._db, *self._reader.papers())
 
     def policies(self) -> list[Json]:
         """Every policy, newest first: its hash and day, what its rules do, and where it stands."""
-        _, policies = self._read_papers()
+        _, policies = self._reader.papers()
         today = policies.on(day_of(domain_clock().utc_ms(), policies.zone))
         found = []
         state = "to come"
@@ -131,7 +113,7 @@ class View:
         """How far everything is: counts, what waits, the newest tree head."""
         # The ends of what is numbered: counting millions of rows would hold up the bridge.
         counts = {
-            name: self._number(f"coalesce({number}, 0) FROM {table}")
+            name: self._reader.number(f"coalesce({number}, 0) FROM {table}")
             for name, number, table in (
                 ("records", "sum(up_to)", "chain"),
                 ("dirty", "count(*)", "dirty"),
@@ -160,20 +142,13 @@ class View:
             ],
         }
 
-    def _number(self, select: str) -> int:
-        (number,) = self._db.execute(
-            f"SELECT {select} WHERE community = ?", (self._hub.community,)
-        ).fetchone()
-        assert isinstance(number, int)
-        return number
-
     def why(self, booking: int) -> Json:
-        registry, policies = self._read_papers()
+        registry, policies = self._reader.papers()
         db, community = self._db, self._hub.community
         return reasons.why(db, community, booking, registry=registry, policies=policies)
 
     def proof(self, booking: int) -> str:
-        registry, _ = self._read_papers()
+        registry, _ = self._reader.papers()
         return render(prove(self._db, registry, booking))
 
 

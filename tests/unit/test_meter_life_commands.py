@@ -208,7 +208,7 @@ def test_books_of_schema_1_are_brought_up_to_date_by_their_evidence(tmp_path):
     street.community.db.close()
     # What an older program made of the evidence does not matter.
     make_older(street.path, "UPDATE counter SET delta = 7, verdict = 'odd'")
-    with pytest.raises(PeopleError, match="books of schema 1, this program reads 5"):
+    with pytest.raises(PeopleError, match="books of schema 1, this program reads 6"):
         store.open_to_read(street.path)
     street.open()
     assert counters == street.community.db.execute("SELECT * FROM counter").fetchall()

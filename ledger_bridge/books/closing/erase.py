@@ -11,6 +11,7 @@ from typing import Any
 from gateway.contract.errors import PeopleError, Problem
 from ledger_bridge.books.book import Batch
 from ledger_bridge.books.calendar import day_of
+from ledger_bridge.books.changed import note_erased
 from ledger_bridge.books.closing import kept
 from ledger_bridge.books.closing.closed import closed_until
 from ledger_bridge.books.closing.mine import Mine
@@ -73,6 +74,7 @@ class Erasure:
         self._db = db
         self._policies = policies
         self._community = registry.community
+        self._account = registry.accounts[member]
         self._mine = Mine.load(db, registry, member)
         self._records = records_of(db, registry.community, self._mine)
         self._others = self._of_others()
@@ -105,6 +107,9 @@ class Erasure:
         leaf = batch.leaf("seal", said)
         db.execute("INSERT INTO seal VALUES (?, ?, '', ?)", (community, leaf, member))
         db.execute("INSERT OR REPLACE INTO unscrubbed VALUES (?, 0)", (community,))
+        note_erased(
+            db, community, account=self._account, gateways=mine.gateways, points=mine.points
+        )
 
     def check_others(self) -> None:
         """What others measured and brought is what it was. Raises PeopleError where it is not."""

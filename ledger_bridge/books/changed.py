@@ -1,0 +1,81 @@
+"""Which sheets of the books have changed, for whoever keeps a picture of them elsewhere.
+
+Tables and triggers are `changed.sql` and `changing.sql`; a reader's place is its own affair.
+"""
+
+import sqlite3
+from collections.abc import Iterable
+from typing import Literal, NamedTuple
+
+from ledger_bridge.books.store import commit
+
+Kind = Literal["meter", "member", "shared", "waste", "gateway", "account"]
+
+
+class Sheet(NamedTuple):
+    """What is written anew together; `a`, `b` and `day` are as `changed.sql` says, by kind.
+
+    Where something `is_gone` from it, what was written of it before must be taken away first.
+    """
+
+    kind: Kind
+    a: str
+    b: str
+    day: str
+    is_gone: bool
+
+
+def turn(db: sqlite3.Connection, community: str) -> int:
+    """Open the next edition, in a commit of its own; gives the one that is complete now.
+
+    Where nothing has changed since this was last done, no byte is written.
+    """
+    now: int = db.execute("SELECT coalesce(max(n), 1) FROM edition").fetchone()[0]
+    has_any = "SELECT 1 FROM changed WHERE community = ? AND n = ?"
+    if db.execute(has_any, (community, now)).fetchone() is None:
+        return now - 1
+    with commit(db):
+        db.execute("INSERT OR REPLACE INTO edition VALUES (1, ?)", (now + 1,))
+    return now
+
+
+def sheets(db: sqlite3.Connection, community: str, *, after: int, up_to: int) -> list[Sheet]:
+    """The sheets that changed in the editions after one, up to another; by kind, name and day."""
+    rows = db.execute(
+        "SELECT kind, a, b, day, gone_n > :after FROM changed"
+        " WHERE community = :community AND n > :after AND n <= :up_to ORDER BY kind, a, b, day",
+        {"community": community, "after": after, "up_to": up_to},
+    )
+    return [Sheet(kind, a, b, day, bool(is_gone)) for kind, a, b, day, is_gone in rows]
+
+
+def note_gateways(db: sqlite3.Connection, community: str, gateways: Iterable[str]) -> None:
+    """Whose meters are at these gateways may be another from now on, or was before."""
+    _note(db, community, "gateway", gateways)
+
+
+def note_erased(
+    db: sqlite3.Connection,
+    community: str,
+    *,
+    account: str,
+    gateways: Iterable[str],
+    points: Iterable[str],
+) -> None:
+    """A member is erased: also from here, where their meter points are named."""
+    db.executemany(
+        "DELETE FROM changed WHERE community = ? AND kind = 'meter' AND a = '' AND b = ?",
+        [(community, point) for point in points],
+    )
+    _note(db, community, "gateway", gateways)
+    _note(db, community, "account", [account])
+
+
+def _note(db: sqlite3.Connection, community: str, kind: Kind, names: Iterable[str]) -> None:
+    """Something goes from a sheet without a day."""
+    db.executemany(
+        "INSERT INTO changed SELECT ?, ?, ?, '', '', n, n"
+        " FROM (SELECT coalesce(max(n), 1) AS n FROM edition) WHERE true"
+        " ON CONFLICT DO UPDATE SET n = excluded.n, gone_n = excluded.n",
+        [(community, kind, name) for name in names],
+    )

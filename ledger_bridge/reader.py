@@ -1,0 +1,37 @@
+"""The books for a reader beside the writer: a connection that changes nothing, papers in mind."""
+
+import sqlite3
+from pathlib import Path
+
+from ledger_bridge.books import store
+from ledger_bridge.books.community import load_policies, load_registry
+from ledger_bridge.books.policy.policies import Policies
+from ledger_bridge.books.registry.registry import Registry
+
+
+class Reader:
+    """One connection, for one thread at a time."""
+
+    def __init__(self, books: Path, community: str) -> None:
+        """Raises PeopleError where there are no books."""
+        self.community = community
+        self.db: sqlite3.Connection = store.open_to_read(books)
+        self._stored: tuple[int, int] = (0, 0)
+        self._papers: tuple[Registry, Policies] = (Registry(community), Policies([]))
+
+    def papers(self) -> tuple[Registry, Policies]:
+        """Registry and policies, read anew only where an edit or a policy has come."""
+        stored = (self.number("count(*) FROM registry_edit"), self.number("count(*) FROM policy"))
+        if stored != self._stored:
+            registry = load_registry(self.db, self.community)
+            self._papers = registry, load_policies(self.db, self.community, registry)
+            self._stored = stored
+        return self._papers
+
+    def number(self, what: str) -> int:
+        """One number of this community: `count(*) FROM TABLE`."""
+        (number,) = self.db.execute(
+            f"SELECT {what} WHERE community = ?", (self.community,)
+        ).fetchone()
+        assert isinstance(number, int)
+        return number
