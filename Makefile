@@ -18,12 +18,12 @@ $(VENV)/run.stamp: pyproject.toml constraints.txt
 	@echo "setting up $(VENV) …" >&2
 	@$(PYTHON) -m venv $(VENV) >&2
 	@$(PIP) install pip==$(PIP_VERSION) >&2
-	@$(PIP) install -c constraints.txt -e '.[bridge,page,embedded,fast]' >&2
+	@$(PIP) install -c constraints.txt -e '.[bridge,page,embedded,fast,grafana]' >&2
 	@touch $@
 
 $(VENV)/test.stamp: $(VENV)/run.stamp
 	@echo "adding the tools of the tests …" >&2
-	@$(PIP) install -c constraints.txt -e '.[bridge,page,embedded,fast]' --group test >&2
+	@$(PIP) install -c constraints.txt -e '.[bridge,page,embedded,fast,grafana]' --group test >&2
 	@touch $@
 
 demo: $(VENV)/run.stamp ## a village without hardware; ARGS="--once --seed 7 --json"
