@@ -18,6 +18,7 @@ import msgspec
 
 from firmware_sim import agreement, premises, street, telling, truth
 from firmware_sim.agreement import Account, Books
+from firmware_sim.influx import Influx
 from firmware_sim.premises import HUB_PORT, METERKAST, SCREEN_PORT, Premises, meterkast
 from firmware_sim.services import Program, Services
 from firmware_sim.village import get_json
@@ -41,6 +42,7 @@ def demo(
     seed: int = 7,
     json: Annotated[bool, _flag("One JSON document on stdout at the end.")] = False,
     broker: str = "",
+    influx: str = "",
     dir: Path | None = None,  # noqa: A002 - it is --dir
 ) -> int:
     """Run a street with its meters and a recycling point, no hardware needed.
@@ -51,16 +53,26 @@ def demo(
         Another number is another day: other clouds, other people.
     broker
         The MQTT broker to use, as mqtt://HOST:PORT; leave it out for the embedded one.
+    influx
+        An InfluxDB to fill, as http://HOST:8086; what opens it stands in INFLUX_TOKEN.
     dir
         Where everything is kept; a temporary folder unless it is named.
     """
     if dir and dir.exists() and any(dir.iterdir()):
         problem = Problem("the folder is not empty", f"--dir {dir}", "name a new one")
         raise UsageError(problem)
+    database = Influx.find(influx) if influx else None
     folder = (dir or Path(tempfile.mkdtemp(prefix="meterkast-demo-"))).resolve()
     folder.mkdir(parents=True, exist_ok=True)
     talk = sys.stderr if json else sys.stdout
-    show = Show(folder, seed=seed, once=once, broker=broker, tell=lambda s: _print(s, talk))
+    show = Show(
+        folder,
+        seed=seed,
+        once=once,
+        broker=broker,
+        influx=database,
+        tell=lambda s: _print(s, talk),
+    )
     code = asyncio.run(_to_the_end(show))
     if once and json:
         print(msgspec.json.format(msgspec.json.encode(show.outcome)).decode())
@@ -94,7 +106,14 @@ class Show:
     """The orchestrator: sets the street up, watches it live, and asks the books at the end."""
 
     def __init__(
-        self, folder: Path, *, seed: int, once: bool, broker: str, tell: Callable[[str], None]
+        self,
+        folder: Path,
+        *,
+        seed: int,
+        once: bool,
+        broker: str,
+        influx: Influx | None,
+        tell: Callable[[str], None],
     ) -> None:
         self.once = once
         self.tell = tell
@@ -113,6 +132,7 @@ class Show:
             folder,
             broker or f"mqtt://{premises.HOST}:{mqtt}",
             {"bridge": hub, premises.SCREEN: screen, **dict(zip(names, others, strict=True))},
+            influx,
         )
         self._environment = os.environ | {"METERKAST_CLOCK": str(folder / "clock")}
         self._services: Services | None = None
@@ -169,6 +189,8 @@ class Show:
         screen, pin = where.page(premises.SCREEN, "/"), premises.PIN
         self.tell(f"The recycling point's screen: {screen} (its operator's PIN is {pin})")
         self._tell_all(telling.who_has_what())
+        if where.influx:
+            self.tell(f"The time series go to:      {where.influx.url}")
         self.tell(f"The street stands after {time.monotonic() - self._begin_s:.1f} s.")
 
     def _hold_or_go(self, down: set[str]) -> None:
@@ -227,7 +249,9 @@ class Show:
             if not now or now["journal"]["pending"]:
                 return False
         status = get_json(where.page("bridge", "/api/status"), timeout_s=2)
-        return bool(status) and status["dirty"] == 0
+        if not status or status["dirty"]:
+            return False
+        return where.influx is None or status["series"]["behind"] == 0
 
     async def _ask_books(self, day: truth.Day) -> Books:
         """See to what was kept under a code, close the day, and read what the books say: all of it

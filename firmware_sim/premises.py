@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from firmware_sim import meters, street
+from firmware_sim.influx import Influx
 from gateway.contract.errors import PeopleError, Problem
 from gateway.contract.keys import SigningKey
 
@@ -29,11 +30,14 @@ PIN = "2468"
 
 
 class Premises(NamedTuple):
-    """Where everything is: the folder, the broker's address, and the port of each page."""
+    """Where everything is: the folder, the broker's address, the port of each page, and the
+    database of the time series where there is one.
+    """
 
     folder: Path
     broker: str
     pages: dict[str, int]
+    influx: Influx | None = None
 
     @property
     def hub(self) -> Path:
@@ -112,6 +116,8 @@ async def found(premises: Premises, *, environment: dict[str, str]) -> dict[str,
     bridge_key: str = json.loads(said)["bridge_key"]
     steward = SigningKey.load(premises.hub / "keys" / "steward.key").public.x
     (premises.hub / "policy.toml").write_text(policy_toml(), "utf-8")
+    if premises.influx:
+        add_database(premises, premises.influx)
     write_members(premises.folder / "members.csv")
     keys = {}
     for name in gateways():
@@ -128,6 +134,17 @@ async def found(premises: Premises, *, environment: dict[str, str]) -> dict[str,
     operator = str(card_key.with_name("operator.pin"))
     await meterkast("kiosk", "pin", operator, environment=environment, said_to_it=f"{PIN}\n")
     return keys
+
+
+def add_database(premises: Premises, influx: Influx) -> None:
+    """Tell the bridge where its time series go."""
+    influx.prepare()
+    with premises.config.open("a", encoding="utf-8") as file:
+        file.write(influx.toml())
+    if influx.token:
+        token = premises.hub / "keys" / "series.token"
+        token.touch(0o600)
+        token.write_text(influx.token, "utf-8")
 
 
 async def admit(premises: Premises, keys: dict[str, str], *, environment: dict[str, str]) -> None:
