@@ -28,6 +28,7 @@ COMMANDS = {
     "enrol": "gateway.enrol:enrol",
     "scale": "gateway.tools.scale:app",
     "kiosk": "gateway.kiosk.command:app",
+    "install": "gateway.tools.install:app",
     "hub": "ledger_bridge.commands.hub:app",
     "member": "ledger_bridge.commands.member:app",
     "account": "ledger_bridge.commands.account:app",

@@ -1,0 +1,9 @@
+"""`meterkast install`: write what other programs need. Each is loaded by name when called."""
+
+import cyclopts
+
+WHAT: dict[str, str] = {}
+
+app = cyclopts.App(name="install", help="Write what other programs need; shown first, then asked.")
+for _name, _target in WHAT.items():
+    app.command(_target, name=_name)
