@@ -8,6 +8,8 @@ import pytest
 import structlog
 from hypothesis import settings
 
+from tests.influx import Influx, Victoria
+
 # The same examples every time, however busy the machine is: nothing here is a timing.
 settings.register_profile("steady", deadline=None, derandomize=True)
 settings.load_profile("steady")
@@ -33,3 +35,29 @@ def part() -> Callable[[str], str]:
         return path
 
     return find
+
+
+@pytest.fixture(scope="session")
+def _influxd(
+    part: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Influx]:
+    with Influx(tmp_path_factory.mktemp("influx") / "data", part("influxd")) as database:
+        yield database
+
+
+@pytest.fixture
+def influx(_influxd: Influx) -> Influx:
+    """An InfluxDB with empty databases. It may be killed and started again."""
+    _influxd.renew()
+    return _influxd
+
+
+@pytest.fixture(scope="module")
+def victoria(
+    part: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Victoria]:
+    """A VictoriaMetrics for the tests of a file."""
+    with Victoria(
+        tmp_path_factory.mktemp("victoria") / "data", part("victoria-metrics")
+    ) as database:
+        yield database
