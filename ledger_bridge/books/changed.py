@@ -4,12 +4,12 @@ Tables and triggers are `changed.sql` and `changing.sql`; a reader's place is it
 """
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Literal, NamedTuple
 
 from ledger_bridge.books.store import commit
 
-Kind = Literal["meter", "member", "shared", "waste", "gateway", "account"]
+Kind = Literal["account", "erased", "gateway", "member", "meter", "shared", "waste"]
 
 
 class Sheet(NamedTuple):
@@ -40,7 +40,10 @@ def turn(db: sqlite3.Connection, community: str) -> int:
 
 
 def sheets(db: sqlite3.Connection, community: str, *, after: int, up_to: int) -> list[Sheet]:
-    """The sheets that changed in the editions after one, up to another; by kind, name and day."""
+    """The sheets that changed in the editions after one, up to another; by kind, name and day.
+
+    In this order they are to be written: those that take much away come first.
+    """
     rows = db.execute(
         "SELECT kind, a, b, day, gone_n > :after FROM changed"
         " WHERE community = :community AND n > :after AND n <= :up_to ORDER BY kind, a, b, day",
@@ -54,20 +57,38 @@ def note_gateways(db: sqlite3.Connection, community: str, gateways: Iterable[str
     _note(db, community, "gateway", gateways)
 
 
+def note_policy(db: sqlite3.Connection, community: str, day: str) -> None:
+    """From this day on energy that is counted already may be shared by other rules."""
+    db.execute(
+        "INSERT INTO changed SELECT DISTINCT community, 'shared', '', '', day, e.n, e.n"
+        " FROM changed, (SELECT coalesce(max(n), 1) AS n FROM edition) AS e"
+        " WHERE community = ? AND kind = 'meter' AND day >= ?"
+        " ON CONFLICT DO UPDATE SET n = excluded.n, gone_n = excluded.n",
+        (community, day),
+    )
+
+
 def note_erased(
     db: sqlite3.Connection,
     community: str,
     *,
     account: str,
     gateways: Iterable[str],
-    points: Iterable[str],
+    points: Collection[str],
 ) -> None:
     """A member is erased: also from here, where their meter points are named."""
     db.executemany(
         "DELETE FROM changed WHERE community = ? AND kind = 'meter' AND a = '' AND b = ?",
         [(community, point) for point in points],
     )
-    _note(db, community, "gateway", gateways)
+    if points:
+        _note(db, community, "gateway", [""])
+        db.execute(
+            "UPDATE changed SET n = (SELECT coalesce(max(n), 1) FROM edition)"
+            " WHERE community = ? AND kind = 'meter' AND a = ''",
+            (community,),
+        )
+    _note(db, community, "erased", gateways)
     _note(db, community, "account", [account])
 
 

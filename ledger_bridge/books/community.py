@@ -11,6 +11,7 @@ from gateway.contract.keys import SigningKey
 from gateway.contract.policy import hash_of
 from ledger_bridge.books.acts import acts
 from ledger_bridge.books.book import Batch, Book
+from ledger_bridge.books.changed import note_gateways, note_policy
 from ledger_bridge.books.closing import erase, prune
 from ledger_bridge.books.closing.closed import closed_until
 from ledger_bridge.books.facts import papers as papers_
@@ -21,6 +22,7 @@ from ledger_bridge.books.policy import policy as policies_
 from ledger_bridge.books.policy.policies import InForce, Policies
 from ledger_bridge.books.policy.start import problems
 from ledger_bridge.books.registry import holders, papers
+from ledger_bridge.books.registry.changes import changes
 from ledger_bridge.books.registry.edits import (
     EvidencePruned,
     GatewayRekeyed,
@@ -184,6 +186,7 @@ class Community:
             if erased:
                 after = load_registry(self.db, self.id)
             holders.write(self.db, after)
+            note_gateways(self.db, self.id, changes(self.registry, after).gateways)
             # What was pruned goes from the middle of every meter's history.
             before = None if pruned else self.registry
             self.derivation.again(before=before, registry=after, policies=self.policies)
@@ -280,6 +283,7 @@ class Community:
             )
             batch.leaf("policy", {"hash": new.hash, "valid_from": new.policy.day})
             # Evidence may be dated ahead: what it got by the rules of before is reckoned anew.
+            note_policy(self.db, self.id, new.policy.day)
             self.db.execute(
                 "INSERT OR IGNORE INTO dirty SELECT community, rule, member, period FROM claim"
                 " WHERE community = ? AND period >= ?",

@@ -33,23 +33,32 @@ class Measurement(NamedTuple):
     def key(self, *tags: str) -> str:
         """The line up to its fields: the name and the values of all tags, in their order.
 
-        >>> COUNT.key("zonstraat", "-", "home", "hall", "1-0:1.8.1", "Wh", "synced")
-        'count,community=zonstraat,account=-,gateway=home,device=hall,register=1-0:1.8.1,unit=Wh,clock=synced'
+        >>> DAY.key("zonstraat", "a1", "taken")
+        'day,community=zonstraat,account=a1,flow=taken'
         """
         pairs = zip(self.tags, tags, strict=True)
         return ",".join([self.name, *(f"{name}={escaped(value)}" for name, value in pairs)])
 
 
-_METER = ("community", "account", "gateway", "device", "register", "unit", "clock")
+_SHOWN = ("community", "account", "gateway", "device", "register", "unit", "clock")
 _IN_UNIT = {"value": "milli-units of `unit`; whole pulses, pieces and counts"}
 
 # What a counter showed, at the time of its reading. `clock` is how far the gateway's was to be
-# believed then.
-COUNT = Measurement("count", _METER, _IN_UNIT)
-# What else the evidence has at a quarter-hour: power, voltage, temperature.
-GAUGE = Measurement("gauge", _METER, _IN_UNIT)
+# believed then. `meter` stands for the number of the meter, so that one which was put in its place,
+# or hangs on another channel of the same port, is another series; `flow` as in QUARTER, NONE for
+# what flows nowhere.
+COUNT = Measurement(
+    "count",
+    (
+        *("community", "account", "gateway", "device", "meter"),
+        *("register", "unit", "flow", "clock"),
+    ),
+    _IN_UNIT,
+)
+# What else the evidence has with a count, at the same quarter-hour: power, voltage, temperature.
+GAUGE = Measurement("gauge", _SHOWN, _IN_UNIT)
 # The same more often, of those who consented.
-SAMPLE = Measurement("sample", _METER, _IN_UNIT, "months")
+SAMPLE = Measurement("sample", _SHOWN, _IN_UNIT, "months")
 # What the database itself makes of these, each quarter-hour, to keep for years; `mean` alone of all
 # fields is no integer.
 SAMPLE_QUARTER = Measurement(
@@ -57,8 +66,8 @@ SAMPLE_QUARTER = Measurement(
 )
 
 # The believed increase of a meter in a quarter-hour, by what flows: taken, given, gas, water,
-# hot-water, heat, cold, pulses. `spanned` is what was gained over several quarter-hours, and is
-# written at the last of them: nobody knows when it was.
+# hot-water, heat, cold. `spanned` is what was gained over several quarter-hours, and is written at
+# the last of them: nobody knows when it was. Where nothing was believed there is no point.
 QUARTER = Measurement(
     "quarter",
     ("community", "account", "gateway", "device", "flow"),

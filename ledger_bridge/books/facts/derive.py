@@ -13,7 +13,6 @@ from typing import Any
 from gateway.contract.record import Record
 from ledger_bridge.books.book import Claim
 from ledger_bridge.books.calendar import QUARTER_MS
-from ledger_bridge.books.changed import note_gateways
 from ledger_bridge.books.facts.believe import MOVES_ON, Tail
 from ledger_bridge.books.facts.beside import Stored
 from ledger_bridge.books.facts.counters import CounterRow, Judge, Meter, place_of
@@ -318,8 +317,6 @@ class Derivation:
         judge = Judge(registry, policies, self._beside)
         touched: set[Claim] = set()
         changed = changes(before, registry) if before else None
-        if changed:
-            note_gateways(self._db, self._community, changed.gateways)
         for meter in self._db.execute(
             "SELECT DISTINCT gateway, device, register, serial FROM counter WHERE community = ?"
             " ORDER BY gateway, device, register, serial",

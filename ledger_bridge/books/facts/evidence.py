@@ -16,7 +16,7 @@ ELECTRICITY = "1-"
 _ELECTRIC_UNITS = {"Wh", "pulse"}
 
 # Registers that count up for life, by their SenML unit; all others are for charts only.
-_COUNTER_UNITS = {"Wh", "l", "J", "pulse"}
+COUNTER_UNITS = {"Wh", "l", "J", "pulse"}
 
 # The doubt of a gateway that gave a count its own time: the meter's cannot be believed.
 METER_CLOCK = "meter-clock"
@@ -73,7 +73,7 @@ def _counters(record: Record) -> list[Counter]:
     behind: dict[tuple[str, str, str], Counter] = {}
     t, at_ms = None, None
     for e in record.elements:
-        if e.u not in _COUNTER_UNITS or not e.v:
+        if e.u not in COUNTER_UNITS or not e.v:
             continue
         if e.t != t:  # most elements of a telegram share their time
             t, at_ms = e.t, measured_ms(made, e.t)

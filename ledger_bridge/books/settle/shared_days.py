@@ -45,8 +45,8 @@ _ANY = f"""
 
 
 class Quarter(NamedTuple):
-    """A quarter-hour since 1970 in which energy was given back: in mWh what each member of the day
-    produced and used, and how it was shared.
+    """A quarter-hour since 1970: in mWh what each member of the day produced and used, and how it
+    was shared.
     """
 
     quarter: int
@@ -92,14 +92,18 @@ class Reckoner:
         # Ties go by account: these are random, names are not.
         self._members = sorted(registry.accounts, key=registry.accounts.__getitem__)
 
-    def quarters(self, rule: Sharing, day: str) -> tuple[list[str], Iterator[Quarter]]:
+    def quarters(
+        self, rule: Sharing, day: str, *, is_dark_too: bool = False
+    ) -> tuple[list[str], Iterator[Quarter]]:
         """The members that had a part in a day, and its quarter-hours in which energy was given
-        back, in their order.
+        back, in their order; `is_dark_too`: also those in which it was only used.
         """
         produced, used = self._counted(rule, day)
         there = {name for counts in (produced, used) for names in counts.values() for name in names}
         members = [name for name in self._members if name in there]
         splits = Splits(rule, members, self._zone, self._coefficients(rule, day))
+        if is_dark_too:
+            produced.update((quarter, {}) for quarter in used.keys() - produced.keys())
         return members, self._quarters(splits, members, produced, used)
 
     def _quarters(

@@ -9,13 +9,15 @@ CREATE TABLE edition (
 ) STRICT;
 
 -- kind      a          b        day
+-- account   account    ''       ''          an account of somebody who was erased
+-- erased    gateway    ''       ''          a gateway that served nobody else: nothing of it is left
+-- gateway   gateway    ''       ''          samples of it went, or may be another's; with '' for a
+--                                           gateway: official figures of who was erased went
+-- member    member     ''       local day   counts that are a member's no longer
 -- meter     gateway    device   local day   counts of a meter; of an official figure the gateway
 --                                           is '' and the device its meter point
--- member    member     ''       local day   counts that are a member's no longer
--- shared    rule       ''       local day   a day that was shared out, or is no longer
+-- shared    rule or '' ''       local day   a day that was shared out, or is no longer
 -- waste     gateway    ''       UTC day     deposits, refusals, containers, known weights
--- gateway   gateway    ''       ''          whose meters they are: what has no count goes with it
--- account   account    ''       ''          an account that was erased
 CREATE TABLE changed (
     community TEXT NOT NULL,
     kind      TEXT NOT NULL,
@@ -28,3 +30,25 @@ CREATE TABLE changed (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX changed_since ON changed (community, n);
+
+-- What an erased member's neighbours got is reckoned from this for as long as it is kept.
+CREATE TRIGGER kept_went AFTER DELETE ON kept BEGIN
+    INSERT INTO changed SELECT OLD.community, 'shared', '', '', OLD.day, n, n
+        FROM (SELECT coalesce(max(n), 1) AS n FROM edition) WHERE true
+        ON CONFLICT DO UPDATE SET n = excluded.n, gone_n = excluded.n
+            WHERE gone_n != excluded.n;
+END;
+
+CREATE TRIGGER record_went AFTER DELETE ON record BEGIN
+    INSERT INTO changed SELECT OLD.community, 'gateway', OLD.gateway, '', '', n, n
+        FROM (SELECT coalesce(max(n), 1) AS n FROM edition) WHERE true
+        ON CONFLICT DO UPDATE SET n = excluded.n, gone_n = excluded.n
+            WHERE gone_n != excluded.n;
+END;
+
+CREATE TRIGGER record_erased AFTER UPDATE ON record BEGIN
+    INSERT INTO changed SELECT OLD.community, 'gateway', OLD.gateway, '', '', n, n
+        FROM (SELECT coalesce(max(n), 1) AS n FROM edition) WHERE true
+        ON CONFLICT DO UPDATE SET n = excluded.n, gone_n = excluded.n
+            WHERE gone_n != excluded.n;
+END;

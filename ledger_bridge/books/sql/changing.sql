@@ -2,7 +2,8 @@
 -- come again with them. A sheet from which nothing goes can be written over; what was another
 -- member's, or of another day, has to be taken away first.
 
-CREATE TRIGGER counter_came AFTER INSERT ON counter BEGIN
+-- An official figure has no day before it is judged, in the same commit.
+CREATE TRIGGER counter_came AFTER INSERT ON counter WHEN NEW.day != '' BEGIN
     INSERT INTO changed SELECT NEW.community, 'meter', NEW.gateway, NEW.device, NEW.day, n, 0
         FROM (SELECT coalesce(max(n), 1) AS n FROM edition) WHERE true
         ON CONFLICT DO UPDATE SET n = excluded.n WHERE changed.n != excluded.n;
@@ -14,8 +15,11 @@ CREATE TRIGGER counter_changed AFTER UPDATE ON counter BEGIN
         ON CONFLICT DO UPDATE SET n = excluded.n WHERE changed.n != excluded.n;
 END;
 
+-- Something that was told of the count may be told of it no longer.
 CREATE TRIGGER counter_moved AFTER UPDATE ON counter
-    WHEN (OLD.member, OLD.day) IS NOT (NEW.member, NEW.day)
+    WHEN OLD.day != '' AND (OLD.member, OLD.day, OLD.verdict, OLD.per_pulse,
+            coalesce(OLD.quarter, NEW.quarter), OLD.delta != 0 AND NEW.delta = 0)
+        IS NOT (NEW.member, NEW.day, NEW.verdict, NEW.per_pulse, NEW.quarter, 0)
 BEGIN
     INSERT INTO changed SELECT OLD.community, 'meter', OLD.gateway, OLD.device, OLD.day, n, n
         FROM (SELECT coalesce(max(n), 1) AS n FROM edition) WHERE true
@@ -45,10 +49,21 @@ CREATE TRIGGER shared_came AFTER INSERT ON shared_day BEGIN
 END;
 
 CREATE TRIGGER shared_went AFTER DELETE ON shared_day BEGIN
-    INSERT INTO changed SELECT OLD.community, 'shared', OLD.rule, '', OLD.day, n, n
+    INSERT INTO changed SELECT OLD.community, 'shared', OLD.rule, '', OLD.day, n, 0
         FROM (SELECT coalesce(max(n), 1) AS n FROM edition) WHERE true
-        ON CONFLICT DO UPDATE SET n = excluded.n, gone_n = excluded.n
-            WHERE gone_n != excluded.n;
+        ON CONFLICT DO UPDATE SET n = excluded.n WHERE changed.n != excluded.n;
+END;
+
+CREATE TRIGGER unshared_came AFTER INSERT ON unshared BEGIN
+    INSERT INTO changed SELECT NEW.community, 'shared', NEW.rule, '', NEW.day, n, 0
+        FROM (SELECT coalesce(max(n), 1) AS n FROM edition) WHERE true
+        ON CONFLICT DO UPDATE SET n = excluded.n WHERE changed.n != excluded.n;
+END;
+
+CREATE TRIGGER unshared_went AFTER DELETE ON unshared BEGIN
+    INSERT INTO changed SELECT OLD.community, 'shared', OLD.rule, '', OLD.day, n, 0
+        FROM (SELECT coalesce(max(n), 1) AS n FROM edition) WHERE true
+        ON CONFLICT DO UPDATE SET n = excluded.n WHERE changed.n != excluded.n;
 END;
 
 CREATE TRIGGER deposit_came AFTER INSERT ON deposit BEGIN

@@ -1,0 +1,162 @@
+"""The counts of a sheet out of the tables, and what was gained by them, by what flows."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+import msgspec
+
+from gateway.contract.record import Element
+from ledger_bridge.books.calendar import QUARTER_MS, bounds_ms
+from ledger_bridge.books.changed import Sheet
+from ledger_bridge.books.facts.believe import base_of
+from ledger_bridge.reader import Reader
+from ledger_bridge.timeseries.flows import Flow, flow_of, is_on_channel, kind_in
+
+_COLUMNS = (
+    "register, serial, at_ms, chain, seq, value, unit, made_ms, quarter, member, delta, verdict,"
+    " per_pulse"
+)
+_OF_PLACE = "community = :community AND gateway = :gateway AND device = :device"
+# The counts of a place in a span. Its registers, and the numbers of its meters, are skipped through
+# one by one: there are few of them, and years of counts of each.
+_OF_SHEET = f"""
+    WITH RECURSIVE counted(code) AS (
+        SELECT min(register) FROM counter WHERE {_OF_PLACE}
+        UNION ALL
+        SELECT (SELECT min(register) FROM counter WHERE {_OF_PLACE} AND register > code)
+        FROM counted WHERE code IS NOT NULL
+    ), meter(code, number) AS (
+        SELECT code, (SELECT min(serial) FROM counter WHERE {_OF_PLACE} AND register = code)
+        FROM counted WHERE code IS NOT NULL
+        UNION ALL
+        SELECT code, (
+            SELECT min(serial) FROM counter
+            WHERE {_OF_PLACE} AND register = code AND serial > number
+        ) FROM meter WHERE number IS NOT NULL
+    )
+    SELECT {{}} FROM meter CROSS JOIN counter ON {_OF_PLACE}
+        AND register = code AND serial = number AND at_ms >= :since_ms AND at_ms < :until_ms
+    WHERE number IS NOT NULL
+"""
+_ROWS = _OF_SHEET.format(_COLUMNS)
+_MEMBERS = _OF_SHEET.format("DISTINCT member")
+_OF_MEMBER = f"""
+    SELECT gateway, device, {_COLUMNS} FROM counter INDEXED BY counter_of_member
+    WHERE community = ? AND member = ? AND day = ?
+"""
+# The records of a meter's counts in a span, in the order of these.
+_RECORDS = f"""
+    SELECT data FROM counter JOIN record USING (community, gateway, chain, seq)
+    WHERE {_OF_PLACE} AND register = :register AND serial = :serial
+        AND at_ms >= :since_ms AND at_ms < :until_ms ORDER BY at_ms, chain, seq
+"""
+
+_pack = msgspec.json.Decoder(list[Element])
+
+# What a meter on an M-Bus channel measures, by its register and serial number; see `kind_in`.
+KindOf = Callable[[str, str], str]
+
+
+class Count(NamedTuple):
+    """A row of the table, as far as it is told. Rows sort by meter and time."""
+
+    register: str
+    serial: str
+    at_ms: int
+    chain: str
+    seq: int
+    value: int
+    unit: str
+    made_ms: int
+    quarter: int | None
+    member: str | None
+    delta: int
+    verdict: str
+    per_pulse: str
+
+    @property
+    def began_ms(self) -> int:
+        """When the quarter-hour began that it ends."""
+        return (self.at_ms // QUARTER_MS - 1) * QUARTER_MS
+
+    def flow(self, kind_of: KindOf) -> Flow | None:
+        register = self.register
+        kind = kind_of(register, self.serial) if is_on_channel(register) else ""
+        return flow_of(register, base_of(self.unit, self.per_pulse), kind)
+
+
+def span_of(day: str, zone: str) -> tuple[int, int]:
+    """Within which the counts of a local day were read: each ends a quarter-hour of it."""
+    begin_ms, end_ms = bounds_ms(day, zone)
+    return begin_ms + QUARTER_MS, end_ms + QUARTER_MS
+
+
+def of_sheet(reader: Reader, sheet: Sheet, zone: str) -> list[Count]:
+    """The counts of a meter's day."""
+    rows = reader.db.execute(_ROWS, _which(reader, sheet.a, sheet.b, sheet.day, zone))
+    return sorted(map(Count._make, rows))
+
+
+def members_of(reader: Reader, sheet: Sheet, zone: str) -> set[str]:
+    """Whose counts these are."""
+    rows = reader.db.execute(_MEMBERS, _which(reader, sheet.a, sheet.b, sheet.day, zone))
+    return {member for (member,) in rows if member is not None}
+
+
+def of_member(reader: Reader, member: str, day: str) -> dict[tuple[str, str], list[Count]]:
+    """All counts of a member's day, by gateway and device."""
+    found: dict[tuple[str, str], list[Count]] = {}
+    for gateway, device, *row in reader.db.execute(_OF_MEMBER, (reader.community, member, day)):
+        found.setdefault((gateway, device), []).append(Count._make(row))
+    for some in found.values():
+        some.sort()
+    return found
+
+
+def elements_of(data: bytes) -> list[Element]:
+    """What a stored record says, its identity first."""
+    return _pack.decode(data[: data.index(b"\n")])
+
+
+def kinds_at(reader: Reader, gateway: str, device: str, day: str, zone: str) -> KindOf:
+    """Asks the records of a day what a meter measures."""
+    which = _which(reader, gateway, device, day, zone)
+    known: dict[tuple[str, str], str] = {}
+
+    def kind_of(register: str, serial: str) -> str:
+        if (register, serial) not in known:
+            rows = reader.db.execute(_RECORDS, {**which, "register": register, "serial": serial})
+            told = (kind_in(elements_of(data), device, register, serial) for (data,) in rows)
+            known[register, serial] = next(filter(None, told), "")
+        return known[register, serial]
+
+    return kind_of
+
+
+def gains(counts: Iterable[Count], kind_of: KindOf) -> Iterator[tuple[Count, Flow]]:
+    """The counts of a place, in their order, that say what was gained, and of what.
+
+    A tariff is left out where the whole was counted at the same time: it is part of it.
+    """
+    wholes: set[tuple[str, str, int]] = set()
+    for one in counts:
+        flow = None if one.verdict else one.flow(kind_of)
+        if flow is None:
+            continue
+        key = (flow.head, one.serial, one.at_ms)
+        if flow.is_whole:
+            wholes.add(key)
+        elif key in wholes:
+            continue
+        yield one, flow
+
+
+def _which(reader: Reader, gateway: str, device: str, day: str, zone: str) -> dict[str, str | int]:
+    since_ms, until_ms = span_of(day, zone)
+    return {
+        "community": reader.community,
+        "gateway": gateway,
+        "device": device,
+        "since_ms": since_ms,
+        "until_ms": until_ms,
+    }
