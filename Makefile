@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PIP_VERSION := 26.3
 ARGS ?=
 
-.PHONY: help demo test check bench soak fuzz docs format clean
+.PHONY: help demo test check bench soak fuzz docs deb format clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -50,6 +50,9 @@ fuzz: $(VENV)/test.stamp ## hostile bytes for every driver; ARGS="p1 --seconds 6
 
 docs: $(VENV)/test.stamp ## write docs/devices anew from the driver files
 	@$(BIN)/python -m tests.docs.devices
+
+deb: ## the Debian packages, for this machine's kind and Python; ARGS="--wheels FOLDER"
+	@/usr/bin/python3 deploy/debian/build.py $(ARGS)
 
 format: $(VENV)/test.stamp ## put the code into its form
 	@$(BIN)/ruff format .
