@@ -2,10 +2,13 @@
 
 import contextlib
 import ipaddress
+import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator
 
@@ -17,6 +20,7 @@ from gateway.contract.link import Broker
 from gateway.contract.tls import Tls
 from ledger_bridge.books import store
 from ledger_bridge.books.community import Community
+from ledger_bridge.timeseries.target import Engine, Target
 
 
 def _is_address(text: str) -> str:
@@ -32,6 +36,26 @@ def _is_address(text: str) -> str:
     return text
 
 
+def _is_url(text: str) -> str:
+    parts = urlsplit(text)
+    is_here = parts.scheme == "http" and parts.hostname in {"127.0.0.1", "localhost"}
+    is_plain = not (parts.path or parts.query or parts.fragment or parts.username)
+    if not parts.hostname or not is_plain or not (parts.scheme == "https" or is_here):
+        raise ValueError(f"{text!r} is no address such as https://hub.example.nl")
+    return text
+
+
+def _is_http(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        is_http = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_http = False
+    if not is_http or parts.query or parts.fragment or "@" in parts.netloc:
+        raise ValueError(f"{text!r} is not an address such as http://127.0.0.1:8086")
+    return text.rstrip("/")
+
+
 class HubSettings(settings.Settings):
     """One flat TOML file; relative paths count from its folder."""
 
@@ -39,11 +63,27 @@ class HubSettings(settings.Settings):
     broker: str
     broker_tls: Tls | None = None
     page: Annotated[str, AfterValidator(_is_address)] = "127.0.0.1:7080"
+    enrol: Annotated[str, AfterValidator(_is_url)] | None = None
     books: str = "books.db"
     bridge_key: str = "keys/bridge.key"
     log_key: str = "keys/log.key"
     steward_key: str = "keys/steward.key"
     card_key: str = "card.key"
+    series_url: Annotated[str, AfterValidator(_is_http)] | None = None
+    series_engine: Engine = "influxdb2"
+    series_org: str = ""
+    series_bucket: str = "meterkast"
+    series_bucket_months: str = "meterkast_months"
+    series_token_file: str | None = None
+
+
+def _mistakes(tables: dict[str, Any], *, base: Path) -> Iterator[settings.Mistake]:
+    yield from tls.mistakes(tables, broker="broker", base=base)
+    if "series_url" in tables:
+        engine = tables.get("series_engine", "influxdb2")
+        if engine == "influxdb2" and not tables.get("series_org"):
+            what = "InfluxDB 2 asks for an organisation"
+            yield settings.Mistake(("series_org",), what, "add series_org = …")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +96,7 @@ class Hub:
     @classmethod
     def load(cls, config: Path) -> "Hub":
         """Raises ConfigError with every mistake in the file."""
-        check = partial(tls.mistakes, broker="broker", base=config.parent)
+        check = partial(_mistakes, base=config.parent)
         return cls(settings.load(config, HubSettings, check=check), config)
 
     @property
@@ -86,9 +126,34 @@ class Hub:
         return self.books.with_name("log")
 
     @property
+    def tls_folder(self) -> Path:
+        """Where the community's CA is, with what it gave to whom."""
+        return self.path("tls")
+
+    @property
     def socket(self) -> Path:
         """Where a running bridge takes papers from the command line."""
         return self.books.with_suffix(".sock")
+
+    @property
+    def place(self) -> Path:
+        """How far time series are, and what of them waits."""
+        return self.books.with_name("series.db")
+
+    @property
+    def series(self) -> Target | None:
+        """Where time series go; None for nowhere. Raises ConfigError where there is no token."""
+        here = self.settings
+        if here.series_url is None:
+            return None
+        return Target(
+            engine=here.series_engine,
+            url=here.series_url,
+            org=here.series_org,
+            years=here.series_bucket,
+            months=here.series_bucket_months,
+            token=_token(self.path(here.series_token_file)) if here.series_token_file else "",
+        )
 
     def key(self, name: str) -> SigningKey:
         """The key called bridge, log or steward. Raises ConfigError."""
@@ -165,3 +230,24 @@ class Hub:
         path = self._key_path("log")
         following = self.next_key_path("log")
         return SigningKey.load(following if following.exists() and not path.exists() else path)
+
+
+def _token(path: Path) -> str:
+    """What a file says, which nobody else may read. Raises ConfigError."""
+    try:
+        token = path.read_text("ascii").strip()
+        is_open = path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)
+    except OSError as error:
+        what = f"no token for time series: {error.strerror}"
+        try_ = "put the database's token there, alone, and chmod 600"
+        raise ConfigError(Problem(what, str(path), try_)) from error
+    except ValueError as error:
+        what, try_ = "no token for time series: it is not ASCII", "one token and nothing else"
+        raise ConfigError(Problem(what, str(path), try_)) from error
+    if is_open:
+        what = "other users of this machine can read the token for time series"
+        raise ConfigError(Problem(what, str(path), f"chmod 600 {path}"))
+    if not token or not token.isprintable() or " " in token:
+        what = "no token for time series: the file has to have one word"
+        raise ConfigError(Problem(what, str(path), "put the database's token there, alone"))
+    return token
