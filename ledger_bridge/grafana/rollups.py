@@ -7,11 +7,11 @@ Spec: InfluxQL CREATE CONTINUOUS QUERY (InfluxDB 1.x); Flux tasks, date.truncate
 aggregateWindow (InfluxDB 2.x); `influxdb3 create database` (InfluxDB 3 Core)
 """
 
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple, get_args
 
 from ledger_bridge.timeseries.schema import SAMPLE, SAMPLE_QUARTER
+from ledger_bridge.timeseries.target import Engine
 
-Engine = Literal["influxdb2", "influxdb1", "influxdb3", "victoriametrics"]
 ENGINES: tuple[Engine, ...] = get_args(Engine)
 
 # How long the database `months` keeps what comes in more than once a quarter-hour.
