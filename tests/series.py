@@ -76,7 +76,7 @@ class Follower:
     def follow(self, *, up_to: int) -> None:
         """Write the sheets of the editions up to this one, and the samples that came."""
         reader = self._reader
-        changed = sheets(reader.db, reader.community, after=self._edition, up_to=up_to)
+        changed = sheets(reader.db, reader.community, after=self._edition)
         self.series.write(_written(reader, changed))
         self._edition = up_to
         written, self._arrival = samples.read(reader, after=self._arrival, limit=10_000)

@@ -40,16 +40,18 @@ _OF_SHEET = f"""
 """
 _ROWS = _OF_SHEET.format(_COLUMNS)
 _MEMBERS = _OF_SHEET.format("DISTINCT member")
-_OF_MEMBER = f"""
-    SELECT gateway, device, {_COLUMNS} FROM counter INDEXED BY counter_of_member
+_PLACES = """
+    SELECT DISTINCT gateway, device FROM counter INDEXED BY counter_of_member
     WHERE community = ? AND member = ? AND day = ?
 """
-# The records of a meter's counts in a span, in the order of these.
+# The first records of a meter's counts in a span, in the order of these.
 _RECORDS = f"""
     SELECT data FROM counter JOIN record USING (community, gateway, chain, seq)
     WHERE {_OF_PLACE} AND register = :register AND serial = :serial
-        AND at_ms >= :since_ms AND at_ms < :until_ms ORDER BY at_ms, chain, seq
+        AND at_ms >= :since_ms AND at_ms < :until_ms ORDER BY at_ms, chain, seq LIMIT :most
 """
+# What a meter measures stands in each of its telegrams; a broken one may lack it.
+TELEGRAMS_MAX = 4
 
 _pack = msgspec.json.Decoder(list[Element])
 
@@ -79,6 +81,11 @@ class Count(NamedTuple):
         """When the quarter-hour began that it ends."""
         return (self.at_ms // QUARTER_MS - 1) * QUARTER_MS
 
+    @property
+    def series(self) -> tuple[str, str, str, str]:
+        """What tells what flows."""
+        return self.register, self.serial, self.unit, self.per_pulse
+
     def flow(self, kind_of: KindOf) -> Flow | None:
         register = self.register
         kind = kind_of(register, self.serial) if is_on_channel(register) else ""
@@ -91,9 +98,9 @@ def span_of(day: str, zone: str) -> tuple[int, int]:
     return begin_ms + QUARTER_MS, end_ms + QUARTER_MS
 
 
-def of_sheet(reader: Reader, sheet: Sheet, zone: str) -> list[Count]:
+def of_place(reader: Reader, gateway: str, device: str, day: str, zone: str) -> list[Count]:
     """The counts of a meter's day."""
-    rows = reader.db.execute(_ROWS, _which(reader, sheet.a, sheet.b, sheet.day, zone))
+    rows = reader.db.execute(_ROWS, _which(reader, gateway, device, day, zone))
     return sorted(map(Count._make, rows))
 
 
@@ -103,14 +110,9 @@ def members_of(reader: Reader, sheet: Sheet, zone: str) -> set[str]:
     return {member for (member,) in rows if member is not None}
 
 
-def of_member(reader: Reader, member: str, day: str) -> dict[tuple[str, str], list[Count]]:
-    """All counts of a member's day, by gateway and device."""
-    found: dict[tuple[str, str], list[Count]] = {}
-    for gateway, device, *row in reader.db.execute(_OF_MEMBER, (reader.community, member, day)):
-        found.setdefault((gateway, device), []).append(Count._make(row))
-    for some in found.values():
-        some.sort()
-    return found
+def places_of(reader: Reader, member: str, day: str) -> list[tuple[str, str]]:
+    """Gateways and devices with counts of a member's day."""
+    return reader.db.execute(_PLACES, (reader.community, member, day)).fetchall()
 
 
 def elements_of(data: bytes) -> list[Element]:
@@ -125,7 +127,8 @@ def kinds_at(reader: Reader, gateway: str, device: str, day: str, zone: str) -> 
 
     def kind_of(register: str, serial: str) -> str:
         if (register, serial) not in known:
-            rows = reader.db.execute(_RECORDS, {**which, "register": register, "serial": serial})
+            more = {"register": register, "serial": serial, "most": TELEGRAMS_MAX}
+            rows = reader.db.execute(_RECORDS, {**which, **more})
             told = (kind_in(elements_of(data), device, register, serial) for (data,) in rows)
             known[register, serial] = next(filter(None, told), "")
         return known[register, serial]
@@ -139,9 +142,13 @@ def gains(counts: Iterable[Count], kind_of: KindOf) -> Iterator[tuple[Count, Flo
     A tariff is left out where the whole was counted at the same time: it is part of it.
     """
     wholes: set[tuple[str, str, int]] = set()
+    flows: dict[tuple[str, str, str, str], Flow | None] = {}
     for one in counts:
-        flow = None if one.verdict else one.flow(kind_of)
-        if flow is None:
+        series = one.series
+        if series not in flows:
+            flows[series] = one.flow(kind_of)
+        flow = flows[series]
+        if flow is None or one.verdict:
             continue
         key = (flow.head, one.serial, one.at_ms)
         if flow.is_whole:

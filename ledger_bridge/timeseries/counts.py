@@ -9,23 +9,24 @@ told, so that a sheet written again is the same.
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from gateway.contract.record import Element, milli
 from ledger_bridge.books.calendar import bounds_ms
 from ledger_bridge.books.changed import Sheet
 from ledger_bridge.books.facts import believe
 from ledger_bridge.books.facts.evidence import COUNTER_UNITS
-from ledger_bridge.books.registry.registry import Registry
 from ledger_bridge.reader import Reader
 from ledger_bridge.timeseries.counted import (
+    TELEGRAMS_MAX,
     Count,
     KindOf,
     elements_of,
     gains,
     kinds_at,
     members_of,
-    of_member,
-    of_sheet,
+    of_place,
+    places_of,
     span_of,
 )
 from ledger_bridge.timeseries.flows import kind_in
@@ -43,11 +44,10 @@ from ledger_bridge.timeseries.schema import (
 )
 from ledger_bridge.timeseries.shown import clock_of, stamp_of, value_of
 
-# Why a count was not credited to anybody. By the other verdicts it counts elsewhere, or is the
-# first of its meter.
-_REFUSALS = {
-    *(believe.NOBODY, believe.LOWER, believe.RATING, believe.AHEAD, believe.PULSES),
-    *(believe.IGNORED, believe.REFUSED, believe.NIGHT, believe.BATTERY, believe.SIGHT),
+# What these counts gained is credited, counts elsewhere, or nobody knows: no member is told of it.
+_NO_REFUSALS = {
+    *("", believe.FIRST, believe.OUTRANKED, believe.CORRECTED),
+    *(believe.WITHIN, believe.BEHIND, believe.PRODUCED),
 }
 
 _RECORD = "SELECT data FROM record WHERE community = ? AND gateway = ? AND chain = ? AND seq = ?"
@@ -57,30 +57,29 @@ _RECORD = "SELECT data FROM record WHERE community = ? AND gateway = ? AND chain
 class _Meter:
     """A meter's day: its counts, and by chain and number what the records say that have one.
 
-    `place` is community, gateway and device as tags; `read_ms` in which span it was read.
+    `place` is community, gateway and device as tags; `read_ms` in which span it was read. Whose
+    counts these are is in `accounts`, by member.
     """
 
     device: str
     place: tuple[str, str, str]
-    registry: Registry
+    accounts: dict[str | None, str]
     counts: list[Count]
     records: dict[tuple[str, int], list[Element]]
     kind_of: KindOf
     read_ms: tuple[int, int]
 
-    def account_of(self, one: Count) -> str:
-        return account_of(self.registry, one.member)
-
 
 def meter_sheet(reader: Reader, sheet: Sheet) -> Written:
     """COUNT, GAUGE, QUARTER and REFUSAL of a meter on a local day, a sheet of kind "meter"."""
     registry, policies = reader.papers()
-    counts = of_sheet(reader, sheet, policies.zone)
+    counts = of_place(reader, sheet.a, sheet.b, sheet.day, policies.zone)
     records = _records(reader, sheet.a, counts)
     place = reader.community, *place_of(reader.community, sheet.a, sheet.b)
     kind_of = _kinds(counts, records, sheet.b)
     read_ms = span_of(sheet.day, policies.zone)
-    meter = _Meter(sheet.b, place, registry, counts, records, kind_of, read_ms)
+    accounts = {member: account_of(registry, member) for member in {one.member for one in counts}}
+    meter = _Meter(sheet.b, place, accounts, counts, records, kind_of, read_ms)
     years = (*_counts(meter), *_quarters(meter), *_refusals(meter), *_gauges(meter))
     if not sheet.is_gone:
         return Written((), years)
@@ -111,9 +110,11 @@ def day_sheet(reader: Reader, member: str, day: str, *, is_gone: bool) -> Writte
     if account == NONE:
         return Written(forget)
     sums: dict[str, int] = defaultdict(int)
-    for place, counts in of_member(reader, member, day).items():
-        for one, flow in gains(counts, kinds_at(reader, *place, day, policies.zone)):
-            sums[flow.name] += flow.amount(one.delta, one.per_pulse)
+    for place in places_of(reader, member, day):
+        where = *place, day, policies.zone
+        for one, flow in gains(of_place(reader, *where), kinds_at(reader, *where)):
+            if one.member == member:
+                sums[flow.name] += flow.amount(one.delta, one.per_pulse)
     years = (
         line(DAY.key(reader.community, account, flow), [("gained", total)], begin_ms)
         for flow, total in sums.items()
@@ -144,7 +145,8 @@ def _kinds(
         meter = (register, serial)
         if meter not in known:
             keys = ((one.chain, one.seq) for one in counts if one[:2] == meter)
-            told = (kind_in(records[key], device, *meter) for key in keys if key in records)
+            some = islice(keys, TELEGRAMS_MAX)
+            told = (kind_in(records.get(key, []), device, *meter) for key in some)
             known[meter] = next(filter(None, told), "")
         return known[meter]
 
@@ -162,7 +164,7 @@ def _counts(meter: _Meter) -> Iterator[str]:
         if key is None:
             flow = one.flow(meter.kind_of)
             key = keys[series] = COUNT.key(
-                *(community, meter.account_of(one), gateway, device),
+                *(community, meter.accounts[one.member], gateway, device),
                 *(digest(community, one.serial), one.register, one.unit),
                 *(flow.name if flow else NONE, clock),
             )
@@ -174,7 +176,7 @@ def _quarters(meter: _Meter) -> Iterator[str]:
     # By account and flow, by the begin of the quarter-hour: gained in it, and over several.
     sums: dict[tuple[str, str], dict[int, list[int]]] = {}
     for one, flow in gains(meter.counts, meter.kind_of):
-        of_flow = sums.setdefault((meter.account_of(one), flow.name), {})
+        of_flow = sums.setdefault((meter.accounts[one.member], flow.name), {})
         gained = of_flow.setdefault(one.began_ms, [0, 0])
         gained[one.quarter is None] += flow.amount(one.delta, one.per_pulse)
     for (account, name), of_flow in sums.items():
@@ -186,7 +188,7 @@ def _quarters(meter: _Meter) -> Iterator[str]:
 def _refusals(meter: _Meter) -> Iterator[str]:
     times = Counter((one.verdict, one.began_ms) for one in meter.counts)
     for (reason, began_ms), number in times.items():
-        if reason in _REFUSALS:
+        if reason not in _NO_REFUSALS:
             key = REFUSAL.key(*meter.place, "meter", reason)
             yield line(key, [("times", number)], began_ms)
 
@@ -201,15 +203,18 @@ def _gauges(meter: _Meter) -> Iterator[str]:
     prefix = f"{meter.device}/"
     for record, elements in meter.records.items():
         counts = of_record[record]
-        accounts = {one.serial: meter.account_of(one) for one in reversed(counts)}
-        main = meter.account_of(counts[0])
+        accounts = {one.serial: meter.accounts[one.member] for one in reversed(counts)}
+        main = meter.accounts[counts[0].member]
         clock = clock_of(elements[0])
         made_ms, base_ms = _made_ms(counts[0], elements)
+        t, at_ms = None, 0
         for e in elements:
-            if e.u in COUNTER_UNITS or not e.n.startswith(prefix) or (v := value_of(e)) is None:
+            if not e.u or e.u in COUNTER_UNITS or not e.n.startswith(prefix):
                 continue
-            at_ms = base_ms + stamp_ms if (stamp_ms := stamp_of(e)) else made_ms
-            if not since_ms <= at_ms < until_ms:
+            if e.t != t:  # most elements of a telegram share their time
+                t, stamp_ms = e.t, stamp_of(e)
+                at_ms = base_ms + stamp_ms if stamp_ms else made_ms
+            if not since_ms <= at_ms < until_ms or (v := value_of(e)) is None:
                 continue
             series = e.n, e.u, accounts.get(e.serial, main), clock
             key = keys.get(series)
