@@ -83,7 +83,7 @@ def _mistakes(tables: dict[str, Any], *, base: Path) -> Iterator[settings.Mistak
         engine = tables.get("series_engine", "influxdb2")
         if engine == "influxdb2" and not tables.get("series_org"):
             what = "InfluxDB 2 asks for an organisation"
-            yield settings.Mistake(("series_org",), what, "add series_org = …")
+            yield settings.Mistake(("series_url",), what, "add series_org = …")
 
 
 @dataclass(frozen=True, slots=True)

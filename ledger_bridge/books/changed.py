@@ -10,6 +10,9 @@ from typing import Literal, NamedTuple
 from ledger_bridge.books.store import commit
 
 Kind = Literal["account", "erased", "gateway", "member", "meter", "shared", "waste"]
+# Kind, a, b and day.
+Key = tuple[str, str, str, str]
+FIRST: Key = ("", "", "", "")
 
 
 class Sheet(NamedTuple):
@@ -23,6 +26,10 @@ class Sheet(NamedTuple):
     b: str
     day: str
     is_gone: bool
+
+    @property
+    def key(self) -> Key:
+        return self.kind, self.a, self.b, self.day
 
 
 def turn(db: sqlite3.Connection, community: str) -> int:
@@ -39,17 +46,33 @@ def turn(db: sqlite3.Connection, community: str) -> int:
     return now
 
 
-def sheets(db: sqlite3.Connection, community: str, *, after: int, up_to: int) -> list[Sheet]:
-    """The sheets that changed in the editions after one, up to another; by kind, name and day.
+def sheets(
+    db: sqlite3.Connection, community: str, *, after: int, beyond: Key = FIRST, limit: int = -1
+) -> list[Sheet]:
+    """The sheets that changed after an edition, by kind, name and day, beyond one; -1: all.
 
-    In this order they are to be written: those that take much away come first.
+    In this order they are to be written: those that take much away come first. What has changed
+    since the edition that is complete is among them, and comes again with the next: nobody would
+    know then that something went from it before.
     """
     rows = db.execute(
-        "SELECT kind, a, b, day, gone_n > :after FROM changed"
-        " WHERE community = :community AND n > :after AND n <= :up_to ORDER BY kind, a, b, day",
-        {"community": community, "after": after, "up_to": up_to},
+        "SELECT kind, a, b, day, gone_n > ? FROM changed INDEXED BY changed_since"
+        " WHERE community = ? AND n > ? AND (kind, a, b, day) > (?, ?, ?, ?)"
+        " ORDER BY kind, a, b, day LIMIT ?",
+        (after, community, after, *beyond, limit),
     )
     return [Sheet(kind, a, b, day, bool(is_gone)) for kind, a, b, day, is_gone in rows]
+
+
+def waiting(db: sqlite3.Connection, community: str, *, after: int, beyond: Key, until: int) -> int:
+    """How many sheets a reader has to write who is beyond one of the editions up to `until`."""
+    (number,) = db.execute(
+        "SELECT count(*) FROM changed WHERE community = ? AND n > ?"
+        " AND (n > ? OR (kind, a, b, day) > (?, ?, ?, ?))",
+        (community, after, until, *beyond),
+    ).fetchone()
+    assert isinstance(number, int)
+    return number
 
 
 def note_gateways(db: sqlite3.Connection, community: str, gateways: Iterable[str]) -> None:
