@@ -125,7 +125,8 @@ class _Handler(BaseHTTPRequestHandler):
         precision = _PRECISIONS.get(asked.get("precision", ""))
         if precision is None:
             return _error(400, f"invalid precision {asked['precision']!r} (use ns, us, ms or s)")
-        words = urllib.parse.urlencode({"db": asked.get("bucket", ""), "precision": precision})
+        database, _, policy = asked.get("bucket", "").partition("/")
+        words = urllib.parse.urlencode({"db": database, "rp": policy, "precision": precision})
         return self._pass_on(f"/write?{words}", body)
 
     def _pass_on(self, path: str, body: bytes) -> Answer:
