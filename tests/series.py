@@ -8,6 +8,7 @@ from ledger_bridge.books.changed import Sheet, sheets, turn
 from ledger_bridge.reader import Reader
 from ledger_bridge.timeseries import counts, gone, samples, shares
 from ledger_bridge.timeseries.schema import MEASUREMENTS, Written
+from tests.street import ID, Street
 
 _FIELDS = re.compile(r"(\w+)=(-?\d+)i")
 
@@ -41,7 +42,7 @@ class Series(dict[Point, dict[str, int]]):
         for written in some:
             for forget in written.forget:
                 tags, span = forget.tags.items(), forget.span_ms
-                assert tags <= dict.fromkeys(tags, "").keys()
+                assert forget.tags.keys() <= set(forget.measurement.tags)
                 for one in [
                     one
                     for one in self
@@ -83,12 +84,6 @@ class Follower:
         self.series.write([written])
 
 
-def followed(street: "object", follower: Follower) -> None:
-    """Turn to the next edition and follow."""
-    community = street.community  # type: ignore[attr-defined]
-    follower.follow(up_to=turn(community.db, community.id))
-
-
 def _written(reader: Reader, changed: list[Sheet]) -> Iterator[Written]:
     of_members: dict[tuple[str, str], bool] = {}
     of_days: dict[str, bool] = {}
@@ -111,3 +106,12 @@ def _written(reader: Reader, changed: list[Sheet]) -> Iterator[Written]:
         yield counts.day_sheet(reader, member, day, is_gone=is_gone)
     for day, is_gone in of_days.items():
         yield shares.shared_sheet(reader, day, is_gone=is_gone)
+
+
+def written_anew(street: Street) -> Series:
+    """All that is to be written of a street's books as they are."""
+    reader = Reader(street.path, ID)
+    one = Follower(reader)
+    one.follow(up_to=turn(street.community.db, ID))
+    reader.db.close()
+    return one.series
