@@ -6,8 +6,11 @@ from pathlib import Path
 from drivers import sdk
 from gateway.lines import httpport, inputs, pins, ports
 
-# Links that udev makes: by maker and serial number, and by the socket that a stick is in.
-STABLE = BY_ID, BY_PATH = Path("/dev/serial/by-id"), Path("/dev/serial/by-path")
+# Links that udev makes: by the rules of `meterkast install udev`, by maker and serial number, and by
+# the socket that a stick is in.
+OWN = Path("/dev/meterkast")
+BY_ID, BY_PATH = Path("/dev/serial/by-id"), Path("/dev/serial/by-path")
+STABLE = OWN, BY_ID, BY_PATH
 PORTS_TOLD_MAX = 4
 # The kernel gives these out in the order of plugging in: after a restart another meter answers.
 RENAMED_BY_PLUGGING = ("/dev/ttyUSB", "/dev/ttyACM")

@@ -21,7 +21,7 @@ from drivers import sdk
 from gateway.contract.errors import LineLost, Problem, Unreachable, UsageError
 from gateway.devices import CARD
 from gateway.lines.pins import PREFIX
-from gateway.lines.portnames import RENAMED_BY_PLUGGING
+from gateway.lines.portnames import RENAMED_BY_PLUGGING, STABLE
 from gateway.lines.ports import Port, is_absent, kind_of, open_port
 from gateway.lines.serialport import is_pseudo
 from gateway.tools import blocks, probe
@@ -48,7 +48,7 @@ LISTEN_S_MAX = 3600.0
 NEW_BYTES = 200
 SETTLE_S = 0.3
 # Stable names first: whatever has one is not called by another.
-PLACES = ("/dev/serial/by-id/*", "/dev/serial/by-path/*", "/dev/serial0", "/dev/ttyAMA[0-9]*")
+PLACES = (*(f"{folder}/*" for folder in STABLE), "/dev/serial0", "/dev/ttyAMA[0-9]*")
 WIRING = (
     "its power, its wiring (meterkast drivers NAME shows it), A and B or 2 and 3 swapped; "
     "a Modbus meter without a driver of its own: meterkast drivers modbus"

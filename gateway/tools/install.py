@@ -2,7 +2,10 @@
 
 import cyclopts
 
-WHAT: dict[str, str] = {}
+WHAT = {
+    "systemd": "gateway.tools.services:systemd",
+    "udev": "gateway.tools.udev:udev",
+}
 
 app = cyclopts.App(name="install", help="Write what other programs need; shown first, then asked.")
 for _name, _target in WHAT.items():

@@ -84,7 +84,7 @@ def test_without_any_port_the_error_says_what_to_do(tmp_path):
         pytest.skip("this machine has serial ports")
     told = meterkast("discover", "--config", tmp_path / "gateway.toml")
     assert 4 == told.returncode
-    assert told.stderr.startswith("error: there is no serial port\nwhere: /dev/serial/by-id/*")
+    assert told.stderr.startswith("error: there is no serial port\nwhere: /dev/meterkast/*, ")
 
 
 def watched(*args: object) -> tuple[list[dict[str, object]], int]:
