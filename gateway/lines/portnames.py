@@ -6,8 +6,8 @@ from pathlib import Path
 from drivers import sdk
 from gateway.lines import httpport, inputs, pins, ports
 
-# Links that udev makes: by the rules of `meterkast install udev`, by maker and serial number, and by
-# the socket that a stick is in.
+# Links that udev makes: by rules of `meterkast install udev`, by maker and serial number, by the
+# socket that a stick is in.
 OWN = Path("/dev/meterkast")
 BY_ID, BY_PATH = Path("/dev/serial/by-id"), Path("/dev/serial/by-path")
 STABLE = OWN, BY_ID, BY_PATH
