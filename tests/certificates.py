@@ -1,4 +1,6 @@
-"""Certificates as nobody should have them: over, of a time to come, or for another machine."""
+"""Gateways' certificates with their keys, and such as nobody should have: over, of a time to come,
+or for another machine.
+"""
 
 import ipaddress
 from datetime import UTC, datetime, timedelta
@@ -10,10 +12,21 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from ledger_bridge.certificates import Authority
+from gateway.contract.tls import new_key, pem_of
+from ledger_bridge.certificates import Authority, Pair
 
 LONG_AGO = datetime(2021, 3, 4, 5, 6, 7, tzinfo=UTC)
 FAR_AHEAD = datetime(2999, 1, 1, tzinfo=UTC)
+
+
+def pair(authority: Authority, name: str) -> Pair:
+    """What a gateway of this id has once it is enrolled: beside each other in the CA's folder."""
+    key = new_key()
+    authority.gateway(name, key.public_key())
+    made = authority.folder / "gateways" / name
+    made.with_suffix(".key").write_text(pem_of(key))
+    made.with_suffix(".key").chmod(0o600)
+    return Pair(made.with_suffix(".crt"), made.with_suffix(".key"))
 
 
 def certificate(

@@ -13,11 +13,17 @@ from typing import Any, NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.types import (
     CertificatePublicKeyTypes,
     PublicKeyTypes,
 )
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
 
 from gateway.contract.settings import Mistake, Settings
 
@@ -133,6 +139,16 @@ def _no_certificates(path: Path) -> list[str]:
     except ValueError:
         return [f"{path} is no certificate in PEM"]
     return []
+
+
+def new_key() -> ec.EllipticCurvePrivateKey:
+    """A key of the kind that our certificates are for."""
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def pem_of(key: ec.EllipticCurvePrivateKey) -> str:
+    """The secret key in PEM, for its owner's eyes."""
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
 def ends_ms(path: Path) -> int | None:

@@ -100,6 +100,8 @@ def write(files: Iterable[Planned]) -> None:
             ) as out:
                 os.fchmod(out.fileno(), file.mode)
                 out.write(file.text)
+                out.flush()
+                os.fsync(out.fileno())  # a power cut must not leave the name without its text
         for new, path in waiting:
             new.replace(path)
     except OSError as error:

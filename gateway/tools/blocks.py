@@ -104,7 +104,7 @@ def write(config: Path, blocks: list[Block]) -> None:
     start = before if tables else before + _head()
     gap = "" if not start else "\n" if start.endswith("\n") else "\n\n"
     try:
-        _replace(config, start + gap + text(blocks))
+        replace(config, start + gap + text(blocks))
     except OSError as error:
         what = f"the file cannot be written: {error.strerror}"
         raise Unreachable(Problem(what, str(config), "another folder, or --config FILE")) from error
@@ -121,8 +121,10 @@ def _takes_more(before: str, there: object) -> bool:
     return True
 
 
-def _replace(config: Path, after: str) -> None:
-    """At once, by a file that was tried, with the rights of the one before. Raises ConfigError."""
+def replace(config: Path, after: str) -> None:
+    """Put another text in the place of the settings: at once, once it was tried, with the rights of
+    the one before. Raises ConfigError, OSError.
+    """
     real = config.resolve()
     beside = real.with_name(f".{real.name}.new")
     try:

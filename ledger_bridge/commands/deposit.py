@@ -71,6 +71,7 @@ def _check(books: Reading, gateway: str, name: str, *, is_accepted: bool) -> Non
         deposits.NOBODY: "meterkast member claim MEMBER CODE",
         deposits.UNIT: "let an operator correct its kind at the point, or --void",
         deposits.WEIGHT: "--void",
+        deposits.REVOKED: "--void; what the gateway says counts again once it is enrolled anew",
     }
     if is_accepted and row[0] in needs_more:
         sentence = sentences.DEPOSIT[row[0]][sentences.ENGLISH]

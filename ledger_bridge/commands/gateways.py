@@ -1,4 +1,4 @@
-"""`meterkast hub gateways | tell | rekey | rotate`: how gateways fare, and what they are told."""
+"""`meterkast hub gateways | tell | rekey | revoke | rotate`: how gateways fare, and their keys."""
 
 import secrets
 import time
@@ -15,9 +15,26 @@ from gateway.contract.keys import SigningKey
 from ledger_bridge import gateways as seen
 from ledger_bridge import orders
 from ledger_bridge.books.facts.keyring import chains_begun
-from ledger_bridge.books.registry.edits import BridgeRotated, GatewayRekeyed, LogHandedOver
-from ledger_bridge.commands.common import CONFIG, Config, Json, edit, read_books, show, table, tell
+from ledger_bridge.books.registry.edits import (
+    BridgeRotated,
+    GatewayRekeyed,
+    GatewayRevoked,
+    LogHandedOver,
+)
+from ledger_bridge.certificates import Authority
+from ledger_bridge.commands.common import (
+    CONFIG,
+    Config,
+    Json,
+    Reading,
+    edit,
+    read_books,
+    show,
+    table,
+    tell,
+)
 from ledger_bridge.desk import Paper, hand_in
+from ledger_bridge.invitations import Invitations
 
 Row = dict[str, Any]
 
@@ -180,17 +197,61 @@ def rekey(
     if not equals:
         raise UsageError(Problem(f"{given!r} names no key", "hub rekey", "GATEWAY=KEY"))
     books = read_books(config)
-    chains = chains_begun(books.db, books.community, gateway)
-    for one in from_:
-        chain, _, number = one.partition("=")
-        if not number.isascii() or not number.isdigit():
-            raise UsageError(Problem(f"{one!r} names no number", "--from", "CHAIN=NUMBER"))
-        chains[chain] = int(number)
+    chains = _chains(books, gateway, from_)
     edit(books.hub, GatewayRekeyed(gateway, key, tuple(sorted(chains.items()))))
     sentence = "\n".join(
         [f"{gateway} has another key", *(f"  {c} from {n} on" for c, n in sorted(chains.items()))]
     )
     tell(sentence, {"gateway": gateway, "key": key, "chains": chains}, json=json)
+
+
+def revoke(
+    gateway: str,
+    /,
+    *,
+    from_: Annotated[tuple[str, ...], cyclopts.Parameter(negative="")] = (),
+    reason: str = "",
+    config: Config = CONFIG,
+    json: Json = False,
+) -> None:
+    """Credit nothing that a gateway says from now on: it was stolen, or lies.
+
+    What it says is still stored, and shown as not credited. The broker refuses its certificates
+    once it has the new list. Whoever enrols anew by this name, with another key, counts again.
+
+    Parameters
+    ----------
+    gateway
+        Which one.
+    from_
+        CHAIN=NUMBER: from which number of a chain on nothing counts; what was credited for it is
+        taken back. Without it, from the first that is not stored.
+    reason
+        Why, for those who look at the registry later.
+    """
+    books = read_books(config)
+    chains = _chains(books, gateway, from_)
+    edit(books.hub, GatewayRevoked(gateway, tuple(sorted(chains.items())), reason))
+    Invitations(books.hub).forget(gateway)
+    lines = [f"{gateway} is revoked", *(f"  {c} from {n} on" for c, n in sorted(chains.items()))]
+    crl = ""
+    if books.hub.tls_folder.exists():
+        authority = Authority(books.hub.tls_folder)
+        authority.revoke(gateway)
+        crl = str(authority.revoked)
+        lines.append(f"the broker lets it in until it has {crl} and is restarted (docs/mqtt.md)")
+    tell("\n".join(lines), {"gateway": gateway, "chains": chains, "list": crl}, json=json)
+
+
+def _chains(books: Reading, gateway: str, given: tuple[str, ...]) -> dict[str, int]:
+    """From which number of each chain on something is so: as given, else the first not stored."""
+    chains = chains_begun(books.db, books.community, gateway)
+    for one in given:
+        chain, _, number = one.partition("=")
+        if not number.isascii() or not number.isdigit():
+            raise UsageError(Problem(f"{one!r} names no number", "--from", "CHAIN=NUMBER"))
+        chains[chain] = int(number)
+    return chains
 
 
 def rotate(whose: str, /, *, config: Config = CONFIG, json: Json = False) -> None:

@@ -13,11 +13,13 @@ from gateway.contract.keys import SigningKey
 from gateway.contract.link import Broker
 from ledger_bridge.books.calendar import day_of
 from ledger_bridge.books.registry.edits import Founded, GatewayAdmitted
+from ledger_bridge.certificates import Authority
 from ledger_bridge.commands.account import opened
-from ledger_bridge.commands.certificate import certificate, withdraw
+from ledger_bridge.commands.certificate import certificate
 from ledger_bridge.commands.common import CONFIG, Config, Json, edit, show, tell
+from ledger_bridge.commands.enrolment import enrol, invite
 from ledger_bridge.commands.gateways import gateways as gateways_
-from ledger_bridge.commands.gateways import rekey, rotate, tell_gateway
+from ledger_bridge.commands.gateways import rekey, revoke, rotate, tell_gateway
 from ledger_bridge.commands.restored import restored
 from ledger_bridge.commands.stewards import stewards
 from ledger_bridge.commands.templates import fill_in
@@ -25,10 +27,12 @@ from ledger_bridge.hub import Hub, HubSettings
 
 app = cyclopts.App(name="hub", help="Found a community, admit its gateways, see how they fare.")
 app.command(certificate)
-app.command(withdraw)
+app.command(invite)
+app.command(enrol)
 app.command(gateways_, name="gateways")
 app.command(tell_gateway, name="tell")
 app.command(rekey)
+app.command(revoke)
 app.command(rotate)
 app.command(stewards)
 app.command(restored)
@@ -56,7 +60,7 @@ def init(
     page: str = "127.0.0.1:7080",
     json: Json = False,
 ) -> None:
-    """Found a community: keys, books, bridge.toml and a policy to fill in.
+    """Found a community: keys, its CA, books, bridge.toml and a policy to fill in.
 
     Parameters
     ----------
@@ -84,6 +88,7 @@ def init(
             for name in ("bridge", "log", "steward")
         )
         _write_card_key(folder / "card.key")
+        Authority.create(folder / "tls", community=community)
         config.write_text(text, "utf-8")
     except OSError as error:
         what = f"no hub can be made here: {error.strerror}"
@@ -124,7 +129,9 @@ def _write_card_key(path: Path) -> None:
 
 @app.command
 def admit(*gateways: str, config: Config = CONFIG, json: Json = False) -> None:
-    """Admit gateways with their keys, as `meterkast enrol` printed them.
+    """Admit gateways of this very machine with their keys, as `meterkast enrol` printed them.
+
+    One from elsewhere is invited, and enrolled by the words that it shows: hub invite, hub enrol.
 
     Parameters
     ----------

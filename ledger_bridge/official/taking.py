@@ -164,7 +164,7 @@ def _by_gateway(point: str, register: str, span: tuple[int, int], books: Books) 
         for other, low, high in books.db.execute(
             "SELECT register, min(value), max(value) FROM counter WHERE community = ?"
             " AND gateway = ? AND device = ? AND gateway != '' AND unit = 'Wh'"
-            " AND verdict NOT IN ('lower', 'rating', 'ahead', 'ignored')"
+            " AND verdict NOT IN ('lower', 'rating', 'ahead', 'ignored', 'revoked')"
             " AND at_ms BETWEEN ? AND ? GROUP BY register, serial",
             (books.community, gateway, device, begin, end),
         ):

@@ -33,7 +33,7 @@ from ledger_bridge.books.telling.recycling import (
 )
 from ledger_bridge.books.telling.rules import of_policy
 from ledger_bridge.hub import Hub
-from ledger_bridge.page import members, proofs
+from ledger_bridge.page import enrolling, members, proofs
 from ledger_bridge.reader import Reader
 
 # The newest bookings that the page shows.
@@ -165,7 +165,7 @@ def build(hub: Hub, version: Callable[[], int]) -> FastAPI:
     ) -> Response:
         # A hostile site may point a name of its own at us; it cannot make a browser say our name.
         name = request.headers.get("host", "").rpartition(":")[0] or request.headers.get("host")
-        if name not in allowed:
+        if name not in allowed and not enrolling.is_for(hub, name, request.url.path):
             return PlainTextResponse("this page is not served under that name\n", 421)
         return await call_next(request)
 
@@ -209,6 +209,7 @@ def build(hub: Hub, version: Callable[[], int]) -> FastAPI:
 
     app.include_router(proofs.routes(view.proof))
     app.include_router(members.routes(hub.community, view.books))
+    app.include_router(enrolling.routes(hub))
 
     @app.get("/events", include_in_schema=False)
     async def events() -> Response:

@@ -1,6 +1,6 @@
 """The link against real brokers: Mosquitto with TLS, certificates and rights, and NATS.
 
-Mosquitto runs with the files in `deploy/`, and the certificates are those of `hub certificate`.
+Mosquitto runs with the files in `deploy/`, and the certificates are those of the hub's CA.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from gateway.contract import mqtt, tls, topics
 from gateway.contract.link import Broker, Link, Will
 from gateway.contract.tls import Tls
 from ledger_bridge.certificates import Authority
-from tests.certificates import LONG_AGO, certificate
+from tests.certificates import LONG_AGO, certificate, pair
 from tests.system.brokers import Mosquitto
 from tests.system.programs import Program, free_port
 
@@ -40,9 +40,8 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     """The community's CA, with certificates for broker, bridge and two gateways."""
     made = Authority.create(tmp_path_factory.mktemp("hub") / "tls", community="zonstraat")
     made.broker("127.0.0.1")
-    made.bridge()
     for name in ("home-noor", "home-bram", "stolen"):
-        made.gateway(name)
+        pair(made, name)
     made.revoke("stolen")
     return made
 
@@ -58,7 +57,9 @@ def mosquitto(
 
 def of(authority: Authority, name: str) -> Tls:
     """The files of a gateway, or of the bridge."""
-    path = authority.folder / ("bridge" if name == "bridge" else f"gateways/{name}")
+    if name == "bridge":
+        return Tls(ca=authority.certificate, certificate=authority.bridge, key=authority.bridge)
+    path = authority.folder / "gateways" / name
     return Tls(
         ca=authority.certificate,
         certificate=path.with_name(f"{path.name}.crt"),
@@ -302,7 +303,7 @@ def authorities(
 ) -> tuple[Authority, Authority]:
     """Ours, with a certificate that is over, and a CA that nobody here knows."""
     other = Authority.create(tmp_path_factory.mktemp("other") / "tls", community="maanstraat")
-    other.gateway("home-noor")
+    pair(other, "home-noor")
     certificate(authority.folder / "gateways/over", authority, "home-noor", ends=LONG_AGO)
     return authority, other
 

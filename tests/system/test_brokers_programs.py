@@ -19,6 +19,7 @@ from gateway.contract.record import QUARTER
 from gateway.contract.tls import Tls
 from gateway.journal import EVIDENCE, Journal, Tally
 from ledger_bridge.certificates import Authority
+from tests.certificates import pair
 from tests.publisher import KEY, NOON
 from tests.system.brokers import Mosquitto
 from tests.system.programs import Program, done, free_port, running, until
@@ -31,13 +32,15 @@ def found_hub(folder: Path) -> tuple[Authority, Path]:
     """A hub with certificates for its broker and for one gateway; the broker's port is open yet."""
     config = folder / "bridge.toml"
     done("hub", "init", folder, "--community", "zonstraat", "--page", f"127.0.0.1:{free_port()}")
-    done("hub", "certificate", "home-noor", "--broker", "127.0.0.1", "--config", config)
-    return Authority(folder / "tls"), config
+    done("hub", "certificate", "--broker", "127.0.0.1", "--config", config)
+    authority = Authority(folder / "tls")
+    pair(authority, "home-noor")
+    return authority, config
 
 
 def point_hub_at(mosquitto: Mosquitto, hub: Path) -> None:
     """What the page about brokers says to write into bridge.toml."""
-    files = 'ca = "tls/ca.crt", certificate = "tls/bridge.crt", key = "tls/bridge.key"'
+    files = 'ca = "tls/ca.crt", certificate = "tls/bridge.pem", key = "tls/bridge.pem"'
     lines = f'broker = "mqtts://127.0.0.1:{mosquitto.port}"\nbroker_tls = {{ {files} }}'
     hub.write_text(re.sub(r"^broker = .*$", lines, hub.read_text(), flags=re.MULTILINE))
 

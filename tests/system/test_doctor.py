@@ -28,7 +28,7 @@ from gateway.doctor.patient import Finding, Patient
 from gateway.journal import EVIDENCE, Journal
 from gateway.quarter import Moment
 from ledger_bridge.certificates import Authority
-from tests.certificates import LONG_AGO, certificate
+from tests.certificates import LONG_AGO, certificate, pair
 from tests.system.brokers import Mosquitto
 from tests.system.programs import Program, free_port, meterkast, running, simulated, until
 
@@ -318,7 +318,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     made = Authority.create(tmp_path_factory.mktemp("hub") / "tls", community="zonstraat")
     made.broker("127.0.0.1")
     for name in ("home-noor", "home-bram"):
-        made.gateway(name)
+        pair(made, name)
     certificate(made.folder / "gateways" / "late", made, "home-noor", ends=LONG_AGO)
     return made
 

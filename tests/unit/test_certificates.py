@@ -3,15 +3,21 @@
 import json
 import stat
 import subprocess
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
 from gateway.contract.errors import ConfigError, UsageError
 from ledger_bridge.certificates import Authority
-from ledger_bridge.commands.certificate import certificate, withdraw
+from ledger_bridge.commands.certificate import certificate
+from tests.certificates import certificate as odd
+from tests.certificates import pair
 from tests.system.programs import done
+
+NOON = datetime(2026, 6, 21, 12, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
@@ -20,16 +26,11 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("hub") / "hub"
     done("hub", "init", folder, "--community", "zonstraat")
     config = folder / "bridge.toml"
-    made = done(
-        "hub", "certificate", "home-noor", "--broker", "hub.café", "--config", config, "--json"
-    )
+    made = done("hub", "certificate", "--broker", "hub.café", "--config", config, "--json")
     tls = folder / "tls"
-    assert {
-        "CA": f"{tls}/ca.crt",
-        "bridge": f"{tls}/bridge.crt",
-        "broker": f"{tls}/broker.crt",
-        "home-noor": f"{tls}/gateways/home-noor.crt",
-    } == json.loads(made)
+    expected = {"certificate": f"{tls}/broker.crt", "key": f"{tls}/broker.key"}
+    assert expected == json.loads(made)
+    pair(Authority(tls), "home-noor")
     return config
 
 
@@ -44,7 +45,7 @@ def openssl(part, *args: object) -> str:
 @pytest.mark.parametrize(
     ("purpose", "file", "subject"),
     [
-        ("sslclient", "bridge.crt", "subject=CN = @bridge"),
+        ("sslclient", "bridge.pem", "subject=CN = @bridge"),
         ("sslclient", "gateways/home-noor.crt", "subject=CN = home-noor"),
         ("sslserver", "broker.crt", "subject=CN = hub.xn--caf-dma"),
     ],
@@ -64,48 +65,77 @@ def test_a_gateways_certificate_is_no_brokers(hub, part):
 
 
 def test_keys_are_for_their_owner_only(hub):
-    keys = sorted((hub.parent / "tls").rglob("*.key"))
-    assert ["bridge.key", "broker.key", "ca.key", "home-noor.key"] == [key.name for key in keys]
-    assert {0o600} == {stat.S_IMODE(key.stat().st_mode) for key in keys}
-
-
-def test_a_withdrawn_certificate_is_on_the_list_and_a_new_one_is_not(hub, part):
     tls = hub.parent / "tls"
+    kept = [tls / name for name in ("bridge.pem", "broker.key", "ca.key")]
+    assert {0o600} == {stat.S_IMODE(key.stat().st_mode) for key in kept}
+    assert 0o700 == stat.S_IMODE(tls.stat().st_mode)
+
+
+def test_all_that_a_gateway_may_still_use_is_taken_back_and_a_new_one_is_not(hub, part):
+    tls = hub.parent / "tls"
+    authority = Authority(tls)
     lists = ["-crl_check", "-CRLfile", tls / "revoked.crl", "-CAfile", tls / "ca.crt"]
-    theirs = tls / "gateways" / "home-bram.crt"
-    done("hub", "certificate", "home-bram", "--config", hub)
+    older = tls / "older.crt"
+    older.write_bytes(pair(authority, "home-bram").certificate.read_bytes())
+    theirs = pair(authority, "home-bram").certificate
     assert f"{theirs}: OK\n" == openssl(part, "verify", *lists, theirs)
-    told = [done("hub", "withdraw", "home-bram", "--config", hub, "--json") for _ in range(2)]
-    assert {"withdrawn": ["home-bram"], "list": f"{tls}/revoked.crl"} == json.loads(told[0])
-    assert told[0] == told[1]
-    assert "certificate revoked" in openssl(part, "verify", *lists, theirs)
-    done("hub", "certificate", "home-bram", "--config", hub)
+    assert [2, 0] == [authority.revoke("home-bram") for _ in range(2)]
+    assert 2 == sum(
+        "certificate revoked" in openssl(part, "verify", *lists, one) for one in (older, theirs)
+    )
+    pair(authority, "home-bram")
     assert f"{theirs}: OK\n" == openssl(part, "verify", *lists, theirs)
+
+
+def test_a_certificate_is_good_while_it_is_ours_for_this_name_not_over_and_not_taken_back(tmp_path):
+    now = NOON
+    authority = Authority.create(tmp_path / "tls", community="zonstraat", now=lambda: now)
+    other = Authority.create(tmp_path / "other", community="zonstraat", now=lambda: now)
+    ours, theirs = (
+        x509.load_pem_x509_certificate(pair(one, "home-noor").certificate.read_bytes())
+        for one in (authority, other)
+    )
+    odd(tmp_path / "over", authority, "home-noor", ends=NOON - timedelta(seconds=1))
+    over = x509.load_pem_x509_certificate((tmp_path / "over.crt").read_bytes())
+    assert [True, False, False, False] == [
+        authority.is_good(ours, "home-noor"),
+        authority.is_good(ours, "home-bram"),
+        authority.is_good(theirs, "home-noor"),
+        authority.is_good(over, "home-noor"),
+    ]
+    now = NOON + timedelta(days=90)
+    assert not authority.is_good(ours, "home-noor")
+    now = NOON
+    authority.revoke("home-noor")
+    assert not authority.is_good(ours, "home-noor")
 
 
 @pytest.mark.parametrize(
-    ("expected", "command", "given"),
-    [
-        pytest.param("for whom?", certificate, [], id="nobody"),
-        pytest.param("whose?", withdraw, [], id="nobodys"),
-        pytest.param("'Noor' is no id of a gateway", certificate, ["Noor"], id="no-id"),
-        pytest.param("'../ca' is no id of a gateway", withdraw, ["../ca"], id="a-path"),
-        pytest.param("'@bridge' is no id of a gateway", certificate, ["@bridge"], id="the-bridge"),
-        pytest.param(
-            "'a..b' is no name of a machine: ", partial(certificate, broker="a..b"), [],
-            id="no-machine",
-        ),
-        pytest.param(
-            "home-eva has no certificate to withdraw: No such file or directory",
-            withdraw, ["home-eva"],
-            id="none-to-withdraw",
-        ),
-    ],
-)  # fmt: skip
-def test_what_cannot_be_made_is_told(hub, expected, command, given):
+    ("expected", "days"), [(False, 59), (True, 60), (True, 400)], ids=["59", "60", "400"]
+)
+def test_the_bridges_own_certificate_is_due_once_two_thirds_are_over(tmp_path, expected, days):
+    Authority.create(tmp_path / "tls", community="zonstraat", now=lambda: NOON)
+    later = Authority(tmp_path / "tls", now=lambda: NOON + timedelta(days=days))
+    assert expected == later.is_bridge_due()
+    later.renew_bridge()
+    assert not later.is_bridge_due()
+
+
+def test_a_broker_without_a_name_is_told(hub):
     with pytest.raises(UsageError) as refused:
-        command(*given, config=hub)
-    assert refused.value.problems[0].what.startswith(expected)
+        partial(certificate, broker="a..b")(config=hub)
+    assert refused.value.problems[0].what.startswith("'a..b' is no name of a machine: ")
+
+
+def test_a_hub_of_before_gets_its_ca_with_the_brokers_certificate(tmp_path):
+    done("hub", "init", tmp_path / "hub", "--community", "zonstraat")
+    tls = tmp_path / "hub" / "tls"
+    for path in tls.iterdir():
+        path.unlink()
+    tls.rmdir()
+    certificate(broker="127.0.0.1", config=tmp_path / "hub" / "bridge.toml", json=True)
+    made = ["bridge.pem", "broker.crt", "broker.key", "ca.crt", "ca.key", "revoked.crl"]
+    assert made == sorted(path.name for path in tls.iterdir())
 
 
 def test_a_ca_that_lost_its_key_is_told(tmp_path):

@@ -14,7 +14,7 @@ from gateway.contract.errors import ConfigError
 from gateway.contract.link import Broker, Link
 from gateway.contract.tls import Tls
 from ledger_bridge.certificates import Authority
-from tests.certificates import LONG_AGO, certificate
+from tests.certificates import LONG_AGO, certificate, pair
 
 HEAD = """\
 community = "zonstraat"
@@ -35,7 +35,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`tls` as a hub makes it, with every kind of wrong file beside it."""
     base = tmp_path_factory.mktemp("home")
     authority = Authority.create(base / "tls", community="zonstraat")
-    noor, bram = authority.gateway("home-noor"), authority.gateway("home-bram")
+    noor, bram = pair(authority, "home-noor"), pair(authority, "home-bram")
     certificate(base / "over", authority, "home-noor", ends=LONG_AGO)
     (base / "text.crt").write_text("a letter\n")
     (base / "open.key").write_bytes(noor.key.read_bytes())

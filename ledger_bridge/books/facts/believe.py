@@ -22,6 +22,7 @@ RATING = "rating"  # more than the connection can carry
 AHEAD = "ahead"  # stamped in the future
 PULSES = "pulses"  # nobody said what a pulse of this meter is worth
 IGNORED = "ignored"  # a steward: this count is as if it had never been told
+REVOKED = "revoked"  # its gateway was revoked: as if it had never been told
 REFUSED = "refused"  # a steward: what was gained up to this count is not credited
 # Of counts that are right, but what they gained is not credited, or elsewhere.
 OUTRANKED = "outranked"  # there is an official figure of it

@@ -21,6 +21,7 @@ from ledger_bridge.books.facts.believe import (
     PRODUCED,
     RATING,
     REFUSED,
+    REVOKED,
     SIGHT,
     WITHIN,
     Tail,
@@ -125,7 +126,10 @@ class Judge:
     ) -> tuple[CounterRow, Tail | None]:
         """One count derived, and the meter's state after it."""
         before = tail
-        if self.registry.counts:
+        if self.registry.barred and self.registry.bars(fact.gateway, fact.chain, fact.seq):
+            decided = None
+            delta, verdict = 0, REVOKED
+        elif self.registry.counts:
             decided = self.registry.decided(*fact[:5])
             delta, verdict, tail = believe(fact, fit, before, decided=decided)
         else:

@@ -28,6 +28,7 @@ WEIGHT = "weight"  # no bag weighs that, and nobody counts so many
 AGAIN = "again"  # told before under the same id
 WITHDRAWN = "withdrawn"  # taken back at the point
 VOID = "void"  # a steward decided that it does not count
+REVOKED = "revoked"  # its gateway was revoked
 
 WAITING = (NOBODY, TWICE_WEIGHED, UNIT, MOST, NO_OPERATOR, OVER, WEIGHT)
 # What a steward may accept all the same; the others have no amount or no owner to count for.
@@ -99,6 +100,11 @@ def judge(
     weighed: set[str] = set()
     for fact in sorted(deposits, key=lambda f: (f.at_ms, f.gateway, f.chain, f.seq)):
         name = (fact.gateway, fact.id)
+        if registry.bars(*fact[:3]):  # nor does it stand in the way of another
+            judged.deposits.append(
+                _row(fact, REVOKED, [], None, registry=registry, policies=policies)
+            )
+            continue
         odd = AGAIN if name in told else ""
         if not odd and fact.scale_record in weighed:
             odd = TWICE_WEIGHED
@@ -107,7 +113,7 @@ def judge(
             weighed.add(fact.scale_record)
         mine = [] if odd == AGAIN else about.pop(name, [])
         decision = registry.decisions.get(name)
-        rows = _corrected(fact, mine, decision)
+        rows = _corrected(fact, mine, decision, registry)
         judged.corrections.extend(rows)
         standing = [row.fact for row in rows if not row.verdict]
         judged.deposits.append(
@@ -120,7 +126,10 @@ def judge(
 
 
 def _corrected(
-    fact: Deposit, corrections: list[Correction], decision: DepositDecided | None
+    fact: Deposit,
+    corrections: list[Correction],
+    decision: DepositDecided | None,
+    registry: Registry,
 ) -> list[CorrectionRow]:
     """The corrections of a deposit in the order of its chain, and which of them stand.
 
@@ -135,6 +144,9 @@ def _corrected(
     rows = []
     told: set[tuple[Any, ...]] = set()
     for one in sorted(corrections, key=place):
+        if registry.bars(*one[:3]):
+            rows.append(CorrectionRow(one, REVOKED))
+            continue
         said = (one.boot, one.mono_ms, one.fraction, one.by, one.reason)
         if said in told:
             rows.append(CorrectionRow(one, AGAIN))
@@ -181,7 +193,7 @@ def _row(
     is_named = any(c.fraction for c in corrections)
     verdict = (
         _impossible(fact)
-        or (odd if odd == AGAIN else "")
+        or (odd if odd in {AGAIN, REVOKED} else "")
         or _decided(corrections, decision)
         or (UNIT if kind and kind.unit != fact.unit else "")
         or ("" if decision else odd or _doubtful(fact, kind, scale, is_named=is_named))

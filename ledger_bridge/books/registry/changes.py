@@ -51,7 +51,7 @@ def changes(before: Registry, after: Registry) -> Changes:
         if more <= gateways:
             break
         gateways |= more
-    people = ("accounts", "left", "erased", "cards", "revoked", "scales", "decisions")
+    people = ("accounts", "left", "erased", "cards", "revoked", "scales", "decisions", "barred")
     return Changes(
         frozenset(gateways),
         frozenset(points),
@@ -61,12 +61,19 @@ def changes(before: Registry, after: Registry) -> Changes:
 
 
 def _places(before: Registry, after: Registry) -> set[Place]:
-    """Where another meter hangs, or counts otherwise, or whose member has left meanwhile."""
+    """Where another meter hangs, or counts otherwise, or whose member has left meanwhile, or of a
+    gateway that was revoked.
+    """
     found = {
         place
         for old, new in ((before.fits, after.fits), (before.counts, after.counts))
         for place in {*old, *new}
         if old.get(place) != new.get(place)
+    }
+    found |= {
+        place
+        for place in {*before.fits, *after.fits}
+        if before.barred.get(place[0]) != after.barred.get(place[0])
     }
     moved = {
         member

@@ -64,6 +64,16 @@ class GatewayRekeyed(msgspec.Struct, frozen=True, tag="rekey", tag_field="kind")
     chains: tuple[tuple[str, int], ...]
 
 
+class GatewayRevoked(msgspec.Struct, frozen=True, tag="gateway-revoked", tag_field="kind"):
+    """Nothing that the gateway says counts from these numbers of its chains on, (chain, first
+    number), nor in a chain that begins later; until it is given another key.
+    """
+
+    gateway: str
+    chains: tuple[tuple[str, int], ...]
+    reason: str
+
+
 class BridgeRotated(msgspec.Struct, frozen=True, tag="bridge", tag_field="kind"):
     """The bridge's key hands over to another: a rotation in two lines."""
 
@@ -201,7 +211,8 @@ class EmptyingExplained(msgspec.Struct, frozen=True, tag="emptying", tag_field="
 AccountEdit = MemberAdded | AccountOpened | LimitSet | CardGiven
 LeavingEdit = CardRevoked | MemberLeft | MemberErased | EvidencePruned
 LogEdit = LogHandedOver | LogBegunAgain
-KeyEdit = GatewayAdmitted | GatewayRekeyed | BridgeRotated | StewardsNamed | LogEdit
+GatewayEdit = GatewayAdmitted | GatewayRekeyed | GatewayRevoked
+KeyEdit = GatewayEdit | BridgeRotated | StewardsNamed | LogEdit
 MeterEdit = MeterFitted | CountsDecided
 WasteEdit = ScaleVerified | DepositDecided | EmptyingExplained
 Edit = Founded | AccountEdit | LeavingEdit | KeyEdit | MeterEdit | WasteEdit

@@ -9,21 +9,21 @@ from ledger_bridge.books.registry import restart, stewards
 from ledger_bridge.books.registry.edits import (
     BridgeRotated,
     GatewayAdmitted,
+    GatewayEdit,
     GatewayRekeyed,
+    GatewayRevoked,
     KeyEdit,
     LogBegunAgain,
     LogHandedOver,
     StewardsNamed,
 )
-from ledger_bridge.books.registry.registry import Registry, refuse
+from ledger_bridge.books.registry.registry import Bar, Registry, refuse
 
 
 def after(registry: Registry, edit: KeyEdit) -> Registry:
     match edit:
-        case GatewayAdmitted(gateway, key):
-            return _admitted(registry, gateway, key)
-        case GatewayRekeyed():
-            return _rekeyed(registry, edit)
+        case GatewayAdmitted() | GatewayRekeyed() | GatewayRevoked():
+            return _of_gateway(registry, edit)
         case BridgeRotated(said):
             return _rotated(registry, said)
         case StewardsNamed(paper):
@@ -32,6 +32,16 @@ def after(registry: Registry, edit: KeyEdit) -> Registry:
             return _handed_over(registry, said)
         case LogBegunAgain(paper):
             return restart.after(registry, paper)
+
+
+def _of_gateway(registry: Registry, edit: GatewayEdit) -> Registry:
+    match edit:
+        case GatewayAdmitted(gateway, key):
+            return _admitted(registry, gateway, key)
+        case GatewayRekeyed():
+            return _rekeyed(registry, edit)
+        case GatewayRevoked():
+            return _revoked(registry, edit)
 
 
 def _admitted(registry: Registry, gateway: str, key: str) -> Registry:
@@ -60,9 +70,26 @@ def _rekeyed(registry: Registry, edit: GatewayRekeyed) -> Registry:
     earlier = registry.rekeyed.get(edit.gateway, ())
     if edit.key in {registry.keys[edit.gateway].x, *(one.key for one in earlier)}:
         raise refuse("it had this key before", where, "make a new one: meterkast enrol")
-    if any(not is_id(chain) or first < 1 for chain, first in edit.chains):
-        raise refuse("numbers of a chain begin with 1", where, "CHAIN:NUMBER")
-    return replace(registry, rekeyed={**registry.rekeyed, edit.gateway: (*earlier, edit)})
+    _must_be_numbers(edit.chains, where)
+    barred = registry.barred
+    if edit.gateway in barred:  # what the new key signs counts again
+        ended = tuple(bar.ending(dict(edit.chains)) for bar in barred[edit.gateway])
+        barred = {**barred, edit.gateway: ended}
+    rekeyed = {**registry.rekeyed, edit.gateway: (*earlier, edit)}
+    return replace(registry, rekeyed=rekeyed, barred=barred)
+
+
+def _must_be_numbers(chains: tuple[tuple[str, int], ...], where: str) -> None:
+    if any(not is_id(chain) or first < 1 for chain, first in chains):
+        raise refuse("numbers of a chain begin with 1", where, "CHAIN=NUMBER")
+
+
+def _revoked(registry: Registry, edit: GatewayRevoked) -> Registry:
+    where = f"gateway {edit.gateway}"
+    registry.must_have(edit.gateway, where)
+    _must_be_numbers(edit.chains, where)
+    bars = (*registry.barred.get(edit.gateway, ()), Bar(dict(edit.chains), None))
+    return replace(registry, barred={**registry.barred, edit.gateway: bars})
 
 
 def _rotated(registry: Registry, said: str) -> Registry:

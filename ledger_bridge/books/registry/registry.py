@@ -58,6 +58,24 @@ class Limit(NamedTuple):
     ceiling: int | None
 
 
+class Bar(NamedTuple):
+    """What a revoked gateway says does not count: from these numbers of its chains on, until those
+    from which another key counts; None while it has none. A chain not named began later.
+    """
+
+    since: dict[str, int]
+    until: dict[str, int] | None
+
+    def ending(self, until: dict[str, int]) -> "Bar":
+        """The same, over from these numbers on, unless it was over before."""
+        return self if self.until is not None else self._replace(until=until)
+
+    def holds(self, chain: str, seq: int) -> bool:
+        if self.until is not None and seq >= self.until.get(chain, 1):
+            return False
+        return seq >= self.since.get(chain, 1)
+
+
 @dataclass(frozen=True, slots=True)
 class Registry:
     """The community as of some edit: `accounts` by member, `others` by name, `limits` by holder and
@@ -68,6 +86,7 @@ class Registry:
     all it ever had, `handovers` what led from one to the next; `epoch` counts its beginnings.
     `points` were fitted at these places, by gateway and device; `counts` were decided there, and
     `productions` are devices that measure what is produced behind the meters at others.
+    `barred` says of gateways that were revoked what does not count.
     `asked` of `stewards` must sign a policy; `terms` is how often they were named anew.
     """
 
@@ -90,6 +109,7 @@ class Registry:
     erased: frozenset[str] = frozenset()
     keys: dict[str, PublicKey] = field(default_factory=dict)
     rekeyed: dict[str, tuple[GatewayRekeyed, ...]] = field(default_factory=dict)
+    barred: dict[str, tuple[Bar, ...]] = field(default_factory=dict)
     fits: dict[tuple[str, str], tuple[Fit, ...]] = field(default_factory=dict)
     points: dict[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     counts: dict[tuple[str, str], tuple[CountsDecided, ...]] = field(default_factory=dict)
@@ -132,6 +152,14 @@ class Registry:
         """The key by the stewards' last word: what the gateway handed on itself follows from it."""
         rekeyed = self.rekeyed.get(gateway)
         return rekeyed[-1].key if rekeyed else self.keys[gateway].x
+
+    def is_barred(self, gateway: str) -> bool:
+        """Whether nothing new of this gateway counts: it is revoked, and has no other key yet."""
+        return any(bar.until is None for bar in self.barred.get(gateway, ()))
+
+    def bars(self, gateway: str, chain: str, seq: int) -> bool:
+        """Whether this record does not count, because its gateway was revoked."""
+        return any(bar.holds(chain, seq) for bar in self.barred.get(gateway, ()))
 
     def must_know(self, member: str, where: str) -> None:
         """Raises PeopleError where there is no such member, or nothing of them is kept."""

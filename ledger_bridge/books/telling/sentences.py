@@ -33,6 +33,10 @@ COUNTER = {
         "A steward decided that this count was never right.",
         "De beheerder heeft besloten dat deze stand nooit klopte.",
     ),
+    believe.REVOKED: (
+        "This gateway was revoked: nothing that it says counts until it has another key.",
+        "Dit kastje is ingetrokken: niets wat het zegt telt, tot het een andere sleutel heeft.",
+    ),
     believe.REFUSED: (
         "A steward decided that what was counted here does not count.",
         "De beheerder heeft besloten dat wat hier is geteld niet meetelt.",
@@ -150,6 +154,10 @@ DEPOSIT = {
         "A steward decided that this does not count.",
         "De beheerder heeft besloten dat dit niet telt.",
     ),
+    deposits.REVOKED: (
+        "This recycling point was revoked: nothing that it says counts until it has another key.",
+        "Dit punt is ingetrokken: niets wat het zegt telt, tot het een andere sleutel heeft.",
+    ),
 }
 
 ATTESTED = {
@@ -244,6 +252,10 @@ CORRECTION = {
     deposits.UNKNOWN: (
         "The deposit that this is about has not come.",
         "De inworp waar dit over gaat is niet aangekomen.",
+    ),
+    deposits.REVOKED: (
+        "Said by a recycling point that was revoked; it does nothing.",
+        "Gezegd door een punt dat is ingetrokken; het doet niets.",
     ),
     deposits.DECIDED: (
         "A steward has decided on this deposit.",

@@ -1,0 +1,52 @@
+"""Where gateways that are not admitted yet bring their requests, and fetch the answers.
+
+Only who knows the code of an open invitation leaves anything here, and only who knows it can read
+the answer: the way needs no trust.
+"""
+
+import asyncio
+import time
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+
+from gateway.contract.enrolment import PATH, REQUEST_BYTES_MAX
+from gateway.contract.errors import PeopleError
+from ledger_bridge.hub import Hub
+from ledger_bridge.invitations import Invitations, Refused
+
+
+def is_for(hub: Hub, name: str | None, path: str) -> bool:
+    """Whether a request for this path, under this name, is one of a gateway from elsewhere."""
+    url = hub.settings.enrol
+    return url is not None and path == PATH and name == urlsplit(url).hostname
+
+
+def routes(hub: Hub) -> APIRouter:
+    """Nothing, unless the settings say under which address gateways enrol."""
+    router = APIRouter()
+    if hub.settings.enrol is None:
+        return router
+    invitations = Invitations(hub)
+    one_by_one = asyncio.Lock()
+
+    @router.post(PATH, include_in_schema=False)
+    async def ask(request: Request) -> Response:
+        data = b""
+        async for chunk in request.stream():
+            data += chunk
+            if len(data) > REQUEST_BYTES_MAX:
+                return Response(status_code=413)
+        try:
+            async with one_by_one:
+                now_ms = time.time_ns() // 1_000_000
+                sealed = await asyncio.to_thread(invitations.keep, data, now_ms=now_ms)
+        except Refused as error:
+            return JSONResponse(error.problems[0]._asdict(), 403)
+        except PeopleError:
+            # What is wrong here is the steward's to mend, and no stranger's to know.
+            return JSONResponse({"what": "the hub cannot take a request now"}, 503)
+        return Response(sealed, 200 if sealed else 202, media_type="text/plain")
+
+    return router
