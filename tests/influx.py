@@ -120,6 +120,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _write(self, asked: dict[str, str], body: bytes) -> Answer:
         self.server.bodies += 1
+        if self.server.kept is not None:
+            self.server.kept.append((asked.get("bucket", ""), body))
         if self.server.instead:
             return self.server.instead.popleft()
         precision = _PRECISIONS.get(asked.get("precision", ""))
@@ -151,7 +153,8 @@ class Front(ThreadingHTTPServer):
     """What clients talk to. `bodies` counts the writes that came, refused ones too.
 
     `token`: who has another one, or none, is sent away; "" lets everybody in. `instead`: answers
-    to the next writes, which then do not reach the database.
+    to the next writes, which then do not reach the database. `kept`: a list that all writes are
+    put into, by bucket, where somebody wants them.
     """
 
     daemon_threads = True
@@ -162,6 +165,7 @@ class Front(ThreadingHTTPServer):
         self.token = ""
         self.instead: deque[Answer] = deque()
         self.bodies = 0
+        self.kept: list[tuple[str, bytes]] | None = None
         threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
 
     def handle_error(self, *_: object) -> None:
@@ -233,6 +237,7 @@ class Influx(_Database):
             self.start()
         self.front.token = ""
         self.front.instead.clear()
+        self.front.kept = None
         for name in (YEARS, MONTHS):
             self.query(f'DROP DATABASE "{name}"; CREATE DATABASE "{name}"')
 

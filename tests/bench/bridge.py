@@ -46,10 +46,10 @@ class Tap:
         return self._db.executemany(sql, rows)
 
 
-def homes(folder: Path) -> Street:
+def homes(folder: Path, number: int = HOMES) -> Street:
     street = Street(folder, policy="")
     edits: list[Any] = []
-    for n in range(HOMES):
+    for n in range(number):
         edits += [
             MemberAdded(f"m{n}", f"acc{n}"),
             GatewayAdmitted(f"g{n}", key(f"g{n}").public.x),
