@@ -7,6 +7,7 @@ from importlib.metadata import version
 
 from gateway.channels import behind
 from gateway.community.publish import Publisher
+from gateway.community.renewing import Renewing
 from gateway.config import Config
 from gateway.contract.clock import Clock
 from gateway.contract.keys import SigningKey
@@ -32,6 +33,7 @@ class House:
     intake: Intake
     lines: list[DeviceLine]
     publisher: Publisher | None = None
+    renewing: Renewing | None = None
     home: HomeLink | None = None
     panel: Panel | None = None
     settings: Settings | None = None

@@ -126,6 +126,8 @@ async def _serve(config: Config, *, until: Until, settings: Settings | None = No
             if house.publisher:
                 others.append(group.create_task(house.publisher.link.run()))
                 others.append(group.create_task(house.publisher.run()))
+            if house.publisher and house.renewing:
+                others.append(group.create_task(house.renewing.run(house.publisher.link)))
             if house.home:
                 others.append(group.create_task(house.home.link.run()))
                 others.append(group.create_task(house.home.run()))

@@ -37,6 +37,7 @@ from ledger_bridge.inbox import Inbox, spare_the_collector
 from ledger_bridge.orders import Orders
 from ledger_bridge.page.app import serve_page
 from ledger_bridge.publishing import Publishing
+from ledger_bridge.renewing import Renewing
 from ledger_bridge.told import credits_of, policy_in_force
 
 log = structlog.get_logger()
@@ -47,6 +48,8 @@ BATCH_MAX = 1_000
 # How often the bridge looks whether midnight, or a steward, has put another policy in force, and
 # what gateways are to be told again.
 LOOK_S = 1.0
+# What the bridge listens to of each gateway.
+HEARD = ("record", "renew", *LEAVES)
 # What gateways say of themselves goes to the disk this often.
 HEARD_S = 10.0
 FAREWELL_S = 2.0
@@ -64,6 +67,7 @@ class Bridge:
         self._heard = Heard(community)
         self._asking = Asking()
         self._orders = Orders(community.db, community.id)
+        self._renewing = Renewing(hub, community)
         self._arriving = Arriving()
         self._alarms = Alarms()
         self._settled = asyncio.Event()
@@ -73,7 +77,7 @@ class Bridge:
         self.link = Link(
             hub.broker,
             client_id=f"bridge-{hub.community}",
-            subscriptions=[topics.topic(hub.community, "+", leaf) for leaf in ("record", *LEAVES)],
+            subscriptions=[topics.topic(hub.community, "+", leaf) for leaf in HEARD],
             on_message=self._arrived,
             on_up=self._on_up,
             will=Will(topics.hub(hub.community), b"offline"),
@@ -87,7 +91,7 @@ class Bridge:
         _, gateway, leaf = place
         if leaf in LEAVES:
             self._heard.note(gateway, leaf, payload, now_ms=self._clock.utc_ms())
-        if leaf in {"record", "birth"}:
+        if leaf in {"record", "birth", "renew"}:
             self._arriving.put(Arrival(gateway, leaf, payload[: SIGNED_BYTES_MAX + 1]))
 
     async def work(self) -> None:
@@ -109,7 +113,17 @@ class Bridge:
                 for receipt in self._inbox.receipts(gateway, chains_of(data), now_ms=now_ms)
             ]
             await self._send(delivery.receipts + made)
+            for one in batch:
+                if one.leaf == "renew":
+                    await self._renew(one)
             self.settle()
+
+    async def _renew(self, asked: Arrival) -> None:
+        """Give a gateway its next certificate; who is not answered asks again."""
+        if certificate := self._renewing.answer(asked.gateway, asked.data):
+            topic = topics.topic(self.hub.community, asked.gateway, "certificate")
+            with contextlib.suppress(LinkDown):
+                await self.link.publish(topic, certificate)
 
     def settle(self) -> None:
         """Settle whatever is dirty."""
@@ -135,6 +149,7 @@ class Bridge:
                 written_s = loop.time()
                 self._heard.write()
                 self._scrub()
+                self._renewing.renew_own()
                 now_ms = self._clock.utc_ms()
                 self._alarms.silent(silent(self.community.db, self.hub.community, now_ms))
             paper = policy_in_force(self.community, self._clock.utc_ms())

@@ -8,8 +8,10 @@ from drivers import sdk
 from gateway.community.bridgekey import BridgeKey
 from gateway.community.commands import Commands
 from gateway.community.publish import Publisher
+from gateway.community.renewing import Renewing
 from gateway.config import Config
 from gateway.contract import record, topics
+from gateway.contract.clock import UNSET
 from gateway.contract.keys import PublicKey
 from gateway.contract.link import Broker
 from gateway.contract.signed import Malformed
@@ -44,6 +46,16 @@ def publisher(house: House, key: BridgeKey, drivers: Mapping[str, sdk.Device]) -
         commands.hear(payload)
 
     hears[topics.topic(config.community, config.gateway, "command")] = command
+    renewing = house.renewing = _renewing(house)
+    if renewing:
+
+        def certificate(payload: bytes) -> None:
+            try:
+                renewing.take(payload)
+            except Malformed as error:
+                link.forgeries.note("certificate", str(error))
+
+        hears[topics.topic(config.community, config.gateway, "certificate")] = certificate
     link = Publisher(
         house.journal,
         community=config.community,
@@ -70,6 +82,20 @@ def publisher(house: House, key: BridgeKey, drivers: Mapping[str, sdk.Device]) -
         tell=lambda device, word: tell(house, drivers, device, word),
     )
     return link
+
+
+def _renewing(house: House) -> Renewing | None:
+    """Who renews our certificate: nobody where it was not made by enrolling, in one file."""
+    tls = house.config.broker_tls
+    if tls is None or tls.ca is None or tls.certificate is None or tls.certificate != tls.key:
+        return None
+    assert house.config.community
+    return Renewing(
+        tls,
+        owner=(house.config.community, house.config.gateway),
+        key=house.key,
+        is_set=lambda: house.clock.quality() != UNSET,
+    )
 
 
 def forget_samples(journal: Journal, since: date, moment: Moment) -> bool:

@@ -4,7 +4,9 @@ ROOT = "mk/v1"
 
 
 def topic(community: str, gateway: str, leaf: str) -> str:
-    """`leaf` is one of state, birth, record, receipt, credit, command, health."""
+    """`leaf` is one of state, birth, record, health and renew, which the gateway says, and of
+    receipt, credit, command and certificate, which the hub says to it.
+    """
     return f"{ROOT}/{community}/{gateway}/{leaf}"
 
 
