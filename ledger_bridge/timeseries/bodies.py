@@ -1,0 +1,195 @@
+"""What there is to write from a place on: bodies of lines, each with the place behind it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import monotonic
+from typing import NamedTuple
+
+from ledger_bridge.books.changed import Sheet, sheets
+from ledger_bridge.reader import Reader
+from ledger_bridge.timeseries import counts, gone, samples, shares
+from ledger_bridge.timeseries.place import Due, Notebook, Place
+from ledger_bridge.timeseries.schema import Forget, Written
+
+# A body is full with so many lines, a megabyte and a half, or with so much to take away.
+LINES_FULL = 10_000
+FORGETS_FULL = 100
+# What is looked up at once: sheets, members' days, and some thousands of lines of the others.
+SHEETS_MAX = 10_000
+DAYS_MAX = 1_000
+RECORDS_MAX = 1_000
+# A shared day is reckoned as a whole for each count that comes: for so many times as long as that
+# takes it is left alone.
+SHARED_REST = 9
+
+GiveWay = Callable[[], None]
+
+
+class Body(NamedTuple):
+    """What is posted together, and what holds once it is: where all of this is written, what
+    follows from it, what of that is done, and up to which line the spool is empty.
+    """
+
+    written: Written
+    place: Place
+    due: tuple[Due, ...] = ()
+    done: tuple[Due, ...] = ()
+    unspooled: int = 0
+
+
+class _Gathered:
+    """What will be the next body."""
+
+    def __init__(self) -> None:
+        self._forget: list[Forget] = []
+        self._years: list[str] = []
+        self._months: list[str] = []
+        self.due: dict[tuple[str, str, str], Due] = {}
+        self.done: list[Due] = []
+
+    def add(self, written: Written, *, is_clear: bool = False) -> None:
+        """`is_clear`: nothing of it was written before, but what the books do not have."""
+        self._forget += (one for one in written.forget if not (is_clear and one.span_ms))
+        self._years += written.years
+        self._months += written.months
+
+    def is_full(self) -> bool:
+        lines = len(self._years) + len(self._months)
+        return lines >= LINES_FULL or len(self._forget) >= FORGETS_FULL
+
+    def make_due(self, one: Due) -> None:
+        before = self.due.get(one[:3])
+        is_gone = one.is_gone or (before is not None and before.is_gone)
+        self.due[one[:3]] = one._replace(is_gone=is_gone)
+
+    def take(self, place: Place) -> Body:
+        written = Written(tuple(self._forget), tuple(self._years), tuple(self._months))
+        body = Body(written, place, tuple(self.due.values()), tuple(self.done))
+        self._forget, self._years, self._months = [], [], []
+        self.due, self.done = {}, []
+        return body
+
+
+def of_spool(notebook: Notebook, place: Place) -> Iterator[Body]:
+    """Lines that are in no books."""
+    n = 0
+    while True:
+        lines, n = notebook.spooled(LINES_FULL, after=n)
+        if not lines:
+            return
+        yield Body(Written(months=tuple(lines)), place, unspooled=n)
+
+
+def of_sheets(reader: Reader, place: Place, give_way: GiveWay) -> Iterator[Body]:
+    """Sheets of the books that changed in the editions that the place is in."""
+    gathered, is_clear = _Gathered(), place.done == 0
+    while some := sheets(
+        reader.db, reader.community, after=place.done, beyond=place.key, limit=SHEETS_MAX
+    ):
+        for sheet in some:
+            give_way()
+            with _one_look(reader):
+                for written in _of_sheet(reader, sheet):
+                    # Where this is not the end of the sheet, it is not behind the place.
+                    if gathered.is_full():
+                        yield gathered.take(place)
+                    gathered.add(written, is_clear=is_clear)
+                for due in _due(reader, sheet):
+                    gathered.make_due(due._replace(is_gone=due.is_gone and not is_clear))
+            place = place.at(sheet.key)
+            if gathered.is_full():
+                yield gathered.take(place)
+    yield gathered.take(place.finished())
+
+
+def of_days(reader: Reader, notebook: Notebook, place: Place, give_way: GiveWay) -> Iterator[Body]:
+    """The days of members that are due."""
+    gathered, last = _Gathered(), None
+    while some := notebook.due("member", DAYS_MAX, after=last):
+        for last in some:
+            give_way()
+            with _one_look(reader):
+                written = counts.day_sheet(reader, last.a, last.day, is_gone=last.is_gone)
+            gathered.add(written)
+            gathered.done.append(last)
+            if gathered.is_full():
+                yield gathered.take(place)
+    if gathered.done:
+        yield gathered.take(place)
+
+
+def of_shared(
+    reader: Reader,
+    notebook: Notebook,
+    place: Place,
+    give_way: GiveWay,
+    *,
+    rests: dict[str, float],
+) -> Iterator[Body]:
+    """The shared days that are due. `rests` is until when each is left alone."""
+    gathered, last = _Gathered(), None
+    now = monotonic()
+    for day in [day for day, until in rests.items() if until <= now]:
+        del rests[day]
+    while some := notebook.due("shared", DAYS_MAX, after=last):
+        for last in some:
+            if last.day in rests:
+                continue
+            give_way()
+            began = monotonic()
+            with _one_look(reader):
+                gathered.add(shares.shared_sheet(reader, last.day, is_gone=last.is_gone))
+            ended = monotonic()
+            rests[last.day] = ended + SHARED_REST * (ended - began)
+            gathered.done.append(last)
+            if gathered.is_full():
+                yield gathered.take(place)
+    if gathered.done:
+        yield gathered.take(place)
+
+
+def of_samples(reader: Reader, place: Place, give_way: GiveWay) -> Iterator[Body]:
+    while True:
+        give_way()
+        with _one_look(reader):
+            newest = reader.number("coalesce(max(arrival), 0) FROM record")
+            written, last = samples.read(reader, after=place.arrival, limit=RECORDS_MAX)
+        if last == place.arrival:
+            last = max(last, newest)  # records of which nothing is kept
+        if last == place.arrival:
+            return
+        place = place._replace(arrival=last)
+        yield Body(written, place)
+
+
+def _of_sheet(reader: Reader, sheet: Sheet) -> Iterator[Written]:
+    match sheet.kind:
+        case "account":
+            yield gone.account(reader, sheet.a)
+        case "erased" | "gateway":
+            if sheet.kind == "erased" or not sheet.a:
+                yield gone.gateway(reader, sheet.a)
+            yield from samples.again(reader, sheet.a)
+        case "meter":
+            yield counts.meter_sheet(reader, sheet)
+
+
+def _due(reader: Reader, sheet: Sheet) -> Iterator[Due]:
+    """What is to be written anew because of a sheet."""
+    if sheet.kind == "meter":
+        for member, day in counts.days_of(reader, sheet):
+            yield Due("member", member, day, sheet.is_gone)
+    elif sheet.kind == "member":
+        yield Due("member", sheet.a, sheet.day, is_gone=True)
+    if sheet.kind in {"meter", "member", "shared"}:
+        yield Due("shared", "", sheet.day, sheet.is_gone)
+
+
+@contextmanager
+def _one_look(reader: Reader) -> Iterator[None]:
+    """All that is read within is of one moment."""
+    reader.db.execute("BEGIN")
+    try:
+        yield
+    finally:
+        reader.db.execute("COMMIT")
