@@ -35,8 +35,8 @@ from ledger_bridge.books.registry.edits import (
     MeterFitted,
 )
 from ledger_bridge.reader import Reader
-from tests.homes import IN, OUT, RULE, Homes
-from tests.series import Follower
+from tests.homes import IN, OUT, RULE, Home, Homes, day
+from tests.series import Follower, written_anew
 from tests.street import ID, MIDNIGHT_MS, POLICY, QUARTER_MS, Chain
 
 DAY_MS = 86_400_000
@@ -315,3 +315,102 @@ class TestManyLives(Lives.TestCase):
     """The law, at length."""
 
     settings = settings(max_examples=1_000, stateful_step_count=40, deadline=None)
+
+
+@pytest.fixture
+def homes(tmp_path):
+    return Homes(tmp_path, 'key = "pro-rata"\n')
+
+
+def hear(homes, chain, quarter, mwh, *, late_ms=0, register=IN, device="hall", unit="mWh"):
+    at_ms = MIDNIGHT_MS + quarter * QUARTER_MS + late_ms
+    pack = [element(device, Reading(register, mwh, unit, at_ms), base_ms=at_ms)]
+    homes.take("home", chain.record(pack, made_ms=at_ms))
+
+
+def gone_after(homes, change):
+    """The points that a change takes away; what is told then is what would be told anew."""
+    reader = Reader(homes.path, ID)
+    follower = Follower(reader)
+    follower.follow(up_to=turn(homes.community.db, ID))
+    before = set(follower.series)
+    change()
+    follower.follow(up_to=turn(homes.community.db, ID))
+    assert written_anew(homes) == follower.series
+    return {(one.measurement, one.at_ms) for one in before - set(follower.series)}
+
+
+def test_a_contact_that_turns_out_to_count_something_else(homes):
+    """What its pulses stand for changes what flows, and nothing else."""
+    litres, heat = (
+        MeterFitted("home", "tap", "", "noor", since, per_pulse=worth)
+        for since, worth in ((0, "1 L"), (1, "1 kWh"))
+    )
+    homes.edit(litres)
+    tap = Chain("home")
+    for quarter in (40, 41):
+        hear(homes, tap, quarter, quarter, register="8-0:1.0.0", device="tap", unit="pulse")
+    begins_ms = {at_ms: MIDNIGHT_MS + at_ms * QUARTER_MS for at_ms in (40, 41)}
+    expected = {("quarter", begins_ms[40]), ("day", MIDNIGHT_MS)}
+    expected |= {("count", at_ms) for at_ms in begins_ms.values()}
+    assert expected == gone_after(homes, lambda: homes.edit(heat))
+
+
+def test_a_count_that_is_not_credited_for_another_reason(homes):
+    """It was lower than the one before, and then a steward decides that it was never right."""
+    meter = Chain("home")
+    for quarter, mwh in ((40, 5), (41, 3)):
+        hear(homes, meter, quarter, mwh)
+    at_ms = MIDNIGHT_MS + 41 * QUARTER_MS
+    edit = CountsDecided("home", "hall", "", "", at_ms, at_ms + 1, is_accepted=False, reason="odd")
+    expected = {("refusal", MIDNIGHT_MS + 40 * QUARTER_MS)}
+    assert expected == gone_after(homes, lambda: homes.edit(edit))
+
+
+def test_a_quarter_hour_of_the_next_day_that_turns_out_to_be_longer(homes):
+    """Late evidence makes the count of midnight one that is not believed."""
+    meter, other = Chain("home"), Chain("home", "evidence-000000000002")
+    for quarter, mwh in ((95, 0), (96, 10), (97, 20)):
+        hear(homes, meter, quarter, mwh)
+    late = gone_after(homes, lambda: hear(homes, other, 95, 15, late_ms=300_000))
+    # Of the day before, the whole quarter-hour; of the next one, that it is shared.
+    last_ms, first_ms = (MIDNIGHT_MS + quarter * QUARTER_MS for quarter in (95, 96))
+    expected = {(what, last_ms) for what in ("quarter", "shared", "street")}
+    assert expected | {("shared", first_ms), ("street", first_ms)} == late
+
+
+def test_a_quarter_hour_in_which_nothing_was_used_after_all(homes):
+    """Late evidence says that it was used just before."""
+    meter, other = Chain("home"), Chain("home", "evidence-000000000002")
+    for quarter, mwh in ((48, 0), (49, 5)):
+        hear(homes, meter, quarter, mwh, late_ms=5_000)
+    late = gone_after(homes, lambda: hear(homes, other, 48, 5, late_ms=840_000))
+    noon_ms = MIDNIGHT_MS + 48 * QUARTER_MS
+    assert {("shared", noon_ms), ("street", noon_ms)} == late
+
+
+def finals(homes, follower):
+    """Whether what is told of the days is final; the same as what would be told anew."""
+    follower.follow(up_to=turn(homes.community.db, ID))
+    assert written_anew(homes) == follower.series
+    return {one["final"] for one in follower.series.of("street").values()}
+
+
+def test_a_day_that_waits_to_be_reckoned_anew_is_not_final_meanwhile(homes):
+    follower = Follower(Reader(homes.path, ID))
+    for gateway in ("home", "barn"):
+        homes.take(gateway, *day(gateway, (0, 7)))
+    assert {1} == finals(homes, follower)
+    # A meter that nobody had heard of counts on the day before, and may count on this one too.
+    homes.inbox.take([("shed", Home("shed").count(-5))], now_ms=AUGUST_2029_MS)
+    assert {0} == finals(homes, follower)
+
+
+def test_a_sealed_day_that_was_marked_in_vain_is_final_again(homes):
+    follower = Follower(Reader(homes.path, ID))
+    homes.take("home", *day("home", (0, 7)))
+    db, mark = homes.community.db, "unshared (community, rule, day)"
+    db.execute(f"INSERT INTO {mark} SELECT community, rule, day FROM shared_day")
+    assert {0} == finals(homes, follower)
+    db.execute("DELETE FROM unshared")
+    assert {1} == finals(homes, follower)
