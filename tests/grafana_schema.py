@@ -85,9 +85,12 @@ class Types:
         hints = typing.get_type_hints(kind)
         always = re.findall(r'"(\w+)": self\.(\w+)', source)
         sometimes = re.findall(r'payload\["(\w+)"\] = self\.(\w+)', source)
+        null = {key for key, name in always if types.NoneType in typing.get_args(hints[name])}
+        properties = {key: self.of(hints[name]) for key, name in (*always, *sometimes)}
         return {
             "type": "object",
-            "properties": {key: self.of(hints[name]) for key, name in (*always, *sometimes)},
+            "properties": properties
+            | {key: {"anyOf": [properties[key], {"type": "null"}]} for key in null},
             "required": [key for key, _ in always],
             "additionalProperties": False,
         }
