@@ -44,3 +44,11 @@ class Patient:
     root: Path = Path("/")
     listen_s: float = 11.0
     answer_s: float = ANSWER_S_MAX + 2
+
+
+def text(path: Path) -> str:
+    """What a file says; nothing where there is none to read."""
+    try:
+        return path.read_text("utf-8", "replace")
+    except OSError:
+        return ""

@@ -207,27 +207,6 @@ def test_a_gateway_that_cannot_be_asked_is_known_to_run(tmp_path):
     assert "listening on the lines" not in told.stderr
 
 
-def examined_port(root: Path, port: str) -> list[Finding]:
-    """What is found of a port that this machine need not have."""
-    patient = Patient(root, files.Config.model_construct(), Right(), root=root)
-    return [finding for finding in ports._uart(patient, port) if finding.is_wrong]
-
-
-def test_a_console_on_the_port_is_found(pi):
-    plant(pi, "proc/cmdline", "coherent_pool=1M console=serial0,115200 root=PARTUUID=x rootwait\n")
-    (finding,) = examined_port(pi, "/dev/serial0")
-    assert "the kernel talks on this port itself: console=serial0,115200" == finding.what
-    assert finding.try_.startswith("raspi-config")
-
-
-def test_the_debugging_plug_of_a_pi_5_is_told(pi, monkeypatch):
-    plant(pi, "proc/device-tree/model", "Raspberry Pi 5 Model B Rev 1.0\0")
-    monkeypatch.setattr(os.path, "realpath", lambda _: "/dev/ttyAMA10")
-    (finding,) = examined_port(pi, "/dev/serial0")
-    assert "/dev/serial0 leads to the debugging plug of this Pi" == finding.what
-    assert finding.try_.startswith("dtparam=uart0=on")
-
-
 def test_modem_manager_is_found_where_adapters_are_used(tmp_path, pi):
     plant(pi, "proc/812/comm", "ModemManager\n")
     text = HOUSE + device("/dev/serial/by-id/usb-x")
