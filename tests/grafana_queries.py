@@ -161,6 +161,16 @@ def panels(dashboard: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
             yield panel
 
 
+def span_of(panel: Mapping[str, Any], span: Span) -> Span:
+    """What a panel shows where the dashboard shows a time that ends now: some look less far back.
+
+    >>> span_of({"timeFrom": "1h"}, Span(0, 86_400_000))
+    Span(from_ms=82800000, to_ms=86400000)
+    """
+    back = panel.get("timeFrom")
+    return Span(span.to_ms - milliseconds(back), span.to_ms) if back else span
+
+
 def _database(source: Any, where: str) -> str:
     uid = source.get("uid") if isinstance(source, dict) else source
     assert uid in DATABASES, f"{where}: no data source {uid!r}"
