@@ -8,6 +8,7 @@ Everything that writes runs in this one event loop, so there is one writer.
 import asyncio
 import contextlib
 import signal
+import threading
 from pathlib import Path
 
 import structlog
@@ -26,6 +27,7 @@ from gateway.contract.signed import SIGNED_BYTES_MAX
 from ledger_bridge.arriving import Arrival, Arriving
 from ledger_bridge.asking import Asking
 from ledger_bridge.books import store
+from ledger_bridge.books.changed import turn
 from ledger_bridge.books.closing.erase import scrub
 from ledger_bridge.books.community import Community
 from ledger_bridge.commands.common import CONFIG, Config
@@ -38,6 +40,7 @@ from ledger_bridge.orders import Orders
 from ledger_bridge.page.app import serve_page
 from ledger_bridge.publishing import Publishing
 from ledger_bridge.renewing import Renewing
+from ledger_bridge.timeseries.delivered import Delivered
 from ledger_bridge.told import credits_of, policy_in_force
 
 log = structlog.get_logger()
@@ -73,6 +76,10 @@ class Bridge:
         self._settled = asyncio.Event()
         self._policy_told = ""
         self._is_scrubbed = True
+        self.delivered = Delivered()
+        # Set while nothing is being stored or settled.
+        self.is_quiet = threading.Event()
+        self.is_quiet.set()
         self._key: SigningKey | None = None
         self.link = Link(
             hub.broker,
@@ -98,10 +105,17 @@ class Bridge:
         """Take what has come, for ever: store, receipt, settle."""
         self.settle()
         while True:
+            self.is_quiet.set()
             batch = await self._arriving.take(BATCH_MAX)
+            self.is_quiet.clear()
             now_ms = self._clock.utc_ms()
             delivery = self._inbox.take(
                 ((one.gateway, one.data) for one in batch if one.leaf == "record"), now_ms=now_ms
+            )
+            self.delivered = self.delivered.more(
+                stored=delivery.stored,
+                repeated=delivery.repeated,
+                refused=len(delivery.refused),
             )
             self._alarms.refused(delivery.refused)
             self._asking.answered(delivery.answered)
@@ -239,11 +253,13 @@ class Bridge:
                 data = receipts.make(receipt, key=await self._key_in_use())
                 topic = topics.topic(receipt.community, receipt.gateway, "receipt")
                 await self.link.publish(topic, data)
+                self.delivered = self.delivered.more(receipts=1)
 
 
 async def _run(hub: Hub, community: Community, clock: Clock) -> None:
     bridge = Bridge(hub, community, clock)
     publishing = Publishing(hub, lambda: community.registry.handovers)
+    has_series = hub.series is not None
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -257,11 +273,28 @@ async def _run(hub: Hub, community: Community, clock: Clock) -> None:
             tasks.create_task(serve_page(hub, lambda: bridge.version)),
             tasks.create_task(publishing.run(lambda: bridge.version)),
         ]
+        if has_series:
+            running.append(tasks.create_task(_follow(hub, bridge, clock)))
         await stop.wait()
         notify(STOPPING="1")
         await bridge.farewell()
         for task in running:
             task.cancel()
+
+
+async def _follow(hub: Hub, bridge: Bridge, clock: Clock) -> None:
+    """Keep a database of time series as the books are, for ever."""
+    # Here, for it takes 15 MB that a hub without time series need not have.
+    from ledger_bridge.timeseries.following import Following  # noqa: PLC0415
+
+    following = Following(
+        hub,
+        clock,
+        turn=lambda: turn(bridge.community.db, hub.community),
+        delivered=lambda: bridge.delivered,
+        is_quiet=bridge.is_quiet,
+    )
+    await following.run()
 
 
 def bridge(*, config: Config = CONFIG) -> None:

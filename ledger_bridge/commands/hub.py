@@ -21,6 +21,7 @@ from ledger_bridge.commands.enrolment import enrol, invite
 from ledger_bridge.commands.gateways import gateways as gateways_
 from ledger_bridge.commands.gateways import rekey, revoke, rotate, tell_gateway
 from ledger_bridge.commands.restored import restored
+from ledger_bridge.commands.series import series
 from ledger_bridge.commands.stewards import stewards
 from ledger_bridge.commands.templates import fill_in
 from ledger_bridge.hub import Hub, HubSettings
@@ -36,6 +37,7 @@ app.command(revoke)
 app.command(rotate)
 app.command(stewards)
 app.command(restored)
+app.command(series)
 
 BRIDGE_TOML = """\
 # The hub of community {community}. Relative paths count from this file's folder.

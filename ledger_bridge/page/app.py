@@ -35,6 +35,7 @@ from ledger_bridge.books.telling.rules import of_policy
 from ledger_bridge.hub import Hub
 from ledger_bridge.page import enrolling, members, proofs
 from ledger_bridge.reader import Reader
+from ledger_bridge.timeseries.standing import look
 
 # The newest bookings that the page shows.
 BOOKINGS_SHOWN = 40
@@ -140,7 +141,16 @@ class View:
                 {"gateway": gateway, "reason": reason, "count": count}
                 for gateway, reason, count in refused
             ],
+            "series": self.series(),
         }
+
+    def series(self) -> Json | None:
+        """How far time series are; None where the hub has none."""
+        if self._hub.settings.series_url is None:
+            return None
+        found = look(self._reader, self._hub.place)
+        behind_ms = domain_clock().utc_ms() - found.since_ms if found.since_ms else 0
+        return {**found.json(), "behind_min": behind_ms // 60_000}
 
     def why(self, booking: int) -> Json:
         registry, policies = self._reader.papers()

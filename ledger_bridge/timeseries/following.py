@@ -7,7 +7,6 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
 
 import structlog
 
@@ -15,6 +14,7 @@ from gateway.contract.clock import Clock
 from gateway.contract.errors import PeopleError
 from ledger_bridge.hub import Hub
 from ledger_bridge.reader import Reader
+from ledger_bridge.timeseries.delivered import Delivered
 from ledger_bridge.timeseries.engines import Database, Trouble
 from ledger_bridge.timeseries.meanwhile import T, meanwhile
 from ledger_bridge.timeseries.place import Away, Notebook
@@ -44,15 +44,6 @@ _TRY = {
     "disk": "make room beside the books; nothing is lost",
     "broken": "tell the makers; the bridge goes on without time series",
 }
-
-
-class Delivered(NamedTuple):
-    """What the bridge did since it started, as `schema.BRIDGE` has it."""
-
-    stored: int = 0
-    repeated: int = 0
-    refused: int = 0
-    receipts: int = 0
 
 
 class Following:
@@ -182,5 +173,5 @@ class Following:
             self._notebook.set_away(None)
             log.info("series_back", away_s=(self._clock.utc_ms() - away.since_ms) // 1000)
 
-    def minute(self, standing: Standing) -> list[str]:
+    def minute(self, _: Standing, /) -> list[str]:
         return []

@@ -58,7 +58,7 @@ class World(Protocol):
     def taken(self) -> None:
         """The database took something."""
 
-    def minute(self, standing: Standing) -> list[str]:
+    def minute(self, standing: Standing, /) -> list[str]:
         """Lines for the bucket of months that are in no books."""
 
 

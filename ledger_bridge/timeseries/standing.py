@@ -1,7 +1,11 @@
 """How far time series are, for the page, for a command, and for a time series of its own."""
 
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, NamedTuple
 
+from gateway.contract.errors import PeopleError
 from ledger_bridge.books.changed import waiting
 from ledger_bridge.reader import Reader
 from ledger_bridge.timeseries.place import Away, Notebook, Place
@@ -10,25 +14,32 @@ Json = dict[str, Any]
 
 
 class Standing(NamedTuple):
-    """`behind` is how many sheets, days, records, bookings and lines are not written yet, the
-    oldest of them since `since_ms`; 0 where none waits. `dropped` of lines that waited too long.
+    """`behind` is how many sheets, days, records, bookings and lines are not written yet, and
+    `since_ms` since when; 0 where none waits. `dropped` of the lines waited for too long.
     """
 
-    behind: int
-    since_ms: int
-    away: Away | None
-    quarantined: int
-    dropped: int
+    behind: int = 0
+    since_ms: int = 0
+    away: Away | None = None
+    quarantined: int = 0
+    dropped: int = 0
 
     def json(self) -> Json:
-        told = self.away._asdict() if self.away else None
-        return {**self._asdict(), "away": told}
+        return {
+            "behind": self.behind,
+            "behind_since": _utc(self.since_ms),
+            "away": self.away.why if self.away else "",
+            "away_since": _utc(self.away.since_ms) if self.away else None,
+            "quarantined": self.quarantined,
+            "dropped": self.dropped,
+        }
 
 
 def standing(reader: Reader, notebook: Notebook) -> Standing:
     place = notebook.place or Place("", 0)
+    after, until = place.done, max(place.done, place.until)
     behind = (
-        waiting(reader.db, reader.community, after=place.done, beyond=place.key, until=place.until)
+        waiting(reader.db, reader.community, after=after, beyond=place.key, until=until)
         + max(reader.number("coalesce(max(arrival), 0) FROM record") - place.arrival, 0)
         + max(reader.number("coalesce(max(seq), 0) FROM booking") - place.booking, 0)
         + notebook.number("due")
@@ -41,3 +52,21 @@ def standing(reader: Reader, notebook: Notebook) -> Standing:
         quarantined=notebook.number("quarantine"),
         dropped=notebook.dropped("spool"),
     )
+
+
+def look(reader: Reader, path: Path) -> Standing:
+    """The standing of the place in a file, also where that cannot be used."""
+    try:
+        notebook = Notebook(path)
+        try:
+            return standing(reader, notebook)
+        finally:
+            notebook.close()
+    except PeopleError as error:
+        return Standing(away=Away(0, "broken", error.problems[0].what))
+    except sqlite3.Error as error:
+        return Standing(away=Away(0, "broken", str(error)))
+
+
+def _utc(ms: int) -> str | None:
+    return datetime.fromtimestamp(ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if ms else None
