@@ -15,7 +15,7 @@ from gateway.config import Config
 from gateway.contract import record
 from gateway.contract.clock import Clock
 from gateway.contract.errors import ConfigError, Problem, UsageError
-from gateway.contract.keys import SigningKey
+from gateway.contract.keys import SigningKey, kept
 from gateway.contract.record import KEY
 from gateway.intake import moment_of
 from gateway.journal import Journal
@@ -28,7 +28,7 @@ def load(config: Config, *, clock: Clock) -> SigningKey:
 
     A house without a community needs no enrolment: its key is made here. Raises ConfigError.
     """
-    if config.community is None and not config.key.exists():
+    if config.community is None and not kept(config.key).exists():
         return SigningKey.create(config.key)
     old = SigningKey.load(config.key)
     if not _new(config.key).exists():

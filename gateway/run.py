@@ -14,10 +14,10 @@ from cyclopts import Parameter
 
 from gateway import building, ownkey
 from gateway.config import Config
+from gateway.contract import watchdog
 from gateway.contract.clock import domain_clock
 from gateway.contract.errors import PeopleError, Problem, UsageError
 from gateway.contract.notify import notify
-from gateway.health import watchdog
 from gateway.house import House
 from gateway.kiosk import panel
 from gateway.kiosk.panel import Panel

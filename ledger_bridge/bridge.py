@@ -16,7 +16,7 @@ import structlog
 from gateway.contract import command as commands
 from gateway.contract import credit as credits_
 from gateway.contract import receipt as receipts
-from gateway.contract import rotation, topics
+from gateway.contract import rotation, topics, watchdog
 from gateway.contract.clock import Clock, domain_clock
 from gateway.contract.errors import ConfigError, PeopleError, Problem
 from gateway.contract.keys import SigningKey
@@ -275,6 +275,8 @@ async def _run(hub: Hub, community: Community, clock: Clock) -> None:
         ]
         if has_series:
             running.append(tasks.create_task(_follow(hub, bridge, clock)))
+        if every_s := watchdog.interval_s():
+            running.append(tasks.create_task(watchdog.run({}, every_s)))
         await stop.wait()
         notify(STOPPING="1")
         await bridge.farewell()

@@ -15,7 +15,7 @@ from pydantic import AfterValidator
 from gateway.contract import settings, tls
 from gateway.contract.cards import load_key
 from gateway.contract.errors import ConfigError, Problem
-from gateway.contract.keys import SigningKey
+from gateway.contract.keys import SigningKey, kept
 from gateway.contract.link import Broker
 from gateway.contract.tls import Tls
 from ledger_bridge.books import store
@@ -167,7 +167,7 @@ class Hub:
         """
         path = self._key_path(name)
         for file in (path, self.next_key_path(name), path):
-            if file.exists() and (key := SigningKey.load(file)).public.x == x:
+            if kept(file).exists() and (key := SigningKey.load(file)).public.x == x:
                 return key
         raise self._not_the_key(name)
 
@@ -229,7 +229,8 @@ class Hub:
         """A key to open the books with; where the registry names another one, that one is taken."""
         path = self._key_path("log")
         following = self.next_key_path("log")
-        return SigningKey.load(following if following.exists() and not path.exists() else path)
+        is_moved = following.exists() and not kept(path).exists()
+        return SigningKey.load(following if is_moved else path)
 
 
 def _token(path: Path) -> str:

@@ -122,6 +122,7 @@ class Builder:
         # Its wheels fit this Python and no other, so this is the one that it asks for.
         self.python = f"python{sys.version_info.major}.{sys.version_info.minor}"
         self.depends = [self.python, *DEPENDS]
+        self.recommends = ["ca-certificates"]
 
     def build(self) -> Path:
         shutil.rmtree(self.work, ignore_errors=True)
@@ -177,7 +178,7 @@ class Builder:
         return True
 
     def _borrow(self) -> None:
-        """The distribution's lgpio, by links to its two files."""
+        """The distribution's lgpio, by links to its two files. Only Raspberry Pi OS has it."""
         tag = _said(
             f"/usr/bin/{self.python}",
             "-c",
@@ -186,7 +187,7 @@ class Builder:
         packages = self.env / "lib" / self.python / "site-packages"
         for file in ("lgpio.py", f"_lgpio.{tag}.so"):
             (packages / file).symlink_to(DIST_PACKAGES / file)
-        self.depends.append("python3-lgpio")
+        self.recommends.append("python3-lgpio")
 
     def _pip(self, tools: Path, *words: object) -> None:
         local = ["--no-index", "--find-links", self.wheels] if self.wheels else []
@@ -276,10 +277,14 @@ class Builder:
             sums += f"{digest}  {file.relative_to(self.tree)}\n"
         (control / "md5sums").write_text(sums)
         size = sum(-(-file.stat().st_size // 1024) for file in files)
-        facts = (
-            f"Architecture: {arch}\nDepends: {', '.join(self.depends)}\nInstalled-Size: {size}\n"
-        )
-        (control / "control").write_text(self._filled("control") + facts)
+        facts = {
+            "Architecture": arch,
+            "Installed-Size": str(size),
+            "Depends": ", ".join(self.depends),
+            "Recommends": ", ".join(self.recommends),
+        }
+        told = "".join(f"{name}: {fact}\n" for name, fact in facts.items())
+        (control / "control").write_text(self._filled("control") + told)
         for script in ("postinst", "prerm", "postrm"):
             (control / script).write_text(self._filled(script))
             (control / script).chmod(0o755)

@@ -7,6 +7,7 @@ import hmac
 from pathlib import Path
 
 from gateway.contract.errors import ConfigError, Problem
+from gateway.contract.keys import kept
 
 _AS_MEANT = str.maketrans("ILO", "110", "- ")
 
@@ -46,7 +47,7 @@ def claim(code: str, key: bytes) -> str:
 def load_key(path: Path) -> bytes:
     """The community's card key: 64 hex digits in a file. Raises ConfigError."""
     try:
-        key = bytes.fromhex(path.read_text("ascii"))
+        key = bytes.fromhex(kept(path).read_text("ascii"))
     except OSError as error:
         what = f"no card key: {error.strerror}"
         raise ConfigError(Problem(what, str(path), "copy card.key from the hub")) from error

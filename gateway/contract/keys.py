@@ -37,6 +37,17 @@ def thumbprint(x: str) -> str:
     return b64(hashlib.sha256(jwk.encode()).digest())
 
 
+def kept(path: Path) -> Path:
+    """Where a key lies: in its file, else where the service manager has put what bears its name.
+
+    Spec: systemd.exec(5), Credentials.
+    """
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    credential = Path(folder) / path.name if folder else path
+    # A key that was changed lies in the file, and what systemd was given is the one before.
+    return credential if credential.exists() and not path.exists() else path
+
+
 class PublicKey:
     """A key that checks signatures; `x` is its JWK member, the form used in files and registry."""
 
@@ -100,7 +111,7 @@ class SigningKey:
     def load(cls, path: Path) -> "SigningKey":
         """Raises ConfigError where the file is missing or is no Ed25519 key."""
         try:
-            jwk = msgspec.json.decode(path.read_bytes(), type=_Jwk)
+            jwk = msgspec.json.decode(kept(path).read_bytes(), type=_Jwk)
             if (jwk.kty, jwk.crv) != ("OKP", "Ed25519"):
                 raise ValueError(f"{jwk.kty} {jwk.crv}")
             return cls(unb64(jwk.d))

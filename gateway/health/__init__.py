@@ -1,1 +1,1 @@
-"""How this gateway fares, and who is told: alarms, figures, the watchdog."""
+"""How this gateway fares, and who is told: alarms, figures."""

@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from gateway.health import watchdog
+from gateway.contract import watchdog
 
 
 @pytest.mark.parametrize(

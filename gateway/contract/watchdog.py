@@ -1,7 +1,7 @@
 """The service manager's watchdog, fed only while the work goes on.
 
 Every part that should turn round regularly says when it last did. Once one has not for too long,
-nothing is fed any more, and the service manager starts the gateway again. Spec: sd_notify(3).
+nothing is fed any more, and the service manager starts the program again. Spec: sd_notify(3).
 """
 
 import asyncio
