@@ -325,7 +325,7 @@ def homes(tmp_path):
 def hear(homes, chain, quarter, mwh, *, late_ms=0, register=IN, device="hall", unit="mWh"):
     at_ms = MIDNIGHT_MS + quarter * QUARTER_MS + late_ms
     pack = [element(device, Reading(register, mwh, unit, at_ms), base_ms=at_ms)]
-    homes.take("home", chain.record(pack, made_ms=at_ms))
+    homes.take(chain.gateway, chain.record(pack, made_ms=at_ms))
 
 
 def gone_after(homes, change):
@@ -365,6 +365,45 @@ def test_a_count_that_is_not_credited_for_another_reason(homes):
     edit = CountsDecided("home", "hall", "", "", at_ms, at_ms + 1, is_accepted=False, reason="odd")
     expected = {("refusal", MIDNIGHT_MS + 40 * QUARTER_MS)}
     assert expected == gone_after(homes, lambda: homes.edit(edit))
+
+
+def test_a_meter_that_was_another_members_from_the_beginning(homes):
+    meter = Chain("barn")
+    for quarter, mwh in ((40, 5), (41, 8)):
+        hear(homes, meter, quarter, mwh)
+    edit = MeterFitted("barn", "hall", "", "noor", MIDNIGHT_MS)
+    read_ms, begun_ms = (MIDNIGHT_MS + quarter * QUARTER_MS for quarter in (41, 40))
+    expected = {(what, begun_ms) for what in ("count", "quarter", "shared")}
+    expected |= {("count", read_ms), ("day", MIDNIGHT_MS)}
+    assert expected == gone_after(homes, lambda: homes.edit(edit))
+
+
+def test_a_count_whose_time_a_later_record_tells(homes):
+    """The clock that it was read by was an hour ahead."""
+    meter = Chain("home")
+    at_ms = MIDNIGHT_MS + 44 * QUARTER_MS
+    pack = [
+        element("hall", Reading(register, 5, unit), base_ms=0)
+        for register, unit in ((IN, "mWh"), ("1-0:1.7.0", "mW"))
+    ]
+    homes.take("home", meter.record(pack, made_ms=at_ms, clock="held", mono_ms=QUARTER_MS))
+    clock = meter.record([], made_ms=at_ms, typ=CLOCK, mono_ms=5 * QUARTER_MS)
+    expected = {("count", at_ms), ("gauge", at_ms)}
+    assert expected == gone_after(homes, lambda: homes.take("home", clock))
+
+
+def test_energy_that_later_rules_do_not_share(homes):
+    """Counts of tomorrow are here already when the rules of tomorrow are handed in."""
+    for gateway in ("home", "barn"):
+        meter = Home(gateway, begin_ms=MIDNIGHT_MS + DAY_MS)
+        homes.take(gateway, *(meter.count(n, 5, 7) for n in range(3)))
+    rules = POLICY.replace("2026-06-21", "2026-06-22")
+    expected = {
+        (what, MIDNIGHT_MS + DAY_MS + n * QUARTER_MS)
+        for what in ("shared", "street")
+        for n in range(2)
+    }
+    assert expected == gone_after(homes, lambda: homes.rule_by(rules))
 
 
 def test_a_quarter_hour_of_the_next_day_that_turns_out_to_be_longer(homes):

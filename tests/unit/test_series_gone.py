@@ -7,17 +7,19 @@ from gateway.contract.record import SAMPLES, element
 from ledger_bridge.books.acts.requests import Close, Donate
 from ledger_bridge.books.changed import turn
 from ledger_bridge.books.facts.official import Series as Figures
-from ledger_bridge.books.registry.edits import MemberErased, MemberLeft, MeterFitted
+from ledger_bridge.books.registry.edits import MemberAdded, MemberErased, MemberLeft, MeterFitted
 from ledger_bridge.reader import Reader
 from ledger_bridge.timeseries.names import digest
 from ledger_bridge.timeseries.schema import GATEWAY, SILENCE, Forget, Written, line
 from tests.homes import OUT, Home, Homes
 from tests.influx import MONTHS, YEARS, Influx
-from tests.series import Follower
+from tests.series import Follower, written_anew
 from tests.street import ID, MIDNIGHT_MS, NOON_MS, QUARTER_MS, Chain
 
 DAY_MS = 86_400_000
 JULY_MS = MIDNIGHT_MS + 12 * DAY_MS
+# 2029-08-01T00:00 in Amsterdam.
+AUGUST_2029_MS = MIDNIGHT_MS + (10 + 365 + 365 + 366 + 31) * DAY_MS
 POINT, OTHER_POINT = "871687110000000017", "871687110000000024"
 
 
@@ -51,13 +53,18 @@ def erase(homes):
     """Noor leaves, and is erased."""
     homes._now_ms = JULY_MS
     homes.edit(MemberLeft("noor", MIDNIGHT_MS + 50 * QUARTER_MS))
-    while homes.community.settle(JULY_MS):
-        pass
+    settle(homes)
     homes.act(Close("2026-06"), "june", now_ms=JULY_MS)
     for asset in ("ENERGY", "WASTE"):
         if held := homes.balance("acc-noor", asset):
             homes.act(Donate("noor", "pool", asset, held), f"gift {asset}", now_ms=JULY_MS)
     homes.edit(MemberErased("noor"))
+    settle(homes)
+
+
+def settle(homes):
+    while homes.community.settle(JULY_MS):
+        pass
 
 
 def health(gateway, account):
@@ -115,6 +122,40 @@ def test_what_neighbours_got_of_them_stays(homes):
     for at_ms in mine:
         assert before[at_ms]["got"] == after[at_ms]["got"]
         assert street[at_ms]["produced"] == follower.series.of("street")[at_ms]["produced"]
+
+
+def test_what_a_gateway_sent_while_it_served_them_alone_goes_although_it_serves_another_now(homes):
+    """What it showed of a device that nobody has as well."""
+    attic = Chain("home", "samples-000000000002")
+    for minute in (0, 2):
+        at_ms = MIDNIGHT_MS + 50 * QUARTER_MS + (minute - 1) * 60_000
+        power = element("attic", Reading("1-0:1.7.0", 1, "mW", at_ms), base_ms=at_ms)
+        homes.take("home", attic.record([power], made_ms=at_ms, typ=SAMPLES))
+    homes.edit(
+        MemberAdded("kees", "acc-kees"),
+        MeterFitted("home", "hall", "", "kees", MIDNIGHT_MS + 50 * QUARTER_MS),
+    )
+    follower = Follower(Reader(homes.path, ID))
+    follower.follow(up_to=turn(homes.community.db, ID))
+    erase(homes)
+    follower.follow(up_to=turn(homes.community.db, ID))
+    assert [MIDNIGHT_MS + 50 * QUARTER_MS + 60_000] == list(
+        follower.series.of("sample", account="-", device="attic")
+    )
+    assert written_anew(homes) == follower.series
+
+
+def test_shared_quarter_hours_go_once_the_seal_ends_what_was_kept_of_them(homes):
+    follower = Follower(Reader(homes.path, ID))
+    erase(homes)
+    follower.follow(up_to=turn(homes.community.db, ID))
+    begin_ms, end_ms = MIDNIGHT_MS, MIDNIGHT_MS + DAY_MS
+    assert 96 == len([at for at in follower.series.of("street") if begin_ms <= at < end_ms])
+    for period in ("2026-07", "2029-06"):
+        homes.act(Close(period), period, now_ms=AUGUST_2029_MS)
+    follower.follow(up_to=turn(homes.community.db, ID))
+    assert [] == [at for at in follower.series.of("street") if begin_ms <= at < end_ms]
+    assert written_anew(homes) == follower.series
 
 
 def quoted(text):
