@@ -1,0 +1,129 @@
+"""What the hub tells of itself: its books, and how much it takes and has still to do."""
+
+from ledger_bridge.grafana.panels import Line, Panel, Step
+from ledger_bridge.grafana.query import HERE, select
+from ledger_bridge.grafana.words import Said
+from ledger_bridge.timeseries.schema import BRIDGE
+
+DAY_S = 86_400
+AGE_STEPS = (Step(None, "green"), Step(DAY_S, "orange"), Step(2 * DAY_S, "red"))
+_RIGHT = (Step(None, "red"), Step(1, "green"))
+_NONE = (Step(None, "green"), Step(1, "red"))
+
+
+RATES = {
+    "stored": Said("opgeslagen", "stored"),
+    "repeated": Said("al gehad", "had already"),
+    "refused": Said("geweigerd", "refused"),
+    "receipts": Said("ontvangstbewijzen", "receipts"),
+}
+WAITING = {
+    "dirty": Said("te verrekenen", "to be settled"),
+    "held": Said("wacht op de beheerder", "waits for a steward"),
+    "behind": Said("nog naar Grafana", "still to Grafana"),
+    "quarantined": Said("geweigerd door de database", "refused by the database"),
+}
+
+
+def _rate(field: str) -> Line:
+    a_second = f'non_negative_difference(last("{field}")) / 60'
+    return Line(select(a_second, BRIDGE, HERE, every="1m", fill="none"), RATES[field])
+
+
+HUB = (
+    Panel(
+        14,
+        "figures",
+        Said("Laatste controle van de boeken", "Last verify of the books"),
+        Said(
+            "Of alles klopte bij het laatste meterkast verify.",
+            "Whether all agreed at the last meterkast verify.",
+        ),
+        (Line(select('last("verified")', BRIDGE, HERE)),),
+        width=6,
+        height=4,
+        steps=_RIGHT,
+        says={
+            "0": Said("er is een verschil", "there is a difference"),
+            "1": Said("klopt", "agrees"),
+        },
+        now="1h",
+        nothing=Said("nooit", "never"),
+    ),
+    Panel(
+        15,
+        "figures",
+        Said("Zo lang geleden", "That long ago"),
+        Said("Dagelijks is goed.", "Daily is right."),
+        (Line(select('last("verify_age")', BRIDGE, HERE)),),
+        unit="s",
+        decimals=0,
+        width=6,
+        height=4,
+        steps=AGE_STEPS,
+        now="1h",
+        nothing=Said("nooit", "never"),
+    ),
+    Panel(
+        16,
+        "figures",
+        Said("Wacht op de beheerder", "Waits for a steward"),
+        Said(
+            "Standen, inworpen en reeksen records. meterkast ledger held zegt welke, en wat te"
+            " doen.",
+            "Counts, deposits and chains of records. meterkast ledger held says which, and what to"
+            " do.",
+        ),
+        (Line(select('last("held")', BRIDGE, HERE)),),
+        width=6,
+        height=4,
+        steps=(Step(None, "green"), Step(1, "orange")),
+        now="1h",
+    ),
+    Panel(
+        17,
+        "figures",
+        Said("Geweigerd door de database", "Refused by the database"),
+        Said(
+            "Punten die bewaard zijn omdat de database ze niet wilde. meterkast hub series zegt"
+            " waarom.",
+            "Points that are kept because the database did not want them. meterkast hub series says"
+            " why.",
+        ),
+        (Line(select('last("quarantined")', BRIDGE, HERE)),),
+        width=6,
+        height=4,
+        steps=_NONE,
+        now="1h",
+    ),
+    Panel(
+        18,
+        "lines",
+        Said("Records per seconde", "Records a second"),
+        Said(
+            "Wat de centrale opslaat, en wat ze nog eens kreeg of niet aannam. Weigeren is niet"
+            " gewoon: zie de pagina van de centrale.",
+            "What the hub stores, and what it got again or did not take. Refusing is not usual: see"
+            " the hub's page.",
+        ),
+        tuple(_rate(field) for field in RATES),
+        unit="cps",
+        least=0,
+    ),
+    Panel(
+        19,
+        "lines",
+        Said("Wat nog te doen is", "What is still to be done"),
+        Said(
+            "Alles zakt naar nul, behalve wat op de beheerder wacht.",
+            "All falls to zero, but for what waits for a steward.",
+        ),
+        tuple(
+            Line(select(f'max("{field}")', BRIDGE, HERE, every="$__interval"), words)
+            for field, words in WAITING.items()
+        ),
+        decimals=0,
+        least=0,
+        every="1m",
+    ),
+)
