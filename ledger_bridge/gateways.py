@@ -45,19 +45,24 @@ def last_seen(db: sqlite3.Connection, community: str) -> dict[str, int]:
     return seen
 
 
-def silent(db: sqlite3.Connection, community: str, now_ms: int) -> dict[str, int]:
-    """Gateways that gave evidence before and give none now, and since how many minutes.
+def quiet(db: sqlite3.Connection, community: str, now_ms: int) -> dict[str, int]:
+    """Since how many minutes each gateway that gave evidence before has given none.
 
-    A recycling point has nothing to say while nobody comes: it is silent where it is not there.
+    A recycling point has nothing to say while nobody comes: 0 where it is there.
     """
-    heard = _heard(db, community, ("state", "birth"))
+    heard = words(db, community, ("state", "birth"))
     points = {gateway for gateway, said in heard["birth"].items() if _is_point(said)}
     there = {gateway for gateway, said in heard["state"].items() if said == "online"}
     return {
-        gateway: (now_ms - at_ms) // _MINUTE_MS
+        gateway: 0 if gateway in points & there else max(0, now_ms - at_ms) // _MINUTE_MS
         for gateway, at_ms in last_seen(db, community).items()
-        if now_ms - at_ms >= SILENT_MIN * _MINUTE_MS and gateway not in points & there
     }
+
+
+def silent(db: sqlite3.Connection, community: str, now_ms: int) -> dict[str, int]:
+    """Gateways that gave evidence before and give none now, and since how many minutes."""
+    since = quiet(db, community, now_ms).items()
+    return {gateway: minutes for gateway, minutes in since if minutes >= SILENT_MIN}
 
 
 def _is_point(birth: Any) -> bool:
@@ -103,13 +108,13 @@ def gateways(
         told["lost"] = _lost(db, (community, gateway, chain))
         chains.setdefault(gateway, []).append(told)
     seen = last_seen(db, community)
-    heard, quiet = _heard(db, community, LEAVES), silent(db, community, now_ms)
+    heard, quiet_ones = words(db, community, LEAVES), silent(db, community, now_ms)
     return [
         {
             "gateway": gateway,
             "state": heard["state"].get(gateway, ""),
             "seen_ms": seen.get(gateway),
-            "silent_min": quiet.get(gateway, 0),
+            "silent_min": quiet_ones.get(gateway, 0),
             "chains": chains.get(gateway, []),
             "refused": _refused(db, community, gateway),
             "commands": _commands(db, community, gateway, now_ms),
@@ -150,7 +155,7 @@ def _lost(db: sqlite3.Connection, chain: tuple[str, str, str]) -> list[Json]:
     ]
 
 
-def _heard(
+def words(
     db: sqlite3.Connection, community: str, leaves: Iterable[str]
 ) -> dict[str, dict[str, Any]]:
     """What gateways last said, by leaf: the word of a state, the JSON of the others."""

@@ -14,6 +14,7 @@ class Reader:
 
     def __init__(self, books: Path, community: str) -> None:
         """Raises PeopleError where there are no books."""
+        self.books = books
         self.community = community
         self.db: sqlite3.Connection = store.open_to_read(books)
         self._stored: tuple[int, int] = (0, 0)

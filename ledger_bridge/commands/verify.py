@@ -1,20 +1,27 @@
-"""`meterkast verify`: recompute the books from evidence to root, or check one proof."""
+"""`meterkast verify`: recompute the books from evidence to root, or check one proof.
+
+Run daily on a hub; what the last look there found is kept beside the books for those who watch it.
+"""
 
 import sqlite3
 import sys
 from pathlib import Path
 
-from gateway.contract.errors import PeopleError, Problem
+from gateway.contract.clock import domain_clock
+from gateway.contract.errors import PeopleError, Problem, UsageError
 from gateway.contract.keys import PublicKey
+from ledger_bridge import verified
 from ledger_bridge.books import store
 from ledger_bridge.books.community import load_registry
 from ledger_bridge.books.log.proving import known
 from ledger_bridge.books.verify import verify as verification
 from ledger_bridge.books.verify.look import Differs, Step
 from ledger_bridge.books.verify.seen import Seen
+from ledger_bridge.books.verify.verify import Verified
 from ledger_bridge.commands import proof as proofs
 from ledger_bridge.commands.common import CONFIG, Config, Json, show
 from ledger_bridge.hub import Hub
+from ledger_bridge.verified import Outcome
 
 
 def verify(
@@ -48,43 +55,60 @@ def verify(
     log_key: PublicKey = proofs.public(key) if key else hub.key("log").public
     if checkpoint:
         _must_have_grown(hub, db, proofs.text_of(checkpoint))
-    bar = Bar()
-    try:
-        found = verification.verify(
-            db,
-            hub.community,
-            log_key=log_key,
-            progress=bar.tell,
-            seen=Seen(hub.community, seen),
-        )
-    except Differs as differs:
+    found = _look(db, hub.community, log_key=log_key, seen=Seen(hub.community, seen))
+    differs = (found.what, found.where) if isinstance(found, Differs) else ("", "")
+    if not key:
+        _note(hub, Outcome(domain_clock().utc_ms(), *differs))
+    if isinstance(found, Differs):
         if json:
-            show({"verified": False, "what": differs.what, "where": differs.where})
+            show({"verified": False, "what": found.what, "where": found.where})
         else:
-            print(f"differs: {differs.what}\nwhere:   {differs.where}")
+            print(f"differs: {found.what}\nwhere:   {found.where}")
         return 1
-    finally:
-        bar.end()
     if json:
         show({"verified": True, **found._asdict()})
     else:
-        print(
-            f"verified: {found.records} records, {found.claims} claims"
-            f" ({found.waiting} being settled), {found.bookings} bookings, {found.leaves} leaves"
-        )
-        if found.unsettled:
-            print(
-                f"unsettled: {found.unsettled} claims have not got what is due by now:"
-                " verify again when the bridge has settled them"
-            )
-        if found.held:
-            print(f"held:     {found.held}, see meterkast ledger held")
-        if found.sealed_until:
-            print(f"sealed:   up to {found.sealed_until}; what is due is recomputed from then on")
-        if found.erased:
-            print(f"erased:   {found.erased} (members whose dues are not recomputed)")
-        print(f"root:     {found.root}")
+        _tell(found)
     return 0
+
+
+def _look(
+    db: sqlite3.Connection, community: str, *, log_key: PublicKey, seen: Seen
+) -> Verified | Differs:
+    bar = Bar()
+    try:
+        return verification.verify(db, community, log_key=log_key, progress=bar.tell, seen=seen)
+    except Differs as differs:
+        return differs
+    finally:
+        bar.end()
+
+
+def _note(hub: Hub, outcome: Outcome) -> None:
+    """What was found is found, also where nothing can be written beside the books."""
+    try:
+        verified.note(hub.books, outcome)
+    except UsageError as error:
+        print(f"not noted beside the books: {error.problems[0].what}", file=sys.stderr)
+
+
+def _tell(found: Verified) -> None:
+    print(
+        f"verified: {found.records} records, {found.claims} claims"
+        f" ({found.waiting} being settled), {found.bookings} bookings, {found.leaves} leaves"
+    )
+    if found.unsettled:
+        print(
+            f"unsettled: {found.unsettled} claims have not got what is due by now:"
+            " verify again when the bridge has settled them"
+        )
+    if found.held:
+        print(f"held:     {found.held}, see meterkast ledger held")
+    if found.sealed_until:
+        print(f"sealed:   up to {found.sealed_until}; what is due is recomputed from then on")
+    if found.erased:
+        print(f"erased:   {found.erased} (members whose dues are not recomputed)")
+    print(f"root:     {found.root}")
 
 
 def _must_have_grown(hub: Hub, db: sqlite3.Connection, note: str) -> None:

@@ -125,8 +125,8 @@ WEIGHT = Measurement(
     {"nominal": "mg", "shown": "mg", "error": "mg", "allowed": "mg"},
 )
 
-# What a gateway says of itself, and since when the hub has had no evidence of it. Fields that it
-# says nothing of are left out. `clock_rank`: 0 unset, 1 held, 2 meter, 3 synced.
+# What a gateway says of itself while it is there, and since when the hub has had no evidence of it.
+# Fields that it says nothing of are left out. `clock_rank`: 0 unset, 1 held, 2 meter, 3 synced.
 GATEWAY = Measurement(
     "gateway",
     ("community", "gateway"),
@@ -136,7 +136,7 @@ GATEWAY = Measurement(
         "pending": "records that wait for a receipt",
         "flying": "records sent and not receipted",
         "overdue": "ms since a receipt was due",
-        "lag": "ms between a record's making and its storing, the last one",
+        "lag": "ms between a record's making by its own clock and its storing, the last one",
         "clock_rank": "0 to 3",
         "clock_bound": "ms",
         "disk_free": "bytes",
@@ -165,8 +165,9 @@ LINE = Measurement(
 FAULT = Measurement(
     "fault", ("community", "gateway", "device", "fault_kind"), {"so_far": "how many"}, "months"
 )
-# How the bridge fares. `verified` is 1 where the last `verify` found no difference, 0 where it did,
-# and left out where there was none; `verify_age` since when.
+# How the bridge fares. `linked` is 1 while it hears its gateways; `verified` is 1 where the last
+# `verify` found no difference, 0 where it did, and left out where there was none, with
+# `verify_age`, since when.
 BRIDGE = Measurement(
     "bridge",
     ("community",),
@@ -176,9 +177,10 @@ BRIDGE = Measurement(
         "refused": "deliveries since the bridge started",
         "receipts": "sent since the bridge started",
         "dirty": "claims that wait to be settled",
-        "held": "counts, deposits and chains that wait for a steward",
+        "held": "what waits for a member or a steward: meters, deposits, records, chains and so on",
         "behind": "sheets and records that wait to be written as time series",
         "quarantined": "points that the database refused",
+        "linked": "0, 1",
         "verified": "0, 1",
         "verify_age": "s",
     },
