@@ -379,15 +379,15 @@ def test_a_meter_that_was_another_members_from_the_beginning(homes):
 
 
 def test_a_count_whose_time_a_later_record_tells(homes):
-    """The clock that it was read by was an hour ahead."""
+    """The clock that it was read by was a day ahead."""
     meter = Chain("home")
-    at_ms = MIDNIGHT_MS + 44 * QUARTER_MS
+    at_ms = MIDNIGHT_MS + DAY_MS + 44 * QUARTER_MS
     pack = [
         element("hall", Reading(register, 5, unit), base_ms=0)
         for register, unit in ((IN, "mWh"), ("1-0:1.7.0", "mW"))
     ]
     homes.take("home", meter.record(pack, made_ms=at_ms, clock="held", mono_ms=QUARTER_MS))
-    clock = meter.record([], made_ms=at_ms, typ=CLOCK, mono_ms=5 * QUARTER_MS)
+    clock = meter.record([], made_ms=at_ms - DAY_MS, typ=CLOCK, mono_ms=QUARTER_MS)
     expected = {("count", at_ms), ("gauge", at_ms)}
     assert expected == gone_after(homes, lambda: homes.take("home", clock))
 

@@ -98,3 +98,14 @@ def test_they_go_along_with_the_meter_to_whom_it_turns_out_to_be(street):
     for member, minute, mw in (("noor", 1, 700), ("bram", 10, 900)):
         found = follower.series.of("sample", account=f"acc-{member}")
         assert {MIDNIGHT_MS + minute * MINUTE_MS: {"value": mw}} == found
+
+
+def test_they_go_with_their_record(street):
+    """One that turns out to be signed by a key that had ended."""
+    send(street, (1, power(700)))
+    send(street, (2, power(900)))
+    follower = Follower(Reader(street.path, ID))
+    follower.follow(up_to=turn(street.community.db, ID))
+    street.community.db.execute("DELETE FROM record WHERE seq = 1")
+    follower.follow(up_to=turn(street.community.db, ID))
+    assert {MIDNIGHT_MS + 2 * MINUTE_MS: {"value": 900}} == follower.series.of("sample")

@@ -39,14 +39,9 @@ CREATE TRIGGER kept_went AFTER DELETE ON kept BEGIN
             WHERE gone_n != excluded.n;
 END;
 
+-- A record that its gateway's key did not sign after all. Who is erased is noted with whose meters
+-- are where, and evidence that is pruned with its counts.
 CREATE TRIGGER record_went AFTER DELETE ON record BEGIN
-    INSERT INTO changed SELECT OLD.community, 'gateway', OLD.gateway, '', '', n, n
-        FROM (SELECT coalesce(max(n), 1) AS n FROM edition) WHERE true
-        ON CONFLICT DO UPDATE SET n = excluded.n, gone_n = excluded.n
-            WHERE gone_n != excluded.n;
-END;
-
-CREATE TRIGGER record_erased AFTER UPDATE ON record BEGIN
     INSERT INTO changed SELECT OLD.community, 'gateway', OLD.gateway, '', '', n, n
         FROM (SELECT coalesce(max(n), 1) AS n FROM edition) WHERE true
         ON CONFLICT DO UPDATE SET n = excluded.n, gone_n = excluded.n
