@@ -10,10 +10,12 @@ Spec: Grafana 11.6,
 from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple
 
+from ledger_bridge.grafana.panels import uid
 from ledger_bridge.grafana.provisioning import FOLDERS, yaml
+from ledger_bridge.grafana.query import SOURCES
+from ledger_bridge.grafana.words import Language
 from ledger_bridge.timeseries.schema import BRIDGE, GATEWAY, Measurement
 
-SOURCE = "meterkast-months"
 EXPRESSION = "__expr__"
 REDUCERS = {"last": "last", "least": "min"}
 
@@ -43,17 +45,19 @@ class Rule(NamedTuple):
     """An alert: it fires once `when` has held for `lasts`.
 
     `when` is a condition on {last}, the newest number in the range, and {least}, the smallest.
-    `dark` is what it makes of a database that says nothing or is not there.
+    `dark` is what it makes of a database that says nothing or is not there. `panel` is where it is
+    seen on the dashboard of operations.
     """
 
     name: str
     measurement: Measurement
     field: str
+    panel: int
     range_s: int
     when: str
     lasts: str
     severity: Literal["critical", "warning"]
-    words: Mapping[str, Words]
+    words: Mapping[Language, Words]
     dark: Literal["KeepLast", "Alerting"] = "KeepLast"
 
     @property
@@ -75,6 +79,7 @@ RULES = (
         "gateway-silent",
         GATEWAY,
         "silent",
+        panel=5,
         range_s=600,
         when=f"{{last}} >= {SILENT_MIN}",
         lasts="5m",
@@ -98,6 +103,7 @@ RULES = (
         "journal-growing",
         GATEWAY,
         "pending",
+        panel=2,
         range_s=3_600,
         when=f"{{least}} > {PENDING_MAX} && {{last}} > {{least}}",
         lasts="30m",
@@ -121,6 +127,7 @@ RULES = (
         "clock-unset",
         GATEWAY,
         "clock_rank",
+        panel=4,
         range_s=600,
         when="{last} < 1",
         lasts="30m",
@@ -144,6 +151,7 @@ RULES = (
         "verify-failed",
         BRIDGE,
         "verified",
+        panel=14,
         range_s=600,
         when="{last} < 1",
         lasts="0s",
@@ -168,6 +176,7 @@ RULES = (
         "not-verified",
         BRIDGE,
         "verify_age",
+        panel=15,
         range_s=600,
         when=f"{{last}} > {DAY_S}",
         lasts="1d",
@@ -191,6 +200,7 @@ RULES = (
         "quarantine-waiting",
         BRIDGE,
         "quarantined",
+        panel=17,
         range_s=600,
         when="{last} > 0",
         lasts="5m",
@@ -214,6 +224,7 @@ RULES = (
         "series-behind",
         BRIDGE,
         "behind",
+        panel=19,
         range_s=1_800,
         when=f"{{least}} > {BEHIND_MAX}",
         lasts="5m",
@@ -237,7 +248,7 @@ RULES = (
 )
 
 
-def alerting(languages: Iterable[str], rules: Iterable[Rule] = RULES) -> str:
+def alerting(languages: Iterable[Language], rules: Iterable[Rule] = RULES) -> str:
     """All rules, with their words in these languages, the first one first."""
     spoken = tuple(languages)
     return yaml(
@@ -257,7 +268,7 @@ def alerting(languages: Iterable[str], rules: Iterable[Rule] = RULES) -> str:
     )
 
 
-def _rule(rule: Rule, languages: tuple[str, ...]) -> dict[str, object]:
+def _rule(rule: Rule, languages: tuple[Language, ...]) -> dict[str, object]:
     said = [rule.words[language] for language in languages]
     reduced = [name for name in REDUCERS if f"{{{name}}}" in rule.when]
     letters = dict(zip(reduced, "BC", strict=False))
@@ -277,6 +288,8 @@ def _rule(rule: Rule, languages: tuple[str, ...]) -> dict[str, object]:
         "noDataState": rule.dark,
         "execErrState": rule.dark,
         "for": rule.lasts,
+        "dashboardUid": uid("operations", languages[0]),
+        "panelId": rule.panel,
         "annotations": {
             "summary": "\n".join(words.summary for words in said),
             "description": "\n".join(words.action for words in said),
@@ -288,11 +301,11 @@ def _rule(rule: Rule, languages: tuple[str, ...]) -> dict[str, object]:
 def _query(rule: Rule) -> dict[str, object]:
     return {
         "refId": "A",
-        "datasourceUid": SOURCE,
+        "datasourceUid": SOURCES["months"],
         "relativeTimeRange": {"from": rule.range_s, "to": 0},
         "model": {
             "refId": "A",
-            "datasource": {"type": "influxdb", "uid": SOURCE},
+            "datasource": {"type": "influxdb", "uid": SOURCES["months"]},
             "rawQuery": True,
             "query": rule.influxql,
             "resultFormat": "time_series",

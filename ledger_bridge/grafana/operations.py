@@ -1,5 +1,7 @@
 """The dashboard of operations: how gateways, their lines and clocks, and the bridge fare."""
 
+from typing import Final
+
 from ledger_bridge.grafana.hub import HUB
 from ledger_bridge.grafana.panels import (
     OF_COMMUNITY,
@@ -15,11 +17,11 @@ from ledger_bridge.grafana.panels import (
 from ledger_bridge.grafana.query import HERE, among, select, values_of
 from ledger_bridge.grafana.words import GATEWAY as KASTJE
 from ledger_bridge.grafana.words import Said
-from ledger_bridge.timeseries.schema import FAULT, GATEWAY, LINE
+from ledger_bridge.timeseries.schema import BRIDGE, FAULT, GATEWAY, LINE
 
 THESE = (HERE, among("gateway"))
 OF_LINE = "$tag_gateway $tag_device"
-SPAN = "$__interval"
+SPAN: Final = "$__interval"
 
 NO_YES = {"0": Said("nee", "no"), "1": Said("ja", "yes")}
 BAD_IF_NOT = (Step(None, "red"), Step(1, "green"))
@@ -348,7 +350,7 @@ OPERATIONS = Board(
         "How the gateways, their lines and clocks, and the hub fare.",
     ),
     (
-        OF_COMMUNITY,
+        OF_COMMUNITY._replace(query=values_of("community", of=BRIDGE)),
         Choice("gateway", KASTJE, values_of("gateway", HERE, of=GATEWAY), is_multi=True),
     ),
     (

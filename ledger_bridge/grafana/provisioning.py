@@ -9,13 +9,15 @@ Spec: Grafana 11.6, <https://grafana.com/docs/grafana/v11.6/administration/provi
 import json
 from collections.abc import Iterable, Mapping
 
+from ledger_bridge.grafana.query import SOURCES
 from ledger_bridge.grafana.rollups import Database
+from ledger_bridge.grafana.words import Language
 
 # Where a stock Grafana, from a package or in a container, has its configuration.
 HOME = "/etc/grafana"
 SECRET = f"{HOME}/meterkast/reader.secret"
 # Folders are found by their titles, by dashboards and alerts alike.
-FOLDERS = {"nl": "Meterkast", "en": "Meterkast (English)"}
+FOLDERS: Mapping[Language, str] = {"nl": "Meterkast", "en": "Meterkast (English)"}
 
 # How each engine is told who asks; {} is the secret.
 _SCHEMES = {"influxdb2": "Token {}", "influxdb3": "Bearer {}"}
@@ -24,8 +26,8 @@ _READER = "grafana"
 
 
 def data_sources(database: Database) -> str:
-    """The two sources that all queries name: `meterkast` and `meterkast-months`."""
-    sources = (("meterkast", database.years), ("meterkast-months", database.months))
+    """The two sources that all queries name."""
+    sources = ((SOURCES["years"], database.years), (SOURCES["months"], database.months))
     return yaml(
         "Where Grafana finds the series.",
         {
@@ -61,7 +63,7 @@ def _plain(text: str) -> str:
     return text.replace("$", "$$")
 
 
-def dashboard_folders(languages: Iterable[str]) -> str:
+def dashboard_folders(languages: Iterable[Language]) -> str:
     """A folder of dashboards for each language."""
     return yaml(
         "Where Grafana finds the dashboards; what is changed there is taken over in a minute.",
