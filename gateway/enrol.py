@@ -59,6 +59,8 @@ def enrol(
         what = "two things at once"
         raise UsageError(Problem(what, "enrol", "one of --rotate, --hub and --answer"))
     where = _place(place)
+    if hub:
+        joining.must_be_hub(hub)
     code = _code()
     pending = joining.begin(config, where, code, clock=domain_clock())
     words = enrolment.words(pending.asked.document)

@@ -113,10 +113,17 @@ def _waiting(
     return Pending(asked, request, own)
 
 
-def ask(pending: Pending, hub: str, *, tell: Callable[[str], None]) -> bytes:
-    """Bring the request to the hub, and wait for the answer, sealed. Raises PeopleError.
+def must_be_hub(url: str) -> None:
+    """Raises UsageError where this is no address that a hub can have."""
+    if not url.startswith(("https://", "http://")):
+        what = f"{url!r} is no address of a hub"
+        raise UsageError(Problem(what, "--hub", "--hub https://hub.example.nl"))
 
-    A hub that goes away meanwhile is asked again.
+
+def ask(pending: Pending, hub: str, *, tell: Callable[[str], None]) -> bytes:
+    """Bring the request to a hub, and wait for the answer, sealed. Raises PeopleError.
+
+    One that goes away meanwhile is asked again.
     """
     deadline_s = time.monotonic() + WAIT_S
     url = hub.rstrip("/") + enrolment.PATH
@@ -136,13 +143,10 @@ def ask(pending: Pending, hub: str, *, tell: Callable[[str], None]) -> bytes:
 
 
 def _post(url: str, pending: Pending) -> bytes | None:
-    """The sealed answer, None while there is none. Raises Unreachable, UsageError."""
-    if not url.startswith(("https://", "http://")):
-        what = f"{url!r} is no address of a hub"
-        raise UsageError(Problem(what, "--hub", "--hub https://hub.example.nl"))
-    request = Request(url, data=pending.request.read_bytes(), method="POST")  # noqa: S310 - above
+    """The sealed answer, None while there is none. Raises Unreachable, PeopleError."""
+    request = Request(url, data=pending.request.read_bytes(), method="POST")  # noqa: S310 - http
     try:
-        with urlopen(request, timeout=HTTP_S) as answered:  # noqa: S310 - above
+        with urlopen(request, timeout=HTTP_S) as answered:  # noqa: S310 - http or https
             sealed: bytes = answered.read(enrolment.ANSWER_BYTES_MAX + 1)
             return sealed if answered.status == 200 else None
     except HTTPError as error:

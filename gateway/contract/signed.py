@@ -148,7 +148,7 @@ def read_as(document: Signed, kind: type[T], *, typ: str) -> T:
         raise Malformed(f"typ {document.typ!r}, expected {typ!r}")
     try:
         return msgspec.json.decode(document.payload, type=kind)
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Malformed(f"first line is no {typ}: {error}") from error
 
 
