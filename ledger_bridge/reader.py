@@ -7,6 +7,7 @@ from ledger_bridge.books import store
 from ledger_bridge.books.community import load_policies, load_registry
 from ledger_bridge.books.policy.policies import Policies
 from ledger_bridge.books.registry.registry import Registry
+from ledger_bridge.books.settle.shared_days import Reckoner
 
 
 class Reader:
@@ -19,6 +20,7 @@ class Reader:
         self.db: sqlite3.Connection = store.open_to_read(books)
         self._stored: tuple[int, int] = (0, 0)
         self._papers: tuple[Registry, Policies] = (Registry(community), Policies([]))
+        self._reckoner: Reckoner | None = None
 
     def papers(self) -> tuple[Registry, Policies]:
         """Registry and policies, read anew only where an edit or a policy has come."""
@@ -27,7 +29,15 @@ class Reader:
             registry = load_registry(self.db, self.community)
             self._papers = registry, load_policies(self.db, self.community, registry)
             self._stored = stored
+            self._reckoner = None
         return self._papers
+
+    def reckoner(self) -> Reckoner:
+        """Reckons shared days by the papers, and reads files of coefficients once."""
+        registry, policies = self.papers()
+        if self._reckoner is None:
+            self._reckoner = Reckoner(self.db, self.community, registry, policies)
+        return self._reckoner
 
     def number(self, what: str) -> int:
         """One number of this community: `count(*) FROM TABLE`."""

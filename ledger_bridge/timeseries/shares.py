@@ -11,7 +11,7 @@ from ledger_bridge.books import rules
 from ledger_bridge.books.calendar import QUARTER_MS, bounds_ms
 from ledger_bridge.books.policy.sharing_keys import Sharing
 from ledger_bridge.books.registry.registry import Registry
-from ledger_bridge.books.settle.shared_days import Quarter, Reckoner
+from ledger_bridge.books.settle.shared_days import Quarter
 from ledger_bridge.reader import Reader
 from ledger_bridge.timeseries.names import account_of
 from ledger_bridge.timeseries.schema import NONE, SHARED, STREET, Forget, Written
@@ -43,7 +43,7 @@ def shared_sheet(reader: Reader, day: str, *, is_gone: bool) -> Written:
     `is_gone` where it is of any sheet of the day: of kind "meter", "member" or "shared".
     """
     registry, policies = reader.papers()
-    reckoner = Reckoner(reader.db, reader.community, registry, policies)
+    reckoner = reader.reckoner()
     span_ms = bounds_ms(day, policies.zone)
     tags = {"community": reader.community}
     forget = [Forget(one, tags, span_ms) for one in (SHARED, STREET) if is_gone]
