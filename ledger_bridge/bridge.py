@@ -294,6 +294,7 @@ async def _follow(hub: Hub, bridge: Bridge, clock: Clock) -> None:
         clock,
         turn=lambda: turn(bridge.community.db, hub.community),
         delivered=lambda: bridge.delivered,
+        is_linked=bridge.link.up.is_set,
         is_quiet=bridge.is_quiet,
     )
     await following.run()

@@ -14,6 +14,7 @@ from gateway.contract.clock import Clock
 from gateway.contract.errors import PeopleError
 from ledger_bridge.hub import Hub
 from ledger_bridge.reader import Reader
+from ledger_bridge.timeseries import health
 from ledger_bridge.timeseries.delivered import Delivered
 from ledger_bridge.timeseries.engines import Database, Trouble
 from ledger_bridge.timeseries.meanwhile import T, meanwhile
@@ -60,12 +61,14 @@ class Following:
         *,
         turn: Callable[[], int],
         delivered: Callable[[], Delivered],
+        is_linked: Callable[[], bool],
         is_quiet: threading.Event,
     ) -> None:
         self._hub = hub
         self._clock = clock
         self._turn = turn
         self._delivered = delivered
+        self._is_linked = is_linked
         self._is_quiet = is_quiet
         self._is_ending = threading.Event()
         self._reader: Reader | None = None
@@ -173,5 +176,12 @@ class Following:
             self._notebook.set_away(None)
             log.info("series_back", away_s=(self._clock.utc_ms() - away.since_ms) // 1000)
 
-    def minute(self, _: Standing, /) -> list[str]:
-        return []
+    def minute(self, standing: Standing, /) -> list[str]:
+        assert self._reader is not None
+        figures = health.Figures(
+            **self._delivered()._asdict(),
+            behind=standing.behind,
+            quarantined=standing.quarantined,
+            linked=self._is_linked(),
+        )
+        return health.minute(self._reader, figures, now_ms=self.now_ms())
