@@ -4,7 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from ledger_bridge.grafana.panels import Board, built, encode
+from ledger_bridge.grafana.drawing import built, encode
+from ledger_bridge.grafana.panels import Board
 from tests.grafana_queries import Span, chosen, expand, interval_ms, of_panels, span_of
 from tests.influx import Influx
 

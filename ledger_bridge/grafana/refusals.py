@@ -63,3 +63,6 @@ KIOSK = {
         "De spelregels waren er nog niet aangekomen.", "The rules had not arrived there yet."
     ),
 }
+
+# By what it is that was refused.
+SENTENCES: Mapping[str, Mapping[str, Said]] = {"meter": METER, "deposit": DEPOSIT, "kiosk": KIOSK}
