@@ -123,6 +123,7 @@ CREATE TABLE booking (
 ) STRICT;
 
 CREATE INDEX booking_of_claim ON booking (community, member, period, rule);
+CREATE INDEX booking_by_time ON booking (community, booked_ms);
 CREATE UNIQUE INDEX booking_by_key ON booking (community, client_key)
     WHERE client_key IS NOT NULL;
 
