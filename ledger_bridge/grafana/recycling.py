@@ -166,7 +166,7 @@ CONTAINERS = (
         (
             Line(
                 select(
-                    f'last("inside") * 100 / {KG} / $capacity',
+                    f'last("inside") * 100 / {KG} / ${{capacity:raw}}',
                     CONTAINER,
                     *THESE,
                     by=("gateway", "fraction"),

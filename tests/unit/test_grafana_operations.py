@@ -40,6 +40,7 @@ def hour(influx):
             for minute, pending, rank in ((10, 4, 3), (11, 9, 0), (12, 2, 3))
         ),
         # A gateway that says nothing of itself; the hub tells whether it is there.
+        line(point, [("online", 1), ("silent", 60)], at(10)),
         line(point, [("online", 0), ("silent", 50)], at(11)),
         line(hall, [("up", 1), ("telegrams", 100), ("damaged", 25_000)], at(10)),
         line(hall, [("up", 0), ("telegrams", 160), ("damaged", 0)], at(11)),
@@ -85,7 +86,7 @@ CASES = {
     "clock": (4, [Shown("A", HOME, [[10, 3], [11, 0], [12, 3]])]),
     "connected": (
         5,
-        [Shown("A", HOME, [[10, 1], [11, 1], [12, 1]]), Shown("A", POINT, [[11, 0]])],
+        [Shown("A", HOME, [[10, 1], [11, 1], [12, 1]]), Shown("A", POINT, [[10, 1], [11, 0]])],
     ),
     "written": (6, [Shown("A", HOME, [[0, 32_000_000]])]),
     "free": (7, [Shown("A", HOME, [[0, 2_000_000_000]])]),
@@ -128,6 +129,25 @@ def test_what_was_not_told_is_a_gap(hour):
     (home,) = answers(OPERATIONS, 2, hour, SPAN)
     assert 61 == len(home.rows)
     assert [[9, None], [10, 4]] == home.rows[9:11]
+
+
+WORST = {
+    "what waits": (2, HOME, 9),
+    "clock": (4, HOME, 0),
+    "connected": (5, POINT, 0),
+    "lines": (10, HALL, 0),
+    "damaged": (12, HALL, 2.5),
+    "to do": (19, {}, 3),
+}
+
+
+@pytest.mark.parametrize(("panel", "tags", "worst"), WORST.values(), ids=WORST)
+def test_from_afar_the_worst_is_seen(hour, panel, tags, worst):
+    """Of a month, which is drawn by half-hours."""
+    month = Span(BEGIN_MS - 29 * 86_400_000, BEGIN_MS + 86_400_000)
+    shown = next(one for one in answers(OPERATIONS, panel, hour, month) if one.tags == tags)
+    values = [value for _, value in shown.rows if value is not None]
+    assert worst == values[0]
 
 
 def test_every_panel_is_tried():

@@ -132,7 +132,8 @@ def test_every_panel_is_tried():
     assert ids == {panel for panel, _ in CASES.values()}
 
 
-def test_a_container_is_as_full_as_its_capacity_says(day):
-    choice = {"gateway": "point", "fraction": GLASS, "capacity": "900"}
+@pytest.mark.parametrize(("capacity", "percent"), [("900", 25), ("562.5", 40)])
+def test_a_container_is_as_full_as_its_capacity_says(day, capacity, percent):
+    choice = {"gateway": "point", "fraction": GLASS, "capacity": capacity}
     (shown,) = answers(RECYCLING, 9, day, SPAN, choice)
-    assert 25 == shown.rows[0][1]
+    assert percent == shown.rows[0][1]
