@@ -1,0 +1,320 @@
+"""The packages in fresh Debian systems: installed, run by systemd, updated, and taken away.
+
+Builds both packages (pip fetches their libraries), so only in `make soak`. Wants root, and
+lintian, mmdebstrap and systemd-nspawn: apt install lintian mmdebstrap systemd-container.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.docs.test_pages import DOCS, blocks
+
+ROOT = Path(__file__).parents[2]
+PACKED = "python3,systemd-sysv,dbus,udev,ca-certificates"
+GATEWAY, BRIDGE = "meterkast-gateway", "meterkast-bridge"
+# What a system has for itself once packages came and went: caches, logs, who was there.
+ITS_OWN = re.compile(
+    r"^/(var/(cache|log|lib/(dpkg|apt|systemd))|run|proc|etc/(passwd|group|shadow|gshadow)-?$|etc/\.pwd)"
+)
+BOOT = """\
+[Unit]
+After=multi-user.target
+[Service]
+Type=oneshot
+ExecStart=/bin/bash -eux /root/script
+StandardOutput=file:/root/said
+StandardError=file:/root/heard
+ExecStopPost=/bin/sh -c 'echo $EXIT_STATUS > /root/ended; systemctl poweroff --no-block'
+[Install]
+WantedBy=graphical.target
+"""
+UNIT = "/usr/lib/systemd/system/meterkast-gateway.service"
+# Asks as the gateway does, under the gateway's own unit.
+ADJTIMEX = """\
+import ctypes
+print("adjtimex", ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(208)))
+"""
+
+pytestmark = [
+    pytest.mark.soak,
+    pytest.mark.system,
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root makes Debian systems"),
+]
+
+
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    out = tmp_path_factory.mktemp("dist")
+    build = ["/usr/bin/python3", ROOT / "deploy/debian/build.py", "--out", out]
+    made = subprocess.run(build, check=True, capture_output=True, text=True).stdout.split()
+    return {Path(file).name.partition("_")[0]: Path(file) for file in made}
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory, part: Callable[[str], str]) -> Path:
+    file = tmp_path_factory.mktemp("debian") / "root.tar"
+    make = [part("mmdebstrap"), "--quiet", "--variant=minbase", f"--include={PACKED}"]
+    subprocess.run([*make, "bookworm", file], check=True)
+    return file
+
+
+class System:
+    """A Debian system in a folder, with the packages in it as `make deb` leaves them."""
+
+    def __init__(self, root: Path, packages: dict[str, Path]) -> None:
+        self.root = root
+        # The pages say sudo.
+        self.write("usr/local/bin/sudo", '#!/bin/sh\nexec "$@"\n', mode=0o755)
+        (root / "root/dist").mkdir()
+        for file in packages.values():
+            shutil.copy(file, root / "root/dist")
+
+    def write(self, name: str, text: str, *, mode: int = 0o644) -> None:
+        (self.root / name).write_text(text)
+        (self.root / name).chmod(mode)
+
+    def run(self, script: str) -> subprocess.CompletedProcess[str]:
+        """A script in the system, which does not run: only its files are there."""
+        own = ["unshare", "--mount", "--pid", "--fork", f"--mount-proc={self.root}/proc"]
+        chroot = ["chroot", self.root, "/bin/bash", "-c", f"cd /root && {script}"]
+        env = {"PATH": "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
+        env["DEBIAN_FRONTEND"] = "noninteractive"
+        return subprocess.run([*own, *chroot], capture_output=True, text=True, check=False, env=env)
+
+    def say(self, script: str) -> str:
+        """What a script says that must succeed."""
+        done = self.run(f"set -e; {script}")
+        assert 0 == done.returncode, done.stdout + done.stderr
+        return done.stdout.strip()
+
+    def boot(self, script: str) -> str:
+        """What a script says that runs while systemd does, and then switches off."""
+        self.write("root/script", script)
+        self.write("etc/systemd/system/script.service", BOOT)
+        self.say("systemctl enable --quiet script")
+        own = ["--quiet", "--register=no", "--keep-unit", "--private-network"]
+        # What nspawn itself would keep from all services.
+        asked = ["--system-call-filter=adjtimex clock_adjtime"]
+        boot = ["systemd-nspawn", *own, *asked, "--boot", f"--directory={self.root}"]
+        subprocess.run(boot, check=True, capture_output=True, timeout=180)
+        said = (self.root / "root/said").read_text()
+        heard = (self.root / "root/heard").read_text()
+        assert "0\n" == (self.root / "root/ended").read_text(), said + heard
+        return said
+
+    def files(self) -> set[str]:
+        found = self.say("find / -xdev").splitlines()
+        return {name for name in found if not ITS_OWN.match(name)}
+
+
+@pytest.fixture
+def debian(tmp_path: Path, archive: Path, packages: dict[str, Path]) -> System:
+    (tmp_path / "root").mkdir()
+    subprocess.run(["tar", "-C", tmp_path / "root", "-xf", archive], check=True)
+    return System(tmp_path / "root", packages)
+
+
+def block(number: int, page: str = "install.md") -> str:
+    return blocks(DOCS / page, "bash")[number]
+
+
+def again(system: System, package: str, version: str, *, edit: str = "true") -> str:
+    """The package once more under another version, after `edit` in its tree; its name in /root."""
+    system.say(
+        f"rm -rf t && dpkg-deb -R dist/{package}_*.deb t && cd t && {edit} && "
+        f"sed -i s/0.1.0-1/{version}/g DEBIAN/control DEBIAN/postinst && cd .. && "
+        f"dpkg-deb -Znone -b t {package}_{version}.deb && rm -rf t"
+    )
+    return f"/root/{package}_{version}.deb"
+
+
+def test_lintian_finds_nothing_that_is_not_explained(packages, part):
+    files = [str(file) for file in packages.values()]
+    look = [part("lintian"), "--allow-root", "--fail-on=error,warning", *files]
+    done = subprocess.run(look, capture_output=True, text=True, check=False)
+    assert 0 == done.returncode, done.stdout
+
+
+def test_what_is_installed_runs_and_what_is_purged_leaves_nothing(debian):
+    before = debian.files()
+    users = debian.say("cut -d: -f1 /etc/passwd")
+    debian.say("apt-get install -qq ./dist/*.deb")
+    assert "0.1.0" == debian.say("meterkast --version")
+    groups = debian.say("id -nG meterkast-gateway").split()
+    assert {"dialout", "gpio", "input"} < set(groups)
+    check = debian.run("meterkast-gateway check")
+    assert (3, "error: there is no such file") == (
+        check.returncode,
+        check.stderr.splitlines()[0],
+    )
+    doctor = debian.run("meterkast-gateway doctor")
+    assert (1, "1 wrong, 0 in order") == (doctor.returncode, doctor.stdout.splitlines()[-1])
+    stranger = debian.run("runuser -u nobody -- meterkast-gateway check")
+    assert 2 == stranger.returncode
+    assert "try:   sudo meterkast-gateway check" == stranger.stderr.splitlines()[-1]
+    # Every library in the environment can be loaded here.
+    for package in (GATEWAY, BRIDGE):
+        for name in debian.say(f"find /opt/{package}/current/lib -name '*.so*'").splitlines():
+            assert "not found" not in debian.say(f"ldd {name} 2>&1 || true"), name
+    debian.say("touch /var/lib/meterkast-gateway/gateway.toml")
+    debian.say("apt-get remove -qq meterkast-gateway meterkast-bridge")
+    assert "" == debian.say("ls /opt")
+    assert "gateway.toml" == debian.say("ls /var/lib/meterkast-gateway")
+    debian.say("apt-get purge -qq meterkast-gateway meterkast-bridge")
+    assert set() == debian.files() - before
+    assert users == debian.say("cut -d: -f1 /etc/passwd")
+
+
+def test_an_update_keeps_what_ran_before_beside_it(debian):
+    debian.say(f"dpkg -i dist/{GATEWAY}_*.deb")
+    newer = again(debian, GATEWAY, "0.1.0-2")
+    debian.say(f"dpkg -i {newer}")
+    here = f"/opt/{GATEWAY}"
+    assert ["versions/0.1.0-2", "versions/0.1.0-1"] == debian.say(
+        f"readlink {here}/current {here}/previous"
+    ).split()
+    # An update tool goes back by this alone.
+    debian.say(f"ln -sfn versions/0.1.0-1 {here}/.current && mv -T {here}/.current {here}/current")
+    assert "0.1.0" == debian.say("meterkast --version")
+    third = again(debian, GATEWAY, "0.1.0-3")
+    debian.say(f"dpkg -i {third}")
+    assert ["0.1.0-1", "0.1.0-3"] == debian.say(f"ls {here}/versions").split()
+
+
+def test_the_same_version_again_repairs_and_leaves_the_one_before(debian):
+    debian.say(f"dpkg -i dist/{GATEWAY}_*.deb && dpkg -i {again(debian, GATEWAY, '0.1.0-2')}")
+    damage = f"/opt/{GATEWAY}/current/lib/python3.11/site-packages/gateway/cli.py"
+    debian.say(
+        f"rm {damage} /opt/{GATEWAY}/current/lib/python3.11/site-packages/gateway/__main__.py"
+    )
+    assert 0 != debian.run("meterkast --version").returncode
+    debian.say(f"dpkg -i /root/{GATEWAY}_0.1.0-2.deb")
+    assert "0.1.0" == debian.say("meterkast --version")
+    assert ["versions/0.1.0-2.again", "versions/0.1.0-1"] == debian.say(
+        f"readlink /opt/{GATEWAY}/current /opt/{GATEWAY}/previous"
+    ).split()
+
+
+def test_an_update_that_is_cut_off_leaves_what_ran_whole(debian):
+    debian.say(f"dpkg -i dist/{GATEWAY}_*.deb")
+    newer = again(debian, GATEWAY, "0.1.0-2", edit="rm -r opt/*/dist/lib/*/site-packages/rich*")
+    # Unpacked, and then the power goes.
+    debian.say(f"dpkg --unpack {newer}")
+    assert "0.1.0" == debian.say("meterkast --version")
+    assert "versions/0.1.0-1" == debian.say(f"readlink /opt/{GATEWAY}/current")
+    # A half of the links, and the power goes again.
+    debian.say(f"mkdir /opt/{GATEWAY}/versions/.part && touch /opt/{GATEWAY}/versions/.part/x")
+    assert "0.1.0" == debian.say("meterkast --version")
+    debian.say("dpkg --configure -a")
+    assert "versions/0.1.0-2" == debian.say(f"readlink /opt/{GATEWAY}/current")
+    assert ["0.1.0-1", "0.1.0-2"] == debian.say(f"ls -A /opt/{GATEWAY}/versions").split()
+
+
+HOUSE = """\
+cat > /var/lib/meterkast-gateway/gateway.toml <<END
+gateway = "home-noor"
+community = "zonstraat"
+broker = "mqtt://127.0.0.1:1883"
+bridge_key = "$bridge_key"
+page = "127.0.0.1:7081"
+health = "127.0.0.1:7082"
+[device.hall]
+driver = "p1"
+port = "http://127.0.0.1:9001/api/v1/telegram"
+END
+x=$(meterkast-gateway enrol)
+meterkast-bridge hub admit home-noor=$x
+"""
+
+
+def test_systemd_runs_a_hub_and_a_gateway_as_on_the_page(debian):
+    gateway, hub = block(1).splitlines(), block(2)
+    assert "sudo meterkast-gateway discover --write" == gateway.pop(1)  # no meter hangs here
+    install, check, start, doctor = gateway
+    script = f"""\
+cd /root
+{hub.replace("--community zonstraat", "--community zonstraat | tee /root/told")}
+{install}
+bridge_key=$(sed -n 's/.*bridge_key = "\\(.*\\)"/\\1/p' /root/told)
+runuser -u nobody -- meterkast sim p1 --http 127.0.0.1:9001 &
+{HOUSE}
+{check}
+{start}
+for n in $(seq 60); do
+    meterkast-bridge hub gateways --json | grep -q '"stored": [1-9]' && break
+    sleep 1
+done
+meterkast-bridge hub gateways
+{doctor} || true
+systemctl start meterkast-verify
+systemctl reload meterkast-gateway
+systemctl is-active meterkast-gateway meterkast-bridge meterkast-broker
+sed -e "s,^ExecStart=.*,ExecStart=/opt/meterkast-gateway/current/bin/python -I /asks.py," \\
+    -e s/^Type=.*/Type=oneshot/ -e /^Restart/d -e /^WatchdogSec/d \\
+    {UNIT} > /etc/systemd/system/asks.service
+systemctl daemon-reload
+systemctl start asks
+journalctl --no-pager -u asks
+"""
+    debian.write("asks.py", ADJTIMEX)
+    said = debian.boot(script)
+    assert "home-noor  online" in said
+    assert "active\nactive\nactive\n" in said
+    assert "the gateway runs" in said
+    # Less than nothing would be a call that the unit does not allow.
+    assert re.search(r"adjtimex [0-5]$", said, re.MULTILINE)
+
+
+def test_a_gateway_that_hangs_is_started_again(debian):
+    debian.say(f"apt-get install -qq ./dist/{GATEWAY}_*.deb")
+    debian.write(
+        "var/lib/meterkast-gateway/gateway.toml",
+        'gateway = "home"\n[device.hall]\ndriver = "p1"\nport = "tcp://127.0.0.1:9"\n',
+    )
+    debian.say("mkdir -p /etc/systemd/system/meterkast-gateway.service.d")
+    debian.write(
+        "etc/systemd/system/meterkast-gateway.service.d/quick.conf",
+        "[Service]\nWatchdogSec=4\nRestartSec=1\nTimeoutAbortSec=1\n",
+    )
+    said = debian.boot(
+        """\
+for n in $(seq 20); do systemctl is-active meterkast-gateway && break; sleep 1; done
+before=$(systemctl show -P MainPID meterkast-gateway)
+kill -STOP $before
+for n in $(seq 30); do
+    after=$(systemctl show -P MainPID meterkast-gateway)
+    [ "$after" != $before ] && [ "$after" != 0 ] && break
+    sleep 1
+done
+systemctl is-active meterkast-gateway
+[ $before != $after ] && echo started again
+"""
+    )
+    assert said.endswith("started again\n")
+
+
+@pytest.mark.parametrize(
+    ("number", "folder"), [(4, "meterkast/meterkast"), (5, "pipx/venvs/meterkast")]
+)
+def test_uv_and_pipx_install_it_as_on_the_page(tmp_path, number, folder):
+    tools = tmp_path / "tools"
+    subprocess.run([sys.executable, "-m", "venv", tools], check=True)
+    subprocess.run([tools / "bin/pip", "install", "-qq", "uv", "pipx"], check=True)
+    script = block(number).replace("/opt", str(tmp_path)).replace("/usr/local/bin", str(tmp_path))
+    env = {**os.environ, "PATH": f"{tools}/bin:{os.environ['PATH']}", "HOME": str(tmp_path)}
+    script = script.removeprefix("sudo ")
+    subprocess.run(["bash", "-euc", script], cwd=ROOT, env=env, check=True, capture_output=True)
+    program = tmp_path / folder / "bin/meterkast"
+    said = subprocess.run([program, "--version"], check=True, capture_output=True, text=True)
+    assert "0.1.0\n" == said.stdout
+    assert program.resolve() == (tmp_path / "meterkast").resolve()
+    would = [program, "install", "systemd", "gateway", "--json"]
+    done = subprocess.run(would, check=False, capture_output=True, text=True)
+    assert (0, "") == (done.returncode, done.stderr)
