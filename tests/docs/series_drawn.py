@@ -184,13 +184,15 @@ def _drawn(
     base = plot.y(axis, min(max(0.0, axis.low), axis.high))
     if style == "bars":
         width = plot.width * _step_ms(field) / max(1, plot.span_ms[1] - plot.span_ms[0])
+        right = plot.left + plot.width
         for place, (at_ms, value) in enumerate(field.points):
-            if value:
+            begin = plot.x(at_ms) + width * 0.08
+            if value and begin < right:
                 low, high = stack[place] if stack else (0.0, value)
                 top, bottom = sorted((plot.y(axis, high), plot.y(axis, low)))
                 yield (
-                    f'<rect x="{plot.x(at_ms) + width * 0.08:.1f}" y="{top:.1f}"'
-                    f' width="{max(1.0, width * 0.84):.1f}" height="{bottom - top:.1f}"'
+                    f'<rect x="{begin:.1f}" y="{top:.1f}" height="{bottom - top:.1f}"'
+                    f' width="{min(max(1.0, width * 0.84), right - begin):.1f}"'
                     f' fill="{field.colour}" fill-opacity="{max(opacity, 0.75):.2f}"/>'
                 )
         return
@@ -337,7 +339,7 @@ def big_figures(fields: Sequence[tuple[Field, float | None]], width: int, height
     for place, (field, value) in enumerate(fields):
         words, tint = cell(field.style, value)
         tint = tint or threshold_colour(field.style, value)
-        size = min(34, height * 0.42, each / max(1, len(words)) * 1.55)
+        size = min(34, height * 0.42, each / (len(words) + 2) * 1.6)
         middle = each * (place + 0.5)
         below = height / 2 + size * 0.35
         if len(fields) > 1:

@@ -167,12 +167,13 @@ def _sorted(frame: Frame, options: Mapping[str, Any]) -> Frame:
 
 
 def _table(panel: Mapping[str, Any], found: Sequence[tuple[Asked, list[Series]]]) -> str:
-    frame = _frame(found)
+    frame, time = _frame(found), "Time"
     for step in panel.get("transformations", ()):
         options = step.get("options", {})
         match step["id"]:
             case "organize":
                 frame = _organized(frame, options)
+                time = options["renameByName"].get(time) or time
             case "sortBy":
                 frame = _sorted(frame, options)
             case "merge":
@@ -181,13 +182,9 @@ def _table(panel: Mapping[str, Any], found: Sequence[tuple[Asked, list[Series]]]
                 raise AssertionError(f"a transformation that this does not know: {other}")
     heads, rows = frame
     styles = [_style_of(panel, head, "") for head in heads]
-    if by := panel["options"].get("sortBy"):
-        heads, rows = _sorted(
-            frame, {"sort": [{"field": one["displayName"], "desc": one.get("desc")} for one in by]}
-        )
     for head, style in zip(heads, styles, strict=True):
-        if head == "Time":
-            style.setdefault("unit", "dateTimeAsIso")
+        if head == time:
+            style["unit"] = "dateTimeAsIso"
     cells = [
         [
             drawn.cell(style, value, is_tinted="color" in str(style["custom"].get("cellOptions")))
