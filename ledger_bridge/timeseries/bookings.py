@@ -7,7 +7,6 @@ last of them.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 from ledger_bridge.books.calendar import QUARTER_MS
 from ledger_bridge.reader import Reader
@@ -20,10 +19,11 @@ _POSTED = """
     ORDER BY p.booking, p.line
 """
 _BOOKED = """
-    SELECT account, asset, kind, coalesce(rule, ''), seq, amount
+    SELECT account, asset, kind, coalesce(rule, '') AS of,
+        sum(max(amount, 0)), -sum(min(amount, 0)), count(DISTINCT seq)
     FROM booking CROSS JOIN posting AS p USING (community)
     WHERE community = ? AND booked_ms >= ? AND booked_ms < ? AND p.booking = seq
-    ORDER BY seq
+    GROUP BY account, asset, kind, of
 """
 # What accounts had after a booking: what they have, without what came later.
 _HAD = """
@@ -34,30 +34,6 @@ _HAD = """
         WHERE community = :community AND booking > :after
     ) GROUP BY account, asset
 """
-
-
-class _Series(NamedTuple):
-    account: str
-    asset: str
-    kind: str
-    rule: str
-
-
-class _Flow:
-    """What an account received and gave in some bookings, which come one after the other."""
-
-    __slots__ = ("_last", "bookings", "minus", "plus")
-
-    def __init__(self) -> None:
-        self.plus = self.minus = self.bookings = self._last = 0
-
-    def add(self, booking: int, amount: int) -> None:
-        self.bookings += booking != self._last
-        self._last = booking
-        if amount > 0:
-            self.plus += amount
-        else:
-            self.minus -= amount
 
 
 class Bookings:
@@ -99,15 +75,12 @@ class Bookings:
     def _credits(self, quarters: Iterable[int], roles: dict[str, str]) -> Iterator[str]:
         community = self._reader.community
         for began_ms in quarters:
-            flows: dict[_Series, _Flow] = defaultdict(_Flow)
             span = community, began_ms, began_ms + QUARTER_MS
-            for *series, booking, amount in self._reader.db.execute(_BOOKED, span):
-                flows[_Series(*series)].add(booking, amount)
-            for (account, asset, kind, rule), flow in flows.items():
+            for account, *series, plus, minus, bookings in self._reader.db.execute(_BOOKED, span):
                 if account in roles:
-                    key = CREDIT.key(community, account, roles[account], asset, kind, rule)
-                    fields = [("plus", flow.plus), ("minus", flow.minus)]
-                    yield line(key, [*fields, ("bookings", flow.bookings)], began_ms)
+                    key = CREDIT.key(community, account, roles[account], *series)
+                    fields = ("plus", plus), ("minus", minus), ("bookings", bookings)
+                    yield line(key, fields, began_ms)
 
     def _balances(self, after: int, last: int, roles: dict[str, str]) -> Iterator[str]:
         community, db = self._reader.community, self._reader.db
