@@ -131,19 +131,19 @@ def bridge(mosquitto: Mosquitto, authority: Authority, hears: list[str]) -> End:
 
 
 def test_what_belongs_to_a_gateway_passes_both_ways(mosquitto, authority):
-    leaves = [f"{Z}/+/{leaf}" for leaf in ("state", "birth", "record", "health")]
+    leaves = [f"{Z}/+/{leaf}" for leaf in ("state", "birth", "record", "health", "renew")]
     hub = bridge(mosquitto, authority, leaves)
-    mine = [f"{Z}/home-noor/{leaf}" for leaf in ("receipt", "credit", "command")]
+    mine = [f"{Z}/home-noor/{leaf}" for leaf in ("receipt", "credit", "command", "certificate")]
     ours = [f"{Z}/{leaf}" for leaf in ("policy", "now", "keys", "hub")]
     noor = gateway(mosquitto, authority, "home-noor", hears=mine + ours)
 
     async def scenario():
         async with up(hub, noor):
-            for leaf in ("birth", "record", "health"):
+            for leaf in ("birth", "record", "health", "renew"):
                 await noor.say(f"{Z}/home-noor/{leaf}", b"of noor")
             for topic in mine + ours[:3]:
                 await hub.say(topic, b"of the hub")
-            await until(lambda: len(hub.got) == 4 and len(noor.got) == 7)
+            await until(lambda: len(hub.got) == 5 and len(noor.got) == 8)
             assert (False, False) == (noor.link.denied, hub.link.denied)
             ends_ms = tls.ends_ms(authority.folder / "broker.crt")
             assert ends_ms == noor.link.broker_ends_ms
@@ -154,6 +154,7 @@ def test_what_belongs_to_a_gateway_passes_both_ways(mosquitto, authority):
         (f"{Z}/home-noor/birth", b"of noor"),
         (f"{Z}/home-noor/record", b"of noor"),
         (f"{Z}/home-noor/health", b"of noor"),
+        (f"{Z}/home-noor/renew", b"of noor"),
     } == set(hub.got)
     assert {(f"{Z}/hub", b"online"), *((topic, b"of the hub") for topic in mine + ours[:3])} == set(
         noor.got
@@ -161,16 +162,20 @@ def test_what_belongs_to_a_gateway_passes_both_ways(mosquitto, authority):
 
 
 def test_what_belongs_to_another_is_neither_heard_nor_said(mosquitto, authority):
-    hub = bridge(mosquitto, authority, [RECORDS])
+    hub = bridge(mosquitto, authority, [RECORDS, f"{Z}/+/renew"])
     noor = gateway(mosquitto, authority, "home-noor", hears=[])
-    bram = gateway(mosquitto, authority, "home-bram", hears=["#", f"{Z}/home-noor/receipt"])
+    theirs = [f"{Z}/home-noor/{leaf}" for leaf in ("receipt", "certificate", "renew")]
+    bram = gateway(mosquitto, authority, "home-bram", hears=["#", *theirs])
 
     async def scenario():
         async with up(hub, noor, bram):
             for topic in (
                 f"{Z}/home-noor/record",
+                f"{Z}/home-noor/renew",
+                f"{Z}/home-noor/certificate",
                 f"{Z}/home-noor/receipt",
                 f"{Z}/home-bram/receipt",
+                f"{Z}/home-bram/certificate",
                 f"{Z}/policy",
                 f"{Z}/hub",
                 "mk/v1/maanstraat/home-bram/record",
@@ -179,6 +184,7 @@ def test_what_belongs_to_another_is_neither_heard_nor_said(mosquitto, authority)
                 await bram.say(topic, b"of bram")
             await noor.say(f"{Z}/home-noor/record", b"of noor")
             await hub.say(f"{Z}/home-noor/receipt", b"for noor")
+            await hub.say(f"{Z}/home-noor/certificate", b"for noor")
             await hub.say(f"{Z}/home-bram/receipt", b"for bram")
             await until(lambda: (f"{Z}/home-bram/receipt", b"for bram") in bram.got and hub.got)
             await bram.say(f"{Z}/home-bram/record", b"of bram, last")
