@@ -3,6 +3,7 @@
 import cyclopts
 
 WHAT = {
+    "grafana": "ledger_bridge.grafana.install:grafana",
     "systemd": "gateway.tools.services:systemd",
     "udev": "gateway.tools.udev:udev",
 }
