@@ -26,7 +26,8 @@ GJ = 1_000_000_000_000
 KG = 1_000_000
 PIECE = 1_000
 
-_NAMES = re.compile(r'"([^"]+)"')
+# Names but those that a figure is given, which may be any.
+_NAMES = re.compile(r'(?<!AS )"([^"]+)"')
 
 
 class Query(NamedTuple):

@@ -218,7 +218,7 @@ CONTAINERS = (
             Line(
                 select(
                     f'"delivered" / {KG} AS "delivered", "hauled" / {KG} AS "hauled",'
-                    f' ("delivered" - "hauled") / {KG} AS missing',
+                    f' ("delivered" - "hauled") / {KG} AS "missing"',
                     EMPTYING,
                     *THESE,
                     by=("gateway", "fraction"),
