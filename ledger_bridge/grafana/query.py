@@ -26,8 +26,9 @@ GJ = 1_000_000_000_000
 KG = 1_000_000
 PIECE = 1_000
 
-# Names but those that a figure is given, which may be any.
-_NAMES = re.compile(r'(?<!AS )"([^"]+)"')
+_NAMES = re.compile(r'"([^"]+)"')
+# What a figure is called may be any name.
+_CALLED = re.compile(r' AS "[^"]+"')
 
 
 class Query(NamedTuple):
@@ -72,7 +73,8 @@ def select(
     >>> select('sum("gained")', QUARTER, is_("flow", "gas"), every="15m", by=("device",)).influxql
     'SELECT sum("gained") FROM "quarter" WHERE "flow" = \\'gas\\' AND $timeFilter GROUP BY time(15m), "device" fill(null)'
     """  # noqa: E501 - a query is one line
-    assert of.fields.keys() >= (asked := _names(what)), f"{of.name} has no {asked}"
+    asked = _names(_CALLED.sub("", what))
+    assert of.fields.keys() >= asked, f"{of.name} has no {asked}"
     known = {*of.tags, *of.fields}
     assert known >= (asked := _names(*where) | set(by)), f"{of.name} has no {asked}"
     conditions = (*where, "time <= ${__to}ms" if since_ever else "$timeFilter")
