@@ -8,6 +8,7 @@ from typing import NamedTuple
 from ledger_bridge.books.changed import Sheet, sheets
 from ledger_bridge.reader import Reader
 from ledger_bridge.timeseries import counts, gone, samples, shares
+from ledger_bridge.timeseries.bookings import Bookings
 from ledger_bridge.timeseries.place import Due, Notebook, Place
 from ledger_bridge.timeseries.schema import Forget, Written
 
@@ -17,6 +18,7 @@ FORGETS_FULL = 100
 # What is looked up at once: sheets, members' days, and some thousands of lines of the others.
 SHEETS_MAX = 10_000
 DAYS_MAX = 1_000
+BOOKINGS_MAX = 1_000
 RECORDS_MAX = 1_000
 # A shared day is reckoned as a whole for each count that comes: for so many times as long as that
 # takes it is left alone.
@@ -146,6 +148,19 @@ def of_shared(
                 yield gathered.take(place)
     if gathered.done:
         yield gathered.take(place)
+
+
+def of_bookings(
+    reader: Reader, bookings: Bookings, place: Place, give_way: GiveWay
+) -> Iterator[Body]:
+    while True:
+        give_way()
+        with _one_look(reader):
+            written, last = bookings.read(after=place.booking, limit=BOOKINGS_MAX)
+        if last == place.booking:
+            return
+        place = place._replace(booking=last)
+        yield Body(written, place)
 
 
 def of_samples(reader: Reader, place: Place, give_way: GiveWay) -> Iterator[Body]:

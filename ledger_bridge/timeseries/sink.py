@@ -17,6 +17,7 @@ from ledger_bridge.books.log.stored import epochs
 from ledger_bridge.reader import Reader
 from ledger_bridge.timeseries import bodies
 from ledger_bridge.timeseries.bodies import Body
+from ledger_bridge.timeseries.bookings import Bookings
 from ledger_bridge.timeseries.meanwhile import meanwhile
 from ledger_bridge.timeseries.place import QUARANTINE_MAX, Notebook, Place
 from ledger_bridge.timeseries.posting import Post, Posted
@@ -72,6 +73,7 @@ class Sink:
         self, reader: Reader, notebook: Notebook, post: Post, *, target: str, world: World
     ) -> None:
         self._reader = reader
+        self._bookings = Bookings(reader)
         self._notebook = notebook
         self._post = post
         self._target = target
@@ -105,6 +107,7 @@ class Sink:
         place = self._write(
             place, bodies.of_shared(reader, notebook, place, give_way, rests=self._rests)
         )
+        place = self._write(place, bodies.of_bookings(reader, self._bookings, place, give_way))
         self._write(place, bodies.of_samples(reader, place, give_way))
 
     def _begun(self) -> Place:
