@@ -63,7 +63,9 @@ _HELD = _Booked(
 
 
 def of_all(community: Community) -> tuple[Row | Panel, ...]:
-    """What all members were given, exchanged, gave back and have."""
+    """What all members were given, exchanged, gave back and have; nothing without an asset."""
+    if not community.scales:
+        return ()
     return (
         Row(200, Said("Tegoeden", "Credits")),
         _total(201, _GIVEN_OUT, community),
@@ -77,7 +79,9 @@ def of_all(community: Community) -> tuple[Row | Panel, ...]:
 
 
 def of_one(community: Community) -> tuple[Row | Panel, ...]:
-    """What the member in view has, and what was added and taken."""
+    """What the member in view has, and what was added and taken; nothing without an asset."""
+    if not community.scales:
+        return ()
     added = _by_asset(community, 'sum("plus")', _OF_MEMBER, every="1d")
     taken = _by_asset(community, 'sum("minus")', _OF_MEMBER, every="1d")
     return (

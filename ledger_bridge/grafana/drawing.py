@@ -279,7 +279,7 @@ def _ranks(panel: Panel, _language: Language) -> bargauge.Panel:
 
 
 def _table(panel: Panel, language: Language) -> table.Panel:
-    made = table.Panel()
+    made = table.Panel().align(options.FieldTextAlignment.AUTO).inspect(inspect=False)
     if len(panel.lines) > 1:
         made.with_transformation(models.DataTransformerConfig(id_val="merge", options={}))
     if panel.order:

@@ -102,6 +102,9 @@ def values_of(tag: str, *where: str, of: Measurement | None = None) -> Query:
     >>> values_of("gateway", HERE).influxql
     'SHOW TAG VALUES WITH KEY = "gateway" WHERE "community" = \\'$community\\''
     """
+    assert of is None or {*of.tags} >= (asked := {tag} | _names(*where)), (
+        f"{of.name} has no {asked}"
+    )
     source = f' FROM "{of.name}"' if of else ""
     condition = f" WHERE {' AND '.join(where)}" if where else ""
     text = f'SHOW TAG VALUES{source} WITH KEY = "{tag}"{condition}'
