@@ -1,6 +1,6 @@
 """What the hub tells of itself: its books, and how much it takes and has still to do."""
 
-from ledger_bridge.grafana.panels import Line, Panel, Step
+from ledger_bridge.grafana.panels import Line, Panel, Step, figure
 from ledger_bridge.grafana.query import HERE, select
 from ledger_bridge.grafana.words import Said
 from ledger_bridge.timeseries.schema import BRIDGE
@@ -31,17 +31,15 @@ def _rate(field: str) -> Line:
 
 
 HUB = (
-    Panel(
+    figure(
         14,
-        "figures",
         Said("Laatste controle van de boeken", "Last verify of the books"),
         Said(
             "Of alles klopte bij het laatste meterkast verify.",
             "Whether all agreed at the last meterkast verify.",
         ),
-        (Line(select('last("verified")', BRIDGE, HERE)),),
-        width=6,
-        height=4,
+        select('last("verified")', BRIDGE, HERE),
+    )._replace(
         steps=_RIGHT,
         says={
             "0": Said("er is een verschil", "there is a difference"),
@@ -50,23 +48,19 @@ HUB = (
         now="1h",
         nothing=Said("nooit", "never"),
     ),
-    Panel(
+    figure(
         15,
-        "figures",
         Said("Zo lang geleden", "That long ago"),
         Said("Dagelijks is goed.", "Daily is right."),
-        (Line(select('last("verify_age")', BRIDGE, HERE)),),
+        select('last("verify_age")', BRIDGE, HERE),
+    )._replace(
         unit="s",
-        decimals=0,
-        width=6,
-        height=4,
         steps=AGE_STEPS,
         now="1h",
         nothing=Said("nooit", "never"),
     ),
-    Panel(
+    figure(
         16,
-        "figures",
         Said("Wacht op de beheerder", "Waits for a steward"),
         Said(
             "Standen, inworpen en reeksen records. meterkast ledger held zegt welke, en wat te"
@@ -74,15 +68,13 @@ HUB = (
             "Counts, deposits and chains of records. meterkast ledger held says which, and what to"
             " do.",
         ),
-        (Line(select('last("held")', BRIDGE, HERE)),),
-        width=6,
-        height=4,
+        select('last("held")', BRIDGE, HERE),
+    )._replace(
         steps=(Step(None, "green"), Step(1, "orange")),
         now="1h",
     ),
-    Panel(
+    figure(
         17,
-        "figures",
         Said("Geweigerd door de database", "Refused by the database"),
         Said(
             "Punten die bewaard zijn omdat de database ze niet wilde. meterkast hub series zegt"
@@ -90,9 +82,8 @@ HUB = (
             "Points that are kept because the database did not want them. meterkast hub series says"
             " why.",
         ),
-        (Line(select('last("quarantined")', BRIDGE, HERE)),),
-        width=6,
-        height=4,
+        select('last("quarantined")', BRIDGE, HERE),
+    )._replace(
         steps=_NONE,
         now="1h",
     ),

@@ -149,6 +149,12 @@ OF_COMMUNITY = Choice("community", words.COMMUNITY, values_of("community"))
 SHARING = Choice("rule", words.SHARING, values_of("rule", HERE, of=STREET))
 
 
+def figure(number: int, title: Said, about: Said, query: Query) -> Panel:
+    """A panel of one figure, which is called as the panel is; four of them make a line."""
+    lines = (Line(query, title),)
+    return Panel(number, "figures", title, about, lines, decimals=0, width=6, height=4)
+
+
 def uid(name: str, language: Language) -> str:
     """What a dashboard is called in links.
 

@@ -1,7 +1,17 @@
 """The dashboard of a recycling point: what is brought, how full its containers are, its scale."""
 
 from ledger_bridge.grafana import refusals
-from ledger_bridge.grafana.panels import OF_COMMUNITY, Board, Choice, Column, Line, Panel, Row, Step
+from ledger_bridge.grafana.panels import (
+    OF_COMMUNITY,
+    Board,
+    Choice,
+    Column,
+    Line,
+    Panel,
+    Row,
+    Step,
+    figure,
+)
 from ledger_bridge.grafana.query import HERE, KG, Query, among, is_, select, values_of
 from ledger_bridge.grafana.words import FRACTION, TIMES, Said
 from ledger_bridge.timeseries.schema import CONTAINER, DEPOSIT, EMPTYING, REFUSAL, WEIGHT
@@ -41,55 +51,41 @@ def _brought(what: str, unit: str, *by: str) -> Query:
 
 
 BROUGHT = (
-    Panel(
+    figure(
         1,
-        "figures",
         Said("Gebracht", "Brought"),
         Said(
             "Wat in deze tijd is gewogen, alle afvalsoorten samen.",
             "What was weighed in this time, all fractions together.",
         ),
-        (Line(select(f'sum("brought") / {KG}', DEPOSIT, *THESE, WEIGHED)),),
+        select(f'sum("brought") / {KG}', DEPOSIT, *THESE, WEIGHED),
+    )._replace(
         unit="kg",
         decimals=1,
-        width=6,
-        height=4,
     ),
-    Panel(
+    figure(
         2,
-        "figures",
         Said("Geteld", "Counted"),
         Said(
             "Wat in deze tijd per stuk is gebracht, zoals lampen en batterijen.",
             "What was brought piece by piece in this time, such as lamps and batteries.",
         ),
-        (Line(select('sum("brought") / 1000', DEPOSIT, *THESE, COUNTED)),),
-        decimals=0,
-        width=6,
-        height=4,
+        select('sum("brought") / 1000', DEPOSIT, *THESE, COUNTED),
     ),
-    Panel(
+    figure(
         3,
-        "figures",
         Said("Inworpen", "Deposits"),
         Said("Hoe vaak er iets is gebracht.", "How often something was brought."),
-        (Line(select('sum("bags")', DEPOSIT, *THESE)),),
-        decimals=0,
-        width=6,
-        height=4,
+        select('sum("bags")', DEPOSIT, *THESE),
     ),
-    Panel(
+    figure(
         4,
-        "figures",
         Said("Niet aangenomen of niet bijgeschreven", "Turned away or not credited"),
         Said(
             "Hoe vaak; waarom staat onderaan.",
             "How often; why stands at the bottom.",
         ),
-        (Line(select('sum("times")', REFUSAL, *AT_POINT, REFUSED)),),
-        decimals=0,
-        width=6,
-        height=4,
+        select('sum("times")', REFUSAL, *AT_POINT, REFUSED),
     ),
     Panel(
         5,
