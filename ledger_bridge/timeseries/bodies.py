@@ -10,7 +10,16 @@ from ledger_bridge.reader import Reader
 from ledger_bridge.timeseries import counts, gone, samples, shares
 from ledger_bridge.timeseries.bookings import Bookings
 from ledger_bridge.timeseries.place import Due, Notebook, Place
-from ledger_bridge.timeseries.schema import Forget, Written
+from ledger_bridge.timeseries.schema import (
+    BRIDGE,
+    FAULT,
+    GATEWAY,
+    LINE,
+    SAMPLE_QUARTER,
+    SILENCE,
+    Forget,
+    Written,
+)
 
 # A body is full with so many lines, a megabyte and a half, or with so much to take away.
 LINES_FULL = 10_000
@@ -23,6 +32,9 @@ RECORDS_MAX = 1_000
 # A shared day is reckoned as a whole for each count that comes: for so many times as long as that
 # takes it is left alone.
 SHARED_REST = 9
+
+# What is in no books.
+NOT_OF_BOOKS = (SAMPLE_QUARTER, GATEWAY, LINE, FAULT, BRIDGE, SILENCE)
 
 GiveWay = Callable[[], None]
 
@@ -50,8 +62,10 @@ class _Gathered:
         self.done: list[Due] = []
 
     def add(self, written: Written, *, is_clear: bool = False) -> None:
-        """`is_clear`: nothing of it was written before, but what the books do not have."""
-        self._forget += (one for one in written.forget if not (is_clear and one.span_ms))
+        """`is_clear`: all that was written of the books before is taken away already."""
+        self._forget += (
+            one for one in written.forget if not is_clear or one.measurement in NOT_OF_BOOKS
+        )
         self._years += written.years
         self._months += written.months
 

@@ -21,16 +21,7 @@ from ledger_bridge.timeseries.bookings import Bookings
 from ledger_bridge.timeseries.meanwhile import meanwhile
 from ledger_bridge.timeseries.place import QUARANTINE_MAX, Notebook, Place
 from ledger_bridge.timeseries.posting import Post, Posted
-from ledger_bridge.timeseries.schema import (
-    BRIDGE,
-    FAULT,
-    GATEWAY,
-    LINE,
-    MEASUREMENTS,
-    SAMPLE_QUARTER,
-    SILENCE,
-    Written,
-)
+from ledger_bridge.timeseries.schema import MEASUREMENTS, Written
 from ledger_bridge.timeseries.standing import Standing, standing
 
 log = structlog.get_logger()
@@ -39,9 +30,6 @@ log = structlog.get_logger()
 MINUTE_MS = 60_000
 # What the database cannot take away alone is written anew without it at most so often.
 OWED_MS = 86_400_000
-
-# What is not in the books stays where all that is of them goes.
-_NOT_OF_BOOKS = {one.name for one in (SAMPLE_QUARTER, GATEWAY, LINE, FAULT, BRIDGE, SILENCE)}
 
 
 class Ended(Exception):
@@ -78,7 +66,7 @@ class Sink:
         self._post = post
         self._target = target
         self._world = world
-        self._put_down_ms = 0
+        self._put_down_ms = -MINUTE_MS
         self._rests: dict[str, float] = {}
         self._is_refusing = notebook.number("quarantine") > 0
 
@@ -135,7 +123,7 @@ class Sink:
             log.info("series_begun_anew", why=why)
         if not place.is_clear:
             for one in MEASUREMENTS:
-                if one.name not in _NOT_OF_BOOKS or one.name in owed:
+                if one not in bodies.NOT_OF_BOOKS or one.name in owed:
                     self._world.give_way()
                     self._post.database.clear(one, self._reader.community)
             place = place._replace(is_clear=True)
@@ -178,19 +166,19 @@ class Sink:
         try:
             for body in some:
                 if under_way:
-                    place = self._settle(*under_way)
+                    place = self._settle(place, *under_way)
                 under_way = body, meanwhile(partial(self._post.post, body.written))
                 self.put_down()
             if under_way:
-                place, under_way = self._settle(*under_way), None
+                place, under_way = self._settle(place, *under_way), None
         finally:
             # Two must never be under way: the older one could be written last.
             if under_way:
                 under_way[1].exception()
         return place
 
-    def _settle(self, body: Body, posted: Future[Posted]) -> Place:
-        """Move on behind a body that is written. Raises Trouble where it is not."""
+    def _settle(self, place: Place, body: Body, posted: Future[Posted]) -> Place:
+        """Move on from a place behind a body that is written. Raises Trouble where it is not."""
         written, notebook = body.written, self._notebook
         refused, owed = posted.result()
         if written != Written():
@@ -200,7 +188,8 @@ class Sink:
             notebook.release("years", written.years)
             notebook.release("months", written.months)
             notebook.quarantine(refused, now_ms=self._world.now_ms())
-            notebook.owe({one.measurement.name for one in owed})
+            if place.done:  # else all that was there is taken away already
+                notebook.owe({one.measurement.name for one in owed})
             notebook.note_due(body.due)
             notebook.done_due(body.done)
             notebook.unspool(body.unspooled)
