@@ -311,33 +311,11 @@ LINES = (
             "Which share of the latest telegrams could not be believed.",
         ),
         _by_line('max("damaged") / 10000'),
+        width=24,
         unit="percent",
         steps=DAMAGE_STEPS,
         least=0,
         every="1m",
-    ),
-    Panel(
-        13,
-        "bars",
-        Said("Telegrammen per kwartier", "Telegrams each quarter-hour"),
-        Said(
-            "Wat elk apparaat zei. Een streepje minder is een gemist telegram.",
-            "What each device said. A little less is a telegram missed.",
-        ),
-        (
-            Line(
-                select(
-                    'non_negative_difference(last("telegrams"))',
-                    LINE,
-                    *THESE,
-                    every="15m",
-                    by=("gateway", "device"),
-                    fill="none",
-                ),
-                OF_LINE,
-            ),
-        ),
-        decimals=0,
     ),
 )
 

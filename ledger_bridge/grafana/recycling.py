@@ -224,6 +224,7 @@ CONTAINERS = (
         unit="kg",
         decimals=1,
         width=24,
+        height=6,
         columns=(
             Column("Time", WHEN, unit="dateTimeAsLocal"),
             Column("gateway", POINT),
@@ -299,6 +300,7 @@ SCALE = (
         ),
         (_refused("deposit"),),
         width=24,
+        height=6,
         columns=(Column("reason", WHY, says=refusals.DEPOSIT), TIMES_COLUMN),
         order="-times",
     ),
