@@ -8,7 +8,9 @@ Spec: InfluxDB 1.8, <https://docs.influxdata.com/influxdb/v1/tools/api/#apiv2wri
 
 import http.client
 import json
+import signal
 import subprocess
+import sys
 import threading
 import time
 import urllib.error
@@ -322,3 +324,8 @@ class Victoria(_Database):
         self.get("/internal/force_flush")
         said = self.get("/api/v1/export", **{"match[]": match})
         return [json.loads(line) for line in said.splitlines()]
+
+
+if __name__ == "__main__":  # a front in a process of its own: its port, and the database's
+    Front(int(sys.argv[1]), int(sys.argv[2]))
+    signal.pause()
