@@ -175,22 +175,32 @@ echo "set up: {years} for good, {months} for {months_kept}"
 
 _INFLUXDB3 = """\
 #!/bin/sh
-# InfluxDB 3 Core, told once; retention can be given only when a database is made. Needs the command
-# influxdb3 and its admin token (INFLUXDB3_AUTH_TOKEN): Core has no token that may only read.
+# InfluxDB 3 Core, told once; what is there already stays, and its retention with it, which can be
+# given only when a database is made. Needs the command influxdb3 and its admin token
+# (INFLUXDB3_AUTH_TOKEN); Core has no token that may only read, so hub and Grafana get that one.
 # Core puts no files together: beyond some three days a query meets more files than it may read. So
 # it shows the last days and no years; for those take InfluxDB 2.7 or 1.8. It has no continuous
 # query or task either: nothing is made of samples here, and they go after {months_kept}.
 set -eu
 export INFLUXDB3_HOST_URL="${{INFLUXDB3_HOST_URL:-{url}}}"
-influxdb3 create database "{years}"
-influxdb3 create database --retention-period {months_kept} "{months}"
+
+database() {{ # its name, and how long it keeps what it has
+    name="$1"
+    shift
+    influxdb3 show databases --format csv | grep -qx "$name" ||
+        influxdb3 create database "$@" "$name"
+}}
+
+database "{years}"
+database "{months}" --retention-period {months_kept}
 """
 
 _VICTORIAMETRICS = """\
 #!/bin/sh
 # VictoriaMetrics, single node. It knows no InfluxQL: neither dashboards nor alerts work with it.
-# It has one retention for everything, which the samples of people's homes set; the hub's books keep
-# what is older. A point that is written twice is kept once by the second flag.
+# It has one retention for everything, which the samples of people's homes set: what is older is
+# dropped without a word, and stays in the hub's books. Of a point that is written again one is kept
+# (dedup), not always the newer: a correction is not sure to show.
 exec victoria-metrics \\
     -retentionPeriod={months_kept} \\
     -dedup.minScrapeInterval=1ms \\

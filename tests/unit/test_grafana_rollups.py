@@ -36,6 +36,16 @@ esac
 """
 
 
+INFLUXDB3 = """\
+#!/bin/sh
+cd "$KEPT"
+case "$1 $2" in
+    "show databases") printf 'iox::database\\n'; sed 's/.* //' made 2>/dev/null ;;
+    "create database") shift 2; echo "$*" >>made ;;
+esac
+"""
+
+
 def test_an_influxdb_1_makes_quarter_hours_of_samples_that_stay(influx):
     (text,) = set_up(Database(engine="influxdb1")).values()
     influx.query(text)
@@ -100,6 +110,17 @@ def run_influxdb2(folder: Path, kept: Path, bin_: Path) -> None:
     )
     assert 0 == done.returncode, done.stderr
     assert "set up: meterkast for good, meterkast_months for 92d\n" == done.stdout
+
+
+def test_an_influxdb_3_is_told_once(tmp_path):
+    """By a stand-in for its command: an InfluxDB 3 cannot be run here."""
+    (tmp_path / "influxdb3.sh").write_text(set_up(Database("influxdb3"))["influxdb3.sh"])
+    (tmp_path / "influxdb3").write_text(INFLUXDB3)
+    (tmp_path / "influxdb3").chmod(0o755)
+    given = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "KEPT": str(tmp_path)}
+    for _ in range(2):
+        subprocess.run(["sh", str(tmp_path / "influxdb3.sh")], env=given, check=True)
+    assert "meterkast\n--retention-period 92d meterkast_months\n" == (tmp_path / "made").read_text()
 
 
 def test_without_a_token_an_influxdb_2_is_left_alone(tmp_path):
