@@ -8,6 +8,7 @@ members who are erased, evidence that is pruned.
 
 import shutil
 import tempfile
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,7 @@ from gateway.contract.errors import PeopleError
 from gateway.contract.keys import b64
 from gateway.contract.record import CLOCK, QUARTER, SAMPLES, Element, element
 from ledger_bridge.books.acts.requests import Close, Donate
+from ledger_bridge.books.calendar import bounds_ms
 from ledger_bridge.books.changed import turn
 from ledger_bridge.books.facts.official import Series as Figures
 from ledger_bridge.books.facts.official import Sight
@@ -36,7 +38,7 @@ from ledger_bridge.books.registry.edits import (
 )
 from ledger_bridge.reader import Reader
 from tests.homes import IN, OUT, RULE, Home, Homes, day
-from tests.series import Follower, written_anew
+from tests.series import Follower, Series, written_anew
 from tests.street import ID, MIDNIGHT_MS, POLICY, QUARTER_MS, Chain
 
 DAY_MS = 86_400_000
@@ -302,6 +304,27 @@ class Lives(RuleBasedStateMachine):
         anew = Follower(self.reader)
         anew.follow(up_to=edition)
         assert anew.series == one.series
+        self._adds_up(one.series)
+
+    def _adds_up(self, series: Series) -> None:
+        """A day is the sum of its quarter-hours, and what the books have of it."""
+        sums: Counter[tuple[str, str, int]] = Counter()
+        for told, fields in series.items():
+            tags = dict(told.tags)
+            begin_ms = MIDNIGHT_MS + (told.at_ms - MIDNIGHT_MS) // DAY_MS * DAY_MS
+            if told.measurement == "quarter":
+                sums[tags["account"], tags["flow"], begin_ms] += sum(fields.values())
+            elif told.measurement == "day":
+                sums[tags["account"], tags["flow"], told.at_ms] -= fields["gained"]
+        assert not any(sums.values())
+        for member, day_, total in self.homes.community.db.execute(
+            "SELECT member, day, sum(delta) FROM counter WHERE register = ? AND member NOT NULL"
+            " GROUP BY member, day HAVING max(per_pulse) = '' AND sum(delta) > 0",
+            (IN,),
+        ):
+            (begin_ms, _) = bounds_ms(day_, "Europe/Amsterdam")
+            taken = series.of("day", account=f"acc-{member}", flow="taken")
+            assert total == taken[begin_ms]["gained"]
 
 
 class TestLives(Lives.TestCase):
