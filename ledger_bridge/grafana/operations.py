@@ -50,6 +50,7 @@ _LAST = {
     "clock_rank": 'last("clock_rank")',
     "pending": 'last("pending")',
     "lag": 'last("lag") / 1000',
+    "overdue": 'last("overdue") / 1000',
     "disk_free": 'last("disk_free")',
     "written_day": 'last("written_day")',
     "temperature": 'last("temperature") / 1000',
@@ -116,6 +117,7 @@ GATEWAYS = (
             Column("clock_rank", Said("Klok", "Clock"), steps=CLOCK_STEPS, says=CLOCKS),
             Column("pending", Said("Wacht", "Waits"), steps=WAITING_STEPS),
             Column("lag", Said("Vertraging", "Lag"), unit="s", steps=LAG_STEPS),
+            Column("overdue", Said("Bewijs te laat", "Receipt late"), unit="s", steps=LAG_STEPS),
             Column("disk_free", Said("Vrij", "Free"), unit="decbytes", steps=DISK_STEPS),
             Column(
                 "written_day",

@@ -32,6 +32,7 @@ def hour(influx):
                 home,
                 [
                     *(("online", 1), ("silent", 0), ("pending", pending), ("lag", 1_500)),
+                    ("overdue", 61_000),
                     *(("clock_rank", rank), ("disk_free", 2_000_000_000), ("alarms", 0)),
                     *(("written_day", 32_000_000), ("temperature", 51_500), ("low_voltage", 0)),
                 ],
@@ -76,8 +77,8 @@ CASES = {
     "gateways": (
         1,
         [
-            Shown("A", HOME, [[0, 1, 0, 3, 2, 1.5, 2_000_000_000, 32_000_000, 51.5, 0, 0]]),
-            Shown("A", POINT, [[0, 0, 50, None, None, None, None, None, None, None, None]]),
+            Shown("A", HOME, [[0, 1, 0, 3, 2, 1.5, 61, 2_000_000_000, 32_000_000, 51.5, 0, 0]]),
+            Shown("A", POINT, [[0, 0, 50, *(9 * [None])]]),
         ],
     ),
     "what waits": (2, [Shown("A", HOME, [[10, 4], [11, 9], [12, 2]])]),
