@@ -1,7 +1,6 @@
 """How the sink brings what is in the books to a database that fails in every way."""
 
 import shutil
-import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -11,17 +10,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 from structlog.testing import capture_logs
 
-from gateway.contract.errors import PeopleError
 from ledger_bridge.books.changed import turn
 from ledger_bridge.reader import Reader
 from ledger_bridge.timeseries import bodies, place
-from ledger_bridge.timeseries.engines import TooLarge, Trouble, Unwanted
-from ledger_bridge.timeseries.place import Away, Notebook, Refused
+from ledger_bridge.timeseries.engines import Trouble, Unwanted
+from ledger_bridge.timeseries.place import Notebook
 from ledger_bridge.timeseries.posting import Post
 from ledger_bridge.timeseries.schema import (
-    BRIDGE,
-    DAY,
-    GATEWAY,
     Bucket,
     Forget,
     Measurement,
@@ -44,23 +39,19 @@ class Crash(BaseException):
 class Ideal:
     """A database in memory. Of `faults` each question takes one: what happens to it.
 
-    `refuses` are measurements of which no line is taken; `largest` is how many lines are. Trouble comes
-    after so many `clears`.
+    `refuses` are measurements of which no line is taken. Trouble comes after so many `clears`.
     """
 
     def __init__(self) -> None:
         self.series = Series()
         self.faults: list[str] = []
         self.refuses: set[str] = set()
-        self.largest = 1_000_000
         self.bodies: list[int] = []
         self.can_forget = True
         self.clears = -1
 
-    def write(self, bucket: Bucket, lines: Sequence[str]) -> None:
+    def write(self, _: Bucket, lines: Sequence[str]) -> None:
         self.bodies.append(len(lines))
-        if len(lines) > self.largest:
-            raise TooLarge("413")
         good = [line for line in lines if point(line)[0].measurement not in self.refuses]
         fault = self.faults.pop(0) if self.faults else ""
         if fault == "before":
