@@ -62,7 +62,7 @@ class Renewing:
         self._is_told = False
 
     async def run(self, link: Link) -> None:
-        """Look at each connect and now and then, and ask the hub when it is time; never ends."""
+        """Look once the link is up and then now and then, and ask the hub when it is time."""
         topic = topics.topic(self._community, self._gateway, "renew")
         while True:
             await link.up.wait()
