@@ -20,7 +20,10 @@ _SOURCES = {"years": "meterkast", "months": "meterkast-months"}
 # Of a span that grows with how far one looks, and of any.
 _POINTS, _SUMS = {"mean", "last", "max", "min"}, {"sum", "count"}
 _SPANS = {"1m", "15m", "1h", "1d", "$__interval"}
-_NUMBER = r"\d+(?:\.\d+)?|\$\w+|\$\{\w+:raw\}"
+# Grafana takes what stands between two divisions for a pattern: a variable elsewhere must be raw.
+_RAW = r"\$\{\w+:raw\}"
+_NUMBER = rf"\d+(?:\.\d+)?|{_RAW}"
+_VALUE = rf"= '(?:[^'\"$]+|{_RAW})'|=~ /\^\$\w+\$/"
 # What has so few points that all of them may be asked.
 _FEW = (EMPTYING, WEIGHT)
 
@@ -176,7 +179,7 @@ def _condition(text: _Text, of: Measurement | None) -> str:
     if text.maybe(r"> \d+"):
         _all_in({name}, of.fields if of else (), of)
     else:
-        text.take(r"= '[^'\"]+'|=~ /\^\$\w+\$/", what="value, or variable as a pattern")
+        text.take(_VALUE, what="value, raw variable, or variable as a pattern")
         _all_in({name}, of.tags if of else _TAGS, of)
     return name
 

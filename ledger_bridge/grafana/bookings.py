@@ -3,12 +3,12 @@
 from typing import Literal, NamedTuple
 
 from ledger_bridge.grafana.panels import Community, Line, Panel, Row
-from ledger_bridge.grafana.query import HERE, is_, select
+from ledger_bridge.grafana.query import HERE, chosen, is_, select
 from ledger_bridge.grafana.words import Said
 from ledger_bridge.timeseries.schema import BALANCE, CREDIT
 
 _NET = '(sum("plus") - sum("minus"))'
-_OF_MEMBER = is_("account", "$account")
+_OF_MEMBER = chosen("account")
 
 
 class _Booked(NamedTuple):

@@ -15,14 +15,14 @@ from ledger_bridge.grafana.panels import (
     Row,
     Step,
 )
-from ledger_bridge.grafana.query import HERE, KG, KWH, PIECE, Query, is_, select
+from ledger_bridge.grafana.query import HERE, KG, KWH, PIECE, Query, chosen, is_, select
 from ledger_bridge.grafana.words import Said
 from ledger_bridge.timeseries.schema import DAY, DEPOSIT, REFUSAL, SILENCE, STREET
 
 # A meter is heard each quarter-hour; what a steward waits for longer than a day does not come.
 SILENT_MIN, DAY_MIN = 45, 1_440
 
-_OF_RULE = (HERE, is_("rule", "$rule"))
+_OF_RULE = (HERE, chosen("rule"))
 
 
 def board(community: Community) -> Board:

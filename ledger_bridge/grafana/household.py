@@ -15,7 +15,18 @@ from ledger_bridge.grafana.panels import (
     Panel,
     Row,
 )
-from ledger_bridge.grafana.query import GJ, HERE, KWH, M3, Query, among, is_, select, values_of
+from ledger_bridge.grafana.query import (
+    GJ,
+    HERE,
+    KWH,
+    M3,
+    Query,
+    among,
+    chosen,
+    is_,
+    select,
+    values_of,
+)
 from ledger_bridge.grafana.words import Said
 from ledger_bridge.timeseries.schema import COUNT, DAY, QUARTER, SHARED
 
@@ -121,7 +132,7 @@ def _total(flow: _Flow, times: str = "") -> Query:
 
 def _shared(field: str, *, every: Literal["", "15m", "1d"] = "", zone: str = "") -> Query:
     return select(
-        f'sum("{field}") / {KWH}', SHARED, *OF_ACCOUNT, is_("rule", "$rule"), every=every, zone=zone
+        f'sum("{field}") / {KWH}', SHARED, *OF_ACCOUNT, chosen("rule"), every=every, zone=zone
     )
 
 
@@ -225,7 +236,7 @@ def _electricity(zone: str) -> tuple[Row | Panel, ...]:
 
 
 def _cost(zone: str) -> tuple[Row | Panel, ...]:
-    taken, given = " * $price_taken", " * $price_given"
+    taken, given = " * ${price_taken:raw}", " * ${price_given:raw}"
     costs, earns = Said("kost", "costs"), Said("levert op", "earns")
     return (
         Row(200, Said("Kosten: kWh keer de ingevulde prijs", "Cost: kWh times the price entered")),

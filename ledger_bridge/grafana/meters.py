@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 from ledger_bridge.grafana import words
 from ledger_bridge.grafana.panels import Column, Line, Panel, Row, Step
-from ledger_bridge.grafana.query import HERE, Query, among, is_, select
+from ledger_bridge.grafana.query import HERE, Query, among, chosen, is_, select
 from ledger_bridge.grafana.words import Said
 from ledger_bridge.timeseries.schema import COUNT, SAMPLE, SAMPLE_QUARTER
 
-OF_ACCOUNT = (HERE, is_("account", "$account"))
+OF_ACCOUNT = (HERE, chosen("account"))
 _OF_METERS = (*OF_ACCOUNT, among("gateway"), among("device"))
 _BY = ("gateway", "device")
 

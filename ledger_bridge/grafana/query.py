@@ -39,17 +39,26 @@ class Query(NamedTuple):
 
 
 def is_(tag: str, value: str) -> str:
-    """That a tag has this value; one variable stands for one value."""
+    """That a tag has this value."""
     return f"\"{tag}\" = '{value}'"
 
 
-def among(tag: str, variable: str = "") -> str:
+def chosen(tag: str) -> str:
+    """That a tag has the one value that the variable of its name has chosen.
+
+    `raw`, as Grafana takes whatever stands between two slashes for a pattern, a division and a
+    zone's name too, and would put a backslash before what has a meaning in patterns.
+    """
+    return is_(tag, f"${{{tag}:raw}}")
+
+
+def among(tag: str) -> str:
     """That a tag is among what the variable of its name has chosen, which may be several."""
-    return f'"{tag}" =~ /^${variable or tag}$/'
+    return f'"{tag}" =~ /^${tag}$/'
 
 
 # Of the community that the dashboard shows.
-HERE = is_("community", "$community")
+HERE = chosen("community")
 
 
 def select(
@@ -100,7 +109,7 @@ def values_of(tag: str, *where: str, of: Measurement | None = None) -> Query:
     """Which values a tag has, for a variable to choose from.
 
     >>> values_of("gateway", HERE).influxql
-    'SHOW TAG VALUES WITH KEY = "gateway" WHERE "community" = \\'$community\\''
+    'SHOW TAG VALUES WITH KEY = "gateway" WHERE "community" = \\'${community:raw}\\''
     """
     assert of is None or {*of.tags} >= (asked := {tag} | _names(*where)), (
         f"{of.name} has no {asked}"

@@ -154,7 +154,7 @@ def test_amounts_have_the_places_of_their_asset():
     (held,) = [one for one in of_panels(told) if one.panel["id"] == 204]
     assert (
         'SELECT (sum("plus") - sum("minus")) / 100 FROM "credit" WHERE "community" = '
-        "'$community' AND \"asset\" = 'UREN' AND \"role\" = 'member' AND time <= ${__to}ms"
+        "'${community:raw}' AND \"asset\" = 'UREN' AND \"role\" = 'member' AND time <= ${__to}ms"
     ) == held.influxql
     assert "Europe/Brussels" == told["timezone"]
 
@@ -185,7 +185,7 @@ def test_what_the_schema_lacks_cannot_be_asked(ask):
         ask()
 
 
-_WHERE = "WHERE \"community\" = '$community' AND $timeFilter"
+_WHERE = "WHERE \"community\" = '${community:raw}' AND $timeFilter"
 BROKEN = {
     "a subquery": f'SELECT sum("gained") FROM (SELECT "gained" FROM "day") {_WHERE}',
     "a regular expression for a measurement": f'SELECT sum("gained") FROM /day/ {_WHERE}',
@@ -212,6 +212,9 @@ BROKEN = {
     "two queries": f'SELECT sum("gained") FROM "day" {_WHERE}; DROP DATABASE "meterkast"',
     "a value that ends its quotes": (
         'SELECT sum("gained") FROM "day" WHERE "flow" = \'a\' OR \'b\' AND $timeFilter'
+    ),
+    "a value that Grafana may take for a pattern": (
+        'SELECT sum("gained") / 2 FROM "day" WHERE "flow" = \'$flow\' AND $timeFilter'
     ),
     "an unanchored pattern": (
         'SELECT sum("gained") FROM "day" WHERE "flow" =~ /$flow/ AND $timeFilter'
