@@ -134,7 +134,8 @@ class Builder:
         file = self.out / f"{self.package.name}_{self.version}_{arch}.deb"
         # dpkg-deb gives every file the time of the change log: the same source, the same package.
         times = {**os.environ, "SOURCE_DATE_EPOCH": str(self.date)}
-        pack = ["dpkg-deb", "--root-owner-group", "-Zxz", "--build", str(self.tree), str(file)]
+        # A sixth larger than xz can make it, in an eighth of the time: on a Pi that is minutes.
+        pack = ["dpkg-deb", "--root-owner-group", "-Zxz", "-z1", "--build", self.tree, file]
         subprocess.run(pack, check=True, env=times, stdout=subprocess.DEVNULL)
         shutil.rmtree(self.work)
         return file

@@ -253,6 +253,9 @@ for n in $(seq 60); do
 done
 meterkast-bridge hub gateways
 {doctor} || true
+{block(3)}
+systemctl is-active meterkast-gateway
+ls /var/lib/meterkast-gateway/*.key || echo no key there
 systemctl start meterkast-verify
 systemctl reload meterkast-gateway
 systemctl is-active meterkast-gateway meterkast-bridge meterkast-broker
@@ -266,6 +269,7 @@ journalctl --no-pager -u asks
     debian.write("asks.py", ADJTIMEX)
     said = debian.boot(script)
     assert "home-noor  online" in said
+    assert "active\nno key there\n" in said
     assert "active\nactive\nactive\n" in said
     assert "the gateway runs" in said
     # Less than nothing would be a call that the unit does not allow.
