@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from ledger_bridge.books.changed import Sheet, sheets, turn
 from ledger_bridge.reader import Reader
-from ledger_bridge.timeseries import counts, gone, samples, shares
+from ledger_bridge.timeseries import counts, gone, samples, shares, waste
+from ledger_bridge.timeseries.bookings import Bookings
 from ledger_bridge.timeseries.schema import MEASUREMENTS, Written
 from tests.street import ID, Street
 
@@ -72,16 +73,18 @@ class Follower:
     def __init__(self, reader: Reader) -> None:
         self.series = Series()
         self._reader = reader
-        self._edition = self._arrival = 0
+        self._bookings = Bookings(reader)
+        self._edition = self._arrival = self._booking = 0
 
     def follow(self, *, up_to: int) -> None:
-        """Write the sheets of the editions up to this one, and the samples that came."""
+        """Write the sheets of the editions up to this one, the samples that came, and bookings."""
         reader = self._reader
         changed = sheets(reader.db, reader.community, after=self._edition)
         self.series.write(_written(reader, changed))
         self._edition = up_to
         written, self._arrival = samples.read(reader, after=self._arrival, limit=10_000)
-        self.series.write([written])
+        booked, self._booking = self._bookings.read(after=self._booking, limit=10_000)
+        self.series.write([written, booked])
 
 
 def _written(reader: Reader, changed: list[Sheet]) -> Iterator[Written]:
@@ -98,6 +101,8 @@ def _written(reader: Reader, changed: list[Sheet]) -> Iterator[Written]:
                 of_members[one] = of_members.get(one, False) or sheet.is_gone
         elif sheet.kind == "member":
             of_members[sheet.a, sheet.day] = True
+        elif sheet.kind == "waste":
+            yield waste.waste_sheet(reader, sheet)
         elif sheet.kind in {"erased", "gateway"}:
             yield from samples.again(reader, sheet.a)
         if sheet.kind in {"member", "meter", "shared"}:

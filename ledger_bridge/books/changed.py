@@ -80,6 +80,17 @@ def note_gateways(db: sqlite3.Connection, community: str, gateways: Iterable[str
     _note(db, community, "gateway", gateways)
 
 
+def note_scales(db: sqlite3.Connection, community: str, gateways: Iterable[str]) -> None:
+    """What scales at these points showed for weights that are known may be right now, or wrong."""
+    db.executemany(
+        "UPDATE changed SET n = (SELECT coalesce(max(n), 1) FROM edition)"
+        " WHERE community = ?1 AND kind = 'waste' AND a = ?2 AND day IN ("
+        "     SELECT date(at_ms / 1000, 'unixepoch') FROM known_weight"
+        "     WHERE community = ?1 AND gateway = ?2)",
+        [(community, gateway) for gateway in gateways],
+    )
+
+
 def note_policy(db: sqlite3.Connection, community: str, day: str) -> None:
     """From this day on energy that is counted already may be shared by other rules."""
     db.execute(

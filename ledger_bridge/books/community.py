@@ -11,7 +11,7 @@ from gateway.contract.keys import SigningKey
 from gateway.contract.policy import hash_of
 from ledger_bridge.books.acts import acts
 from ledger_bridge.books.book import Batch, Book
-from ledger_bridge.books.changed import note_gateways, note_policy
+from ledger_bridge.books.changed import note_gateways, note_policy, note_scales
 from ledger_bridge.books.closing import erase, prune
 from ledger_bridge.books.closing.closed import closed_until
 from ledger_bridge.books.facts import papers as papers_
@@ -27,6 +27,7 @@ from ledger_bridge.books.registry.edits import (
     EvidencePruned,
     GatewayRekeyed,
     MemberErased,
+    ScaleVerified,
 )
 from ledger_bridge.books.registry.fold import apply
 from ledger_bridge.books.registry.registry import Registry
@@ -187,6 +188,8 @@ class Community:
                 after = load_registry(self.db, self.id)
             holders.write(self.db, after)
             note_gateways(self.db, self.id, changes(self.registry, after).gateways)
+            scales = {edit.gateway for edit in edits.edits if isinstance(edit, ScaleVerified)}
+            note_scales(self.db, self.id, scales)
             # What was pruned goes from the middle of every meter's history.
             before = None if pruned else self.registry
             self.derivation.again(before=before, registry=after, policies=self.policies)

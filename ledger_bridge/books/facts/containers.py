@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from ledger_bridge.books.calendar import utc_text
-from ledger_bridge.books.facts.deposits import AGAIN, VOID, WEIGHT, WITHDRAWN
+from ledger_bridge.books.facts.deposits import AGAIN, REVOKED, VOID, WEIGHT, WITHDRAWN
 from ledger_bridge.books.facts.waste import EMPTIED, KG, ContainerEvent, KnownWeight
 from ledger_bridge.books.registry.edits import ScaleVerified
 from ledger_bridge.books.registry.registry import Registry
@@ -23,7 +23,7 @@ TOLERANCE_PERCENT = 5
 TOLERANCE_MG = 20_000_000
 
 # Deposits that lie in no container. One that waits lies there all the same.
-NOT_THERE = (AGAIN, VOID, WEIGHT, WITHDRAWN)
+NOT_THERE = (AGAIN, REVOKED, VOID, WEIGHT, WITHDRAWN)
 
 # Loads in divisions up to which a scale in service may be off by 1, 2 and 3 divisions, by class.
 _ERROR_STEPS = {"II": (5_000, 20_000), "III": (500, 2_000), "IIII": (50, 200)}
@@ -59,6 +59,27 @@ class PutDown(NamedTuple):
     mg: int
 
 
+class Step(NamedTuple):
+    """A mass put into a container, or its emptying, and what lay in it before."""
+
+    fact: ContainerEvent | PutDown
+    before_mg: int
+
+    @property
+    def after_mg(self) -> int:
+        return self.before_mg + self.fact.mg if isinstance(self.fact, PutDown) else 0
+
+
+class Course(NamedTuple):
+    """What happened at containers, one after the other; what was hauled, by gateway and emptying;
+    and when each chain that says so began, by gateway and chain.
+    """
+
+    steps: list[Step]
+    hauled: dict[tuple[str, str], int]
+    begins: dict[tuple[str, str], int]
+
+
 # A container: its point and its fraction.
 Place = tuple[str, str]
 
@@ -91,16 +112,16 @@ def waits(one: Emptying, registry: Registry) -> bool:
     return is_short(one) and (one.gateway, one.id) not in registry.explained
 
 
-def balance(events: Iterable[ContainerEvent], put_down: Iterable[PutDown]) -> Balance:
-    """Every emptying with what was brought before it, and what came after the last.
+def course(events: Iterable[ContainerEvent], put_down: Iterable[PutDown]) -> Course:
+    """What happened at containers, in its order.
 
     Within a chain the order is that of its records, whatever the clock said; a chain that begins
     later is a later life of its gateway. Of several words about one emptying the last that names a
     mass holds.
     """
     events, put_down = list(events), list(put_down)
-    facts: list[ContainerEvent | PutDown] = [*events, *put_down]
     begins: dict[tuple[str, str], int] = {}
+    facts: list[ContainerEvent | PutDown] = [*events, *put_down]
     for fact in facts:
         chain = (fact.gateway, fact.chain)
         begins[chain] = min(begins.get(chain, fact.at_ms), fact.at_ms)
@@ -109,22 +130,32 @@ def balance(events: Iterable[ContainerEvent], put_down: Iterable[PutDown]) -> Ba
         return begins[one.gateway, one.chain], one.chain, one.seq
 
     events.sort(key=order)
-    emptied = _told_once(events)
     hauled = {(e.gateway, e.emptying): e.hauled_mg for e in events if e.hauled_mg is not None}
-    brought: dict[Place, list[PutDown]] = defaultdict(list)
-    for one in sorted(put_down, key=order, reverse=True):  # the first is taken from the end
-        brought[one.gateway, one.fraction].append(one)
-    found: dict[Place, list[Emptying]] = {place: [] for place in brought}
-    for event in sorted(emptied, key=order):
-        place = (event.gateway, event.fraction)
-        before = found.setdefault(place, [])
-        masses, mg = brought.get(place, []), 0
-        while masses and order(masses[-1]) <= order(event):
-            mg += masses.pop().mg
-        weighed = hauled.get((event.gateway, event.emptying))
-        since_ms = before[-1].at_ms if before else None
-        before.append(Emptying(*place, event.emptying, since_ms, event.at_ms, mg, weighed))
-    inside = {place: sum(one.mg for one in brought.get(place, [])) for place in found}
+    inside: dict[Place, int] = defaultdict(int)
+    steps: list[Step] = []
+    facts = [*_told_once(events), *put_down]
+    for fact in sorted(facts, key=order):
+        place = fact.gateway, fact.fraction
+        steps.append(Step(fact, inside[place]))
+        inside[place] = steps[-1].after_mg
+    return Course(steps, hauled, begins)
+
+
+def balance(events: Iterable[ContainerEvent], put_down: Iterable[PutDown]) -> Balance:
+    """Every emptying with what was brought before it, and what came after the last."""
+    steps, hauled, _ = course(events, put_down)
+    found: dict[Place, list[Emptying]] = defaultdict(list)
+    inside: dict[Place, int] = {}
+    for step in steps:
+        fact, before_mg = step
+        place = fact.gateway, fact.fraction
+        emptyings = found[place]
+        inside[place] = step.after_mg
+        if isinstance(fact, ContainerEvent):
+            since_ms = emptyings[-1].at_ms if emptyings else None
+            weighed = hauled.get((fact.gateway, fact.emptying))
+            one = Emptying(*place, fact.emptying, since_ms, fact.at_ms, before_mg, weighed)
+            emptyings.append(one)
     return Balance(found, inside)
 
 
@@ -146,19 +177,24 @@ def error_mg(load_mg: int, scale: ScaleVerified | None, division_mg: int) -> int
     return divisions * scale.division_mg
 
 
-def _balance(db: sqlite3.Connection, community: str) -> Balance:
+def told(
+    db: sqlite3.Connection, community: str, gateway: str = ""
+) -> tuple[list[ContainerEvent], list[PutDown]]:
+    """What the tables have of containers, of all gateways or of one."""
+    which = "community = ? AND gateway = ?" if gateway else "community = ?"
+    of = (community, gateway) if gateway else (community,)
     events = db.execute(
         "SELECT gateway, chain, seq, at_ms, fraction, event, emptying, hauled_mg"
-        " FROM container_event WHERE community = ?",
-        (community,),
+        f" FROM container_event WHERE {which}",
+        of,
     )
     there = ", ".join("?" * len(NOT_THERE))
     put_down = db.execute(
         "SELECT gateway, counts_as, chain, seq, at_ms, amount FROM deposit"
-        f" WHERE community = ? AND unit = ? AND verdict NOT IN ({there})",
-        (community, KG, *NOT_THERE),
+        f" WHERE {which} AND unit = ? AND verdict NOT IN ({there})",
+        (*of, KG, *NOT_THERE),
     )
-    return balance((ContainerEvent(*row) for row in events), (PutDown(*row) for row in put_down))
+    return list(map(ContainerEvent._make, events)), list(map(PutDown._make, put_down))
 
 
 def _emptying(one: Emptying, registry: Registry) -> Json:
@@ -185,13 +221,13 @@ def _emptying(one: Emptying, registry: Registry) -> Json:
 
 def held_emptyings(db: sqlite3.Connection, community: str, *, registry: Registry) -> list[Json]:
     """Emptyings that wait for a steward. What was credited for them stays."""
-    every = _balance(db, community).every
+    every = balance(*told(db, community)).every
     return [_emptying(one, registry) for one in every if waits(one, registry)]
 
 
 def containers(db: sqlite3.Connection, community: str, *, registry: Registry) -> list[Json]:
     """Each container: what was brought since it was emptied last, and its emptyings."""
-    found = _balance(db, community)
+    found = balance(*told(db, community))
     return [
         {
             "gateway": gateway,

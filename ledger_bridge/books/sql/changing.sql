@@ -122,9 +122,10 @@ CREATE TRIGGER deposit_changed AFTER UPDATE ON deposit BEGIN
         ON CONFLICT DO UPDATE SET n = excluded.n WHERE changed.n != excluded.n;
 END;
 
+-- A deposit has no day before it is judged, in the same commit.
 CREATE TRIGGER deposit_moved AFTER UPDATE ON deposit
-    WHEN (OLD.member, OLD.counts_as, OLD.verdict)
-    IS NOT (NEW.member, NEW.counts_as, NEW.verdict)
+    WHEN OLD.day != '' AND (OLD.member, OLD.counts_as, OLD.verdict)
+        IS NOT (NEW.member, NEW.counts_as, NEW.verdict)
 BEGIN
     INSERT INTO changed SELECT OLD.community, 'waste', OLD.gateway, '',
         date(OLD.at_ms / 1000, 'unixepoch'), n, n
