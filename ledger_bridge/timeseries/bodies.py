@@ -20,6 +20,7 @@ from ledger_bridge.timeseries.schema import (
     Forget,
     Written,
 )
+from ledger_bridge.timeseries.waste import waste_sheet
 
 # A body is full with so many lines, a megabyte and a half, or with so much to take away.
 LINES_FULL = 10_000
@@ -201,6 +202,8 @@ def _of_sheet(reader: Reader, sheet: Sheet) -> Iterator[Written]:
             yield from samples.again(reader, sheet.a)
         case "meter":
             yield counts.meter_sheet(reader, sheet)
+        case "waste":
+            yield waste_sheet(reader, sheet)
 
 
 def _due(reader: Reader, sheet: Sheet) -> Iterator[Due]:
