@@ -92,8 +92,10 @@ BROUGHT = (
         "bars",
         Said("Gewicht per uur en afvalsoort", "Mass by hour and fraction"),
         Said(
-            "Wat in elk uur is gewogen. Wat niet voor bijschrijven telt, staat er ook in.",
-            "What was weighed in each hour, also what does not count for credit.",
+            "Wat in elk uur is gewogen, ook wat (nog) niet telt. Wat is teruggenomen, staat er niet"
+            " in.",
+            "What was weighed in each hour, also what does not count (yet), without what was taken"
+            " back.",
         ),
         (Line(_brought(f'sum("brought") / {KG}', WEIGHED, "fraction"), "$tag_fraction"),),
         unit="kg",
