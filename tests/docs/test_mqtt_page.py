@@ -13,7 +13,9 @@ import pytest
 
 from gateway.contract.link import Broker, Link
 from gateway.contract.tls import Tls
+from ledger_bridge.certificates import Authority
 from ledger_bridge.hub import HubSettings
+from tests.certificates import pair
 from tests.docs.test_pages import DOCS, ROOT, blocks
 from tests.system.programs import done, free_port, until
 
@@ -27,11 +29,11 @@ def test_the_way_to_gateways_from_elsewhere_ends_with_links_that_are_up(tmp_path
     hub, etc = tmp_path / "hub", tmp_path / "etc"
     done("hub", "init", hub, "--community", "zonneweg")
     (etc / "conf.d").mkdir(parents=True)
-    (hub / "home").mkdir()
     shutil.copytree(ROOT / "deploy" / "mosquitto", hub / "deploy" / "mosquitto")
     script = "\n".join(blocks(PAGE, "bash")).replace("hub.example.nl", "127.0.0.1")
     # Only root may give a file away.
     script = script.replace("/etc/mosquitto", str(etc)).replace("-o mosquitto ", "")
+    script = re.sub(r"(?<= )/(etc/systemd|usr/local)/", rf"{tmp_path}/\1/", script)
     path = f"{sysconfig.get_path('scripts')}:{os.environ['PATH']}"
     subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
@@ -45,12 +47,16 @@ def test_the_way_to_gateways_from_elsewhere_ends_with_links_that_are_up(tmp_path
     text = text.replace("listener 8883", f"listener {port} 127.0.0.1")
     text = text.replace("listener 1883", f"listener {home_port}")
     config.write_text("user root\n" + text.replace("/var/lib/mosquitto/", f"{etc}/"))
-    of_bridge, of_gateway = (tomllib.loads(block) for block in blocks(PAGE, "toml"))
+    (of_bridge,) = (tomllib.loads(block) for block in blocks(PAGE, "toml"))
+    drop_in = tmp_path / "etc/systemd/system/mosquitto.service.d/meterkast.conf"
+    guard = tmp_path / drop_in.read_text().partition("ExecStartPre=/")[2].strip()
+    subprocess.run([guard, etc], check=True)
     with subprocess.Popen([part("mosquitto"), "-c", config], stderr=subprocess.DEVNULL) as broker:
         try:
             until("Mosquitto listens", lambda: is_listening(port))
             bridge = Tls(**of_bridge["broker_tls"]).under(hub)
-            noor = Tls(**of_gateway["broker_tls"]).under(hub / "home")
+            own = pair(Authority(hub / "tls"), "home-noor")
+            noor = Tls(ca=hub / "tls/ca.crt", certificate=own.certificate, key=own.key)
             assert (True, True) == asyncio.run(are_up(port, bridge, noor))
         finally:
             broker.kill()
