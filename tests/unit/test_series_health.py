@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gateway.contract.record import SAMPLES
 from ledger_bridge import verified
 from ledger_bridge.books.registry.edits import GatewayRevoked, MeterFitted
 from ledger_bridge.heard import Heard
@@ -148,9 +149,11 @@ def test_a_gateway_that_is_revoked_is_silent_no_longer(street):
     assert 0 == told(street, EVENING_MS).of("gateway")[EVENING_MS]["silent"]
 
 
-def test_a_record_without_a_clock_has_no_lag(street):
-    home = Chain("home")
-    street.take("home", home.quarter(NOON_MS, export_wh=0))
+def test_the_lag_is_of_the_newest_record_and_none_where_that_has_no_clock(street):
+    home, samples = Chain("home"), Chain("home", "samples-000000000001")
+    street.take("home", samples.record([], made_ms=NOON_MS - 9_000, typ=SAMPLES))
+    street.take("home", home.quarter(NOON_MS - 1_000, export_wh=0))
+    assert {NOON_MS: {"silent": 0, "lag": 1_000}} == told(street).of("gateway")
     street.take("home", home.record([], made_ms=None, clock="unset"))
     assert {NOON_MS: {"silent": 0}} == told(street).of("gateway")
 
@@ -231,7 +234,7 @@ def test_numbers_that_are_none_and_names_that_are_no_ids_are_left_out(street):
         "written_bytes_per_day": 1e7,
         "temperature_mc": 2**53,
         "under_voltage": 1,
-        "link": {"overdue_s": 1e300, "in_flight": "3"},
+        "link": {"overdue_s": 1e308, "in_flight": "3"},
         "devices": {"a,b=1 c": {"state": "ok"}, "ok": {"driver": "P 1", "state": "ok"}},
     }
     say(street, state=b"online", health=odd)
