@@ -165,7 +165,7 @@ class Bridge:
                 self._scrub()
                 self._renewing.renew_own()
                 now_ms = self._clock.utc_ms()
-                self._alarms.silent(silent(self.community.db, self.hub.community, now_ms))
+                self._alarms.silent(silent(self.community.db, self.community.registry, now_ms))
             paper = policy_in_force(self.community, self._clock.utc_ms())
             with contextlib.suppress(LinkDown):
                 if paper and paper.hash != self._policy_told:

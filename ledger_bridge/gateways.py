@@ -59,10 +59,16 @@ def quiet(db: sqlite3.Connection, community: str, now_ms: int) -> dict[str, int]
     }
 
 
-def silent(db: sqlite3.Connection, community: str, now_ms: int) -> dict[str, int]:
-    """Gateways that gave evidence before and give none now, and since how many minutes."""
-    since = quiet(db, community, now_ms).items()
-    return {gateway: minutes for gateway, minutes in since if minutes >= SILENT_MIN}
+def silent(db: sqlite3.Connection, registry: Registry, now_ms: int) -> dict[str, int]:
+    """Gateways that gave evidence before and give none now, and since how many minutes. Nobody
+    waits for one that is revoked.
+    """
+    since = quiet(db, registry.community, now_ms).items()
+    return {
+        gateway: minutes
+        for gateway, minutes in since
+        if minutes >= SILENT_MIN and not registry.is_barred(gateway)
+    }
 
 
 def _is_point(birth: Any) -> bool:
@@ -108,11 +114,12 @@ def gateways(
         told["lost"] = _lost(db, (community, gateway, chain))
         chains.setdefault(gateway, []).append(told)
     seen = last_seen(db, community)
-    heard, quiet_ones = words(db, community, LEAVES), silent(db, community, now_ms)
+    heard, quiet_ones = words(db, community, LEAVES), silent(db, registry, now_ms)
     return [
         {
             "gateway": gateway,
             "state": heard["state"].get(gateway, ""),
+            "revoked": registry.is_barred(gateway),
             "seen_ms": seen.get(gateway),
             "silent_min": quiet_ones.get(gateway, 0),
             "chains": chains.get(gateway, []),

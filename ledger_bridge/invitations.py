@@ -113,6 +113,13 @@ class Invitations:
             try_ = "meterkast enrol, on the gateway; or --request FILE"
             raise UsageError(Problem(what, f"gateway {gateway}", try_)) from error
 
+    def must_be_able(self, invitation: Invitation) -> None:
+        """Raises ConfigError where something is missing here that the answer holds."""
+        if self._hub.broker.tls:
+            Authority(self._hub.tls_folder)
+        if invitation.is_point:
+            self._hub.card_key()
+
     def answer(self, asked: Asked, invitation: Invitation, registry: Registry) -> bytes:
         """What an admitted gateway needs, sealed, and kept for it. The same request gets the same.
 

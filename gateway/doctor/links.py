@@ -48,7 +48,7 @@ def _certificate(patient: Patient, key: str, tls: Tls) -> Iterator[Finding]:
         return
     end_ms, where = ends_ms(tls.certificate), f"{key}: {tls.certificate}"
     if end_ms is None:
-        yield Finding("no certificate can be read", where, "copy it from the hub again")
+        yield Finding("no certificate can be read", where, "enrol once more: meterkast enrol")
     elif end_ms - patient.clock.utc_ms() < CERTIFICATE_MS:
         yield alarm("certificate-ends", where, tls.certificate.name, f"{local_day(end_ms)}")
     else:

@@ -103,6 +103,7 @@ def enrol(
     if asked.said.gateway != gateway:
         what = f"this is a request of {asked.said.gateway}"
         raise UsageError(Problem(what, f"hub enrol {gateway}", f"hub enrol {asked.said.gateway}"))
+    invitations.must_be_able(invitation)
     must_match(words or _ask(gateway), asked)
     if edits := _edits(books, asked):
         edit(books.hub, *edits)

@@ -73,6 +73,7 @@ def _rows(gateway: Row) -> list[tuple[str, ...]]:
     name, state = gateway["gateway"], gateway["state"] or "-"
     when = _time(gateway["seen_ms"])
     silence = f"silent for {gateway['silent_min']} minutes" if gateway["silent_min"] else ""
+    silence = "revoked: it counts for nothing" if gateway["revoked"] else silence
     if not gateway["chains"]:
         return [(name, state, when, "-", "-", silence or "nothing came yet")]
     rows: list[tuple[str, ...]] = []

@@ -379,6 +379,27 @@ def test_a_steward_who_gives_no_words_is_asked_for_them_or_told(way):
     assert {"home-noor"} == set(way.keys())
 
 
+@pytest.mark.parametrize(
+    ("file", "what"),
+    [("tls/ca.key", "the community's CA cannot be used"), ("card.key", "no card key")],
+)
+def test_a_hub_that_lacks_a_key_admits_nobody(way, file, what):
+    words = way.ask(way.invite(point=True))
+    (way.hub.parent / file).unlink()
+    with pytest.raises(PeopleError) as refused:
+        way.admit(words)
+    assert refusal(refused).startswith(what)
+    assert {} == way.keys()
+
+
+def test_a_revoked_gateway_is_shown_as_such_and_nobody_waits_for_it(way):
+    way.all_the_way()
+    gateways_.revoke("home-noor", config=way.hub, json=True)
+    way.said()
+    assert 0 == gateways_.gateways(config=way.hub)
+    assert "revoked: it counts for nothing" in way.said()
+
+
 # What goes wrong at the gateway
 
 

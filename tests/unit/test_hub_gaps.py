@@ -292,8 +292,10 @@ def test_what_is_far_ahead_is_shown_as_missing_before_it(street):
 
 def test_a_gateway_that_gave_evidence_and_gives_none_is_silent(street):
     street.take("home", *notes(Chain("home"), 1))
-    assert {} == silent(street.community.db, ID, NOON_MS + 44 * MINUTE_MS)
-    assert {"home": 45} == silent(street.community.db, ID, NOON_MS + 45 * MINUTE_MS)
+    assert {} == silent(street.community.db, street.community.registry, NOON_MS + 44 * MINUTE_MS)
+    assert {"home": 45} == silent(
+        street.community.db, street.community.registry, NOON_MS + 45 * MINUTE_MS
+    )
     assert [45, 0] == [one["silent_min"] for one in shown(street, NOON_MS + 45 * MINUTE_MS)]
 
 
@@ -303,10 +305,12 @@ def test_a_recycling_point_is_silent_where_it_is_not_there(street):
     heard.note("point", "birth", b'{"kiosk": {"scale": "scale"}}', now_ms=1)
     heard.note("point", "state", b"online", now_ms=1)
     heard.write()
-    assert {} == silent(street.community.db, ID, NOON_MS + 600 * MINUTE_MS)
+    assert {} == silent(street.community.db, street.community.registry, NOON_MS + 600 * MINUTE_MS)
     heard.note("point", "state", b"offline", now_ms=1)
     heard.write()
-    assert {"point": 600} == silent(street.community.db, ID, NOON_MS + 600 * MINUTE_MS)
+    assert {"point": 600} == silent(
+        street.community.db, street.community.registry, NOON_MS + 600 * MINUTE_MS
+    )
 
 
 def test_silence_is_told_once_and_its_end_once():
