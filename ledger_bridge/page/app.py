@@ -259,6 +259,7 @@ async def serve_page(hub: Hub, version: Callable[[], int]) -> None:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, int(port)))
+        listener.listen()  # from here on whoever comes waits, and is not turned away
     except OSError as error:
         listener.close()
         what = f"the page cannot listen: {error.strerror}"
