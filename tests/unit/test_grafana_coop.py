@@ -58,7 +58,7 @@ def life(influx):
         street(600, produced=2_000_000, used=3_000_000, together=1_500_000),
         street(615, produced=1_000_000, used=1_000_000, together=1_000_000),
         street(DAY_MIN + 600, produced=500_000, used=5_500_000, together=500_000),
-        street(2 * DAY_MIN - 15, produced=250_000, used=500_000, together=250_000),
+        street(2 * DAY_MIN - 30, produced=250_000, used=500_000, together=250_000),
         # Of a rule that shares the same energy, and of another street.
         street(600, produced=2_000_000, used=3_000_000, together=1_000_000, rule="poor"),
         street(600, produced=9_000_000, used=9_000_000, together=9_000_000, community="elders"),
@@ -111,9 +111,9 @@ CASES = {
     "the last quarter-hour": (
         101,
         [
-            Shown("A", {}, [[2865, 0.25]]),
-            Shown("B", {}, [[2865, 0.5]]),
-            Shown("C", {}, [[2865, 0.25]]),
+            Shown("A", {}, [[2850, 0.25]]),
+            Shown("B", {}, [[2850, 0.5]]),
+            Shown("C", {}, [[2850, 0.25]]),
         ],
     ),
     "in this time": (
@@ -129,15 +129,15 @@ CASES = {
     "taken by quarter-hour": (
         111,
         [
-            Shown("A", {}, [[600, 1.5], [615, 1], [2040, 0.5], [2865, 0.25]]),
-            Shown("B", {}, [[600, 1.5], [615, 0], [2040, 5], [2865, 0.25]]),
+            Shown("A", {}, [[600, 1.5], [615, 1], [2040, 0.5], [2850, 0.25]]),
+            Shown("B", {}, [[600, 1.5], [615, 0], [2040, 5], [2850, 0.25]]),
         ],
     ),
     "given back by quarter-hour": (
         112,
         [
-            Shown("A", {}, [[600, 1.5], [615, 1], [2040, 0.5], [2865, 0.25]]),
-            Shown("B", {}, [[600, 0.5], [615, 0], [2040, 0], [2865, 0]]),
+            Shown("A", {}, [[600, 1.5], [615, 1], [2040, 0.5], [2850, 0.25]]),
+            Shown("B", {}, [[600, 0.5], [615, 0], [2040, 0], [2850, 0]]),
         ],
     ),
     "shared by day": (

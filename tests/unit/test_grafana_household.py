@@ -100,6 +100,7 @@ def home(influx):
         day(0, "water", 12_000),
         day(0, "heat", 500_000_000_000),
         day(0, "taken", 9_000_000, account="a2"),
+        line(DAY.key("elders", "a3", "taken"), [("gained", 9_000_000)], at(0)),
         shared(600, got=250_000, gave=62_500),
         shared(615, got=125_000, gave=0),
         shared(2040, got=500_000, gave=0),
@@ -111,7 +112,7 @@ def home(influx):
         credit(75, "exchange", "HOURS", plus=200),
         credit(1_500, "retire", minus=3_000_000),
         credit(60, "entitlement", plus=50_000_000, account="a2"),
-        balance(60, 15_000_000),
+        balance(74, 15_000_000),
         balance(75, 11_000_000),
         balance(1_500, 8_000_000),
         count(600, "p1", "1-0:1.8.1", "Wh", 1_234_567_000),
@@ -191,7 +192,7 @@ CASES = {
             Shown("D", {}, [[0, 0]]),
         ],
     ),
-    "course of the balance": (303, [Shown("A", {}, [[60, 15], [74, 11], [1500, 8]])]),
+    "course of the balance": (303, [Shown("A", {}, [[74, 11], [1500, 8]])]),
     "power now": (
         402,
         [
@@ -283,7 +284,7 @@ def test_only_the_meters_that_are_chosen_are_listed(home):
     assert ["heatpump"] == [one.tags["device"] for one in found]
 
 
-def test_the_members_are_those_who_have_a_meter(home):
+def test_the_members_are_those_of_the_community_who_have_a_meter(home):
     told = json.loads(encode(built(BOARD, "nl", "Europe/Amsterdam")))
     (asked,) = [one["query"] for one in told["templating"]["list"] if one["name"] == "account"]
     found = home.query(asked.replace("${community:raw}", "zonstraat"))
