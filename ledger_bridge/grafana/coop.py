@@ -66,7 +66,6 @@ def _now() -> tuple[Row | Panel, ...]:
                 Line(select(f'last("together") / {KWH}', STREET, *_OF_RULE), words.SHARED),
             ),
             unit="kwatth",
-            decimals=3,
             width=8,
             height=5,
             now="1h",

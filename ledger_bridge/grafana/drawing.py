@@ -227,13 +227,14 @@ def _over_time(panel: Panel) -> series.Panel:
 
 
 def _bars(panel: Panel, _language: Language) -> series.Panel:
-    return (
+    made = (
         _over_time(panel)
         .draw_style(options.GraphDrawStyle.BARS)
         .bar_alignment(options.BarAlignment.AFTER)
-        .fill_opacity(80)
-        .line_width(0)
     )
+    if panel.is_stacked:
+        return made.fill_opacity(80).line_width(0)
+    return made.fill_opacity(35)  # bars that do not stack stand before each other
 
 
 def _lines(panel: Panel, _language: Language) -> series.Panel:
