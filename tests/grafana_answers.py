@@ -43,3 +43,14 @@ def answers(
 
 def _counted(row: list[Any], span: Span) -> list[Any]:
     return [(row[0] - span.from_ms) // 60_000, *row[1:]]
+
+
+def without_gaps(shown: list[Shown]) -> list[Shown]:
+    """Of lines with one figure, the spans that have one.
+
+    Queries without spans of time begin at theirs, which may be long ago: that is 0 here.
+    """
+    return [
+        one._replace(rows=[[max(at, 0), value] for at, value in one.rows if value is not None])
+        for one in shown
+    ]

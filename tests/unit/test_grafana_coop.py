@@ -5,7 +5,7 @@ import pytest
 from ledger_bridge.grafana import coop
 from ledger_bridge.grafana.panels import Community, Panel
 from ledger_bridge.timeseries.schema import CREDIT, DAY, DEPOSIT, REFUSAL, SILENCE, STREET, line
-from tests.grafana_answers import Shown, answers
+from tests.grafana_answers import Shown, answers, without_gaps
 from tests.grafana_queries import Span
 from tests.influx import MONTHS
 
@@ -195,14 +195,6 @@ CASES = {
     ),
     "pieces": (404, [Shown("A", {"fraction": "lamps"}, [[0, 12]])]),
 }
-
-
-def without_gaps(found):
-    """Queries without spans of time begin at theirs, which may be long ago."""
-    return [
-        one._replace(rows=[[max(at, 0), value] for at, value in one.rows if value is not None])
-        for one in found
-    ]
 
 
 @pytest.mark.parametrize(("panel", "shown"), CASES.values(), ids=CASES)

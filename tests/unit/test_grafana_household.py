@@ -18,7 +18,7 @@ from ledger_bridge.timeseries.schema import (
     SHARED,
     line,
 )
-from tests.grafana_answers import Shown, answers
+from tests.grafana_answers import Shown, answers, without_gaps
 from tests.grafana_queries import Span
 from tests.influx import MONTHS
 
@@ -254,14 +254,6 @@ CASES = {
         ],
     ),
 }
-
-
-def without_gaps(found):
-    """Queries without spans of time begin at theirs, which may be long ago."""
-    return [
-        one._replace(rows=[[max(at, 0), value] for at, value in one.rows if value is not None])
-        for one in found
-    ]
 
 
 @pytest.mark.parametrize(("panel", "shown"), CASES.values(), ids=CASES)
