@@ -8,8 +8,9 @@ from math import ceil, floor, log10
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from tests.docs.series_units import shown
+from tests.docs.series_units import round_steps, shown
 
+QUARTER_MS = 900_000
 ZONE = ZoneInfo("Europe/Amsterdam")
 COLOURS = {
     "green": "#4f9d45",
@@ -66,17 +67,20 @@ def text(x: float, y: float, words: str, *, anchor: str = "start", size: int = 1
     )
 
 
-def ticks(low: float, high: float, number: int = 4) -> list[float]:
-    """Round figures from at most `low` to at least `high`.
+def ticks(
+    low: float, high: float, *, number: int = 4, steps: Sequence[float] = (), least: float = 0
+) -> list[float]:
+    """Round figures from at most `low` to at least `high`, some `number` of them.
 
-    >>> ticks(0, 3.2)
-    [0.0, 1.0, 2.0, 3.0, 4.0]
+    >>> ticks(0, 3.2), ticks(0, 1, least=1)
+    ([0.0, 1.0, 2.0, 3.0, 4.0], [0.0, 1.0])
     """
     if high <= low:
         high = low + 1
-    rough = (high - low) / number
+    rough = max((high - low) / number, least)
     power = 10.0 ** floor(log10(rough))
-    step = next(size * power for size in (1, 2, 2.5, 5, 10) if size * power >= rough * 0.999)
+    sizes = (*steps, *(size * power for size in (1, 2, 2.5, 5, 10)))
+    step = max(next(size for size in sizes if size >= rough * 0.999), least)
     first, last = floor(low / step + 1e-9), ceil(high / step - 1e-9)
     return [round(n * step, 12) for n in range(first, last + 1)]
 
@@ -101,7 +105,9 @@ def _axis(fields: Sequence[Field], stacked: Mapping[str, Sequence[tuple[float, f
     style = fields[0].style
     low = style["min"] if style.get("min") is not None else min(0.0, *values, 0.0)
     high = style["max"] if style.get("max") is not None else max(0.0, *values, low)
-    marks = ticks(low, high)
+    # What is told as whole things has no marks between them.
+    least = 1 if style.get("decimals") == 0 else 0
+    marks = ticks(low, high, steps=round_steps(fields[0].unit), least=least)
     return Axis(min(low, marks[0]), max(high, marks[-1]), marks)
 
 
@@ -170,20 +176,26 @@ class Plot(NamedTuple):
         return self.top + self.height * (1 - axis.of(value))
 
 
-def _step_ms(field: Field) -> int:
-    gaps = [b[0] - a[0] for a, b in itertools.pairwise(field.points) if b[0] > a[0]]
-    return min(gaps) if gaps else 900_000
+def _step_ms(fields: Sequence[Field]) -> int:
+    """The time between points that follow each other, of whichever field."""
+    times = sorted({at_ms for field in fields for at_ms, _ in field.points})
+    return min((b - a for a, b in itertools.pairwise(times)), default=QUARTER_MS)
 
 
 def _drawn(
-    plot: Plot, axis: Axis, field: Field, stack: Sequence[tuple[float, float]] | None
+    plot: Plot,
+    axis: Axis,
+    field: Field,
+    stack: Sequence[tuple[float, float]] | None,
+    *,
+    step_ms: int,
 ) -> Iterator[str]:
     opacity = field.custom.get("fillOpacity", 0) / 100
     style = field.custom.get("drawStyle", "line")
     step = field.custom.get("lineInterpolation") == "stepAfter"
     base = plot.y(axis, min(max(0.0, axis.low), axis.high))
     if style == "bars":
-        width = plot.width * _step_ms(field) / max(1, plot.span_ms[1] - plot.span_ms[0])
+        width = plot.width * step_ms / max(1, plot.span_ms[1] - plot.span_ms[0])
         right = plot.left + plot.width
         for place, (at_ms, value) in enumerate(field.points):
             begin = plot.x(at_ms) + width * 0.08
@@ -249,9 +261,10 @@ def over_time(fields: Sequence[Field], span_ms: tuple[int, int], width: int, hei
         is_last = x > plot.left + plot.width - 12
         anchor = "end" if is_last else "middle"
         parts.append(text(x + 8 * is_last, plot.top + plot.height + 15, words, anchor=anchor))
+    step_ms = _step_ms(fields)
     for side, stack, axis in zip(sides, stacked, axes, strict=True):
         for field in side:
-            parts += _drawn(plot, axis, field, stack.get(field.name))
+            parts += _drawn(plot, axis, field, stack.get(field.name), step_ms=step_ms)
     parts.append(f'<g transform="translate(0,{height - legend_px})">{legend}</g>')
     return _svg(width, height, parts)
 
@@ -318,8 +331,9 @@ def _is_figure(value: Any) -> bool:
 
 def cell(style: Mapping[str, Any], value: Any, *, is_tinted: bool = True) -> tuple[str, str]:
     """What stands for a value, and its colour: the words of the panel, else the figure."""
+    tint = threshold_colour(style, value) if is_tinted and _is_figure(value) else ""
     if words := mapped(style, value):
-        return words[0], colour(words[1]) if words[1] else ""
+        return words[0], colour(words[1]) if words[1] else tint
     if value is None:
         return "-", ""
     if not _is_figure(value):
@@ -328,7 +342,6 @@ def cell(style: Mapping[str, Any], value: Any, *, is_tinted: bool = True) -> tup
     if unit.startswith(("dateTime", "time:")):
         at = datetime.fromtimestamp(value / 1000, UTC).astimezone(ZONE)
         return f"{at:%Y-%m-%d %H:%M}", ""
-    tint = threshold_colour(style, value) if is_tinted else ""
     return str(shown(value, unit, decimals)), tint
 
 
@@ -357,6 +370,7 @@ def states(fields: Sequence[Field], span_ms: tuple[int, int], width: int, height
     left = min(width * 0.3, 20 + 6.6 * max(len(field.name) for field in fields))
     plot = Plot(left, 4, width - left - 14, height - 26, span_ms)
     room = min(34.0, plot.height / len(fields))
+    step_ms = _step_ms(fields)
     parts = []
     for at_ms, words in _hours(span_ms, int(plot.width / 62)):
         anchor = "end" if plot.x(at_ms) > plot.left + plot.width - 12 else "middle"
@@ -364,14 +378,12 @@ def states(fields: Sequence[Field], span_ms: tuple[int, int], width: int, height
     for place, field in enumerate(fields):
         top = plot.top + place * room
         parts.append(text(left - 8, top + room / 2 + 4, field.name, anchor="end"))
-        step = _step_ms(field)
         for value, run in itertools.groupby(field.points, key=lambda point: point[1]):
             times = [at_ms for at_ms, _ in run]
             if value is None:
                 continue
-            begin, end = plot.x(times[0]), min(plot.x(times[-1] + step), plot.left + plot.width)
+            begin, end = plot.x(times[0]), min(plot.x(times[-1] + step_ms), plot.left + plot.width)
             words, tint = cell(field.style, value)
-            tint = tint if tint not in {"", COLOURS["text"]} else field.colour
             parts.append(
                 f'<rect x="{begin:.1f}" y="{top + room * 0.14:.1f}" rx="2" fill="{tint}"'
                 f' width="{max(1.5, end - begin):.1f}" height="{room * 0.72:.1f}"'

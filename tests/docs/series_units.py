@@ -32,6 +32,7 @@ _PLAIN = {
 }
 _SPANS = ((31_536_000, "year"), (86_400, "day"), (3_600, "hour"), (60, "min"), (1, "s"))
 _SPAN_S = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
+_OF_SPAN = {"ms": "ms", "s": "s", "m": "min", "h": "hour", "d": "day"}
 # By so many digits a figure is told where the panel does not say.
 _DIGITS = 3
 
@@ -64,9 +65,11 @@ def shown(value: float, unit: str, decimals: int | None = None) -> Shown:
     """
     if unit in _METRIC:
         sign, factor = _METRIC[unit]
+        if not value:
+            return Shown("0", f"k{sign}" if factor > 1 else sign)
         return _scaled(value * factor, sign, decimals)
     if unit in _SPAN_S:
-        return _span(value * _SPAN_S[unit], decimals)
+        return _span(value * _SPAN_S[unit], decimals) if value else Shown("0", _OF_SPAN[unit])
     kind, _, own = unit.partition(":")
     if unit == "currencyEUR":
         kind, own, decimals = "prefix", "€", 2 if decimals is None else decimals
@@ -76,6 +79,16 @@ def shown(value: float, unit: str, decimals: int | None = None) -> Shown:
     if kind == "prefix":
         return Shown(own + figure, "")
     return Shown(figure, own.strip() if kind == "suffix" else _PLAIN.get(unit, unit))
+
+
+def round_steps(unit: str) -> tuple[float, ...]:
+    """Distances between marks of an axis that read well, from small to big, where these are not the
+    powers of ten with their halves and quarters.
+    """
+    if unit not in _SPAN_S:
+        return ()
+    steps = (*(1, 2, 5, 10, 15, 30), *(60 * n for n in (1, 2, 5, 10, 15, 30, 60, 120, 360, 720)))
+    return tuple(step / _SPAN_S[unit] for step in steps)
 
 
 def _scaled(value: float, sign: str, decimals: int | None) -> Shown:
