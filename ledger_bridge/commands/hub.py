@@ -19,7 +19,8 @@ from ledger_bridge.commands.certificate import certificate
 from ledger_bridge.commands.common import CONFIG, Config, Json, edit, show, tell
 from ledger_bridge.commands.enrolment import enrol, invite
 from ledger_bridge.commands.gateways import gateways as gateways_
-from ledger_bridge.commands.gateways import rekey, revoke, rotate, tell_gateway
+from ledger_bridge.commands.gateways import tell_gateway
+from ledger_bridge.commands.keys import rekey, revoke, rotate
 from ledger_bridge.commands.restored import restored
 from ledger_bridge.commands.series import series
 from ledger_bridge.commands.stewards import stewards

@@ -12,7 +12,7 @@ from gateway.contract.keys import SigningKey
 from gateway.contract.signed import Malformed
 from ledger_bridge.books.policy import exchange, start
 from ledger_bridge.books.policy import policy as policies
-from ledger_bridge.books.registry import restart, stewards
+from ledger_bridge.books.registry import recovered, restart, stewards
 from ledger_bridge.books.telling.rules import of_policy
 from ledger_bridge.commands.common import CONFIG, Config, Json, read_books, tell
 from ledger_bridge.commands.key_files import beside, hand_in_files
@@ -109,6 +109,8 @@ def _signed_again(text: str, file: Path, own: SigningKey) -> bytes:
             read_policy(file)
         elif signed.parse_all(data)[0].typ == restart.RESTART:
             restart.read(data)
+        elif signed.parse_all(data)[0].typ == recovered.RECOVERED:
+            recovered.read(data)
         else:
             stewards.read(data)
         return signed.add(data, key=own)

@@ -14,7 +14,7 @@ from ledger_bridge.books import store
 from ledger_bridge.books.log.note import is_by, origin
 from ledger_bridge.books.registry import papers as registries
 from ledger_bridge.books.registry import restart
-from ledger_bridge.books.registry.edits import Edits, LogBegunAgain
+from ledger_bridge.books.registry.edits import Edits, KeyEdit, LogBegunAgain
 from ledger_bridge.books.registry.restart import Restart
 from ledger_bridge.commands.common import CONFIG, Config, Json, Reading, edit, read_books, tell
 from ledger_bridge.commands.papers import must_be_enough, write
@@ -65,7 +65,7 @@ def restored(
     if asked.key == registry.log:
         edit(hub, begun)
     else:
-        _recover(books, begun, asked.key)
+        recover(books, begun, whose="log", x=asked.key, log=asked.key)
     name = origin(books.community, asked.number)
     sentence = f"the log begins again as {name}\nauditors need its key: {asked.key}"
     tell(sentence, {"origin": name, "epoch": asked.number, "log_key": asked.key}, json=json)
@@ -89,19 +89,21 @@ def _seen(books: Reading, checkpoint: Path, log_key: str) -> str:
     return note
 
 
-def _recover(books: Reading, begun: LogBegunAgain, x: str) -> None:
-    """Hand the edit in where the key in use cannot sign any more."""
+def recover(books: Reading, edit: KeyEdit, *, whose: str, x: str, log: str) -> None:
+    """Hand an edit in that gives `whose` key to `x`, where the key in use cannot sign any more.
+    `log` is the log's key from then on. The bridge must not run.
+    """
     hub, now_ms = books.hub, domain_clock().utc_ms()
-    edits = Edits(books.community, now_ms, (begun,))
+    edits = Edits(books.community, now_ms, (edit,))
     document = registries.make(edits, key=hub.key("steward"))
     lock = store.WriterLock(hub.books)
     try:
-        community = hub.open_to_recover(hub.key_in_use("log", x))
+        community = hub.open_to_recover(hub.key_in_use("log", log))
         try:
             community.hand_in_edits(document, {}, now_ms=now_ms)
         finally:
             community.db.close()
-        hub.finish_rotation("log", x)
+        hub.finish_rotation(whose, x)
     finally:
         lock.release()
 

@@ -23,7 +23,7 @@ from gateway.contract.keys import SigningKey
 from gateway.enrol import enrol
 from ledger_bridge import invitations
 from ledger_bridge.certificates import Authority
-from ledger_bridge.commands import certificate, hub
+from ledger_bridge.commands import certificate, hub, keys
 from ledger_bridge.commands import enrolment as commands
 from ledger_bridge.commands import gateways as gateways_
 from ledger_bridge.commands.common import read_books
@@ -225,7 +225,7 @@ def test_another_gateway_by_its_name_takes_its_place(way):
 def test_a_revoked_gateway_comes_back_with_another_key_only(way):
     way.all_the_way()
     open_ = way.invite()
-    gateways_.revoke("home-noor", config=way.hub, json=True)
+    keys.revoke("home-noor", config=way.hub, json=True)
     told = json.loads(way.said())
     assert f"{way.hub.parent}/tls/revoked.crl" == told["list"]
     own = x509.load_pem_x509_certificate((way.house.parent / "tls.pem").read_bytes())
@@ -394,7 +394,7 @@ def test_a_hub_that_lacks_a_key_admits_nobody(way, file, what):
 
 def test_a_revoked_gateway_is_shown_as_such_and_nobody_waits_for_it(way):
     way.all_the_way()
-    gateways_.revoke("home-noor", config=way.hub, json=True)
+    keys.revoke("home-noor", config=way.hub, json=True)
     way.said()
     assert 0 == gateways_.gateways(config=way.hub)
     assert "revoked: it counts for nothing" in way.said()

@@ -23,7 +23,7 @@ from ledger_bridge.books.registry.edits import (
     LimitSet,
     MemberAdded,
 )
-from ledger_bridge.commands.gateways import rotate
+from ledger_bridge.commands.keys import rotate
 from ledger_bridge.desk import Paper
 from ledger_bridge.hub import Hub
 from tests.running import Running
@@ -271,7 +271,7 @@ def test_a_change_that_was_cut_off_is_finished(tmp_path, port, cut, monkeypatch)
     hub = rotated(tmp_path, port)
     before = in_use(hub)
     if cut == "before the edit":
-        monkeypatch.setattr("ledger_bridge.commands.gateways.edit", stop)
+        monkeypatch.setattr("ledger_bridge.commands.keys.edit", stop)
     else:
         monkeypatch.setattr(Hub, "finish_rotation", stop if cut == "after the edit" else half_way)
     with pytest.raises(KeyboardInterrupt):

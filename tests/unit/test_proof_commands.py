@@ -21,7 +21,7 @@ from ledger_bridge.books.log.proof import check, read
 from ledger_bridge.books.registry import papers, stewards
 from ledger_bridge.books.registry.edits import Edit, Edits, StewardsNamed
 from ledger_bridge.books.registry.stewards import Term
-from ledger_bridge.commands.gateways import rotate
+from ledger_bridge.commands.keys import rotate
 from ledger_bridge.commands.policy import sign
 from ledger_bridge.commands.proof import proof
 from ledger_bridge.commands.restored import restored

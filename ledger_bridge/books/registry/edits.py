@@ -80,6 +80,14 @@ class BridgeRotated(msgspec.Struct, frozen=True, tag="bridge", tag_field="kind")
     rotation: str
 
 
+class BridgeRecovered(msgspec.Struct, frozen=True, tag="bridge-recovered", tag_field="kind"):
+    """The bridge's key is lost: another counts, as a paper of stewards says that `recovered.py`
+    reads.
+    """
+
+    paper: str
+
+
 class LogHandedOver(msgspec.Struct, frozen=True, tag="log", tag_field="kind"):
     """The log's key hands over to another: a rotation in two lines."""
 
@@ -212,7 +220,7 @@ AccountEdit = MemberAdded | AccountOpened | LimitSet | CardGiven
 LeavingEdit = CardRevoked | MemberLeft | MemberErased | EvidencePruned
 LogEdit = LogHandedOver | LogBegunAgain
 GatewayEdit = GatewayAdmitted | GatewayRekeyed | GatewayRevoked
-KeyEdit = GatewayEdit | BridgeRotated | StewardsNamed | LogEdit
+KeyEdit = GatewayEdit | BridgeRotated | BridgeRecovered | StewardsNamed | LogEdit
 MeterEdit = MeterFitted | CountsDecided
 WasteEdit = ScaleVerified | DepositDecided | EmptyingExplained
 Edit = Founded | AccountEdit | LeavingEdit | KeyEdit | MeterEdit | WasteEdit

@@ -5,8 +5,9 @@ from dataclasses import replace
 from gateway.contract import rotation
 from gateway.contract.keys import PublicKey
 from gateway.contract.record import is_id
-from ledger_bridge.books.registry import restart, stewards
+from ledger_bridge.books.registry import recovered, restart, stewards
 from ledger_bridge.books.registry.edits import (
+    BridgeRecovered,
     BridgeRotated,
     GatewayAdmitted,
     GatewayEdit,
@@ -26,6 +27,8 @@ def after(registry: Registry, edit: KeyEdit) -> Registry:
             return _of_gateway(registry, edit)
         case BridgeRotated(said):
             return _rotated(registry, said)
+        case BridgeRecovered(paper):
+            return recovered.after(registry, paper)
         case StewardsNamed(paper):
             return stewards.after(registry, paper)
         case LogHandedOver(said):

@@ -82,8 +82,9 @@ class Registry:
     asset, `left` by member since when, `erased` those of whom nothing is kept, `keys` by gateway as
     it was admitted, `cards` (keyed hash) to member, `revoked` by card since when, `scales` by
     gateway and device, `decisions` and `explained` by gateway and deposit or emptying. `bridge` is
-    the bridge's key in use, `rotations` what led to it. `log` is the log's key in use, `log_keys`
-    all it ever had, `handovers` what led from one to the next; `epoch` counts its beginnings.
+    the bridge's key in use, `rotations` what led to it since the founding, or since stewards gave
+    it another, which they did so often: `recoveries`. `log` is the log's key in use, `log_keys` all
+    it ever had, `handovers` what led from one to the next; `epoch` counts its beginnings.
     `points` were fitted at these places, by gateway and device; `counts` were decided there, and
     `productions` are devices that measure what is produced behind the meters at others.
     `barred` says of gateways that were revoked what does not count.
@@ -98,6 +99,7 @@ class Registry:
     terms: int = 0
     bridge: str = ""
     rotations: tuple[str, ...] = ()
+    recoveries: int = 0
     log: str = ""
     log_keys: tuple[str, ...] = ()
     handovers: tuple[str, ...] = ()
