@@ -7,7 +7,8 @@ is gone, nobody knows what came after it, and all these days are told anew.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
+from functools import lru_cache
 from typing import NamedTuple
 
 from ledger_bridge.books.calendar import QUARTER_MS, bounds_ms
@@ -15,6 +16,7 @@ from ledger_bridge.books.changed import Sheet
 from ledger_bridge.books.facts.containers import (
     DIVISION_MG_DEFAULT,
     NOT_THERE,
+    Step,
     course,
     error_mg,
     told,
@@ -51,6 +53,7 @@ _WEIGHTS = f"""
     SELECT at_ms, device, serial, nominal_mg, shown_mg, division_mg FROM known_weight
     WHERE {_SPAN} ORDER BY chain, seq
 """
+_EMPTYINGS = f"SELECT emptying FROM container_event WHERE {_SPAN}"
 _OLDER = """
     SELECT day FROM changed WHERE community = ?1 AND (kind, a, b) = ('waste', ?2, '') AND n < (
         SELECT n FROM changed
@@ -78,8 +81,9 @@ class _Day(NamedTuple):
     begin_ms: int
     end_ms: int
 
-    def has(self, at_ms: int) -> bool:
-        return self.begin_ms <= at_ms < self.end_ms
+    @property
+    def number(self) -> int:
+        return self.begin_ms // _DAY_MS
 
 
 def waste_sheet(reader: Reader, sheet: Sheet) -> Written:
@@ -130,30 +134,62 @@ def _refusals(reader: Reader, day: _Day, brought: Iterable[_Brought]) -> Iterato
 
 
 def _containers(reader: Reader, day: _Day, sheet: Sheet) -> Iterator[str]:
-    events, put_down = told(reader.db, day.community, day.gateway)
-    steps, hauled, begins = course(events, put_down)
+    (version,) = reader.db.execute("PRAGMA data_version").fetchone()
+    history = _history(reader, day.gateway, version)
     rows = reader.db.execute(_OLDER, (day.community, day.gateway, sheet.day))
-    older = {bounds_ms(other, "UTC")[0] // _DAY_MS for (other,) in rows}
-    named = {one.emptying for one in events if day.has(one.at_ms)}
-    inside: dict[tuple[str, int], int] = {}
-    is_after = sheet.is_gone
-    for step in steps:
-        fact = step.fact
-        is_here = day.has(fact.at_ms)
-        # Where a chain begins another day than before, it stands elsewhere among the chains.
-        is_after = is_after or is_here or day.has(begins[fact.gateway, fact.chain])
-        is_told = is_here or (is_after and fact.at_ms // _DAY_MS in older)
-        if is_told:
-            inside[fact.fraction, _quarter(fact.at_ms)] = step.after_mg
-        if isinstance(fact, ContainerEvent) and (is_told or fact.emptying in named):
-            fields = [("delivered", step.before_mg)]
-            if (weighed := hauled.get((fact.gateway, fact.emptying))) is not None:
-                fields.append(("hauled", weighed))
-            key = EMPTYING.key(day.community, day.gateway, fact.fraction)
-            yield line(key, fields, fact.at_ms)
+    days = {day.number, *(bounds_ms(other, "UTC")[0] // _DAY_MS for (other,) in rows)}
+    told = history.after(0 if sheet.is_gone else history.first.get(day.number), days)
+    inside = {(one.fact.fraction, _quarter(one.fact.at_ms)): one.after_mg for one in told}
     for (fraction, began_ms), mg in inside.items():
         key = CONTAINER.key(day.community, day.gateway, fraction)
         yield line(key, [("inside", mg)], began_ms)
+    words = reader.db.execute(_EMPTYINGS, day)
+    named = [history.emptied[name] for (name,) in words if name in history.emptied]
+    for fact, delivered in dict.fromkeys((*named, *told)):
+        if isinstance(fact, ContainerEvent):
+            fields = [("delivered", delivered)]
+            if (weighed := history.hauled.get((fact.gateway, fact.emptying))) is not None:
+                fields.append(("hauled", weighed))
+            yield line(EMPTYING.key(day.community, day.gateway, fact.fraction), fields, fact.at_ms)
+
+
+class _History(NamedTuple):
+    """What happened at the containers of a point: `steps` in order, emptyings by name; and by day
+    where its first and its last step are. Where a chain begins another day than before, all of it
+    has another place among the chains: its first step is one of the day.
+    """
+
+    steps: list[Step]
+    emptied: dict[str, Step]
+    hauled: dict[tuple[str, str], int]
+    first: dict[int, int]
+    last: dict[int, int]
+
+    def after(self, start: int | None, days: Set[int]) -> list[Step]:
+        """The steps of these days that are not before one; none where there is no such one."""
+        if start is None:
+            return []
+        end = 1 + max((self.last[day] for day in days if day in self.last), default=-1)
+        return [one for one in self.steps[start:end] if one.fact.at_ms // _DAY_MS in days]
+
+
+@lru_cache(maxsize=1)
+def _history(reader: Reader, gateway: str, version: int) -> _History:
+    """As the books have it in this version. The sheets of a point come one after the other."""
+    del version
+    steps, hauled, begins = course(*told(reader.db, reader.community, gateway))
+    emptied: dict[str, Step] = {}
+    first: dict[int, int] = {}
+    last: dict[int, int] = {}
+    for n, step in enumerate(steps):
+        fact = step.fact
+        if isinstance(fact, ContainerEvent):
+            emptied[fact.emptying] = step
+        day = fact.at_ms // _DAY_MS
+        last[day] = n
+        first.setdefault(day, n)
+        first.setdefault(begins[fact.gateway, fact.chain] // _DAY_MS, n)
+    return _History(steps, emptied, hauled, first, last)
 
 
 def _weights(reader: Reader, day: _Day) -> Iterator[str]:
