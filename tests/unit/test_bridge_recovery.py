@@ -12,6 +12,7 @@ from gateway.contract.errors import ConfigError, PeopleError, UsageError
 from gateway.contract.keys import PublicKey, SigningKey
 from ledger_bridge.books.registry import recovered
 from ledger_bridge.books.registry.edits import BridgeRecovered
+from ledger_bridge.books.registry.fold import apply
 from ledger_bridge.books.registry.recovered import Recovered
 from ledger_bridge.books.verify.verify import verify
 from ledger_bridge.commands import hub as commands
@@ -78,6 +79,8 @@ def test_as_many_stewards_sign_as_for_a_policy(tmp_path, monkeypatch, capsys):
     lost = bridge(hub)
     with pytest.raises(PeopleError, match="signed by 1 of the 2 who must"):
         recover(hub, lost=True)
+    with pytest.raises(PeopleError, match="signed by 1 of the 2 who must"):
+        apply(read_books(hub.config).registry, [BridgeRecovered(signed_by(hub).decode())])
     assert lost == bridge(hub)
     policy.sign(PAPER, key=tmp_path / "other.key", config=hub.config)
     capsys.readouterr()
@@ -176,6 +179,7 @@ def test_a_gateway_that_enrols_again_believes_the_new_key_and_the_old_one_no_mor
     said = read_books(way.hub).registry.rotations[0].encode()
     BridgeKey(old.public, community="zonstraat", folder=folder).take(said)
     rotate("bridge", lost=True, config=way.hub)
+    assert () == read_books(way.hub).registry.rotations
     way.said()
     way.all_the_way()
     believed = BridgeKey(
