@@ -10,7 +10,7 @@ Spec: SQLite, "Atomic Commit In SQLite", sections 2 and 9; "Write-Ahead Logging"
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from hashlib import sha256
 from itertools import count
 from pathlib import Path
@@ -359,6 +359,14 @@ class Connection:
     def executescript(self, script: str) -> None:
         with self._settling():
             self._db.execute(script).fetchall()
+
+    def backup(self, target: sqlite3.Connection) -> None:
+        """A copy on another disk, whose power nobody cuts."""
+        data = bytearray(self._db.serialize("main"))
+        data[18:20] = b"\x01\x01"  # without a write-ahead log, which no memory has
+        with closing(sqlite3.connect(":memory:")) as whole:
+            whole.deserialize(bytes(data))
+            whole.backup(target)
 
     @contextmanager
     def _settling(self) -> Iterator[None]:

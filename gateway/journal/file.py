@@ -8,7 +8,9 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 
-from gateway.contract import signed
+import structlog
+
+from gateway.contract import schema, signed
 from gateway.contract.errors import ConfigError, Problem, Unreachable, UsageError
 from gateway.journal import chains, room
 
@@ -28,6 +30,8 @@ LOG_BYTES_MAX = 8_000_000
 FULL_BYTES = 100_000
 
 Connect = Callable[..., sqlite3.Connection]
+
+log = structlog.get_logger()
 
 
 def unwritable(folder: Path, why: str) -> Unreachable:
@@ -173,16 +177,40 @@ def _write_again(log: Path) -> None:
 
 
 def upgrade(db: sqlite3.Connection, path: Path) -> None:
-    """Make the tables, or bring them to the newest schema. Raises ConfigError."""
+    """Make the tables, or bring them to our schema, with a copy beside it of what was before.
+
+    Raises ConfigError, sqlite3.Error, OSError: then nothing has changed.
+    """
     (version,) = db.execute("PRAGMA user_version").fetchone()
-    if version > SCHEMA_VERSION:
+    if version == SCHEMA_VERSION:
+        schema.forget_copies(path)
+        return
+    if version > SCHEMA_VERSION and not schema.copied(path, SCHEMA_VERSION).exists():
         what = f"the journal has schema {version}, this program knows {SCHEMA_VERSION}"
         raise ConfigError(Problem(what, str(path), "install the newer meterkast again"))
-    if version < SCHEMA_VERSION:
-        before, after = UPGRADE.read_text().split(TABLES_ARE_MADE) if version else ("", "")
-        # Else the records would go on referring to the chains by the name that they had before.
-        db.execute("PRAGMA legacy_alter_table = ON")
-        db.executescript(
-            f"BEGIN; {before} {SCHEMA.read_text()} {after}"
-            f" PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
-        )
+    if version:
+        schema.copy(db, schema.copied(path, version))
+    if version > SCHEMA_VERSION:
+        _go_back(db, path, version)
+        return
+    before, after = UPGRADE.read_text().split(TABLES_ARE_MADE) if version else ("", "")
+    # Else the records would go on referring to the chains by the name that they had before.
+    db.execute("PRAGMA legacy_alter_table = ON")
+    db.executescript(
+        f"BEGIN; {before} {SCHEMA.read_text()} {after}"
+        f" PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+    )
+
+
+def _go_back(db: sqlite3.Connection, path: Path, version: int) -> None:
+    """An update was taken back: its records are ours, and the next number is the one after them."""
+    try:
+        db.execute("BEGIN IMMEDIATE")
+        schema.go_back(db, SCHEMA.read_text())
+        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        db.execute("COMMIT")
+    except schema.Unknown as error:
+        db.execute("ROLLBACK")
+        what = f"the journal has schema {version}, and {error}"
+        raise ConfigError(Problem(what, str(path), "install the newer meterkast again")) from error
+    log.warning("journal_went_back", where=str(path), from_schema=version, to=SCHEMA_VERSION)

@@ -9,6 +9,9 @@ from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 
+import structlog
+
+from gateway.contract import schema
 from gateway.contract.errors import PeopleError, Problem
 
 SCHEMA_VERSION = 6
@@ -44,6 +47,9 @@ _ADDED = {
 }
 
 
+log = structlog.get_logger()
+
+
 class BookInUse(PeopleError):
     """Another process writes these books."""
 
@@ -53,22 +59,20 @@ def _connect(uri: str) -> sqlite3.Connection:
     return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
 
 
-def _check_version(db: sqlite3.Connection, path: Path) -> int:
+def _version(db: sqlite3.Connection, path: Path) -> int:
     try:
         (version,) = db.execute("PRAGMA user_version").fetchone()
     except sqlite3.DatabaseError as error:
         what = f"these books cannot be read: {error}"
         raise PeopleError(Problem(what, str(path), "restore them from your backup")) from error
-    if version > SCHEMA_VERSION:
-        raise PeopleError(
-            Problem(
-                f"books of schema {version}, this program knows up to {SCHEMA_VERSION}",
-                str(path),
-                "update meterkast; an older program must not touch newer books",
-            )
-        )
     assert isinstance(version, int)
     return version
+
+
+def _newer(version: int, path: Path, why: str = "") -> PeopleError:
+    what = f"books of schema {version}, this program knows up to {SCHEMA_VERSION}{why}"
+    try_ = "update meterkast; an older program must not touch newer books"
+    return PeopleError(Problem(what, str(path), try_))
 
 
 def open_to_read(path: Path) -> sqlite3.Connection:
@@ -77,7 +81,9 @@ def open_to_read(path: Path) -> sqlite3.Connection:
         raise PeopleError(Problem("there are no books", str(path), "meterkast hub init DIR"))
     db = _connect(f"file:{path}?mode=ro")
     db.execute("PRAGMA query_only = ON")
-    version = _check_version(db, path)
+    version = _version(db, path)
+    if version > SCHEMA_VERSION:
+        raise _newer(version, path)
     if version == 0:
         raise PeopleError(Problem("there are no books", str(path), "meterkast hub init DIR"))
     if version < SCHEMA_VERSION:
@@ -113,20 +119,54 @@ class WriterLock:
 
 
 def open_to_write(path: Path) -> sqlite3.Connection:
-    """The books, made anew where there are none. The caller holds the WriterLock."""
+    """The books of our schema, made anew where there are none. The caller holds the WriterLock.
+
+    Raises PeopleError, and nothing has changed.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     db = _connect(f"file:{path}")
-    version = _check_version(db, path)
+    version = _version(db, path)
+    if version > SCHEMA_VERSION and not schema.copied(path, SCHEMA_VERSION).exists():
+        raise _newer(version, path)
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")
     db.execute("PRAGMA foreign_keys = ON")
     db.execute("PRAGMA cache_size = -65536")
-    if 0 < version < SCHEMA_VERSION:
-        _upgrade(db, version)
+    if version == SCHEMA_VERSION:
+        schema.forget_copies(path)
     elif version == 0:
         tables = "".join(map(_sql, (*SAID, *FACTS)))
         db.executescript(f"BEGIN; {tables} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+    else:
+        _keep_copy(db, path, version)
+        if version < SCHEMA_VERSION:
+            _upgrade(db, version)
+        else:
+            _go_back(db, path, version)
     return db
+
+
+def _keep_copy(db: sqlite3.Connection, path: Path, version: int) -> None:
+    try:
+        schema.copy(db, schema.copied(path, version))
+    except (OSError, sqlite3.Error) as error:
+        what = f"no copy of the books can be made before their schema changes: {error}"
+        raise PeopleError(Problem(what, str(path.parent), "make room there")) from error
+
+
+def _go_back(db: sqlite3.Connection, path: Path, version: int) -> None:
+    """An update was taken back: what was said stays, what follows is taken out of it anew."""
+    db.execute("PRAGMA foreign_keys = OFF")
+    said = [name for script in SAID for name in _TABLE.findall(_sql(script))]
+    try:
+        with commit(db):
+            schema.go_back(db, "".join(map(_sql, (*SAID, *FACTS))), said=said)
+            db.execute("INSERT INTO unread SELECT DISTINCT community FROM chain")
+            db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    except schema.Unknown as error:
+        raise _newer(version, path, f", and {error}") from error
+    db.execute("PRAGMA foreign_keys = ON")
+    log.warning("books_went_back", books=str(path), from_schema=version, to=SCHEMA_VERSION)
 
 
 def _upgrade(db: sqlite3.Connection, version: int) -> None:
@@ -139,7 +179,7 @@ def _upgrade(db: sqlite3.Connection, version: int) -> None:
     new = "".join(
         statement
         for name in SAID
-        for statement in _statements(_sql(name))
+        for statement in schema.statements(_sql(name))
         if (made := _CREATED.search(statement)) and made[1] not in there
     )
     db.executescript(
@@ -147,16 +187,6 @@ def _upgrade(db: sqlite3.Connection, version: int) -> None:
         " INSERT INTO unread SELECT DISTINCT community FROM chain;"
         f" PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
     )
-
-
-def _statements(script: str) -> Iterator[str]:
-    """The statements of a script, one by one."""
-    statement = ""
-    for line in script.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""
 
 
 def _sql(name: str) -> str:
