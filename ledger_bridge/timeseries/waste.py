@@ -7,7 +7,7 @@ is gone, nobody knows what came after it, and all these days are told anew.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -165,7 +165,7 @@ class _History(NamedTuple):
     first: dict[int, int]
     last: dict[int, int]
 
-    def after(self, start: int | None, days: Set[int]) -> list[Step]:
+    def after(self, start: int | None, days: set[int]) -> list[Step]:
         """The steps of these days that are not before one; none where there is no such one."""
         if start is None:
             return []
