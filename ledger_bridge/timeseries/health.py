@@ -91,7 +91,7 @@ def _gateways(reader: Reader, *, is_linked: bool, now_ms: int) -> Iterator[str]:
     registry, _ = reader.papers()
     said = words(reader.db, reader.community, LEAVES)
     silent, lags = quiet(reader.db, reader.community, now_ms), _lags(reader)
-    for gateway in sorted(registry.keys):
+    for gateway in sorted(registry.keys.keys() - _erased(reader, now_ms)):
         state = said["state"].get(gateway) if is_linked else ""
         is_there = state == "online"
         health = said["health"].get(gateway) if is_there else {}
@@ -105,6 +105,23 @@ def _gateways(reader: Reader, *, is_linked: bool, now_ms: int) -> Iterator[str]:
             yield line(GATEWAY.key(reader.community, gateway), told, now_ms)
         for device, of_device in _named(_in(health, "devices"), DEVICES_MAX):
             yield from _line(reader.community, gateway, device, of_device, now_ms)
+
+
+def _erased(reader: Reader, now_ms: int) -> set[str]:
+    """Gateways of which nothing is to be told: they served somebody who is erased, and serve nobody
+    since.
+    """
+    registry, _ = reader.papers()
+    rows = reader.db.execute(
+        "SELECT a FROM changed WHERE community = ? AND kind = 'erased'", (reader.community,)
+    )
+    serving = {
+        gateway
+        for (gateway, _), fits in registry.fits.items()
+        for fit in fits
+        if fit.covers(now_ms) and fit.member not in registry.erased
+    }
+    return {gateway for (gateway,) in rows} - serving
 
 
 def _line(community: str, gateway: str, device: str, said: Any, now_ms: int) -> Iterator[str]:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gateway.contract.record import SAMPLES
 from ledger_bridge import verified
-from ledger_bridge.books.registry.edits import GatewayRevoked, MeterFitted
+from ledger_bridge.books.registry.edits import GatewayRevoked, MemberAdded, MeterFitted
 from ledger_bridge.heard import Heard
 from ledger_bridge.reader import Reader
 from ledger_bridge.timeseries.health import KINDS_MAX, Figures, minute
@@ -17,6 +17,9 @@ from ledger_bridge.verified import Outcome
 from tests.point import MINUTE_MS, Point
 from tests.series import Series, point
 from tests.street import ID, MIDNIGHT_MS, NOON_MS, QUARTER_MS, Chain, Street
+from tests.unit.test_series_gone import JULY_MS, erase, homes
+
+__all__ = ["homes"]  # the fixture
 
 FIGURES = Figures(stored=7, repeated=2, refused=1, receipts=5, behind=3, quarantined=0, linked=True)
 EVENING_MS = NOON_MS + 8 * 60 * MINUTE_MS
@@ -147,6 +150,19 @@ def test_a_gateway_that_is_revoked_is_silent_no_longer(street):
     assert 480 == told(street, EVENING_MS).of("gateway")[EVENING_MS]["silent"]
     street.edit(GatewayRevoked("home", (), "stolen"))
     assert 0 == told(street, EVENING_MS).of("gateway")[EVENING_MS]["silent"]
+
+
+def test_of_the_gateway_of_somebody_erased_nothing_is_told_until_it_serves_another(homes):
+    erase(homes)
+    homes.heard = Heard(homes.community)
+    for gateway in ("home", "barn"):  # the broker has kept what they said
+        say(homes, gateway, state=b"offline", health=SAID)
+    homes.reader = Reader(homes.path, ID)
+    told_of = [dict(one.tags).get("gateway") for one in told(homes, JULY_MS)]
+    assert ("barn" in told_of, "home" in told_of) == (True, False)
+    homes.edit(MemberAdded("kees", "acc-kees"), MeterFitted("home", "hall", "", "kees", JULY_MS))
+    assert 0 == told(homes, JULY_MS).of("gateway", gateway="home")[JULY_MS]["online"]
+    homes.reader.db.close()
 
 
 def test_the_lag_is_of_the_newest_record_and_none_where_that_has_no_clock(street):
