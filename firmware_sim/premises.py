@@ -207,6 +207,8 @@ def gateway_toml(premises: Premises, name: str, *, bridge_key: str, steward: str
         ]
     else:
         home = next(home for home in street.HOMES if home.gateway == name)
+        if home.shares:
+            lines.append(f"samples_shared_since = {street.DAY}")
         for device in home.devices:
             lines += [
                 "",

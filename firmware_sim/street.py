@@ -60,12 +60,16 @@ class Device(NamedTuple):
 
 
 class Home(NamedTuple):
-    """A household's gateway, the house behind it, and its meters, the front door's first."""
+    """A household's gateway, the house behind it, and its meters, the front door's first.
+
+    `shares`: what is measured between quarter-hours may leave the house.
+    """
 
     member: str
     gateway: str
     house: House
     devices: tuple[Device, ...]
+    shares: bool = False
 
 
 def port(home: Home, device: Device) -> str:
@@ -178,6 +182,7 @@ HOMES = (
             heat_pump_w=1700,
         ),
         (_DUTCH, _HEAT_PUMP, _HEAT),
+        shares=True,
     ),
     Home(
         "bram",
