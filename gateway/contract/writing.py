@@ -63,6 +63,9 @@ def offer(files: Iterable[Planned], *, yes: bool, as_json: bool = False) -> int:
 
 
 def _show(file: Planned) -> None:
+    if not file.mode & 0o077:
+        print(f"{file.change} {file.path} (a secret, which is not shown)")
+        return
     is_there = file.path.exists()
     now = file.path.read_text("utf-8", errors="replace").splitlines() if is_there else []
     to_be = file.text.splitlines()

@@ -4,6 +4,7 @@ import cyclopts
 
 WHAT = {
     "grafana": "ledger_bridge.grafana.install:grafana",
+    "mosquitto": "ledger_bridge.commands.install_mosquitto:mosquitto",
     "systemd": "gateway.tools.services:systemd",
     "udev": "gateway.tools.udev:udev",
 }

@@ -95,7 +95,8 @@ def revoke(
         authority = Authority(books.hub.tls_folder)
         authority.revoke(gateway)
         crl = str(authority.revoked)
-        lines.append(f"the broker lets it in until it has {crl} and is restarted (docs/mqtt.md)")
+        lines.append("the broker lets it in until it has the new list and is restarted:")
+        lines.append("  meterkast install mosquitto && systemctl restart mosquitto")
     tell("\n".join(lines), {"gateway": gateway, "chains": chains, "list": crl}, json=json)
 
 

@@ -1,0 +1,87 @@
+"""`meterkast install mosquitto`: a Mosquitto for gateways from elsewhere, set up for this hub.
+
+What it says and may is in `deploy/mosquitto`, which is `ledger_bridge/mosquitto` here; the
+certificates are those in the hub's folder `tls`.
+"""
+
+import contextlib
+import os
+import pwd
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from gateway.contract.errors import Problem, UsageError
+from gateway.contract.writing import Planned, offer
+from ledger_bridge.commands.common import CONFIG, Config
+from ledger_bridge.hub import Hub
+
+SHIPPED = Path(__file__).parents[1] / "mosquitto"
+# The user that Mosquitto becomes once it has started; it reads its key again when it is reloaded.
+USER = "mosquitto"
+# The community that the shipped rights are about.
+_EXAMPLE = "mk/v1/zonstraat/"
+
+FILES = "etc/mosquitto/meterkast"
+OTHERS = {
+    "gateways.conf": ("etc/mosquitto/conf.d/meterkast.conf", 0o644),
+    "mosquitto.service.conf": ("etc/systemd/system/mosquitto.service.d/meterkast.conf", 0o644),
+    "persistence-guard": ("usr/local/lib/meterkast/persistence-guard", 0o755),
+}
+
+
+def mosquitto(
+    *,
+    config: Config = CONFIG,
+    out: Path = Path("/"),
+    yes: Annotated[bool, Parameter(negative="")] = False,
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> int:
+    """Write what a stock Mosquitto 2 needs: listeners, rights, certificates, a guard for its file.
+
+    Once more after `hub certificate` or `hub revoke`: what has changed is written.
+
+    Parameters
+    ----------
+    out
+        The root that the files are written under.
+    yes
+        Write without asking.
+    as_json
+        Which files would be written, as one JSON object; nothing is asked.
+    """
+    hub = Hub.load(config)
+    code = offer(planned(hub, out), yes=yes, as_json=as_json)
+    if code == 0:
+        _give(out / FILES / "broker.key")
+        if not as_json:
+            print("then: sudo systemctl daemon-reload && sudo systemctl restart mosquitto")
+    return code
+
+
+def planned(hub: Hub, root: Path) -> Iterator[Planned]:
+    """Every file. Raises UsageError where the broker has no certificate yet."""
+    for name, mode in (("ca.crt", 0o644), ("revoked.crl", 0o644), ("broker.crt", 0o644),
+                       ("broker.key", 0o600)):  # fmt: skip
+        path = hub.tls_folder / name
+        try:
+            yield Planned(root / FILES / name, path.read_text("ascii"), mode)
+        except OSError as error:
+            what = f"a certificate of the broker is missing: {error.strerror}"
+            try_ = "meterkast hub certificate --broker HOST"
+            raise UsageError(Problem(what, str(path), try_)) from error
+    rights = (SHIPPED / "gateways.acl").read_text("utf-8")
+    rights = rights.replace(_EXAMPLE, f"mk/v1/{hub.community}/")
+    yield Planned(root / FILES / "gateways.acl", rights)
+    yield Planned(root / FILES / "home.acl", (SHIPPED / "home.acl").read_text("utf-8"))
+    for name, (place, mode) in OTHERS.items():
+        yield Planned(root / place, (SHIPPED / name).read_text("utf-8"), mode)
+
+
+def _give(key: Path) -> None:
+    """The key to Mosquitto's user, where there is one, and we are root."""
+    with contextlib.suppress(KeyError, PermissionError):
+        user = pwd.getpwnam(USER)
+        os.chown(key, user.pw_uid, user.pw_gid)

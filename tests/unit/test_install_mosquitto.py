@@ -1,0 +1,82 @@
+"""What `install mosquitto` writes: this hub's rights and certificates, and no key on the screen."""
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from gateway.contract.errors import UsageError
+from ledger_bridge.certificates import Authority
+from ledger_bridge.commands import certificate, hub
+from ledger_bridge.commands.install_mosquitto import mosquitto
+from tests.certificates import pair
+
+WRITTEN = {
+    "etc/mosquitto/conf.d/meterkast.conf": 0o644,
+    "etc/mosquitto/meterkast/broker.crt": 0o644,
+    "etc/mosquitto/meterkast/broker.key": 0o600,
+    "etc/mosquitto/meterkast/ca.crt": 0o644,
+    "etc/mosquitto/meterkast/gateways.acl": 0o644,
+    "etc/mosquitto/meterkast/home.acl": 0o644,
+    "etc/mosquitto/meterkast/revoked.crl": 0o644,
+    "etc/systemd/system/mosquitto.service.d/meterkast.conf": 0o644,
+    "usr/local/lib/meterkast/persistence-guard": 0o755,
+}
+
+
+@pytest.fixture
+def config(tmp_path, capsys) -> Path:
+    """A hub of a community of its own, with a certificate for its broker."""
+    hub.init(tmp_path / "hub", community="zonneweg", json=True)
+    certificate.certificate(broker="127.0.0.1", config=tmp_path / "hub/bridge.toml", json=True)
+    capsys.readouterr()
+    return tmp_path / "hub" / "bridge.toml"
+
+
+def install(config: Path, **given: bool) -> tuple[int, Path]:
+    root = config.parents[1] / "root"
+    return mosquitto(config=config, out=root, **given), root
+
+
+def test_all_files_are_there_with_the_rights_of_this_community(config, capsys):
+    code, root = install(config, yes=True)
+    modes = {
+        str(path.relative_to(root)): stat.S_IMODE(path.stat().st_mode)
+        for path in root.rglob("*")
+        if path.is_file()
+    }
+    assert (0, WRITTEN) == (code, modes)
+    rights = (root / "etc/mosquitto/meterkast/gateways.acl").read_text()
+    assert (0, 26) == (rights.count("zonstraat"), rights.count("mk/v1/zonneweg/"))
+    key = (config.parent / "tls/broker.key").read_text()
+    assert key == (root / "etc/mosquitto/meterkast/broker.key").read_text()
+    shown = capsys.readouterr().out
+    assert "broker.key (a secret, which is not shown)" in shown
+    assert [] == [line for line in key.splitlines()[1:-1] if line in shown]
+
+
+def test_after_a_revocation_only_the_list_is_written_anew(config, capsys):
+    install(config, yes=True)
+    authority = Authority(config.parent / "tls")
+    pair(authority, "home-noor")
+    authority.revoke("home-noor")
+    capsys.readouterr()
+    install(config, as_json=True)
+    told = json.loads(capsys.readouterr().out)["files"]
+    assert ["revoked.crl"] == [Path(one["path"]).name for one in told if one["change"] != "same"]
+
+
+def test_without_a_yes_nothing_is_written(config):
+    with pytest.raises(UsageError, match="nobody to ask"):
+        install(config)
+    assert not (config.parents[1] / "root").exists()
+
+
+def test_a_broker_without_a_certificate_is_told(config):
+    (config.parent / "tls/broker.crt").unlink()
+    with pytest.raises(UsageError) as refused:
+        install(config, yes=True)
+    (problem,) = refused.value.problems
+    assert "a certificate of the broker is missing: No such file or directory" == problem.what
+    assert not (config.parents[1] / "root").exists()
