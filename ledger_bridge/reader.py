@@ -46,3 +46,12 @@ class Reader:
         ).fetchone()
         assert isinstance(number, int)
         return number
+
+    def arrived(self) -> int:
+        """The number of the record that was stored last; 0 where there is none."""
+        # Not max(): of one community of several it would look at all of its records.
+        row = self.db.execute(
+            "SELECT arrival FROM record WHERE community = ? ORDER BY arrival DESC LIMIT 1",
+            (self.community,),
+        ).fetchone()
+        return row[0] if row else 0

@@ -182,7 +182,7 @@ def of_samples(reader: Reader, place: Place, give_way: GiveWay) -> Iterator[Body
     while True:
         give_way()
         with _one_look(reader):
-            newest = reader.number("coalesce(max(arrival), 0) FROM record")
+            newest = reader.arrived()
             written, last = samples.read(reader, after=place.arrival, limit=RECORDS_MAX)
         if last == place.arrival:
             last = max(last, newest)  # records of which nothing is kept

@@ -130,7 +130,7 @@ class Following:
             if self._reader is None:
                 self._reader = Reader(self._hub.books, self._hub.community)
             if self._notebook is None:
-                self._notebook = Notebook(self._hub.place)
+                self._notebook = Notebook.for_sink(self._hub.place)
             post = Post(Database(target))
             self._sink = Sink(self._reader, self._notebook, post, target=target.name, world=self)
         return self._sink

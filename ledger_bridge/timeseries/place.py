@@ -11,10 +11,14 @@ from importlib import resources
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
+import structlog
+
 from gateway.contract.errors import PeopleError, Problem
 from ledger_bridge.books.changed import FIRST, Key, Kind
 from ledger_bridge.books.store import commit
 from ledger_bridge.timeseries.schema import Bucket, Forget, escaped
+
+log = structlog.get_logger()
 
 SCHEMA_VERSION = 1
 
@@ -24,6 +28,8 @@ SPOOL_MAX = 500_000
 # Refused lines that are kept to look at and to try again. They come out of the books for the most
 # part, so nothing is lost with the oldest of more.
 QUARANTINE_MAX = 10_000
+
+_ASIDE = "start the bridge: it puts the file aside and writes all anew"
 
 Asked = Literal["again", "retry"]
 _COMMA = re.compile(r"(?<!\\),")
@@ -90,11 +96,15 @@ class Away(NamedTuple):
     why: str
 
 
+class Unusable(PeopleError):
+    """The file is broken, or of a newer program."""
+
+
 class Notebook:
     """The file, opened."""
 
     def __init__(self, path: Path) -> None:
-        """Raises PeopleError where it cannot be used."""
+        """Raises Unusable, or PeopleError where something is in the way."""
         try:
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             (version,) = self._db.execute("PRAGMA user_version").fetchone()
@@ -105,13 +115,32 @@ class Notebook:
                 tables = resources.files(__package__).joinpath("place.sql").read_text("utf-8")
                 made = f"BEGIN; {tables} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
                 self._db.executescript(made)
-        except sqlite3.Error as error:
+        except sqlite3.OperationalError as error:
             what = f"the place of the time series cannot be used: {error}"
-            try_ = "make room there; where it is broken, remove it: all is written anew"
+            try_ = "make room there, and let this user write"
             raise PeopleError(Problem(what, str(path), try_)) from error
+        except sqlite3.DatabaseError as error:
+            what = f"the place of the time series cannot be used: {error}"
+            raise Unusable(Problem(what, str(path), _ASIDE)) from error
         if version > SCHEMA_VERSION:
+            self._db.close()
             what = f"a place of schema {version}, this program knows up to {SCHEMA_VERSION}"
-            raise PeopleError(Problem(what, str(path), "update meterkast"))
+            raise Unusable(Problem(what, str(path), _ASIDE))
+
+    @classmethod
+    def for_sink(cls, path: Path) -> "Notebook":
+        """The same for the one who writes it: what cannot be used is put aside, for all can be
+        written anew.
+        """
+        try:
+            return cls(path)
+        except Unusable as error:
+            aside = path.with_suffix(".unusable")
+            path.replace(aside)
+            for name in ("-wal", "-shm"):  # of the file that is gone
+                path.with_name(path.name + name).unlink(missing_ok=True)
+            log.warning("series_place_put_aside", why=error.problems[0].what, file=str(aside))
+            return cls(path)
 
     def close(self) -> None:
         self._db.close()

@@ -40,7 +40,7 @@ def standing(reader: Reader, notebook: Notebook) -> Standing:
     after, until = place.done, max(place.done, place.until)
     behind = (
         waiting(reader.db, reader.community, after=after, beyond=place.key, until=until)
-        + max(reader.number("coalesce(max(arrival), 0) FROM record") - place.arrival, 0)
+        + max(reader.arrived() - place.arrival, 0)
         + max(reader.number("coalesce(max(seq), 0) FROM booking") - place.booking, 0)
         + notebook.number("due")
         + notebook.number("spool")

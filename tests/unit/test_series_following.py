@@ -5,7 +5,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -206,25 +206,35 @@ def test_the_bridge_goes_on_and_ends_while_the_database_hangs(
     assert longest_s < 0.5
 
 
-def test_a_place_that_cannot_be_used_is_told_and_the_bridge_goes_on(
-    beside: Beside, hub: Hub
+@pytest.mark.parametrize(
+    ("why", "says"),
+    [
+        ("the place of the time series cannot be used: file is not a database", None),
+        ("a place of schema 2, this program knows up to 1", "PRAGMA user_version = 2"),
+    ],
+    ids=["broken", "of a newer program"],
+)
+def test_a_place_that_cannot_be_used_is_put_aside_and_all_is_written_anew(
+    beside: Beside, hub: Hub, why: str, says: str | None
 ) -> None:
-    hub.place.write_bytes(b"this is no place" * 100)
-    logs = beside.run(lambda _: bool(beside.following._told))
-    told = [(one["event"], one["why"], one["try"]) for one in logs]
-    what = "the place of the time series cannot be used: file is not a database"
-    assert [
-        ("series_away", what, "make room there; where it is broken, remove it: all is written anew")
-    ] == told
-    assert what == beside.standing.json()["away"]
+    if says:
+        with closing(sqlite3.connect(hub.place)) as notebook:
+            notebook.execute(says)
+    else:
+        hub.place.write_bytes(b"this is no place" * 100)
+    before = hub.place.read_bytes()
+    assert why == beside.standing.json()["away"]
+    (told,) = beside.run(is_done)
+    assert ("series_place_put_aside", why) == (told["event"], told["why"])
+    assert before == hub.place.with_name("series.unusable").read_bytes()
 
 
-def test_a_newer_place_is_left_alone(beside: Beside, hub: Hub) -> None:
-    notebook = sqlite3.connect(hub.place)
-    notebook.execute("PRAGMA user_version = 2")
-    notebook.close()
+def test_where_no_place_can_be_made_the_bridge_goes_on(beside: Beside, hub: Hub) -> None:
+    hub.place.mkdir()
     (told,) = beside.run(lambda _: bool(beside.following._told))
-    assert "a place of schema 2, this program knows up to 1" == told["why"]
+    what = "the place of the time series cannot be used: unable to open database file"
+    try_ = "make room there, and let this user write"
+    assert ("series_away", what, try_) == (told["event"], told["why"], told["try"])
 
 
 def test_a_full_disk_is_told_once_and_nothing_is_lost(
