@@ -111,7 +111,7 @@ DEPOSIT = Measurement(
 REFUSAL = Measurement(
     "refusal", ("community", "gateway", "device", "what", "reason"), {"times": "how many"}
 )
-# What lies in a container after the last deposit of a quarter-hour.
+# What lies in a container after the last deposit, or emptying, of a quarter-hour.
 CONTAINER = Measurement("container", ("community", "gateway", "fraction"), {"inside": "mg"})
 # An emptying, at its moment; `hauled` is left out until the haulier has told.
 EMPTYING = Measurement(
@@ -186,7 +186,8 @@ BRIDGE = Measurement(
     },
     "months",
 )
-# How long no count of an account has come, in minutes; of those who have a meter now.
+# How long no count of an account has come, in minutes; of those who have a meter now, and before its
+# first count since it was fitted.
 SILENCE = Measurement("silence", ("community", "account"), {"minutes": "min"}, "months")
 
 MEASUREMENTS = (
