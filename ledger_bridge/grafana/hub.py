@@ -117,4 +117,24 @@ HUB = (
         least=0,
         every="1m",
     ),
+    Panel(
+        20,
+        "states",
+        Said("Centrale verbonden met de broker", "Hub connected to the broker"),
+        Said(
+            "Waar ze het niet is, hoort ze geen kastje, en weet ze niet welk kastje er is.",
+            "Where it is not, it hears no gateway, and does not know which of them is there.",
+        ),
+        (
+            Line(
+                select('min("linked")', BRIDGE, HERE, every="$__interval"),
+                Said("centrale", "hub"),
+            ),
+        ),
+        width=24,
+        height=4,
+        steps=_RIGHT,
+        says={"0": Said("nee", "no"), "1": Said("ja", "yes")},
+        every="1m",
+    ),
 )

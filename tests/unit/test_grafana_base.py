@@ -54,7 +54,7 @@ def test_every_query_is_one_that_all_engines_answer():
     for where, source, influxql in asked:
         assert (where, source) == (where, read(influxql).source)
     print(f"queries of dashboards and alerts: {len(asked)}")
-    assert 167 == len(asked)
+    assert 168 == len(asked)
 
 
 @each_dashboard

@@ -54,7 +54,7 @@ def hour(influx):
             hub,
             [
                 *(("stored", 1_000), ("repeated", 0), ("refused", 2), ("receipts", 100)),
-                *(("dirty", 3), ("held", 2), ("behind", 40), ("quarantined", 0)),
+                *(("dirty", 3), ("held", 2), ("behind", 40), ("quarantined", 0), ("linked", 1)),
                 *(("verified", 1), ("verify_age", 86_000)),
             ],
             at(10),
@@ -63,7 +63,7 @@ def hour(influx):
             hub,
             [
                 *(("stored", 1_120), ("repeated", 6), ("refused", 2), ("receipts", 160)),
-                *(("dirty", 0), ("held", 2), ("behind", 0), ("quarantined", 1)),
+                *(("dirty", 0), ("held", 2), ("behind", 0), ("quarantined", 1), ("linked", 0)),
                 *(("verified", 0), ("verify_age", 60)),
             ],
             at(11),
@@ -106,6 +106,7 @@ CASES = {
             for letter, rate in (("A", 2), ("B", 0.1), ("C", 0), ("D", 1))
         ],
     ),
+    "linked": (20, [Shown("A", {}, [[10, 1], [11, 0]])]),
     "to do": (
         19,
         [
@@ -137,6 +138,7 @@ WORST = {
     "lines": (10, HALL, 0),
     "damaged": (12, HALL, 2.5),
     "to do": (19, {}, 3),
+    "linked": (20, {}, 0),
 }
 
 
