@@ -4,7 +4,7 @@ import html
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from math import ceil, floor, log10
+from math import ceil, floor, inf, log10
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -144,17 +144,20 @@ def _stacks(fields: Sequence[Field]) -> dict[str, list[tuple[float, float]]]:
 
 
 def _runs(field: Field) -> Iterator[list[tuple[int, int, float]]]:
-    """Points without a gap between them: place, time, value."""
+    """Points without a gap between them: place, time, value. The panel says what gap is none."""
     run: list[tuple[int, int, float]] = []
-    apart = field.custom.get("insertNulls") or 0
-    spans = field.custom.get("spanNulls") is True
+    bridged = field.custom.get("spanNulls", False)
+    bridged_ms = (inf if bridged else 0) if isinstance(bridged, bool) else bridged
+    is_missing = False
     for place, (at_ms, value) in enumerate(field.points):
-        is_apart = run and apart and at_ms - run[-1][1] > apart
-        if run and (is_apart or (value is None and not spans)):
+        if value is None:
+            is_missing = True
+            continue
+        if run and is_missing and at_ms - run[-1][1] > bridged_ms:
             yield run
             run = []
-        if value is not None:
-            run.append((place, at_ms, value))
+        run.append((place, at_ms, value))
+        is_missing = False
     if run:
         yield run
 
@@ -198,14 +201,15 @@ def _drawn(
         width = plot.width * step_ms / max(1, plot.span_ms[1] - plot.span_ms[0])
         right = plot.left + plot.width
         for place, (at_ms, value) in enumerate(field.points):
-            begin = plot.x(at_ms) + width * 0.08
+            begin = plot.x(at_ms)
             if value and begin < right:
                 low, high = stack[place] if stack else (0.0, value)
                 top, bottom = sorted((plot.y(axis, high), plot.y(axis, low)))
                 yield (
                     f'<rect x="{begin:.1f}" y="{top:.1f}" height="{bottom - top:.1f}"'
                     f' width="{min(max(1.0, width * 0.84), right - begin):.1f}"'
-                    f' fill="{field.colour}" fill-opacity="{max(opacity, 0.75):.2f}"/>'
+                    f' fill="{field.colour}" fill-opacity="{opacity:.2f}"'
+                    f' stroke="{field.colour}" stroke-width="{field.custom.get("lineWidth", 0)}"/>'
                 )
         return
     for run in _runs(field):
