@@ -4,6 +4,7 @@ Mosquitto runs with the files in `deploy/`, and the certificates are those of th
 """
 
 import asyncio
+import signal
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -301,6 +302,29 @@ def test_who_may_not_come_in_is_told_why(mosquitto, authorities, expected, tls, 
     where = url.format(port=mosquitto.port, home_port=mosquitto.home_port)
     end = End(where, "home-noor", tls=tls(*authorities))
     assert expected == asyncio.run(end.link._serve())
+
+
+def test_a_broker_that_is_reloaded_refuses_who_was_taken_back_and_leaves_who_is_in(
+    tmp_path, authority, part
+):
+    pair(authority, "sold")
+    broker = Mosquitto(tmp_path, authority, part("mosquitto"))
+    before, after = gateway(broker, authority, "sold"), gateway(broker, authority, "sold")
+
+    async def scenario():
+        async with up(before):
+            authority.revoke("sold")
+            listed = tmp_path / "mosquitto" / "revoked.crl"
+            listed.write_bytes(authority.revoked.read_bytes())
+            broker.process.send_signal(signal.SIGHUP)
+            await until(lambda: "Reloading config" in broker.log())
+            assert "the broker says that our certificate was withdrawn" == await after.link._serve()
+            assert (True, 1) == (before.link.up.is_set(), before.ups)
+
+    try:
+        asyncio.run(scenario())
+    finally:
+        broker.end()
 
 
 @pytest.fixture(scope="module")
