@@ -105,14 +105,17 @@ def enrol(
         raise UsageError(Problem(what, f"hub enrol {gateway}", f"hub enrol {asked.said.gateway}"))
     invitations.must_be_able(invitation)
     must_match(words or _ask(gateway), asked)
-    if edits := _edits(books, asked):
+    edits = _edits(books, asked)
+    if edits:
         edit(books.hub, *edits)
     sealed = invitations.answer(asked, invitation, books.registry)
+    is_another = any(isinstance(one, GatewayRekeyed) for one in edits)
+    said = f"{gateway} is admitted" + (" with another key than before" if is_another else "")
     if request and not json:
         print(sealed.decode())
-        print(f"{gateway} is admitted; bring it this answer", file=sys.stderr)
+        print(f"{said}; bring it this answer", file=sys.stderr)
         return
-    tell(f"{gateway} is admitted", {"admitted": gateway, "answer": sealed.decode()}, json=json)
+    tell(said, {"admitted": gateway, "answer": sealed.decode()}, json=json)
 
 
 def _read(path: Path) -> bytes:

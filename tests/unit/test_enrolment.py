@@ -50,6 +50,7 @@ class Way:
         self.hub = folder / "hub" / "bridge.toml"
         self.house = folder / "house" / "gateway.toml"
         self.folder = folder
+        self.talk = ""
         self._monkeypatch, self._capsys = monkeypatch, capsys
         hub.init(folder / "hub", community="zonstraat", json=True)
         certificate.certificate(broker="127.0.0.1", config=self.hub, json=True)
@@ -67,7 +68,9 @@ class Way:
         capsys.readouterr()
 
     def said(self) -> str:
-        return self._capsys.readouterr().out
+        read = self._capsys.readouterr()
+        self.talk += read.err
+        return read.out
 
     def invite(self, gateway: str = "home-noor", **kinds) -> str:
         commands.invite(gateway, config=self.hub, json=True, **kinds)
@@ -217,6 +220,7 @@ def test_another_gateway_by_its_name_takes_its_place(way):
     way.house.parent.mkdir()
     way.house.write_text(SETTINGS)
     way.all_the_way()
+    assert "admitted with another key than before" in way.talk
     own = SigningKey.load(way.house.parent / "gateway.key").public.x
     registry = read_books(way.hub).registry
     assert (first, own) == (registry.keys["home-noor"].x, registry.first_key("home-noor"))
