@@ -186,8 +186,8 @@ BRIDGE = Measurement(
     },
     "months",
 )
-# How long no count of an account has come, in minutes; of those who have a meter now, and before its
-# first count since it was fitted.
+# How long no count of an account has come, in minutes; of those who have a meter now. Before its
+# first count it is since the meter was fitted.
 SILENCE = Measurement("silence", ("community", "account"), {"minutes": "min"}, "months")
 
 MEASUREMENTS = (
