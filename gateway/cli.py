@@ -29,6 +29,8 @@ COMMANDS = {
     "scale": "gateway.tools.scale:app",
     "kiosk": "gateway.kiosk.command:app",
     "install": "gateway.tools.install:app",
+    "backup": "gateway.tools.backup:backup",
+    "restore": "gateway.tools.backup:restore",
     "hub": "ledger_bridge.commands.hub:app",
     "member": "ledger_bridge.commands.member:app",
     "account": "ledger_bridge.commands.account:app",

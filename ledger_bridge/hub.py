@@ -233,6 +233,14 @@ class Hub:
         return SigningKey.load(following if is_moved else path)
 
 
+def restored(books: Path) -> Path:
+    """Lies beside books that came out of a backup, and names the epoch of their log.
+
+    Others may have seen more of it: nothing more of that epoch may be published.
+    """
+    return books.with_suffix(".restored")
+
+
 def _token(path: Path) -> str:
     """What a file says, which nobody else may read. Raises ConfigError."""
     try:

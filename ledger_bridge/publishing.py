@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 import structlog
 
-from gateway.contract.errors import PeopleError
+from gateway.contract.errors import PeopleError, Problem
 from ledger_bridge.books import store
-from ledger_bridge.books.log.stored import epochs
+from ledger_bridge.books.log.stored import Log, epochs
 from ledger_bridge.books.log.tiles import publish
-from ledger_bridge.hub import Hub
+from ledger_bridge.hub import Hub, restored
 
 log = structlog.get_logger()
 
@@ -60,6 +60,7 @@ class Publishing:
         try:
             db.execute("BEGIN")
             *ended, growing = epochs(db, self._hub.community)
+            self._must_be_begun_again(growing)
             folder, handovers = self._hub.log_folder, self._handovers()
             is_more = False
             for one in ended:
@@ -69,6 +70,17 @@ class Publishing:
             return publish(folder, growing, handovers) or is_more
         finally:
             db.close()
+
+    def _must_be_begun_again(self, growing: Log) -> None:
+        """Raises PeopleError where the books are a backup and its epoch still goes on."""
+        mark = restored(self._hub.books)
+        if not mark.exists():
+            return
+        if growing.epoch <= int(mark.read_text("ascii")):
+            what = "these books are a backup: others may have seen more of the log"
+            try_ = "meterkast hub restored"
+            raise PeopleError(Problem(what, str(self._hub.books), try_))
+        mark.unlink()
 
     def _tell(self, what: str, try_: str) -> None:
         if what != self._trouble:

@@ -37,6 +37,12 @@ def end(db: sqlite3.Connection, owner: Owner, chain: Chain) -> None:
         number_anew(db)
 
 
+def end_all(db: sqlite3.Connection) -> None:
+    """No record follows in any chain of any owner: this file is older than what was sent."""
+    db.execute("UPDATE chain SET current = 0")
+    number_anew(db)
+
+
 def cut(db: sqlite3.Connection, owner: Owner, chain: Chain) -> None:
     """The chain ends at its last receipt, and what came after that never was in it."""
     where, up_to = (*owner, chain.chain), chain.receipted

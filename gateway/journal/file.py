@@ -17,6 +17,8 @@ from gateway.journal import chains, room
 SCHEMA_VERSION = 4
 SCHEMA = Path(__file__).with_name("journal.sql")
 UPGRADE = Path(__file__).with_name("upgrade.sql")
+# Lies beside a journal that came out of a backup, until it is opened.
+RESTORED = "journal.restored"
 TABLES_ARE_MADE = "-- Here journal.sql makes the tables."
 
 # Looked through at each start: half a second here, some seconds on a card. A file that is larger is

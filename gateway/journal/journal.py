@@ -65,9 +65,15 @@ class Journal(Kept):
         self._group = Group()
         self._pruned_mono_ms: int | None = None
         self._wear = Wear(disk.db)
+        restored = disk.path.with_name(file.RESTORED)
         with disk.transaction() as db:
+            if restored.exists():
+                chains.end_all(db)
             for kind in KINDS:
                 chains.begin(db, owner, kind, shared=shared and kind != PRIVATE)
+        if restored.exists():
+            log.warning("journal_restored", where=str(disk.path), try_="none: new chains begin")
+            restored.unlink()
         self._chains = chains.load(disk.db, owner)
         self._is_untold = gone.is_untold(disk.db, owner)
         disk.look()

@@ -1,0 +1,383 @@
+"""Backups: what is in them, what a restore refuses, and that one that is cut off has done nothing.
+
+A restored gateway goes on in new chains, a restored hub publishes nothing of an epoch that others
+may have seen more of.
+"""
+
+import gzip
+import io
+import os
+import random
+import shutil
+import sqlite3
+import tarfile
+import zlib
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from gateway.contract import backup as archive
+from gateway.contract import schema
+from gateway.contract.backup import Manifest
+from gateway.contract.errors import UsageError
+from gateway.contract.keys import SigningKey
+from gateway.journal import EVIDENCE, Journal
+from gateway.tools.backup import backup, restore
+from ledger_bridge.commands.hub import init
+from ledger_bridge.commands.restored import restored
+from ledger_bridge.hub import Hub
+from ledger_bridge.publishing import Publishing
+from tests.journals import check_chain, current, put
+
+BRIDGE = SigningKey(bytes([7] * 32)).public.x
+HOUSE = f"""\
+community = "zonstraat"
+gateway = "home"
+broker = "mqtt://127.0.0.1:1"
+bridge_key = "{BRIDGE}"
+[device.hall]
+driver = "p1"
+port = "tcp://127.0.0.1:9"
+"""
+
+
+def journal_in(folder: Path) -> Journal:
+    return Journal.open(
+        folder / "data",
+        community="zonstraat",
+        gateway="home",
+        key=SigningKey.load(folder / "gateway.key"),
+        boot="b",
+    )
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Path:
+    """A gateway with three records and what else lies in its folder."""
+    folder = tmp_path / "house"
+    (folder / "data").mkdir(parents=True)
+    (folder / "gateway.toml").write_text(HOUSE)
+    (folder / "gateway.key").write_text(
+        '{"kty":"OKP","crv":"Ed25519","x":"O2onvM62pC1io6jQKm8Nc2UyFXcd4kOmOsBIoYtZ2ik",'
+        '"d":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}\n'
+    )
+    (folder / "gateway.key").chmod(0o600)
+    (folder / "data" / "bridge.keys").write_text("told\n")
+    (folder / "unrelated.bin").write_bytes(bytes(9))
+    with closing(journal_in(folder)) as journal:
+        put(journal, 3)
+    return folder
+
+
+@pytest.fixture
+def made(house: Path, tmp_path: Path) -> Path:
+    file = tmp_path / "one.meterkast"
+    assert 0 == backup(file, config=house / "gateway.toml")
+    return file
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Path:
+    init(tmp_path / "hub", community="zonstraat")
+    return tmp_path / "hub"
+
+
+def files(folder: Path) -> dict[str, int]:
+    """All files of a folder with their modes."""
+    found = [one for one in folder.rglob("*") if one.is_file()]
+    return {str(one.relative_to(folder)): one.stat().st_mode & 0o777 for one in found}
+
+
+def refused(file: Path, folder: Path) -> str:
+    """What a restore says that does nothing."""
+    before = files(folder) if folder.exists() else {}
+    with pytest.raises(UsageError) as error:
+        restore(file, folder)
+    assert before == (files(folder) if folder.exists() else {})
+    return error.value.problems[0].what
+
+
+def changed(file: Path, to: Path, edit: Callable[[dict[str, bytes], Manifest], Manifest]) -> Path:
+    """The same backup with other members, and a manifest that says so."""
+    with tarfile.open(file, "r:gz") as tar:
+        members = {one.name: tar.extractfile(one).read() for one in tar}
+    manifest = msgspec.json.decode(members.pop("manifest.json"), type=Manifest)
+    manifest = edit(members, manifest)
+    with tarfile.open(to, "w:gz") as tar:
+        said = msgspec.json.encode(manifest)
+        for name, data in {"manifest.json": said, **members}.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+    return to
+
+
+def put_in(name: str, data: bytes) -> Callable[[dict[str, bytes], Manifest], Manifest]:
+    def edit(members: dict[str, bytes], manifest: Manifest) -> Manifest:
+        members[name] = data
+        kept = archive.Kept(archive.hashlib.sha256(data).hexdigest(), len(data), 0o600)
+        return msgspec.structs.replace(manifest, files={**manifest.files, name: kept})
+
+    return edit
+
+
+def said(**other: object) -> Callable[[dict[str, bytes], Manifest], Manifest]:
+    return lambda members, manifest: msgspec.structs.replace(manifest, **other)
+
+
+# What is in it
+
+
+def test_a_gateway_is_backed_up_while_it_runs_and_restored_whole(house, tmp_path):
+    expected = {
+        "gateway.toml": 0o644,
+        "gateway.key": 0o600,
+        "data/bridge.keys": 0o644,
+        "data/journal.db": 0o600,
+        "data/journal.restored": 0o600,
+    }
+    with closing(journal_in(house)) as journal:
+        chain = put(journal)
+        backup(tmp_path, config=house / "gateway.toml")
+        put(journal)  # after the backup
+    (file,) = tmp_path.glob("home-*.meterkast")
+    assert 0o600 == file.stat().st_mode & 0o777
+    restore(file, tmp_path / "new")
+    assert expected == files(tmp_path / "new")
+    with closing(journal_in(tmp_path / "new")) as journal:
+        assert [1, 2, 3, 4] == check_chain(journal.records(chain, start=1, limit=9))
+        assert 4 == journal.tally().pending
+
+
+def test_a_restored_gateway_gives_no_number_twice(made, tmp_path):
+    restore(made, tmp_path / "new")
+    with closing(journal_in(tmp_path / "new")) as journal:
+        (old,) = [one for one in journal.chains() if one.kind == EVIDENCE and not one.current]
+        assert current(journal).chain == put(journal, 2) != old.chain
+        assert (3, 2) == (old.last, current(journal).last)
+        assert 5 == journal.tally().pending
+    # It was told once; from here on it goes on as any other.
+    with closing(journal_in(tmp_path / "new")) as journal:
+        assert [1, 2, 3] == check_chain(journal.records(put(journal), start=1, limit=9))
+
+
+def test_keys_are_left_out_where_they_are_kept_elsewhere(house, tmp_path, capsys):
+    file = tmp_path / "one"
+    backup(file, config=house / "gateway.toml", without_keys=True)
+    assert "not in it: gateway.key" in capsys.readouterr().out
+    restore(file, tmp_path / "new")
+    assert "gateway.key" not in files(tmp_path / "new")
+    assert "not in the backup: gateway.key" in capsys.readouterr().out
+
+
+def test_keys_that_change_meanwhile_are_those_that_the_journal_knows(house, tmp_path, monkeypatch):
+    copy, key = schema.copy, house / "gateway.key"
+
+    def rotated(db: sqlite3.Connection, to: Path) -> None:
+        if to.exists():
+            to.unlink()
+        elif key.read_text() != "another":
+            key.write_text("another")
+        copy(db, to)
+
+    monkeypatch.setattr(schema, "copy", rotated)
+    backup(tmp_path / "one", config=house / "gateway.toml")
+    restore(tmp_path / "one", tmp_path / "new")
+    assert "another" == (tmp_path / "new" / "gateway.key").read_text()
+
+
+def test_what_lies_elsewhere_is_named(house, hub, tmp_path, capsys):
+    (house / "gateway.toml").write_text(
+        HOUSE.replace("mqtt:", "mqtts:") + f'[broker_tls]\nca = "{tmp_path}/ca.crt"\n'
+    )
+    shutil.copy(hub / "tls" / "ca.crt", tmp_path)
+    backup(tmp_path / "one", config=house / "gateway.toml")
+    assert f"not in it: {tmp_path}/ca.crt" in capsys.readouterr().out
+
+
+def test_a_backup_that_cannot_be_written_leaves_nothing(house, tmp_path, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(archive, "_pack", full)
+    (tmp_path / "to").mkdir()
+    with pytest.raises(UsageError, match="no backup can be written: No space left on device"):
+        backup(tmp_path / "to", config=house / "gateway.toml")
+    assert [] == list((tmp_path / "to").iterdir())
+
+
+def test_nothing_is_overwritten(made, house, tmp_path):
+    before = made.read_bytes()
+    with pytest.raises(UsageError, match="there is a file of this name already"):
+        backup(made, config=house / "gateway.toml")
+    assert before == made.read_bytes()
+    assert "there is something here already, and a restore overwrites nothing" == refused(
+        made, house
+    )
+
+
+# What is refused
+
+
+def test_a_backup_cut_short_anywhere_restores_nothing(made, tmp_path):
+    whole, folder = made.read_bytes(), tmp_path / "new"
+    short = tmp_path / "short"
+    tried = 0
+    for end in range(0, len(whole), max(1, len(whole) // 150)):
+        short.write_bytes(whole[:end])
+        refused(short, folder)
+        tried += 1
+    assert tried >= 150
+
+
+def inflated(data: bytes) -> bytes:
+    try:
+        return zlib.decompress(data, wbits=31)
+    except zlib.error:
+        return b""
+
+
+def test_a_backup_with_a_changed_byte_restores_nothing(made, tmp_path):
+    whole, folder = bytearray(made.read_bytes()), tmp_path / "new"
+    chance = random.Random(1)
+    # Its first ten bytes are gzip's own, of which some say nothing.
+    for at in [10, 11, len(whole) - 1, *chance.sample(range(12, len(whole)), 150)]:
+        other = bytearray(whole)
+        other[at] ^= 1 << chance.randrange(8)
+        if inflated(other) == inflated(whole):
+            continue  # some bits mean nothing
+        (tmp_path / "other").write_bytes(other)
+        refused(tmp_path / "other", folder)
+
+
+@pytest.mark.parametrize(
+    ("edit", "what"),
+    [
+        pytest.param(said(version="99.0"), "a backup by meterkast 99.0, and this is", id="newer"),
+        pytest.param(said(schema=5), "a backup by meterkast 0.1.0, and this is", id="schema"),
+        pytest.param(said(format=2), "a backup of another kind: 'gateway', format 2", id="format"),
+        pytest.param(said(kind="bank"), "a backup of another kind: 'bank', format 1", id="kind"),
+        pytest.param(
+            said(community="maanstraat"),
+            "its settings or its journal are not those of home of maanstraat",
+            id="community",
+        ),
+        pytest.param(
+            put_in("gateway.toml", HOUSE.replace("zonstraat", "maanstraat").encode()),
+            "its settings or its journal are not those of home of zonstraat",
+            id="settings",
+        ),
+        pytest.param(put_in("../evil", b""), "no file may be called '../evil'", id="above"),
+        pytest.param(put_in("/evil", b""), "no file may be called '/evil'", id="root"),
+        pytest.param(put_in(".moved", b""), "no file may be called '.moved'", id="ours"),
+        pytest.param(
+            put_in("data/journal.db", b"x" * 9999),
+            "of data/journal.db SQLite says: file is not a database",
+            id="journal",
+        ),
+        pytest.param(put_in("gateway.toml", b"["), "gateway.toml is no TOML", id="toml"),
+    ],
+)
+def test_what_is_no_backup_of_ours_is_refused(made, tmp_path, edit, what):
+    assert what in refused(changed(made, tmp_path / "other", edit), tmp_path / "new")
+
+
+def test_a_file_that_is_no_backup_is_told(tmp_path):
+    (tmp_path / "text").write_text("none")
+    assert "it ends early, or is no backup" in refused(tmp_path / "text", tmp_path / "new")
+    with gzip.open(tmp_path / "empty", "wb"):
+        pass
+    assert "a damaged backup" in refused(tmp_path / "empty", tmp_path / "new")
+    assert "there is no such backup" == refused(tmp_path / "none", tmp_path / "new")
+
+
+# What is cut off
+
+
+def killed_at(number: int, file: Path, folder: Path) -> bool:
+    """A restore whose power goes at its nth touch of the disk; whether it came so far."""
+    child = os.fork()
+    if child == 0:
+        touched = 0
+
+        def touch(name: str) -> Callable[..., object]:
+            real = getattr(os, name)
+
+            def then(*args: object, **more: object) -> object:
+                nonlocal touched
+                touched += 1
+                if touched == number:
+                    os._exit(9)
+                return real(*args, **more)
+
+            return then
+
+        for name in ("fsync", "rename", "mkdir", "open", "fchmod", "unlink", "rmdir"):
+            setattr(os, name, touch(name))
+        restore(file, folder)
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    return 9 == os.waitstatus_to_exitcode(status)
+
+
+def test_a_restore_that_is_cut_off_anywhere_is_whole_or_can_be_done_again(made, tmp_path):
+    restore(made, tmp_path / "expected")
+    expected = files(tmp_path / "expected")
+    points = 0
+    while killed_at(points + 1, made, folder := tmp_path / f"cut-{points}"):
+        points += 1
+        if not (folder / "gateway.toml").exists():
+            restore(made, folder)
+        there = {name for name in files(folder) if not name.startswith(".restoring")}
+        assert set(expected) == there
+    assert points > 30
+
+
+# A hub
+
+
+def test_a_restored_hub_publishes_nothing_until_stewards_begin_its_log_again(hub, tmp_path):
+    config = hub / "bridge.toml"
+    Publishing(Hub.load(config), lambda: ()).publish()
+    backup(tmp_path / "one", config=config)
+    restore(tmp_path / "one", tmp_path / "new")
+    new = Hub.load(tmp_path / "new" / "bridge.toml")
+    head = new.log_folder / "checkpoint"
+    before = head.read_bytes()
+    publishing = Publishing(new, lambda: ())
+    (new.log_folder / "checkpoint").unlink()
+    publishing.publish()
+    assert "these books are a backup: others may have seen more of the log" == publishing._trouble
+    assert not head.exists()
+    head.write_bytes(before)
+    restored(config=new.config)
+    publishing.publish()
+    assert ("", False) == (publishing._trouble, (tmp_path / "new" / "books.restored").exists())
+    assert b"zonstraat/2" in b"".join(
+        one.read_bytes() for one in new.log_folder.rglob("checkpoint")
+    )
+
+
+def test_a_hubs_keys_and_certificates_are_restored_as_they_were(hub, tmp_path):
+    backup(tmp_path / "one", config=hub / "bridge.toml")
+    restore(tmp_path / "one", tmp_path / "new")
+    expected = {name: mode for name, mode in files(hub).items() if not name.startswith("books")}
+    there = files(tmp_path / "new")
+    assert {"books.db", "books.restored"} == there.keys() - expected.keys()
+    assert expected.items() <= there.items()
+    assert {"keys/steward.key", "keys/log.key", "tls/ca.key", "card.key"} < expected.keys()
+
+
+def test_the_one_of_the_folder_is_taken_and_two_must_be_named(hub, house, tmp_path, monkeypatch):
+    monkeypatch.chdir(hub)
+    backup(tmp_path)
+    assert 1 == len(list(tmp_path.glob("zonstraat-*.meterkast")))
+    shutil.copy(house / "gateway.toml", hub)
+    with pytest.raises(UsageError, match="both a gateway and a hub are here"):
+        backup(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="neither gateway nor hub is here"):
+        backup(tmp_path)
