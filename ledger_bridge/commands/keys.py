@@ -6,7 +6,7 @@ from typing import Annotated
 import cyclopts
 
 from gateway.contract import rotation, signed
-from gateway.contract.errors import Problem, UsageError
+from gateway.contract.errors import ConfigError, Problem, UsageError
 from gateway.contract.keys import SigningKey
 from gateway.contract.signed import Malformed
 from ledger_bridge.books.facts.keyring import chains_begun
@@ -92,12 +92,22 @@ def revoke(
     lines = [f"{gateway} is revoked", *(f"  {c} from {n} on" for c, n in sorted(chains.items()))]
     crl = ""
     if books.hub.tls_folder.exists():
-        authority = Authority(books.hub.tls_folder)
-        authority.revoke(gateway)
-        crl = str(authority.revoked)
+        crl = str(_take_back(books.hub.tls_folder, gateway))
         lines.append("the broker lets it in until it has the new list and is restarted:")
         lines.append("  meterkast install mosquitto && systemctl restart mosquitto")
     tell("\n".join(lines), {"gateway": gateway, "chains": chains, "list": crl}, json=json)
+
+
+def _take_back(folder: Path, gateway: str) -> Path:
+    """Put a gateway's certificates on the CA's list. Raises ConfigError."""
+    try:
+        authority = Authority(folder)
+    except ConfigError as error:
+        problem = error.problems[0]
+        what = f"{gateway} is revoked, and still let in by the broker: {problem.what}"
+        raise ConfigError(problem._replace(what=what)) from error
+    authority.revoke(gateway)
+    return authority.revoked
 
 
 def _chains(books: Reading, gateway: str, given: tuple[str, ...]) -> dict[str, int]:

@@ -404,6 +404,15 @@ def test_a_revoked_gateway_is_shown_as_such_and_nobody_waits_for_it(way):
     assert "revoked: it counts for nothing" in way.said()
 
 
+def test_a_gateway_is_revoked_although_the_ca_is_gone_and_that_is_told(way):
+    way.all_the_way()
+    (way.hub.parent / "tls" / "ca.key").unlink()
+    with pytest.raises(PeopleError) as refused:
+        keys.revoke("home-noor", config=way.hub)
+    assert refusal(refused).startswith("home-noor is revoked, and still let in by the broker: ")
+    assert read_books(way.hub).registry.is_barred("home-noor")
+
+
 # What goes wrong at the gateway
 
 
