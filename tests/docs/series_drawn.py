@@ -103,12 +103,18 @@ def _axis(fields: Sequence[Field], stacked: Mapping[str, Sequence[tuple[float, f
         for pair in stacked.get(field.name, ()):
             values += pair
     style = fields[0].style
-    low = style["min"] if style.get("min") is not None else min(0.0, *values, 0.0)
-    high = style["max"] if style.get("max") is not None else max(0.0, *values, low)
+    # What is far from nothing, as a voltage is, is not drawn down to it.
+    base = () if values and min(values) > max(values) / 2 and not _has_bars(fields) else (0.0,)
+    low = style["min"] if style.get("min") is not None else min([*values, *base], default=0.0)
+    high = style["max"] if style.get("max") is not None else max([*values, *base], default=1.0)
     # What is told as whole things has no marks between them.
     least = 1 if style.get("decimals") == 0 else 0
     marks = ticks(low, high, steps=round_steps(fields[0].unit), least=least)
     return Axis(min(low, marks[0]), max(high, marks[-1]), marks)
+
+
+def _has_bars(fields: Sequence[Field]) -> bool:
+    return any(field.custom.get("drawStyle") == "bars" for field in fields)
 
 
 def _hours(span_ms: tuple[int, int], room: int) -> Iterator[tuple[int, str]]:
@@ -207,7 +213,7 @@ def _drawn(
                 top, bottom = sorted((plot.y(axis, high), plot.y(axis, low)))
                 yield (
                     f'<rect x="{begin:.1f}" y="{top:.1f}" height="{bottom - top:.1f}"'
-                    f' width="{min(max(1.0, width * 0.84), right - begin):.1f}"'
+                    f' width="{min(max(1.0, width * 0.94), right - begin):.1f}"'
                     f' fill="{field.colour}" fill-opacity="{opacity:.2f}"'
                     f' stroke="{field.colour}" stroke-width="{field.custom.get("lineWidth", 0)}"/>'
                 )

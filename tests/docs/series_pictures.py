@@ -27,9 +27,9 @@ from tests.influx import Series
 
 WIDTH_PX = 1280
 _MARGIN_PX, _COLUMNS, _ROW_PX, _HEAD_PX = 16, 24, 30, 34
-# So wide are points apart, at least: in a demonstration the hub puts down how it fares each ten
-# minutes, for its clock is fast.
-_POINT_PX = 12
+# So many points over a day: in a demonstration the hub puts down how it fares each ten minutes, for
+# its clock is fast.
+_POINTS = 48
 SAID = "drawn from the same queries by a test; this is not Grafana"
 
 _STYLE = """
@@ -252,9 +252,7 @@ def page(
         body = ""
         if panel["type"] != "row":
             seen = span_of(panel, span)
-            found = [
-                (one, _ask(one, ask, variables, seen, width)) for one in asked if one.panel is panel
-            ]
+            found = [(one, _ask(one, ask, variables, seen)) for one in asked if one.panel is panel]
             body = _body(panel, found, seen, (width, height - _HEAD_PX))
         title = html.escape(_filled(panel["title"], variables))
         kind = ' class="row"' if panel["type"] == "row" else ""
@@ -290,11 +288,9 @@ def _filled(title: str, variables: Mapping[str, Variable]) -> str:
     return title
 
 
-def _ask(
-    asked: Asked, ask: Ask, variables: Mapping[str, Variable], span: Span, width: int
-) -> list[Series]:
+def _ask(asked: Asked, ask: Ask, variables: Mapping[str, Variable], span: Span) -> list[Series]:
     at_least = asked.panel.get("interval") or ""
-    step_ms = interval_ms(span, points=width // _POINT_PX, at_least=at_least)
+    step_ms = interval_ms(span, points=_POINTS, at_least=at_least)
     return ask(
         expand(asked.influxql, span=span, step_ms=step_ms, variables=variables), asked.database
     )
