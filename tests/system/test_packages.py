@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -72,6 +71,7 @@ class System:
         self.root = root
         # The pages say sudo.
         self.write("usr/local/bin/sudo", '#!/bin/sh\nexec "$@"\n', mode=0o755)
+        self.write("etc/hosts", "127.0.0.1 localhost\n")
         (root / "root/dist").mkdir()
         for file in packages.values():
             shutil.copy(file, root / "root/dist")
@@ -94,16 +94,19 @@ class System:
         assert 0 == done.returncode, done.stdout + done.stderr
         return done.stdout.strip()
 
-    def boot(self, script: str) -> str:
-        """What a script says that runs while systemd does, and then switches off."""
+    def boot(self, script: str, *room: str, seconds: int = 300) -> str:
+        """What a script says that runs while systemd does, and then switches off.
+
+        `room` is what nspawn gives it beside that; without, there is nothing but itself.
+        """
         self.write("root/script", script)
         self.write("etc/systemd/system/script.service", BOOT)
         self.say("systemctl enable --quiet script")
-        own = ["--quiet", "--register=no", "--keep-unit", "--private-network"]
+        own = ["--quiet", "--register=no", "--keep-unit", *(room or ("--private-network",))]
         # What nspawn itself would keep from all services.
         asked = ["--system-call-filter=adjtimex clock_adjtime"]
         boot = ["systemd-nspawn", *own, *asked, "--boot", f"--directory={self.root}"]
-        subprocess.run(boot, check=True, capture_output=True, timeout=180)
+        subprocess.run(boot, check=True, capture_output=True, timeout=seconds)
         said = (self.root / "root/said").read_text()
         heard = (self.root / "root/heard").read_text()
         assert "0\n" == (self.root / "root/ended").read_text(), said + heard
@@ -160,12 +163,11 @@ def test_what_is_installed_runs_and_what_is_purged_leaves_nothing(debian):
     assert 2 == stranger.returncode
     assert "try:   sudo meterkast-gateway check" == stranger.stderr.splitlines()[-1]
     # Every library in the environment can be loaded here.
-    for package in (GATEWAY, BRIDGE):
-        for name in debian.say(f"find /opt/{package}/current/lib -name '*.so*'").splitlines():
-            assert "not found" not in debian.say(f"ldd {name} 2>&1 || true"), name
+    libraries = "find /opt/*/dist -name '*.so*' -exec ldd {} + 2>&1"
+    assert "" == debian.say(f"{libraries} | grep 'not found' || true")
     debian.say("touch /var/lib/meterkast-gateway/gateway.toml")
     debian.say("apt-get remove -qq meterkast-gateway meterkast-bridge")
-    assert "" == debian.say("ls /opt")
+    assert "" == debian.say("find /opt/* 2> /dev/null || true")
     assert "gateway.toml" == debian.say("ls /var/lib/meterkast-gateway")
     debian.say("apt-get purge -qq meterkast-gateway meterkast-bridge")
     assert set() == debian.files() - before
@@ -221,7 +223,7 @@ HOUSE = """\
 cat > /var/lib/meterkast-gateway/gateway.toml <<END
 gateway = "home-noor"
 community = "zonstraat"
-broker = "mqtt://127.0.0.1:1883"
+broker = "mqtt://localhost:1883"
 bridge_key = "$bridge_key"
 page = "127.0.0.1:7081"
 health = "127.0.0.1:7082"
@@ -248,16 +250,19 @@ runuser -u nobody -- meterkast sim p1 --http 127.0.0.1:9001 &
 {check}
 {start}
 for n in $(seq 60); do
-    meterkast-bridge hub gateways --json | grep -q '"stored": [1-9]' && break
+    meterkast-bridge hub gateways | grep "online .*evidence-" && break
     sleep 1
 done
-meterkast-bridge hub gateways
 {doctor} || true
 {block(3)}
 systemctl is-active meterkast-gateway
 ls /var/lib/meterkast-gateway/*.key || echo no key there
 systemctl start meterkast-verify
 systemctl reload meterkast-gateway
+for n in $(seq 20); do
+    [ $(journalctl -u meterkast-gateway | grep -c gateway_started) = 3 ] && break
+    sleep 1
+done
 systemctl is-active meterkast-gateway meterkast-bridge meterkast-broker
 sed -e "s,^ExecStart=.*,ExecStart=/opt/meterkast-gateway/current/bin/python -I /asks.py," \\
     -e s/^Type=.*/Type=oneshot/ -e /^Restart/d -e /^WatchdogSec/d \\
@@ -268,7 +273,7 @@ journalctl --no-pager -u asks
 """
     debian.write("asks.py", ADJTIMEX)
     said = debian.boot(script)
-    assert "home-noor  online" in said
+    assert re.search(r"^home-noor  online .* evidence-", said, re.MULTILINE)
     assert "active\nno key there\n" in said
     assert "active\nactive\nactive\n" in said
     assert "the gateway runs" in said
@@ -292,33 +297,32 @@ def test_a_gateway_that_hangs_is_started_again(debian):
 for n in $(seq 20); do systemctl is-active meterkast-gateway && break; sleep 1; done
 before=$(systemctl show -P MainPID meterkast-gateway)
 kill -STOP $before
-for n in $(seq 30); do
-    after=$(systemctl show -P MainPID meterkast-gateway)
-    [ "$after" != $before ] && [ "$after" != 0 ] && break
+for n in $(seq 60); do
     sleep 1
+    [ "$(systemctl show -P MainPID meterkast-gateway)" != $before ] || continue
+    systemctl is-active meterkast-gateway && echo started again && break
 done
-systemctl is-active meterkast-gateway
-[ $before != $after ] && echo started again
+journalctl --no-pager -u meterkast-gateway
 """
     )
-    assert said.endswith("started again\n")
+    assert "active\nstarted again\n" in said
+    assert "meterkast-gateway.service: Watchdog timeout (limit 4s)!" in said
 
 
 @pytest.mark.parametrize(
     ("number", "folder"), [(4, "meterkast/meterkast"), (5, "pipx/venvs/meterkast")]
 )
 def test_uv_and_pipx_install_it_as_on_the_page(tmp_path, number, folder):
-    tools = tmp_path / "tools"
-    subprocess.run([sys.executable, "-m", "venv", tools], check=True)
+    tools, bin_ = tmp_path / "tools", tmp_path / "bin"
+    subprocess.run(["/usr/bin/python3", "-m", "venv", tools], check=True)
     subprocess.run([tools / "bin/pip", "install", "-qq", "uv", "pipx"], check=True)
-    script = block(number).replace("/opt", str(tmp_path)).replace("/usr/local/bin", str(tmp_path))
+    script = block(number).replace("/opt", str(tmp_path)).replace("/usr/local/bin", str(bin_))
     env = {**os.environ, "PATH": f"{tools}/bin:{os.environ['PATH']}", "HOME": str(tmp_path)}
     script = script.removeprefix("sudo ")
     subprocess.run(["bash", "-euc", script], cwd=ROOT, env=env, check=True, capture_output=True)
     program = tmp_path / folder / "bin/meterkast"
+    assert program.resolve() == (bin_ / "meterkast").resolve()
     said = subprocess.run([program, "--version"], check=True, capture_output=True, text=True)
     assert "0.1.0\n" == said.stdout
-    assert program.resolve() == (tmp_path / "meterkast").resolve()
     would = [program, "install", "systemd", "gateway", "--json"]
-    done = subprocess.run(would, check=False, capture_output=True, text=True)
-    assert (0, "") == (done.returncode, done.stderr)
+    subprocess.run(would, check=True, capture_output=True)
