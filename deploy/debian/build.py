@@ -151,7 +151,7 @@ class Builder:
         # By name, not by path: an environment must not tell where it was built.
         chosen = ["--find-links", own, "--constraint", ROOT / "constraints.txt"]
         only = ["--only-binary", ":all:", "--no-compile"]
-        self._pip(tools, "--python", self.env / "bin/python", "install", *chosen, *only, *wanted)
+        self._pip(tools, "install", *chosen, *only, *wanted, into=self.env)
         self._trim()
         packages = self.env / "lib"
         settled = ["--invalidation-mode", "unchecked-hash", "-s", self.tree, "-p", "/"]
@@ -190,12 +190,11 @@ class Builder:
             (packages / file).symlink_to(DIST_PACKAGES / file)
         self.recommends.append("python3-lgpio")
 
-    def _pip(self, tools: Path, *words: object) -> None:
+    def _pip(self, tools: Path, command: str, *words: object, into: Path | None = None) -> None:
         local = ["--no-index", "--find-links", self.wheels] if self.wheels else []
-        quiet = ["--disable-pip-version-check", "-qq"]
-        place = [*words[:2]] if words[0] == "--python" else []
-        command, *rest = words[len(place) :]
-        _run(tools / "bin/python", "-m", "pip", *quiet, *place, command, *local, *rest)
+        where = ["--python", into / "bin/python"] if into else []
+        pip = [tools / "bin/python", "-m", "pip", "--disable-pip-version-check", "-qq", *where]
+        _run(*pip, command, *local, *words)
 
     def _trim(self) -> None:
         """Leave what runs, from wherever it lies."""
@@ -211,12 +210,12 @@ class Builder:
     def _files(self) -> None:
         name = self.package.name
         for unit in (*self.package.units, *self.package.other_units):
-            self._put(SYSTEMD / unit, "usr/lib/systemd/system")
+            self._put(SYSTEMD / unit, f"usr/lib/systemd/system/{unit}")
         self._put(SYSTEMD / f"{name}.sysusers", f"usr/lib/sysusers.d/{name}.conf")
         self._put(SYSTEMD / f"{name}.tmpfiles", f"usr/lib/tmpfiles.d/{name}.conf")
         self._put(SYSTEMD / f"{name}.sh", f"usr/bin/{name}", mode=0o755)
-        if self.package.rules:
-            self._put(UDEV / self.package.rules, "usr/lib/udev/rules.d")
+        if rules := self.package.rules:
+            self._put(UDEV / rules, f"usr/lib/udev/rules.d/{rules}")
         self._put(HERE / "overrides", f"usr/share/lintian/overrides/{name}")
         share = self.tree / "usr/share"
         completion = share / "bash-completion/completions" / name
@@ -229,9 +228,7 @@ class Builder:
         (share / "doc" / name / "copyright").write_text(self._copyright())
 
     def _put(self, source: Path, place: str, *, mode: int = 0o644) -> None:
-        """A file into a folder, or under another name where the place has no folder's name."""
-        is_named = Path(place).name == self.package.name or place.endswith(".conf")
-        target = self.tree / place if is_named else self.tree / place / source.name
+        target = self.tree / place
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(self._fill(source.read_text()))
         target.chmod(mode)
