@@ -14,9 +14,10 @@ from ledger_bridge.books.changed import turn
 from ledger_bridge.reader import Reader
 from ledger_bridge.timeseries import bodies, place
 from ledger_bridge.timeseries.engines import Trouble, Unwanted
-from ledger_bridge.timeseries.place import Notebook
+from ledger_bridge.timeseries.place import Due, Notebook, Refused
 from ledger_bridge.timeseries.posting import Post
 from ledger_bridge.timeseries.schema import (
+    DAY,
     Bucket,
     Forget,
     Measurement,
@@ -392,3 +393,71 @@ def test_what_is_refused_is_told_once_and_tried_when_somebody_asks(
         bench.write(edition(homes))
     assert ["points_taken"] == [one["event"] for one in logs]
     assert 4 == len([one for one in bench.database.series if one.measurement == "day"])
+
+
+def test_a_point_that_is_written_anew_is_refused_no_longer(homes: Homes, bench: Bench) -> None:
+    """What it was when it was refused must not be written over what it is now."""
+    bench.write(edition(homes))
+    lines = [
+        f"day,community=straat,account={account},flow=given gained=1i 1781992800000"
+        for account in ("acc-noor", "acc-nobody")
+    ]
+    bench.notebook.quarantine([Refused("years", line, "400") for line in lines], now_ms=0)
+    n = edition(homes) + 1
+    homes.community.db.execute(f"UPDATE changed SET n = {n} WHERE kind = 'meter'")
+    bench.write(edition(homes))
+    assert lines[1:] == [one.line for one in bench.notebook.quarantined(9)]
+
+
+def test_what_is_taken_away_waits_no_longer_either(homes: Homes, bench: Bench) -> None:
+    """An account is erased while its points are refused."""
+    bench.database.refuses = {"day", "quarter"}
+    bench.write(edition(homes))
+    assert 16 == bench.standing.quarantined
+    n = edition(homes) + 1
+    homes.community.db.execute(
+        "INSERT INTO changed VALUES (?, 'account', 'acc-noor', '', '', ?, ?)", (ID, n, n)
+    )
+    bench.write(edition(homes))
+    left = [one.line for one in bench.notebook.quarantined(99)]
+    assert 8 == len([line for line in left if "acc-bram" in line])
+    assert [] == [line for line in left if "acc-noor" in line]
+
+
+def test_only_the_lines_meant_are_taken_away_from_what_waits(bench: Bench) -> None:
+    lines = (
+        "day,community=straat,account=a1,flow=gas gained=1i 1000",
+        "day,community=straat,account=a1,flow=gas gained=1i 2000",
+        "day,community=straat,account=a2,flow=gas gained=1i 1000",
+        "day,community=straat,account=x\\,account\\=a1,flow=gas gained=1i 1000",
+        "day,community=dorp,account=a1,flow=gas gained=1i 1000",
+        "quarter,community=straat,account=a1,gateway=g,device=d,flow=gas gained=1i 1000",
+    )
+    bench.notebook.quarantine([Refused("years", line, "400") for line in lines], now_ms=0)
+    bench.notebook.forget([Forget(DAY, {"community": "straat", "account": "a1"}, (1000, 2000))])
+    assert [*lines[1:]] == [one.line for one in bench.notebook.quarantined(9)]
+
+
+def test_what_went_is_known_until_it_is_taken_away(bench: Bench) -> None:
+    for is_gone in (False, True, False):
+        bench.notebook.note_due([Due("member", "noor", "2026-06-21", is_gone)])
+    assert [Due("member", "noor", "2026-06-21", is_gone=True)] == bench.notebook.due("member", 9)
+
+
+def test_what_went_before_all_was_written_is_not_owed(homes: Homes, bench: Bench) -> None:
+    homes.community.db.execute(
+        "INSERT INTO changed VALUES (?, 'erased', 'home', '', '', 1, 1)", (ID,)
+    )
+    bench.database.can_forget = False
+    bench.write(edition(homes))
+    assert set() == bench.notebook.owed()
+
+
+def test_the_oldest_refused_lines_go_and_are_counted(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(place, "QUARANTINE_MAX", 2)
+    for n in range(5):
+        bench.notebook.quarantine([Refused("years", f"day x=1i {n}", "400")], now_ms=0)
+    assert ["day x=1i 3", "day x=1i 4"] == [one.line for one in bench.notebook.quarantined(9)]
+    assert 3 == bench.notebook.dropped("quarantine")
