@@ -81,6 +81,13 @@ def _wrong_use(error: cyclopts.CycloptsError) -> Problem:
     return Problem(what, where, " ".join(["meterkast", command, "--help"]).replace("  ", " "))
 
 
+def _not_installed(lacking: ModuleNotFoundError) -> Problem:
+    """What a command needs that this environment was not made with."""
+    what = f"this command needs a package that is not installed: {lacking.name}"
+    where = " ".join(["meterkast", *sys.argv[1:]])
+    return Problem(what, where, "at a hub: apt install meterkast-bridge, or 'meterkast[bridge]'")
+
+
 def main() -> None:
     """Run one command. Exit 0 good, 1 found something, 2 wrong use, 3 configuration, 4 silence."""
     configure_log()
@@ -92,6 +99,12 @@ def main() -> None:
     except PeopleError as error:
         print(error, file=sys.stderr)
         sys.exit(error.exit_code)
+    except ImportError as error:
+        # cyclopts says which command could not be loaded; what that one lacks is the cause.
+        if not isinstance(error.__cause__, ModuleNotFoundError):
+            raise
+        print(_not_installed(error.__cause__), file=sys.stderr)
+        sys.exit(UsageError.exit_code)
     except BrokenPipeError:
         # Whoever read has seen enough, as in `meterkast drivers | head`; what is still buffered
         # must not raise once more at the end.
