@@ -34,15 +34,14 @@ class Mosquitto:
             "listener 8883": f"listener {self.port} 127.0.0.1",
             "listener 1883": f"listener {self.home_port}",
             "/etc/mosquitto/meterkast": str(own),
-            "/var/lib/mosquitto/": f"{own}/",
             "max_queued_messages 10000": f"max_queued_messages {queued}",
         }
         for before, after in replaced.items():
             assert before in text, before
             text = text.replace(before, after)
-        # Debian starts it as root, and it then takes the rights of this user.
+        # Debian starts it as root, and it then takes the rights of this user; its own file says where.
         self.config = own / "mosquitto.conf"
-        self.config.write_text(f"user root\n{text}")
+        self.config.write_text(f"user root\npersistence_location {own}/\n{text}")
         self.start()
 
     def start(self) -> None:
