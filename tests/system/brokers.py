@@ -39,7 +39,7 @@ class Mosquitto:
         for before, after in replaced.items():
             assert before in text, before
             text = text.replace(before, after)
-        # Debian starts it as root, and it then takes the rights of this user; its own file says where.
+        # Debian says both in its own way: whose rights it takes, and where it keeps what it keeps.
         self.config = own / "mosquitto.conf"
         self.config.write_text(f"user root\npersistence_location {own}/\n{text}")
         self.start()
