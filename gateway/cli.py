@@ -29,6 +29,7 @@ COMMANDS = {
     "scale": "gateway.tools.scale:app",
     "kiosk": "gateway.kiosk.command:app",
     "install": "gateway.tools.install:app",
+    "update": "gateway.update.command:update",
     "backup": "gateway.tools.backup:backup",
     "restore": "gateway.tools.backup:restore",
     "hub": "ledger_bridge.commands.hub:app",

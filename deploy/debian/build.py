@@ -57,7 +57,7 @@ PACKAGES = {
         "meterkast-gateway",
         extras=("fast", "page", "pi"),
         units=("meterkast-gateway.service",),
-        other_units=(),
+        other_units=("meterkast-gateway-trial.service",),
         users=("meterkast-gateway",),
         rules="60-meterkast.rules",
         priority=50,
@@ -70,7 +70,11 @@ PACKAGES = {
         "meterkast-bridge",
         extras=("bridge", "embedded", "fast", "grafana", "page"),
         units=("meterkast-bridge.service", "meterkast-verify.timer"),
-        other_units=("meterkast-broker.service", "meterkast-verify.service"),
+        other_units=(
+            "meterkast-bridge-trial.service",
+            "meterkast-broker.service",
+            "meterkast-verify.service",
+        ),
         users=("meterkast-bridge", "meterkast-broker"),
         rules="",
         priority=60,
@@ -253,7 +257,7 @@ class Builder:
             "description": package.description,
             "date": email.utils.formatdate(self.date)[5:16],
         }
-        return re.sub(r"@(\w+)@", lambda match: said[match[1]], text)
+        return re.sub(r"@(\w+)@", lambda match: said.get(match[1], match[0]), text)
 
     def _copyright(self) -> str:
         """Ours, and a line for each library with the licence that it says it has."""
@@ -283,8 +287,9 @@ class Builder:
         }
         told = "".join(f"{name}: {fact}\n" for name, fact in facts.items())
         (control / "control").write_text(self._filled("control") + told)
-        for script in ("postinst", "prerm", "postrm"):
-            (control / script).write_text(self._filled(script))
+        for script in ("preinst", "postinst", "prerm", "postrm"):
+            text = self._filled(script).replace("@size_kib@", str(size))
+            (control / script).write_text(text)
             (control / script).chmod(0o755)
 
 

@@ -15,6 +15,7 @@ from cyclopts import Parameter
 
 from gateway.contract.errors import Problem, UsageError
 from gateway.contract.writing import Planned, offer
+from gateway.update.place import Place
 
 UNITS = Path(__file__).with_name("units")
 # What runs once it is there, and what else comes with it.
@@ -23,9 +24,14 @@ ENABLED = {
     "bridge": ("meterkast-bridge.service", "meterkast-verify.timer"),
 }
 OTHERS = {
-    "gateway": (),
-    "bridge": ("meterkast-broker.service", "meterkast-verify.service"),
+    "gateway": ("meterkast-gateway-trial.service",),
+    "bridge": (
+        "meterkast-bridge-trial.service",
+        "meterkast-broker.service",
+        "meterkast-verify.service",
+    ),
 }
+TRIAL = {part: f"meterkast-{part}-trial.service" for part in ENABLED}
 # Services see nothing below these (ProtectHome=yes).
 HOMES = (Path("/home"), Path("/root"), Path("/run/user"))
 ELSEWHERE = (
@@ -54,7 +60,9 @@ def systemd(
     as_json
         which files would be written, as one JSON object; nothing is asked
     """
-    program = Path(sysconfig.get_path("scripts")) / "meterkast"
+    place = Place.own()
+    scripts = place.root / "current/bin" if place else Path(sysconfig.get_path("scripts"))
+    program = scripts / "meterkast"
     _must_be_seen(program, Path(os.path.realpath(sys.executable)))
     code = offer(planned(part, program), yes=yes, as_json=as_json)
     if code == 0 and not as_json:
@@ -63,9 +71,14 @@ def systemd(
 
 
 def planned(part: str, program: Path, *, root: Path = Path("/")) -> Iterator[Planned]:
-    """The files of a service whose program lies elsewhere than that of the packages."""
+    """The files of a service whose program lies elsewhere than that of the packages.
+
+    Where it is one of several versions, as docs/updates.md says, a new one is watched over too.
+    """
     name = f"meterkast-{part}"
-    places = {unit: f"etc/systemd/system/{unit}" for unit in (*ENABLED[part], *OTHERS[part])}
+    has_trials = program.parent.parent.name == "current"
+    units = (*ENABLED[part], *(one for one in OTHERS[part] if has_trials or one != TRIAL[part]))
+    places = {unit: f"etc/systemd/system/{unit}" for unit in units}
     places |= {
         f"{name}.sysusers": f"etc/sysusers.d/{name}.conf",
         f"{name}.tmpfiles": f"etc/tmpfiles.d/{name}.conf",
@@ -77,7 +90,8 @@ def planned(part: str, program: Path, *, root: Path = Path("/")) -> Iterator[Pla
 
 def _text(source: str, part: str, program: Path) -> str:
     text = (UNITS / source).read_text("utf-8")
-    return text.replace(f"/opt/meterkast-{part}/current/bin/meterkast", str(program))
+    text = text.replace(f"/opt/meterkast-{part}/current/bin/meterkast", str(program))
+    return text.replace(f"/opt/meterkast-{part}", str(program.parents[2]))
 
 
 def _must_be_seen(*files: Path) -> None:

@@ -6,7 +6,6 @@ may have seen more of.
 
 import gzip
 import io
-import os
 import random
 import shutil
 import sqlite3
@@ -14,6 +13,7 @@ import tarfile
 import zlib
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -30,6 +30,7 @@ from ledger_bridge.commands.hub import init
 from ledger_bridge.commands.restored import restored
 from ledger_bridge.hub import Hub
 from ledger_bridge.publishing import Publishing
+from tests.cuts import cut_at
 from tests.journals import check_chain, current, put
 
 BRIDGE = SigningKey(bytes([7] * 32)).public.x
@@ -278,6 +279,24 @@ def test_a_backup_with_a_changed_byte_restores_nothing(made, tmp_path):
             "of data/journal.db SQLite says: file is not a database",
             id="journal",
         ),
+        pytest.param(
+            lambda members, manifest: (
+                members.update({"gateway.key": members["gateway.key"].replace(b"OKP", b"OKQ")})
+                or manifest
+            ),
+            "gateway.key has changed",
+            id="changed",
+        ),
+        pytest.param(
+            lambda members, manifest: members.pop("gateway.key") and manifest,
+            "gateway.key is missing",
+            id="missing",
+        ),
+        pytest.param(
+            lambda members, manifest: members.update(more=b"") or manifest,
+            "more is not as manifest.json says",
+            id="more",
+        ),
         pytest.param(put_in("gateway.toml", b"["), "gateway.toml is no TOML", id="toml"),
     ],
 )
@@ -297,37 +316,11 @@ def test_a_file_that_is_no_backup_is_told(tmp_path):
 # What is cut off
 
 
-def killed_at(number: int, file: Path, folder: Path) -> bool:
-    """A restore whose power goes at its nth touch of the disk; whether it came so far."""
-    child = os.fork()
-    if child == 0:
-        touched = 0
-
-        def touch(name: str) -> Callable[..., object]:
-            real = getattr(os, name)
-
-            def then(*args: object, **more: object) -> object:
-                nonlocal touched
-                touched += 1
-                if touched == number:
-                    os._exit(9)
-                return real(*args, **more)
-
-            return then
-
-        for name in ("fsync", "rename", "mkdir", "open", "fchmod", "unlink", "rmdir"):
-            setattr(os, name, touch(name))
-        restore(file, folder)
-        os._exit(0)
-    _, status = os.waitpid(child, 0)
-    return 9 == os.waitstatus_to_exitcode(status)
-
-
 def test_a_restore_that_is_cut_off_anywhere_is_whole_or_can_be_done_again(made, tmp_path):
     restore(made, tmp_path / "expected")
     expected = files(tmp_path / "expected")
     points = 0
-    while killed_at(points + 1, made, folder := tmp_path / f"cut-{points}"):
+    while cut_at(points + 1, partial(restore, made, folder := tmp_path / f"cut-{points}")):
         points += 1
         if not (folder / "gateway.toml").exists():
             restore(made, folder)

@@ -1,0 +1,171 @@
+"""`meterkast update`: another version, which has to show that it runs; else the one before does."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from gateway.contract.errors import PeopleError, Problem, UsageError
+from gateway.contract.record import to_json
+from gateway.update import package
+from gateway.update.place import VERSIONS, Place, no_place
+from gateway.update.trial import GOOD_S, LOOK_S, Services, Systemd, running, watch
+
+
+class NotKept(PeopleError):
+    """The new version did not run, and the one before does."""
+
+
+def update(
+    new: Path | None = None,
+    /,
+    *,
+    watch_over: Annotated[bool, Parameter(name="--watch", negative="")] = False,
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> int:
+    """Have another version run. One that does not run within two minutes is taken back.
+
+    Without a version: what runs, what ran before it, and what became of the last update.
+
+    Parameters
+    ----------
+    new
+        a package (.deb) that is newer than what runs; or a folder beside those of the versions
+        that are there, with an environment in it
+    watch_over
+        only watch over the version on trial, as the service NAME-trial does after each start
+    as_json
+        JSON on stdout
+    """
+    place = Place.own()
+    if place is None:
+        raise no_place()
+    services = Systemd()
+    if watch_over:
+        return _watch(place, services)
+    if new is None:
+        return _tell(place, as_json=as_json)
+    if new.is_dir():
+        version = package.must_run(new, place)
+        _must_be_ours(place, new)
+        _switch(place, services, version)
+    else:
+        said = package.read(new)
+        place = _place_of(said.name, place)
+        package.must_fit(said, place, new)
+        _must_be_ours(place, new)
+        _install(new)
+        version = place.current
+    is_known = _follow(place, services, version)
+    if as_json:
+        return _tell(place, as_json=True)
+    stays = "runs, and stays" if is_known else "is watched over once its service is started"
+    print(f"{package.version_of(version)} {stays}")
+    return 0
+
+
+def _place_of(name: str, own: Place) -> Place:
+    """Where a package lies; where both are on one machine, `meterkast` is the bridge's."""
+    other = Place(own.root.with_name(name))
+    return other if other.current else own
+
+
+def _must_be_ours(place: Place, new: Path) -> None:
+    if not os.access(place.root, os.W_OK):
+        what = "only who may write there can change what runs"
+        raise UsageError(Problem(what, str(place.root), f"sudo meterkast update {new}"))
+
+
+def _switch(place: Place, services: Services, version: str) -> None:
+    """Lead to a version, start it, and take away what is older than the one before it."""
+    try:
+        place.begin(version)
+        for unit in running(services, place):
+            services.restart(unit)
+        kept = {place.current, place.previous}
+        for old in (place.root / VERSIONS).iterdir():
+            if f"{VERSIONS}/{old.name}" not in kept:
+                shutil.rmtree(old)
+    except OSError as error:
+        what = f"the version cannot be changed: {error.strerror}"
+        try_ = "the same again, with room on the disk; whatever was done, a whole version runs"
+        raise UsageError(Problem(what, str(error.filename or place.root), try_)) from error
+
+
+def _install(file: Path) -> None:
+    """What dpkg says goes to the terminal; what it does, it does on trial."""
+    install = ["dpkg", "--install", str(file)]
+    done = subprocess.run(install, check=False, stdout=sys.stderr)  # noqa: S603
+    if done.returncode:
+        what = f"dpkg ended with {done.returncode}; a whole version runs all the same"
+        raise NotKept(Problem(what, str(file), "what dpkg said above; then dpkg --configure -a"))
+
+
+def _follow(place: Place, services: Services, version: str) -> bool:
+    """Wait until it is known, whoever watches; False where nothing runs that could show it.
+
+    Raises NotKept.
+    """
+    while place.on_trial == version:
+        with place.watching() as is_ours:
+            if is_ours:
+                watch(place, services, tell=_progress)
+                if place.on_trial == version:
+                    _line("")
+                    return False
+        time.sleep(LOOK_S)
+    _line("")
+    if place.current != version:
+        told = place.taken_back
+        why = told.why if told else "see the log"
+        what = f"{package.version_of(version)} was taken back: {why}"
+        where = f"{package.version_of(place.current)} runs again"
+        raise NotKept(Problem(what, where, f"journalctl -u {place.root.name}"))
+    return True
+
+
+def _progress(ran_s: float) -> None:
+    _line(f"on trial: ran {ran_s:.0f} of {GOOD_S:.0f} s")
+
+
+def _line(text: str) -> None:
+    if sys.stderr.isatty():
+        print(f"\r{text}\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def _watch(place: Place, services: Services) -> int:
+    """As a service; ends with 1 where the version was taken back."""
+    version = place.on_trial
+    while place.on_trial:
+        with place.watching() as is_ours:
+            if is_ours:
+                watch(place, services, tell=lambda _: None)
+                break
+        time.sleep(LOOK_S)
+    return int(bool(version) and place.current != version)
+
+
+def _tell(place: Place, *, as_json: bool) -> int:
+    taken_back = place.taken_back
+    if as_json:
+        told = {
+            "runs": package.version_of(place.current),
+            "before": package.version_of(place.previous),
+            "on_trial": bool(place.on_trial),
+            "taken_back": {"version": taken_back.version, "why": taken_back.why}
+            if taken_back
+            else None,
+        }
+        print(to_json(told).decode())
+        return 0
+    trial = ", on trial" if place.on_trial else ""
+    print(f"runs:   {package.version_of(place.current)}{trial}")
+    print(f"before: {package.version_of(place.previous) or 'none'}")
+    if taken_back:
+        print(f"taken back: {taken_back.version}: {taken_back.why}")
+    return int(taken_back is not None)

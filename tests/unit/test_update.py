@@ -1,0 +1,471 @@
+"""Updates: the links that say what runs, the trial, and what is refused untouched."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from gateway.contract.errors import UsageError
+from gateway.update import command, package, trial
+from gateway.update.command import NotKept, update
+from gateway.update.place import Place, TakenBack
+from gateway.update.trial import State, Trial, Verdict, watch
+from tests.cuts import cut_at
+
+ROOT = Path(__file__).parents[2]
+OLD, NEW, NEWER = "versions/0.1.0", "versions/0.2.0", "versions/0.3.0"
+RUNS = State("active", pid=7, ends=0, result="success")
+STARTS = State("activating", pid=7, ends=0, result="success")
+STOPPED = State("inactive", pid=0, ends=0, result="success")
+
+
+def environment(place: Place, name: str, says: str | None = None) -> Path:
+    """A version that can say which it is, and nothing else."""
+    program = place.root / name / "bin" / "meterkast"
+    program.parent.mkdir(parents=True)
+    program.write_text(f"#!/bin/sh\necho {says or Path(name).name}\n")
+    program.chmod(0o755)
+    return place.root / name
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    """A place in which the first version runs."""
+    made = Place(tmp_path / "opt")
+    environment(made, OLD)
+    made._lead("current", OLD)
+    return made
+
+
+def runs(place: Place) -> str:
+    """What the version says that would be started now."""
+    done = subprocess.run(
+        [place.root / "current/bin/meterkast"], check=True, capture_output=True, text=True
+    )
+    return done.stdout.strip()
+
+
+# The links
+
+
+def test_a_new_version_is_on_trial_until_it_is_kept(place):
+    environment(place, NEW)
+    place.begin(NEW)
+    assert ("0.2.0", NEW, OLD) == (runs(place), place.on_trial, place.previous)
+    place.keep()
+    assert ("0.2.0", "", OLD) == (runs(place), place.on_trial, place.previous)
+
+
+def test_a_version_that_is_taken_back_is_told_until_another_is_kept(place):
+    environment(place, NEW)
+    place.begin(NEW)
+    place.take_back("it fell over")
+    assert ("0.1.0", "", OLD) == (runs(place), place.on_trial, place.previous)
+    assert TakenBack("0.2.0", "it fell over") == place.taken_back
+    place.begin(NEW)
+    place.keep()
+    assert place.taken_back is None
+
+
+def test_what_was_on_trial_itself_is_never_gone_back_to(place):
+    environment(place, NEW)
+    environment(place, NEWER)
+    place.begin(NEW)
+    place.begin(NEWER)
+    assert ("0.3.0", OLD) == (runs(place), place.previous)
+    place.take_back("")
+    assert "0.1.0" == runs(place)
+
+
+def copied(place: Place, name: str) -> Place:
+    shutil.copytree(place.root, place.root.with_name(name), symlinks=True)
+    return Place(place.root.with_name(name))
+
+
+def test_a_cut_anywhere_in_the_switch_leaves_a_whole_version_and_a_way_back(place):
+    environment(place, NEW)
+    points = 0
+    while cut_at(points + 1, partial((cut := copied(place, f"cut-{points}")).begin, NEW)):
+        points += 1
+        assert runs(cut) in {"0.1.0", "0.2.0"}
+        if runs(cut) == "0.2.0":
+            assert (NEW, OLD) == (cut.on_trial, cut.previous)
+        cut.begin(NEW)
+        assert ("0.2.0", NEW, OLD) == (runs(cut), cut.on_trial, cut.previous)
+    assert points > 10
+
+
+def test_a_cut_anywhere_on_the_way_back_is_gone_on_with(place):
+    environment(place, NEW)
+    place.begin(NEW)
+    points = 0
+    while cut_at(points + 1, partial((cut := copied(place, f"cut-{points}")).take_back, "why")):
+        points += 1
+        assert runs(cut) in {"0.1.0", "0.2.0"}
+        if cut.on_trial:
+            cut.take_back("why")
+        assert ("0.1.0", "", "0.2.0") == (runs(cut), cut.on_trial, cut.taken_back.version)
+    assert points > 10
+
+
+def test_a_cut_anywhere_in_keeping_it_leaves_it_running(place):
+    environment(place, NEW)
+    place.begin(NEW)
+    points = 0
+    while cut_at(points + 1, (cut := copied(place, f"cut-{points}")).keep):
+        points += 1
+        assert ("0.2.0", OLD) == (runs(cut), cut.previous)
+    assert points > 1
+
+
+# The trial
+
+
+@pytest.mark.parametrize(
+    ("states", "expected"),
+    [
+        pytest.param([RUNS] * 2, Verdict("", 60), id="runs"),
+        pytest.param([RUNS] * 3, Verdict("", 120), id="good"),
+        pytest.param([STARTS] * 9, Verdict("", 0), id="still starts"),
+        pytest.param([RUNS, RUNS._replace(pid=8)], Verdict("", 0), id="another process"),
+        pytest.param([RUNS, STARTS, RUNS], Verdict("", 0), id="started again"),
+        pytest.param([RUNS._replace(ends=1)], Verdict("", 0), id="ended once"),
+        pytest.param([STARTS._replace(ends=2)], Verdict("unit ended 2 times", 0), id="twice"),
+        pytest.param(
+            [STARTS._replace(result="timeout")], Verdict("unit did not get ready", 0), id="timeout"
+        ),
+        pytest.param(
+            [RUNS, STARTS._replace(result="watchdog")],
+            Verdict("unit stood still", 0),
+            id="watchdog",
+        ),
+        pytest.param(
+            [State("failed", 0, 0, "exit-code")], Verdict("unit failed: exit-code", 0), id="failed"
+        ),
+    ],
+)
+def test_what_is_thought_of_a_service_that_is_looked_at_each_minute(states, expected):
+    looked = Trial()
+    verdicts = [looked.look({"unit": state}, 60.0 * n) for n, state in enumerate(states)]
+    assert expected == verdicts[-1]
+    assert (expected.ran_s >= 120) == verdicts[-1].is_good
+
+
+def test_every_service_of_a_place_has_to_run(place):
+    looked = Trial()
+    looked.look({"one": RUNS, "two": STARTS}, 0)
+    looked.look({"one": RUNS, "two": RUNS}, 100)
+    assert Verdict("", 50) == looked.look({"one": RUNS, "two": RUNS}, 150)
+
+
+class Machine:
+    """Services that are as they are told to be, second by second."""
+
+    def __init__(self, states: Iterator[State]) -> None:
+        self.now_s = 0.0
+        self.restarted: list[str] = []
+        self._states = states
+
+    def running_from(self, _: Place) -> list[str]:
+        return ["meterkast-gateway.service"]
+
+    def state(self, _: str) -> State:
+        return next(self._states)
+
+    def restart(self, unit: str) -> None:
+        self.restarted.append(unit)
+
+    def watch(self, place: Place) -> list[float]:
+        told: list[float] = []
+        watch(place, self, tell=told.append, now_s=lambda: self.now_s, sleep=self._sleep)
+        return told
+
+    def _sleep(self, seconds: float) -> None:
+        self.now_s += seconds
+
+
+def test_a_version_that_runs_for_two_minutes_is_kept(place):
+    environment(place, NEW)
+    place.begin(NEW)
+    machine = Machine(iter([STARTS] * 5 + [RUNS] * 121))
+    told = machine.watch(place)
+    assert ([0, 0, 0, 0, 0, 0, 1, 2], 119) == (told[:8], told[-1])
+    assert ("", [], NEW) == (place.on_trial, machine.restarted, place.current)
+
+
+def test_a_version_that_ends_twice_is_taken_back_and_the_one_before_started(place):
+    environment(place, NEW)
+    place.begin(NEW)
+    machine = Machine(iter([STARTS, RUNS, STARTS._replace(ends=1), RUNS._replace(ends=2)]))
+    machine.watch(place)
+    assert (OLD, ["meterkast-gateway.service"]) == (place.current, machine.restarted)
+    assert TakenBack("0.2.0", "meterkast-gateway.service ended 2 times") == place.taken_back
+
+
+def test_a_service_that_somebody_stopped_is_no_reason_to_go_back_nor_to_stay(place):
+    environment(place, NEW)
+    place.begin(NEW)
+    Machine(iter([RUNS] * 9 + [STOPPED] * 99)).watch(place)
+    assert (NEW, NEW) == (place.current, place.on_trial)
+
+
+def test_another_update_meanwhile_has_its_own_two_minutes(place):
+    environment(place, NEW)
+    environment(place, NEWER)
+    place.begin(NEW)
+
+    def states() -> Iterator[State]:
+        yield from [RUNS] * 100
+        place.begin(NEWER)
+        yield from [RUNS._replace(pid=8)] * 122
+
+    machine = Machine(states())
+    machine.watch(place)
+    assert ("", NEWER, OLD) == (place.on_trial, place.current, place.previous)
+    assert machine.now_s > 200
+
+
+def test_one_watches_at_a_time(place):
+    with place.watching() as first, place.watching() as second:
+        assert (True, False) == (first, second)
+    with place.watching() as again:
+        assert again
+
+
+# The command
+
+
+@pytest.fixture
+def here(place: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """The program runs from this place, whose service runs for ever."""
+    machine = Machine(iter(lambda: RUNS, None))
+    monkeypatch.setattr(command.Place, "own", lambda: place)
+    monkeypatch.setattr(command, "Systemd", lambda: machine)
+    monkeypatch.setattr(trial.time, "sleep", machine._sleep)
+    monkeypatch.setattr(
+        command, "watch", partial(watch, now_s=lambda: machine.now_s, sleep=machine._sleep)
+    )
+    monkeypatch.setattr(command, "LOOK_S", 0)
+    return place
+
+
+def test_an_environment_in_a_folder_runs_and_older_ones_go(here, capsys):
+    environment(here, NEW)
+    environment(here, NEWER)
+    assert 0 == update(here.root / NEW)
+    assert capsys.readouterr().out.endswith("0.2.0 runs, and stays\n")
+    assert ["0.1.0", "0.2.0"] == sorted(one.name for one in (here.root / "versions").iterdir())
+    assert 0 == update()
+    assert "runs:   0.2.0\nbefore: 0.1.0\n" == capsys.readouterr().out
+
+
+def test_an_environment_that_does_not_run_is_taken_back_and_told(here, monkeypatch, capsys):
+    environment(here, NEW)
+    monkeypatch.setattr(
+        command, "Systemd", lambda: Machine(iter([RUNS] + [State("failed", 0, 0, "exit-code")] * 9))
+    )
+    with pytest.raises(NotKept) as told:
+        update(here.root / NEW)
+    assert [
+        "0.2.0 was taken back: meterkast-gateway.service failed: exit-code",
+        "0.1.0 runs again",
+        "journalctl -u opt",
+    ] == list(told.value.problems[0])
+    capsys.readouterr()
+    assert 0 == update(as_json=True)
+    expected = {"runs": "0.1.0", "before": "0.1.0", "on_trial": False}
+    why = "meterkast-gateway.service failed: exit-code"
+    assert expected | {"taken_back": {"version": "0.2.0", "why": why}} == json.loads(
+        capsys.readouterr().out
+    )
+
+
+def refused(new: Path, place: Place) -> str:
+    """What is said of a version that nothing is done with."""
+    before = sorted(str(one) for one in place.root.rglob("*")), place.current
+    with pytest.raises(UsageError) as told:
+        update(new)
+    assert before == (sorted(str(one) for one in place.root.rglob("*")), place.current)
+    return told.value.problems[0].what
+
+
+def test_an_environment_that_is_older_broken_or_elsewhere_is_refused(here, tmp_path):
+    older = environment(here, "versions/0.0.9")
+    assert "version 0.0.9 is older than 0.1.0, which runs" == refused(older, here)
+    broken = here.root / NEW
+    broken.mkdir()
+    assert "this environment does not even say its version" == refused(broken, here)
+    elsewhere = environment(Place(tmp_path / "other"), NEW)
+    assert "a new version lies beside those that are there" == refused(elsewhere, here)
+
+
+def test_a_program_without_versions_beside_it_says_so(monkeypatch):
+    monkeypatch.setattr(command.Place, "own", lambda: None)
+    with pytest.raises(UsageError, match="this program does not lie beside other versions"):
+        update()
+
+
+# Packages
+
+
+def deb(folder: Path, **other: str) -> Path:
+    """A small package, as make deb makes large ones."""
+    tree = folder / "tree"
+    shutil.rmtree(tree, ignore_errors=True)
+    (tree / "DEBIAN").mkdir(parents=True)
+    said = {
+        "Package": "opt",
+        "Version": "0.2.0-1",
+        "Architecture": subprocess.check_output(
+            ["dpkg", "--print-architecture"], text=True
+        ).strip(),
+        "Maintainer": "us <us@example.org>",
+        "Installed-Size": "9",
+        "Description": "none",
+    } | {name.replace("_", "-"): value for name, value in other.items()}
+    (tree / "DEBIAN/control").write_text("".join(f"{k}: {v}\n" for k, v in said.items()))
+    (tree / "data").write_bytes(os.urandom(9_000))
+    digest = subprocess.check_output(["md5sum", "data"], cwd=tree, text=True)
+    (tree / "DEBIAN/md5sums").write_text(digest)
+    file = folder / "new.deb"
+    pack = ["dpkg-deb", "--root-owner-group", "-Zxz", "-b", tree, file]
+    subprocess.run(pack, check=True, stdout=subprocess.DEVNULL)
+    return file
+
+
+@pytest.mark.parametrize(
+    ("other", "what"),
+    [
+        pytest.param({"Version": "0.0.9-1"}, "0.0.9-1 is older than 0.1.0, which runs", id="older"),
+        pytest.param({"Version": "0.1.0~rc1"}, "0.1.0~rc1 is older than 0.1.0", id="candidate"),
+        pytest.param({"Package": "hello"}, "a package of hello, and this is opt", id="another"),
+        pytest.param({"Architecture": "s390x"}, "a package for s390x", id="machine"),
+        pytest.param(
+            {"Installed_Size": "999999999"}, "new.deb wants 1,024,049 MB, and", id="too large"
+        ),
+    ],
+)
+def test_a_package_that_is_not_for_here_is_refused(here, tmp_path, part, other, what):
+    part("dpkg-deb")
+    assert what in refused(deb(tmp_path, **other), here)
+
+
+def test_a_damaged_package_is_refused_wherever_it_is_damaged(here, tmp_path, part):
+    part("dpkg-deb")
+    file = deb(tmp_path)
+    assert "0.2.0-1" == package.read(file).version
+    whole = file.read_bytes()
+    # In the list of what is in it, in its control, and in its data; and cut short.
+    for at in (2, 75, 180, 260, 900, len(whole) // 2, len(whole) - 40):
+        file.write_bytes(whole[:at] + bytes([whole[at] ^ 0x55]) + whole[at + 1 :])
+        print(f"byte {at}")
+        assert "a damaged package: " in refused(file, here)
+    for end in (0, 8, 60, 200, len(whole) // 2, len(whole) - 100):
+        file.write_bytes(whole[:end])
+        print(f"{end} bytes")
+        assert "a damaged package: " in refused(file, here)
+    assert "there is no such file" == refused(tmp_path / "none.deb", here)
+
+
+def test_a_package_whose_files_are_not_as_listed_is_refused(here, tmp_path, part):
+    part("dpkg-deb")
+    file = deb(tmp_path)
+    tree = tmp_path / "tree"
+    (tree / "data").write_bytes(b"other")
+    subprocess.run(["dpkg-deb", "-b", tree, file], check=True, stdout=subprocess.DEVNULL)
+    assert "a damaged package: data has changed" == refused(file, here)
+
+
+# What dpkg runs
+
+
+@pytest.fixture
+def scripts(tmp_path: Path) -> Path:
+    """The package's own scripts, for a folder in place of /opt; what they call is counted."""
+    folder = tmp_path / "scripts"
+    folder.mkdir()
+    filled = {
+        "package": "opt",
+        "version": "0.2.0",
+        "units": "meterkast-gateway.service",
+        "other_units": "",
+        "priority": "50",
+    }
+    for name in ("preinst", "postinst"):
+        text = (ROOT / "deploy/debian" / name).read_text().replace("/opt/", f"{tmp_path}/")
+        for key, value in filled.items():
+            text = text.replace(f"@{key}@", value)
+        (folder / name).write_text(text)
+    # Everything that a step may be: done, or the power goes.
+    step = """#!/bin/sh
+n=$(($(cat "$COUNT") + 1))
+echo $n > "$COUNT"
+[ $n != "$CUT" ] || kill -9 $PPID
+[ ! -x /bin/{name} ] || exec /bin/{name} "$@"
+"""
+    own = ("ln", "mv", "cp", "rm", "mkdir")
+    others = ("systemd-sysusers", "systemd-tmpfiles", "update-alternatives", "deb-systemd-helper")
+    for name in (*own, *others, "deb-systemd-invoke", "systemctl", "udevadm"):
+        text = step.replace("{name}", name if name in own else "none")
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o755)
+    return folder
+
+
+def configured(scripts: Path, cut: int) -> bool:
+    """dpkg configures the package; whether the power went meanwhile."""
+    (scripts / "count").write_text("0\n")
+    env = {"PATH": f"{scripts}:/usr/bin:/bin", "COUNT": f"{scripts}/count", "CUT": f"{cut}"}
+    done = subprocess.run(
+        ["/bin/sh", scripts / "postinst", "configure"], env=env, check=False, capture_output=True
+    )
+    assert done.returncode in {0, -9}, done.stderr
+    return done.returncode == -9
+
+
+def test_a_package_that_is_cut_off_anywhere_leaves_a_whole_version_running(place, scripts):
+    (place.root / "dist/bin").mkdir(parents=True)
+    program = place.root / "dist/bin/meterkast"
+    program.write_text("#!/bin/sh\necho 0.2.0\n")
+    program.chmod(0o755)
+    points = 0
+    while True:
+        shutil.rmtree(place.root / "versions/0.2.0", ignore_errors=True)
+        for link in ("previous", "trial"):
+            (place.root / link).unlink(missing_ok=True)
+        place._lead("current", OLD)
+        if not configured(scripts, points + 1):
+            break
+        points += 1
+        assert runs(place) in {"0.1.0", "0.2.0"}
+        if runs(place) == "0.2.0":
+            assert (NEW, OLD) == (place.on_trial, place.previous)
+        assert not configured(scripts, 0)
+        assert ("0.2.0", OLD) == (runs(place), place.previous)
+        assert place.on_trial in {NEW, f"{NEW}.again"}
+    assert points > 15
+
+
+@pytest.mark.parametrize(
+    ("before", "size_kib", "said"),
+    [
+        ("0.1.9-3", "9", ""),
+        ("0.3.0", "9", "error: version 0.2.0 is older than 0.3.0, which is installed"),
+        ("0.1.0", "999999999999", "error: this wants 976562499 MB, and "),
+    ],
+)
+def test_dpkg_too_is_told_before_anything_is_touched(scripts, before, size_kib, said):
+    preinst = scripts / "preinst"
+    preinst.write_text(preinst.read_text().replace("@size_kib@", size_kib))
+    upgrade = ["/bin/sh", preinst, "upgrade", before]
+    done = subprocess.run(upgrade, check=False, capture_output=True, text=True)
+    assert done.stderr.startswith(said)
+    assert (bool(said), 3 if said else 0) == (
+        bool(done.returncode),
+        len(done.stderr.splitlines()),
+    )
