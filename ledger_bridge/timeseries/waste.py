@@ -16,13 +16,14 @@ from ledger_bridge.books.changed import Sheet
 from ledger_bridge.books.facts.containers import (
     DIVISION_MG_DEFAULT,
     NOT_THERE,
+    PutDown,
     Step,
     course,
     error_mg,
     told,
 )
 from ledger_bridge.books.facts.deposits import AGAIN, WITHDRAWN
-from ledger_bridge.books.facts.waste import ContainerEvent
+from ledger_bridge.books.facts.waste import EMPTIED, ContainerEvent
 from ledger_bridge.reader import Reader
 from ledger_bridge.timeseries.names import account_of
 from ledger_bridge.timeseries.schema import (
@@ -85,25 +86,30 @@ class _Day(NamedTuple):
     def number(self) -> int:
         return self.begin_ms // _DAY_MS
 
+    @property
+    def tags(self) -> dict[str, str]:
+        return {"community": self.community, "gateway": self.gateway}
+
 
 def waste_sheet(reader: Reader, sheet: Sheet) -> Written:
     """DEPOSIT, REFUSAL, CONTAINER, EMPTYING and WEIGHT of a sheet of kind "waste"."""
     day = _Day(reader.community, sheet.a, *bounds_ms(sheet.day, "UTC"))
     brought = [_Brought(*row) for row in reader.db.execute(_DEPOSITS, day)]
+    containers = _containers(reader, day, sheet)
     years = (
         *_deposits(reader, day, brought),
         *_refusals(reader, day, brought),
-        *_containers(reader, day, sheet),
+        *containers.years,
         *_weights(reader, day),
     )
     if not sheet.is_gone:
-        return Written((), years)
-    tags, span_ms = {"community": day.community, "gateway": day.gateway}, (day.begin_ms, day.end_ms)
+        return Written(containers.forget, years)
+    tags, span_ms = day.tags, (day.begin_ms, day.end_ms)
     forget = (
         *(Forget(one, tags, span_ms) for one in (DEPOSIT, CONTAINER, EMPTYING, WEIGHT)),
         *(Forget(REFUSAL, {**tags, "what": what}, span_ms) for what in ("deposit", "kiosk")),
     )
-    return Written(forget, years)
+    return Written((*containers.forget, *forget), years)
 
 
 def _deposits(reader: Reader, day: _Day, brought: Iterable[_Brought]) -> Iterator[str]:
@@ -133,19 +139,43 @@ def _refusals(reader: Reader, day: _Day, brought: Iterable[_Brought]) -> Iterato
         yield line(REFUSAL.key(day.community, day.gateway, *tags), [("times", number)], began_ms)
 
 
-def _containers(reader: Reader, day: _Day, sheet: Sheet) -> Iterator[str]:
+def _containers(reader: Reader, day: _Day, sheet: Sheet) -> Written:
     (version,) = reader.db.execute("PRAGMA data_version").fetchone()
     history = _history(reader, day.gateway, version)
     rows = reader.db.execute(_OLDER, (day.community, day.gateway, sheet.day))
     days = {day.number, *(bounds_ms(other, "UTC")[0] // _DAY_MS for (other,) in rows)}
-    told = history.after(0 if sheet.is_gone else history.first.get(day.number), days)
-    inside = {(one.fact.fraction, _quarter(one.fact.at_ms)): one.after_mg for one in told}
+    names = [name for (name,) in reader.db.execute(_EMPTYINGS, day)]
+    # Of an emptying that was told again the other word may have been written.
+    again = [one for name in names for one in history.again.get(name, ())]
+    days.update(one.at_ms // _DAY_MS for one in again)
+    is_all = sheet.is_gone or bool(again)
+    told = history.after(0 if is_all else history.first.get(day.number), days)
+    named = [history.emptied[name] for name in names if name in history.emptied]
+    years = (*_levels(day, told), *_emptyings(day, history, (*named, *told)))
+    elsewhere = (one for one in again if not _is_at(history.emptied[one.emptying].fact, one))
+    return Written(tuple(_forget(day, elsewhere)), years)
+
+
+def _is_at(one: ContainerEvent | PutDown, other: ContainerEvent) -> bool:
+    return (one.fraction, one.at_ms) == (other.fraction, other.at_ms)
+
+
+def _forget(day: _Day, events: Iterable[ContainerEvent]) -> Iterator[Forget]:
+    for one in events:
+        tags, began_ms = {**day.tags, "fraction": one.fraction or NONE}, _quarter(one.at_ms)
+        yield Forget(EMPTYING, tags, (one.at_ms, one.at_ms + 1))
+        yield Forget(CONTAINER, tags, (began_ms, began_ms + QUARTER_MS))
+
+
+def _levels(day: _Day, steps: Iterable[Step]) -> Iterator[str]:
+    inside = {(one.fact.fraction, _quarter(one.fact.at_ms)): one.after_mg for one in steps}
     for (fraction, began_ms), mg in inside.items():
         key = CONTAINER.key(day.community, day.gateway, fraction)
         yield line(key, [("inside", mg)], began_ms)
-    words = reader.db.execute(_EMPTYINGS, day)
-    named = [history.emptied[name] for (name,) in words if name in history.emptied]
-    for fact, delivered in dict.fromkeys((*named, *told)):
+
+
+def _emptyings(day: _Day, history: "_History", steps: Iterable[Step]) -> Iterator[str]:
+    for fact, delivered in dict.fromkeys(steps):
         if isinstance(fact, ContainerEvent):
             fields = [("delivered", delivered)]
             if (weighed := history.hauled.get((fact.gateway, fact.emptying))) is not None:
@@ -154,13 +184,15 @@ def _containers(reader: Reader, day: _Day, sheet: Sheet) -> Iterator[str]:
 
 
 class _History(NamedTuple):
-    """What happened at the containers of a point: `steps` in order, emptyings by name; and by day
-    where its first and its last step are. Where a chain begins another day than before, all of it
-    has another place among the chains: its first step is one of the day.
+    """What happened at the containers of a point: `steps` in order, emptyings by name, and `again`
+    what else was said of one; and by day where its first and its last step are. Where a chain
+    begins another day than before, all of it has another place among the chains: its first step is
+    one of the day.
     """
 
     steps: list[Step]
     emptied: dict[str, Step]
+    again: dict[str, list[ContainerEvent]]
     hauled: dict[tuple[str, str], int]
     first: dict[int, int]
     last: dict[int, int]
@@ -177,7 +209,8 @@ class _History(NamedTuple):
 def _history(reader: Reader, gateway: str, version: int) -> _History:
     """As the books have it in this version. The sheets of a point come one after the other."""
     del version
-    steps, hauled, begins = course(*told(reader.db, reader.community, gateway))
+    events, put_down = told(reader.db, reader.community, gateway)
+    steps, hauled, begins = course(events, put_down)
     emptied: dict[str, Step] = {}
     first: dict[int, int] = {}
     last: dict[int, int] = {}
@@ -189,7 +222,11 @@ def _history(reader: Reader, gateway: str, version: int) -> _History:
         last[day] = n
         first.setdefault(day, n)
         first.setdefault(begins[fact.gateway, fact.chain] // _DAY_MS, n)
-    return _History(steps, emptied, hauled, first, last)
+    again: dict[str, list[ContainerEvent]] = defaultdict(list)
+    for event in events:
+        if event.event == EMPTIED and event != emptied[event.emptying].fact:
+            again[event.emptying].append(event)
+    return _History(steps, emptied, again, hauled, first, last)
 
 
 def _weights(reader: Reader, day: _Day) -> Iterator[str]:

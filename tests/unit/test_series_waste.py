@@ -177,6 +177,30 @@ def test_a_life_that_turns_out_to_have_begun_earlier_stands_before_the_other(str
     assert mg(kilos) == followed(street).of("container")
 
 
+def test_an_emptying_that_is_told_again_at_another_time_stands_there_alone(street):
+    street.point = Point(chain="evidence-000000000002")
+    street.take("point", street.point.empty("e1", NOON_MS + DAY_MS))
+    assert {NOON_MS + DAY_MS: {"delivered": 0}} == followed(street).of("emptying")
+    street.point = Point()
+    street.take("point", street.point.empty("e1", NOON_MS))
+    series = followed(street)
+    assert {NOON_MS: {"delivered": 0}} == series.of("emptying")
+    assert mg({NOON_MS: 0}) == series.of("container")
+
+
+def test_an_emptying_that_is_told_again_in_a_later_life_is_of_that_one(street):
+    street.point = Point(chain="evidence-000000000002")
+    bring(street, "b1", NOON_MS, grams=1_000)
+    street.take("point", street.point.empty("e1", NOON_MS + DAY_MS))
+    bring(street, "b2", NOON_MS + 2 * DAY_MS, grams=2_000)
+    followed(street)
+    street.point = Point()
+    street.take("point", street.point.empty("e1", NOON_MS + DAY_MS))
+    series = followed(street)
+    assert {NOON_MS + DAY_MS: {"delivered": 3 * KG}} == series.of("emptying")
+    assert mg({NOON_MS: 1, NOON_MS + DAY_MS: 0, NOON_MS + 2 * DAY_MS: 3}) == series.of("container")
+
+
 def test_a_known_weight_is_held_to_what_its_scale_may_be_off(street):
     # 40,000 g at a division of 20 g is 2,000 divisions: two of them by class III.
     street.take("point", street.point.check(NOON_MS, nominal_g=40_000, shown_g=40_050))
