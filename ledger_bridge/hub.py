@@ -152,7 +152,7 @@ class Hub:
             org=here.series_org,
             years=here.series_bucket,
             months=here.series_bucket_months,
-            token=_token(self.path(here.series_token_file)) if here.series_token_file else "",
+            token=_token(kept(self.path(here.series_token_file))) if here.series_token_file else "",
         )
 
     def key(self, name: str) -> SigningKey:
