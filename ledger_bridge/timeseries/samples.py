@@ -22,8 +22,10 @@ from ledger_bridge.timeseries.shown import clock_of, value_of
 # Records of a gateway that are written anew together: a month of them, near enough.
 _RECORDS_MAX = 3_000
 
+# By its number: sought by its community, every record that there is would be read each time.
 _AFTER = """
-    SELECT arrival, data FROM record WHERE community = ? AND arrival > ? AND data != x''
+    SELECT arrival, data FROM record NOT INDEXED
+    WHERE community = ? AND arrival > ? AND data != x''
     ORDER BY arrival LIMIT ?
 """
 _OF_GATEWAY = """
