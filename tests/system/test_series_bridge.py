@@ -98,6 +98,12 @@ class Village:
             told: dict[str, object] = json.load(answer)["series"]
         return told
 
+    def first_page(self) -> str:
+        """What it says of time series."""
+        with urllib.request.urlopen(f"http://{self.page}/", timeout=10) as answer:
+            said: str = answer.read().decode().partition("time series:")[2].partition("</span>")[0]
+        return " ".join(said.split())
+
     def is_written(self) -> bool:
         told = self.series()
         return (told["behind"], told["away"], told["quarantined"]) == (0, "", 0)
@@ -132,8 +138,10 @@ def test_nothing_is_lost_or_double_whatever_the_database_does(tmp_path, influx: 
         until("it is settled", lambda: village.settled() == CREDITS)
         until("it is told", lambda: village.series()["away"])
         assert (1, True) == (village.command()[0], "away for" in village.command()[1])
+        assert village.first_page().startswith("away since 2")
         influx.start()
         until("all is written", village.is_written)
+        assert "up to date" == village.first_page()
         assert {"series_begun_anew": 1, "series_away": 1, "series_back": 1} == village.events()
         assert _points(influx) == {"count": 194, "quarter": 192, "day": 2}
 
