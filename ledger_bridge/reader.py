@@ -51,7 +51,8 @@ class Reader:
         """The number of the record that was stored last; 0 where there is none."""
         # By the order of storing: SQLite would take the index of communities, and sort all of one.
         row = self.db.execute(
-            "SELECT arrival FROM record NOT INDEXED WHERE community = ? ORDER BY arrival DESC LIMIT 1",
+            "SELECT arrival FROM record NOT INDEXED WHERE community = ?"
+            " ORDER BY arrival DESC LIMIT 1",
             (self.community,),
         ).fetchone()
         return row[0] if row else 0
