@@ -108,6 +108,7 @@ def main() -> None:
     given = parser.parse_args()
     if unknown := set(given.packages) - PACKAGES.keys():
         parser.error(f"{', '.join(unknown)}: there are {', '.join(PACKAGES)}")
+    os.umask(0o022)
     for name in given.packages or PACKAGES:
         print(Builder(PACKAGES[name], given.out.resolve(), given.wheels).build())
 
@@ -205,7 +206,8 @@ class Builder:
         for file in (self.env / "bin").iterdir():
             if not file.name.startswith("python") and file.name not in PROGRAMS:
                 file.unlink()
-        shutil.copy(HERE / "meterkast", self.env / "bin")
+        shutil.copyfile(HERE / "meterkast", self.env / "bin/meterkast")
+        (self.env / "bin/meterkast").chmod(0o755)
         shutil.rmtree(self.env / "include")
         settings = self.env / "pyvenv.cfg"
         told = [line for line in settings.read_text().splitlines() if "command" not in line]
