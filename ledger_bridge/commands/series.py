@@ -1,6 +1,6 @@
 """`meterkast hub series`: how far time series are, and what of them waits or was refused."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -26,7 +26,7 @@ def series(
 ) -> int:
     """How far time series are: up to date, behind or away, and what the database refused.
 
-    Exit 1 where something waits or was refused.
+    Exit 1 where something waits, was refused or left out.
 
     Parameters
     ----------
@@ -46,21 +46,27 @@ def series(
         if again or retry:
             notebook.ask("again" if again else "retry")
         found = standing(Reader(hub.books, hub.community), notebook)
-        refused = notebook.quarantined(QUARANTINE_MAX)
+        refused, left_out = notebook.quarantined(QUARANTINE_MAX), notebook.left_out()
         asked = sorted(notebook.asked())
     finally:
         notebook.close()
     if json:
         points = [one._asdict() for one in refused]
-        show({"url": hub.settings.series_url, **found.json(), "asked": asked, "refused": points})
+        told = {**found.json(), "asked": asked, "refused": points, "left_out": left_out}
+        show({"url": hub.settings.series_url, **told})
     else:
-        _print(hub.settings.series_url, found, asked, refused)
-    return int(bool(found.behind or found.quarantined or asked))
+        print(f"time series at {hub.settings.series_url}")
+        _print(found, asked, refused, left_out)
+    return int(bool(found.behind or found.quarantined or found.left_out or asked))
 
 
-def _print(url: str, found: Standing, asked: Sequence[str], refused: Sequence[Refused]) -> None:
+def _print(
+    found: Standing,
+    asked: Sequence[str],
+    refused: Sequence[Refused],
+    left_out: Mapping[str, str],
+) -> None:
     now_ms = domain_clock().utc_ms()
-    print(f"time series at {url}")
     if found.away:
         print(f"  away for {_minutes(now_ms - found.away.since_ms)}: {found.away.why}")
     if found.behind:
@@ -77,6 +83,12 @@ def _print(url: str, found: Standing, asked: Sequence[str], refused: Sequence[Re
         print(f"  {len(refused)} points refused; once the cause is mended: hub series --retry")
     for one in refused[:REFUSED_SHOWN]:
         print(f"    {one.line}\n      {one.why}")
+    if more := found.quarantined - len(refused):
+        print(f"  {more} more were too many to keep: hub series --again")
+    if left_out:
+        print(f"  {len(left_out)} sheets left out; with a program that can: hub series --again")
+    for what, why in left_out.items():
+        print(f"    {what}\n      {why}")
 
 
 def _minutes(ms: int) -> str:

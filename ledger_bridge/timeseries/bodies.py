@@ -1,5 +1,6 @@
 """What there is to write from a place on: bodies of lines, each with the place behind it."""
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
@@ -9,7 +10,7 @@ from ledger_bridge.books.changed import Sheet, sheets
 from ledger_bridge.reader import Reader
 from ledger_bridge.timeseries import counts, gone, samples, shares
 from ledger_bridge.timeseries.bookings import Bookings
-from ledger_bridge.timeseries.place import Due, Notebook, Place
+from ledger_bridge.timeseries.place import Due, Notebook, Place, Told
 from ledger_bridge.timeseries.schema import (
     BRIDGE,
     FAULT,
@@ -42,13 +43,15 @@ GiveWay = Callable[[], None]
 
 class Body(NamedTuple):
     """What is posted together, and what holds once it is: where all of this is written, what
-    follows from it, what of that is done, and up to which line the spool is empty.
+    follows from it, what of that is done, what is told or left out, and up to which line the spool
+    is empty.
     """
 
     written: Written
     place: Place
     due: tuple[Due, ...] = ()
     done: tuple[Due, ...] = ()
+    told: tuple[Told, ...] = ()
     unspooled: int = 0
 
 
@@ -61,6 +64,7 @@ class _Gathered:
         self._months: list[str] = []
         self.due: dict[tuple[str, str, str], Due] = {}
         self.done: list[Due] = []
+        self._told: list[Told] = []
 
     def add(self, written: Written, *, is_clear: bool = False) -> None:
         """`is_clear`: all that was written of the books before is taken away already."""
@@ -81,10 +85,25 @@ class _Gathered:
 
     def take(self, place: Place) -> Body:
         written = Written(tuple(self._forget), tuple(self._years), tuple(self._months))
-        body = Body(written, place, tuple(self.due.values()), tuple(self.done))
+        due, done, told = tuple(self.due.values()), tuple(self.done), tuple(self._told)
         self._forget, self._years, self._months = [], [], []
-        self.due, self.done = {}, []
-        return body
+        self.due, self.done, self._told = {}, [], []
+        return Body(written, place, due, done, told)
+
+    @contextmanager
+    def telling(self, reader: Reader, name: str) -> Iterator[None]:
+        """All that is read within is of one moment. What is odd is left out: it must not keep all
+        that comes after it from being told.
+        """
+        try:
+            with _one_look(reader):
+                yield
+        except sqlite3.Error:
+            raise
+        except Exception as error:  # noqa: BLE001 - a sheet's edge: it is noted, and told aloud
+            self._told.append(Told(name, f"{type(error).__name__}: {error}"))
+        else:
+            self._told.append(Told(name, ""))
 
 
 def of_spool(notebook: Notebook, place: Place) -> Iterator[Body]:
@@ -97,16 +116,21 @@ def of_spool(notebook: Notebook, place: Place) -> Iterator[Body]:
         yield Body(Written(months=tuple(lines)), place, unspooled=n)
 
 
-def of_sheets(reader: Reader, place: Place, give_way: GiveWay) -> Iterator[Body]:
+def of_sheets(
+    reader: Reader, notebook: Notebook, place: Place, give_way: GiveWay
+) -> Iterator[Body]:
     """Sheets of the books that changed in the editions that the place is in."""
     gathered, is_clear = _Gathered(), place.done == 0
+    left_out = notebook.left_out()  # of these nobody knows what of them is written
     while some := sheets(
         reader.db, reader.community, after=place.done, beyond=place.key, limit=SHEETS_MAX
     ):
         for sheet in some:
             give_way()
-            with _one_look(reader):
-                for written in _of_sheet(reader, sheet):
+            name = " ".join(filter(None, sheet.key))
+            with gathered.telling(reader, name):
+                is_gone = sheet.is_gone or name in left_out
+                for written in _of_sheet(reader, sheet._replace(is_gone=is_gone)):
                     # Where this is not the end of the sheet, it is not behind the place.
                     if gathered.is_full():
                         yield gathered.take(place)
@@ -121,13 +145,14 @@ def of_sheets(reader: Reader, place: Place, give_way: GiveWay) -> Iterator[Body]
 
 def of_days(reader: Reader, notebook: Notebook, place: Place, give_way: GiveWay) -> Iterator[Body]:
     """The days of members that are due."""
-    gathered, last = _Gathered(), None
+    gathered, last, left_out = _Gathered(), None, notebook.left_out()
     while some := notebook.due("member", DAYS_MAX, after=last):
         for last in some:
             give_way()
-            with _one_look(reader):
-                written = counts.day_sheet(reader, last.a, last.day, is_gone=last.is_gone)
-            gathered.add(written)
+            name = f"day of {last.a} {last.day}"
+            with gathered.telling(reader, name):
+                is_gone = last.is_gone or name in left_out
+                gathered.add(counts.day_sheet(reader, last.a, last.day, is_gone=is_gone))
             gathered.done.append(last)
             if gathered.is_full():
                 yield gathered.take(place)
@@ -144,7 +169,7 @@ def of_shared(
     rests: dict[str, float],
 ) -> Iterator[Body]:
     """The shared days that are due. `rests` is until when each is left alone."""
-    gathered, last = _Gathered(), None
+    gathered, last, left_out = _Gathered(), None, notebook.left_out()
     now = monotonic()
     for day in [day for day, until in rests.items() if until <= now]:
         del rests[day]
@@ -154,8 +179,10 @@ def of_shared(
                 continue
             give_way()
             began = monotonic()
-            with _one_look(reader):
-                gathered.add(shares.shared_sheet(reader, last.day, is_gone=last.is_gone))
+            name = f"shared on {last.day}"
+            with gathered.telling(reader, name):
+                is_gone = last.is_gone or name in left_out
+                gathered.add(shares.shared_sheet(reader, last.day, is_gone=is_gone))
             ended = monotonic()
             rests[last.day] = ended + SHARED_REST * (ended - began)
             gathered.done.append(last)

@@ -36,6 +36,9 @@ GIVE_WAY_S = 0.1
 # A piece of work ends within this, unless the database keeps it.
 FAREWELL_S = 1.0
 
+# Trouble that is here: it is over when a whole round is done, not when the database takes a body.
+_HERE = {"disk", "broken"}
+
 _JITTER = random.SystemRandom()
 _TRY = {
     "away": "see that it runs and that series_url leads there; nothing is lost",
@@ -109,7 +112,7 @@ class Following:
                 sink.put_down()
                 return 0.0
             sink.round(until)
-            self.taken()
+            self._well()
         except Ended:
             pass
         except Trouble as trouble:
@@ -169,6 +172,10 @@ class Following:
         self._is_quiet.wait(GIVE_WAY_S)
 
     def taken(self) -> None:
+        if self._told not in _HERE:
+            self._well()
+
+    def _well(self) -> None:
         assert self._notebook is not None
         self._failures = 0
         self._told = ""
@@ -181,7 +188,7 @@ class Following:
         figures = health.Figures(
             **self._delivered()._asdict(),
             behind=standing.behind,
-            quarantined=standing.quarantined,
+            quarantined=standing.quarantined + standing.left_out,
             linked=self._is_linked(),
         )
         return health.minute(self._reader, figures, now_ms=self.now_ms())

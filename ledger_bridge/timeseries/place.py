@@ -29,6 +29,7 @@ SPOOL_MAX = 500_000
 # part, so nothing is lost with the oldest of more.
 QUARANTINE_MAX = 10_000
 
+_ROOM = "make room there, and let this user write"
 _ASIDE = "start the bridge: it puts the file aside and writes all anew"
 
 Asked = Literal["again", "retry"]
@@ -80,6 +81,13 @@ class Due(NamedTuple):
     is_gone: bool
 
 
+class Told(NamedTuple):
+    """A sheet or a day, and why it had to be left out; "" where it was told."""
+
+    what: str
+    why: str
+
+
 class Refused(NamedTuple):
     """A line that the database does not take, in its words."""
 
@@ -105,27 +113,35 @@ class Notebook:
 
     def __init__(self, path: Path) -> None:
         """Raises Unusable, or PeopleError where something is in the way."""
+        what = "the place of the time series cannot be used"
         try:
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            (version,) = self._db.execute("PRAGMA user_version").fetchone()
-            if version <= SCHEMA_VERSION:
-                self._db.execute("PRAGMA journal_mode = WAL")
-                self._db.execute("PRAGMA synchronous = FULL")
-            if version == 0:
-                tables = resources.files(__package__).joinpath("place.sql").read_text("utf-8")
-                made = f"BEGIN; {tables} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
-                self._db.executescript(made)
         except sqlite3.OperationalError as error:
-            what = f"the place of the time series cannot be used: {error}"
-            try_ = "make room there, and let this user write"
-            raise PeopleError(Problem(what, str(path), try_)) from error
+            raise PeopleError(Problem(f"{what}: {error}", str(path), _ROOM)) from error
+        try:
+            version = self._made()
         except sqlite3.DatabaseError as error:
-            what = f"the place of the time series cannot be used: {error}"
-            raise Unusable(Problem(what, str(path), _ASIDE)) from error
+            self._db.close()  # else it would keep what it has begun locked
+            is_broken = not isinstance(error, sqlite3.OperationalError)
+            kind, try_ = (Unusable, _ASIDE) if is_broken else (PeopleError, _ROOM)
+            raise kind(Problem(f"{what}: {error}", str(path), try_)) from error
         if version > SCHEMA_VERSION:
             self._db.close()
             what = f"a place of schema {version}, this program knows up to {SCHEMA_VERSION}"
             raise Unusable(Problem(what, str(path), _ASIDE))
+
+    def _made(self) -> int:
+        """See that the tables are there; gives the schema's version."""
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        if version <= SCHEMA_VERSION:
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = FULL")
+        if version == 0:  # two may find that, the sink and a page that looks
+            tables = resources.files(__package__).joinpath("place.sql").read_text("utf-8")
+            made = f"BEGIN IMMEDIATE; {tables} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+            self._db.executescript(made)
+        assert isinstance(version, int)
+        return version
 
     @classmethod
     def for_sink(cls, path: Path) -> "Notebook":
@@ -136,9 +152,10 @@ class Notebook:
             return cls(path)
         except Unusable as error:
             aside = path.with_suffix(".unusable")
-            path.replace(aside)
-            for name in ("-wal", "-shm"):  # of the file that is gone
+            # First what belongs to the file: as soon as that is gone, a page may make the next one.
+            for name in ("-wal", "-shm"):
                 path.with_name(path.name + name).unlink(missing_ok=True)
+            path.replace(aside)
             log.warning("series_place_put_aside", why=error.problems[0].what, file=str(aside))
             return cls(path)
 
@@ -168,6 +185,7 @@ class Notebook:
             self._db.execute("DELETE FROM quarantine")
             self._db.execute("DELETE FROM asked")
             self._db.execute("DELETE FROM dropped WHERE what = 'quarantine'")
+            self._db.execute("DELETE FROM left_out")
             self.move(place)
 
     # What follows from sheets.
@@ -268,9 +286,26 @@ class Notebook:
                 gone = [(n,) for n, line in rows if _is_of(line, forget)]
                 self._db.executemany(f"DELETE FROM {table} WHERE rowid = ?", gone)
 
+    # What could not be told.
+
+    def note_told(self, some: Iterable[Told]) -> list[Told]:
+        """Note what was told and what was left out; gives what of this is left out only now."""
+        before = self.left_out()
+        changed = [one for one in some if before.get(one.what, "") != one.why]
+        self._db.executemany(
+            "DELETE FROM left_out WHERE what = ?", [(what,) for what, why in changed if not why]
+        )
+        new = [one for one in changed if one.why]
+        self._db.executemany("INSERT OR REPLACE INTO left_out VALUES (?, ?)", new)
+        return [one for one in new if one.what not in before]
+
+    def left_out(self) -> dict[str, str]:
+        """What was left out, and why."""
+        return dict(self._db.execute("SELECT what, why FROM left_out ORDER BY rowid").fetchall())
+
     # What people see and ask.
 
-    def number(self, table: Literal["due", "owed", "spool", "quarantine"]) -> int:
+    def number(self, table: Literal["due", "owed", "spool", "quarantine", "left_out"]) -> int:
         (number,) = self._db.execute(f"SELECT count(*) FROM {table}").fetchone()
         assert isinstance(number, int)
         return number

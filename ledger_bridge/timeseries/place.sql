@@ -2,7 +2,7 @@
 -- it is lost, all is written anew.
 
 -- `of` tells the books and the database apart that the place is between.
-CREATE TABLE place (
+CREATE TABLE IF NOT EXISTS place (
     one      INTEGER PRIMARY KEY CHECK (one = 1),
     of       TEXT NOT NULL,
     began_ms INTEGER NOT NULL,          -- when it was last begun anew
@@ -21,7 +21,7 @@ CREATE TABLE place (
 ) STRICT;
 
 -- What sheets that were written have made due: the day of a member (a), or a shared day.
-CREATE TABLE due (
+CREATE TABLE IF NOT EXISTS due (
     kind    TEXT NOT NULL CHECK (kind IN ('member', 'shared')),
     a       TEXT NOT NULL,
     day     TEXT NOT NULL,
@@ -30,19 +30,19 @@ CREATE TABLE due (
 ) STRICT, WITHOUT ROWID;
 
 -- Measurements of which something had to go that the database cannot take away alone.
-CREATE TABLE owed (
+CREATE TABLE IF NOT EXISTS owed (
     measurement TEXT PRIMARY KEY
 ) STRICT, WITHOUT ROWID;
 
 -- Lines that are in no books: what gateways and the bridge said of themselves.
-CREATE TABLE spool (
+CREATE TABLE IF NOT EXISTS spool (
     n      INTEGER PRIMARY KEY,
     bucket TEXT NOT NULL CHECK (bucket IN ('years', 'months')),
     line   TEXT NOT NULL
 ) STRICT;
 
 -- Lines that the database refused: `point` is the line without its fields.
-CREATE TABLE quarantine (
+CREATE TABLE IF NOT EXISTS quarantine (
     point  TEXT NOT NULL,
     bucket TEXT NOT NULL CHECK (bucket IN ('years', 'months')),
     line   TEXT NOT NULL,
@@ -51,14 +51,20 @@ CREATE TABLE quarantine (
     PRIMARY KEY (point, bucket)
 ) STRICT;
 
+-- Sheets and days that could not be told, and what was odd. The books have them.
+CREATE TABLE IF NOT EXISTS left_out (
+    what TEXT PRIMARY KEY,
+    why  TEXT NOT NULL
+) STRICT;
+
 -- How many lines there was no room for.
-CREATE TABLE dropped (
+CREATE TABLE IF NOT EXISTS dropped (
     what TEXT PRIMARY KEY CHECK (what IN ('spool', 'quarantine')),
     n    INTEGER NOT NULL
 ) STRICT;
 
 -- Since when the database does not take anything.
-CREATE TABLE away (
+CREATE TABLE IF NOT EXISTS away (
     one      INTEGER PRIMARY KEY CHECK (one = 1),
     since_ms INTEGER NOT NULL,
     kind     TEXT NOT NULL,
@@ -66,6 +72,6 @@ CREATE TABLE away (
 ) STRICT;
 
 -- What a steward asked for.
-CREATE TABLE asked (
+CREATE TABLE IF NOT EXISTS asked (
     what TEXT PRIMARY KEY CHECK (what IN ('again', 'retry'))
 ) STRICT, WITHOUT ROWID;

@@ -179,7 +179,7 @@ BRIDGE = Measurement(
         "dirty": "claims that wait to be settled",
         "held": "what waits for a member or a steward: meters, deposits, records, chains and so on",
         "behind": "sheets and records that wait to be written as time series",
-        "quarantined": "points that the database refused",
+        "quarantined": "points that the database refused, and sheets that were left out",
         "linked": "0, 1",
         "verified": "0, 1",
         "verify_age": "s",

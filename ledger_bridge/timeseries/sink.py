@@ -90,7 +90,7 @@ class Sink:
         if place.until == place.done < until:
             place = place.turned(until, self._world.now_ms())
         if place.until > place.done:
-            place = self._write(place, bodies.of_sheets(reader, place, give_way))
+            place = self._write(place, bodies.of_sheets(reader, notebook, place, give_way))
         place = self._write(place, bodies.of_days(reader, notebook, place, give_way))
         place = self._write(
             place, bodies.of_shared(reader, notebook, place, give_way, rests=self._rests)
@@ -192,10 +192,13 @@ class Sink:
                 notebook.owe({one.measurement.name for one in owed})
             notebook.note_due(body.due)
             notebook.done_due(body.done)
+            left_out = notebook.note_told(body.told)
             notebook.unspool(body.unspooled)
             notebook.move(body.place)
         if refused or self._is_refusing:
             self._tell_refusing(refused[0].why if refused else "")
+        for what, why in left_out:
+            log.error("series_left_out", what=what, why=why, **{"try": "meterkast hub series"})
         return body.place
 
     def _tell_refusing(self, why: str = "") -> None:

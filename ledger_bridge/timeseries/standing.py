@@ -16,6 +16,7 @@ Json = dict[str, Any]
 class Standing(NamedTuple):
     """`behind` is how many sheets, days, records, bookings and lines are not written yet, and
     `since_ms` since when; 0 where none waits. `dropped` of the lines waited for too long.
+    `quarantined` points the database refused, kept or not; `left_out` are sheets that are odd.
     """
 
     behind: int = 0
@@ -23,6 +24,7 @@ class Standing(NamedTuple):
     away: Away | None = None
     quarantined: int = 0
     dropped: int = 0
+    left_out: int = 0
 
     def json(self) -> Json:
         return {
@@ -32,6 +34,7 @@ class Standing(NamedTuple):
             "away_since": _utc(self.away.since_ms) if self.away else None,
             "quarantined": self.quarantined,
             "dropped": self.dropped,
+            "left_out": self.left_out,
         }
 
 
@@ -49,8 +52,9 @@ def standing(reader: Reader, notebook: Notebook) -> Standing:
         behind=behind,
         since_ms=place.turned_ms if behind else 0,
         away=notebook.away(),
-        quarantined=notebook.number("quarantine"),
+        quarantined=notebook.number("quarantine") + notebook.dropped("quarantine"),
         dropped=notebook.dropped("spool"),
+        left_out=notebook.number("left_out"),
     )
 
 

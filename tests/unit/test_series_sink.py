@@ -1,8 +1,11 @@
 """How the sink brings what is in the books to a database that fails in every way."""
 
 import shutil
+import sqlite3
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -10,9 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 from structlog.testing import capture_logs
 
-from ledger_bridge.books.changed import turn
+from ledger_bridge.books.changed import Sheet, turn
 from ledger_bridge.reader import Reader
-from ledger_bridge.timeseries import bodies, place
+from ledger_bridge.timeseries import bodies, counts, place
 from ledger_bridge.timeseries.engines import Trouble, Unwanted
 from ledger_bridge.timeseries.place import Due, Notebook, Refused
 from ledger_bridge.timeseries.posting import Post
@@ -461,3 +464,42 @@ def test_the_oldest_refused_lines_go_and_are_counted(
         bench.notebook.quarantine([Refused("years", f"day x=1i {n}", "400")], now_ms=0)
     assert ["day x=1i 3", "day x=1i 4"] == [one.line for one in bench.notebook.quarantined(9)]
     assert 3 == bench.notebook.dropped("quarantine")
+
+
+def test_a_sheet_that_is_odd_is_left_out_alone_until_it_changes(
+    homes: Homes, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def odd(reader: Reader, sheet: Sheet) -> Written:
+        if (sheet.a, sheet.day) == ("barn", "2026-06-21"):
+            raise ValueError("nobody thought of this")
+        return told(reader, sheet)
+
+    told = counts.meter_sheet
+    changes = "UPDATE changed SET n = ? WHERE kind = 'meter'"
+    bench.write(edition(homes))
+    stale = ODD.replace("gateway=home", "gateway=barn")
+    bench.database.write("years", [stale])
+    with monkeypatch.context() as broken, capture_logs() as logs:
+        broken.setattr(counts, "meter_sheet", odd)
+        for _ in range(2):
+            homes.community.db.execute(changes, (edition(homes) + 1,))
+            bench.write(edition(homes))
+    sheet, why = "meter barn hall 2026-06-21", "ValueError: nobody thought of this"
+    assert [("series_left_out", sheet, why)] == [_told(one) for one in logs]
+    assert Standing(left_out=1) == bench.standing
+    homes.community.db.execute(changes, (edition(homes) + 1,))
+    bench.write(edition(homes))
+    assert Standing() == bench.standing
+    assert point(stale)[0] not in bench.database.series
+
+
+def _told(log: Any) -> tuple[str, str, str]:
+    return log["event"], log["what"], log["why"]
+
+
+def test_a_page_that_looks_may_make_the_place_at_the_same_time(bench: Bench) -> None:
+    with closing(sqlite3.connect(bench.path)) as other:
+        other.execute("PRAGMA user_version = 0")
+    Notebook(bench.path).close()
+    with closing(sqlite3.connect(bench.path)) as other:
+        assert (1,) == other.execute("PRAGMA user_version").fetchone()
