@@ -198,6 +198,9 @@ class Publisher:
             self._health_at_s = now_s + HEALTH_S
             payload = to_json(self._health())
             await self.link.publish(self._topic("health"), payload, qos=0, retain=True)
+            # Whoever subscribes just after it was said may have missed it: NATS was seen to lose
+            # retained words to those who come within a fraction of a second.
+            await self.link.publish(self._topic("state"), b"online", qos=0, retain=True)
         if self._hub == OFFLINE and now_s >= self._birth_at_s:
             await self._say_birth(qos=0)
 

@@ -90,10 +90,20 @@ def test_to_a_hub_that_never_answered_the_birth_is_said_again(bench: Bench) -> N
     bench.put(3)
     bench.hub_says(b"offline")
     bench.turn(157.9)
-    assert {f"{ROOT}/health"} == bench.link.said.keys()
+    assert {f"{ROOT}/health", f"{ROOT}/state"} == bench.link.said.keys()
     bench.turn(158)
-    assert {f"{ROOT}/health", f"{ROOT}/birth"} == bench.link.said.keys()
+    assert {f"{ROOT}/health", f"{ROOT}/state", f"{ROOT}/birth"} == bench.link.said.keys()
     assert [] == bench.sent()
+
+
+def test_that_it_is_there_a_gateway_says_with_each_health(bench: Bench) -> None:
+    """Whoever came just after it was said may have missed it."""
+    bench.turn(100)
+    bench.link.said.clear()
+    bench.turn(129.9)
+    assert {} == bench.link.said
+    bench.turn(130)
+    assert b"online" == bench.link.said[f"{ROOT}/state"]
 
 
 def test_the_hub_has_two_seconds_to_say_how_far_it_is(bench: Bench) -> None:
