@@ -112,12 +112,12 @@ def _follow(place: Place, services: Services, version: str) -> bool:
     Raises NotKept.
     """
     while place.on_trial == version:
+        if not running(services, place):
+            _line("")
+            return False
         with place.watching() as is_ours:
             if is_ours:
                 watch(place, services, tell=_progress)
-                if place.on_trial == version:
-                    _line("")
-                    return False
         time.sleep(LOOK_S)
     _line("")
     if place.current != version:
