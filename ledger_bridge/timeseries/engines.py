@@ -17,7 +17,7 @@ from influxdb_client.domain.write_precision import WritePrecision
 from influxdb_client.rest import ApiException
 from urllib3.exceptions import HTTPError
 
-from ledger_bridge.timeseries.schema import NONE, Bucket, Forget, Measurement
+from ledger_bridge.timeseries.schema import Bucket, Forget, Measurement, stored
 from ledger_bridge.timeseries.target import Engine, Target
 
 # A database that is there accepts within the first, and has stored a body within the second.
@@ -35,6 +35,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SPAN_MS = (0, 7_258_118_400_000)
 _FULL = re.compile(r"no space|disk (?:is )?full|quota", re.IGNORECASE)
 _TOO_OLD = re.compile(r"beyond retention", re.IGNORECASE)
+# A web server before the database, or in its place: it has nothing against any line.
+_HTML = re.compile(r"^4\d\d <")
 _SINGLE = "'"
 _DROPPED = re.compile(r"dropped=(\d+)")
 
@@ -90,7 +92,13 @@ class Database:
 
     def forget(self, some: Iterable[Forget]) -> list[Forget]:
         """Take away what can be taken away as it is said; gives the rest."""
-        return [one for one in some if not self._forget(self, one)]
+        return [one for one in some if not self._is_taken_away(one)]
+
+    def _is_taken_away(self, one: Forget) -> bool:
+        try:
+            return self._forget(self, one)
+        except Unwanted:
+            return False
 
     def clear(self, measurement: Measurement, community: str) -> None:
         """Take away all points of a community; where that cannot be, of all that write here."""
@@ -112,8 +120,9 @@ class Database:
         predicate = " AND ".join(f"{name}={_quoted(value)}" for name, value in tags.items())
         # The end is part of what goes.
         start, stop = _at(begin_ms), _at(end_ms) - timedelta(microseconds=1)
-        bucket = self._bucket(one.measurement.bucket)
-        _asked(lambda: self._client.delete_api().delete(start, stop, predicate, bucket))
+        words = {"org": self._client.org, "bucket": self._bucket(one.measurement.bucket)}
+        body = {"start": start.isoformat(), "stop": stop.isoformat(), "predicate": predicate}
+        self.ask("POST", "/api/v2/delete", words, body)
 
     def influxql(self, bucket: Bucket, statement: str) -> None:
         """Have InfluxDB 1 do something."""
@@ -122,14 +131,21 @@ class Database:
         for words in (result["error"] for result in results if "error" in result):
             raise Trouble("missing" if "database not found" in words else "away", words)
 
-    def ask(self, method: str, path: str, words: Mapping[str, str]) -> Any:
-        """What else there is to ask; gives the JSON of the answer."""
+    def ask(
+        self,
+        method: str,
+        path: str,
+        words: Mapping[str, str],
+        body: Mapping[str, str] | None = None,
+    ) -> Any:
+        """What else there is to ask, with JSON for a body; gives the JSON of the answer."""
         limits = (CONNECT_S * 1000, FORGET_S * 1000)
         return _asked(
             lambda: self._call(
                 path,
                 method,
                 query_params=list(words.items()),
+                body=body,
                 response_type="object",
                 auth_settings=[],
                 _return_http_data_only=True,
@@ -182,9 +198,8 @@ _FORGET: dict[Engine, Callable[[Database, Forget], bool]] = {
 
 
 def _quoted(value: str, mark: str = '"') -> str:
-    """A tag's value as it is stored, see `schema.escaped`, as a string of a question."""
-    stored = value.replace("\n", " ").rstrip("\\") or NONE
-    escaped = stored.replace("\\", "\\\\").replace(mark, f"\\{mark}")
+    """A tag's value, as it is stored, as a string of a question."""
+    escaped = stored(value).replace("\\", "\\\\").replace(mark, f"\\{mark}")
     return f"{mark}{escaped}{mark}"
 
 
@@ -218,7 +233,7 @@ def _meaning(error: ApiException) -> Exception:
     match error.status:
         case 413:
             return TooLarge(words)
-        case 400 | 422:
+        case 400 | 422 if not _HTML.search(words):
             return Unwanted(words)
         case 401 | 403:
             return Trouble("token", words)

@@ -215,16 +215,30 @@ class Written(NamedTuple):
     months: tuple[str, ...] = ()
 
 
-_ESCAPES = str.maketrans({",": r"\,", "=": r"\=", " ": r"\ ", "\n": r"\ "})
+# No name that anybody gave is longer, and no database takes 64 KiB.
+_TAG_CHARS_MAX = 200
+_ESCAPES = str.maketrans({",": r"\,", "=": r"\=", " ": r"\ "})
+
+
+def stored(value: str) -> str:
+    r"""A tag's value as a database keeps it, whatever a gateway calls a thing: characters that can
+    be seen, no backslash at the end, which has a meaning there; NONE for nothing.
+
+    >>> stored("a\r\nb\\"), stored("")
+    ('a  b', '-')
+    """
+    if not value.isprintable():
+        value = "".join(one if one.isprintable() else " " for one in value)
+    return value[:_TAG_CHARS_MAX].rstrip("\\") or NONE
 
 
 def escaped(value: str) -> str:
-    r"""A tag's value as the line protocol has it; NONE for nothing.
+    r"""The same as the line protocol has it.
 
-    >>> escaped("a b,c"), escaped("")
-    ('a\\ b\\,c', '-')
+    >>> escaped("a b,c")
+    'a\\ b\\,c'
     """
-    return value.translate(_ESCAPES).rstrip("\\") or NONE
+    return stored(value).translate(_ESCAPES)
 
 
 def line(key: str, fields: Iterable[tuple[str, int]], at_ms: int) -> str:

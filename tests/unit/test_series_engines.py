@@ -10,7 +10,7 @@ from ledger_bridge.hub import Hub
 from ledger_bridge.timeseries import engines
 from ledger_bridge.timeseries.engines import Database, TooLarge, Trouble, Unwanted
 from ledger_bridge.timeseries.posting import Post
-from ledger_bridge.timeseries.schema import COUNT, DAY, GATEWAY, Forget, Written
+from ledger_bridge.timeseries.schema import COUNT, DAY, FAULT, GATEWAY, Forget, Written
 from ledger_bridge.timeseries.target import Engine, Target
 from tests.answers import Answers, Question
 from tests.influx import MONTHS, Answer, Influx, Victoria
@@ -53,6 +53,7 @@ def test_every_engine_is_written_to_in_the_same_way(answers: Answers, engine: En
         ("away", Answer(503, b'{"error":"timeout"}'), "503 timeout"),
         ("away", Answer(302, b"", (("Location", "http://127.0.0.1:1/"),)), "302 Found"),
         ("away", Answer(500, b"\xff"), "the answer is no text"),
+        ("away", Answer(400, b"<html>plain HTTP"), "400 <html>plain HTTP"),
         (
             "full",
             Answer(500, b'{"error":"engine: write /wal: no space left on device"}'),
@@ -245,6 +246,30 @@ def test_influxdb_takes_away_the_span_of_one_account_and_nothing_beside(influx: 
         *[("a2", at_ms) for at_ms in times],
         *[('it\'s "x" \\ y', times[0]), ('it\'s "x" \\ y', times[3])],
     ] == sorted(left)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["\\", "a\\", "a\\,b", "a\nb", "a\r\nb", "a\rb", "a\0b", "' OR 1=1 --", "=, ", "x" * 65_536],
+    ids=range(10),
+)
+def test_whatever_a_gateway_calls_a_meter_it_comes_and_goes_alone(
+    influx: Influx, name: str
+) -> None:
+    there = database(influx.url)
+    key = FAULT.key("straat", "home", name, "checksum")
+    other = FAULT.key("straat", "home", "other", "checksum")
+    there.write("months", [f"{key} so_far=1i 1782079200000", f"{other} so_far=2i 1782079200000"])
+    assert [1, 2] == sorted(one["so_far"] for one in influx.points("fault", database=MONTHS))
+    meter = {"community": "straat", "gateway": "home", "device": name}
+    assert [] == there.forget([Forget(FAULT, meter, HOUR.span_ms)])
+    assert [2] == [one["so_far"] for one in influx.points("fault", database=MONTHS)]
+
+
+def test_what_a_database_will_not_take_away_is_owed(answers: Answers) -> None:
+    nothing = Answer(200, b'{"results":[{"statement_id":0}]}')
+    answers.to_come += [Answer(400, b'{"error":"error parsing query"}'), nothing]
+    assert [ALWAYS] == database(answers.url).forget([ALWAYS, HOUR])
 
 
 def test_influxdb_clears_one_community_only(influx: Influx) -> None:
