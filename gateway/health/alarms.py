@@ -69,6 +69,12 @@ SENTENCES = {
         "Geef het dagboek meer ruimte, of herstel de verbinding met de centrale.",
         "Give the journal more room, or mend the connection to the hub.",
     ),
+    "update-taken-back": Sentence(
+        "Versie {about} draaide niet; de versie ervoor draait weer ({facts}).",
+        "Version {about} did not run, and the one before runs again ({facts}).",
+        "Er is niets verloren. Installeer een nog nieuwere versie als die er is.",
+        "Nothing is lost. Install a version after it, once there is one.",
+    ),
     "clock-unset": Sentence(
         "De klok is niet gezet.",
         "The clock is not set.",

@@ -13,6 +13,7 @@ from gateway.health.alarms import told as in_words
 from gateway.health.machine import Machine
 from gateway.house import House, journal, states
 from gateway.lines.quality import told as figures
+from gateway.update.place import Place
 
 # Room on the disk below which somebody should look.
 DISK_BYTES_MIN = 500_000_000
@@ -36,6 +37,7 @@ def alarms(house: House, box: Machine) -> list[Alarm]:
         *_of_lines(house),
         *_of_links(house),
         *_of_machine(house, box),
+        *_of_update(),
     ]
     return sorted(found, key=lambda alarm: alarm.code not in URGENT)
 
@@ -64,6 +66,12 @@ def _of_journal(house: House) -> Iterator[Alarm]:
         yield Alarm("journal-aside", facts=standing.set_aside)
     for chain, count in standing.lost.items():
         yield Alarm("journal-lost", chain, f"{count}")
+
+
+def _of_update() -> Iterator[Alarm]:
+    place = Place.own()
+    if place and (told := place.taken_back):
+        yield Alarm("update-taken-back", told.version, told.why)
 
 
 def _of_clock(house: House) -> Iterator[Alarm]:

@@ -29,6 +29,7 @@ from gateway.health.machine import Machine
 from gateway.health.metrics import metrics
 from gateway.house import House
 from gateway.reload import Settings
+from gateway.update.place import Place
 
 KEY = SigningKey(bytes(32))
 HOUSE = 'gateway = "home"\nhealth = "127.0.0.1:7082"\n'
@@ -181,6 +182,19 @@ def test_what_ails_the_journal_is_told(tmp_path, monkeypatch, facts, expected):
         return health.alarms(house, WELL)
 
     assert [expected] == inside(tmp_path, HOUSE + DEVICE, scenario)
+
+
+def test_an_update_that_was_taken_back_is_told(tmp_path, monkeypatch):
+    place = Place(tmp_path)
+    (tmp_path / "taken-back").write_text('{"version":"0.2.0","why":"it fell over"}')
+    monkeypatch.setattr(health.Place, "own", lambda: place)
+
+    def scenario(house: House) -> list[Alarm]:
+        open_line(house)
+        return health.alarms(house, WELL)
+
+    expected = [Alarm("update-taken-back", "0.2.0", "it fell over")]
+    assert expected == inside(tmp_path, HOUSE + DEVICE, scenario)
 
 
 FINE = Standing(
