@@ -22,9 +22,9 @@ log = structlog.get_logger()
 
 SCHEMA_VERSION = 1
 
-# Lines of health and of the bridge's own figures that wait: a day of thirty gateways, a hundred
-# megabytes.
-SPOOL_MAX = 500_000
+# Lines of health and of the bridge's own figures that wait: a day of a hundred gateways, two
+# hundred megabytes.
+SPOOL_MAX = 1_500_000
 # Refused lines that are kept to look at and to try again. They come out of the books for the most
 # part, so nothing is lost with the oldest of more.
 QUARANTINE_MAX = 10_000
@@ -305,7 +305,14 @@ class Notebook:
 
     # What people see and ask.
 
-    def number(self, table: Literal["due", "owed", "spool", "quarantine", "left_out"]) -> int:
+    def waiting(self) -> int:
+        """How many lines wait, or a few more: counting them would read them all."""
+        span = "SELECT coalesce(max(n) - min(n) + 1, 0) FROM spool"
+        (number,) = self._db.execute(span).fetchone()
+        assert isinstance(number, int)
+        return number
+
+    def number(self, table: Literal["due", "owed", "quarantine", "left_out"]) -> int:
         (number,) = self._db.execute(f"SELECT count(*) FROM {table}").fetchone()
         assert isinstance(number, int)
         return number

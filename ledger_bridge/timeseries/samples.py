@@ -19,8 +19,8 @@ from ledger_bridge.timeseries.names import account_of
 from ledger_bridge.timeseries.schema import SAMPLE, Forget, Written
 from ledger_bridge.timeseries.shown import clock_of, value_of
 
-# Records of a gateway that are written anew together: a month of them, near enough.
-_RECORDS_MAX = 3_000
+# With so many lines it is enough at once; a record of 64 KiB may have a thousand.
+LINES_ENOUGH = 10_000
 
 # By its number: sought by its community, every record that there is would be read each time.
 _AFTER = """
@@ -34,12 +34,16 @@ _OF_GATEWAY = """
 
 
 def read(reader: Reader, *, after: int, limit: int) -> tuple[Written, int]:
-    """SAMPLE of so many records that were stored after one; gives the last one's number too."""
+    """SAMPLE of so many records that were stored after one, or fewer where these have much to say;
+    gives the last one's number too.
+    """
     registry, _ = reader.papers()
     lines: list[str] = []
     for arrival, data in reader.db.execute(_AFTER, (reader.community, after, limit)):
         lines += _samples(data, registry)
         after = arrival
+        if len(lines) >= LINES_ENOUGH:
+            break
     return Written(months=tuple(lines)), after
 
 
@@ -49,10 +53,13 @@ def again(reader: Reader, gateway: str) -> Iterator[Written]:
     """
     registry, _ = reader.papers()
     yield Written((Forget(SAMPLE, {"community": reader.community, "gateway": gateway}),))
-    rows = reader.db.execute(_OF_GATEWAY, (reader.community, gateway))
-    while some := rows.fetchmany(_RECORDS_MAX):
-        if lines := [line for (data,) in some for line in _samples(data, registry)]:
+    lines: list[str] = []
+    for (data,) in reader.db.execute(_OF_GATEWAY, (reader.community, gateway)):
+        lines += _samples(data, registry)
+        if len(lines) >= LINES_ENOUGH:
             yield Written(months=tuple(lines))
+            lines = []
+    yield Written(months=tuple(lines))
 
 
 def _samples(data: bytes, registry: Registry) -> Iterator[str]:

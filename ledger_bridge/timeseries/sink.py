@@ -112,7 +112,7 @@ class Sink:
             why = "these books are older"
         elif "again" in notebook.asked():
             why = "asked for"
-        elif owed and now_ms - place.began_ms >= OWED_MS:
+        elif owed and not 0 <= now_ms - place.began_ms < OWED_MS:
             why = "the database cannot take away what went"
         else:
             why = ""

@@ -46,7 +46,7 @@ def standing(reader: Reader, notebook: Notebook) -> Standing:
         + max(reader.arrived() - place.arrival, 0)
         + max(reader.number("coalesce(max(seq), 0) FROM booking") - place.booking, 0)
         + notebook.number("due")
-        + notebook.number("spool")
+        + notebook.waiting()
     )
     return Standing(
         behind=behind,

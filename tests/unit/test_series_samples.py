@@ -70,6 +70,16 @@ def test_what_is_read_goes_on_after_the_last(street):
     assert 5 == after == samples.read(reader, after=after, limit=2)[1]
 
 
+def test_no_more_is_in_mind_than_there_is_room_for(street, monkeypatch):
+    for minute in range(5):
+        send(street, (minute, power(minute)), (minute + 5, power(minute)))
+    monkeypatch.setattr(samples, "LINES_ENOUGH", 3)
+    reader = Reader(street.path, ID)
+    written, last = samples.read(reader, after=0, limit=5)
+    assert (4, 2) == (len(written.months), last)
+    assert [0, 4, 4, 2] == [len(one.months) for one in samples.again(reader, "home")]
+
+
 @pytest.mark.parametrize(
     "odd",
     [
