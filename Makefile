@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PIP_VERSION := 26.3
 ARGS ?=
 
-.PHONY: help demo test check bench soak fuzz docs deb format clean
+.PHONY: help demo test check bench soak fuzz docs deb pi format clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -53,6 +53,9 @@ docs: $(VENV)/test.stamp ## write docs/devices anew from the driver files
 
 deb: ## the Debian packages, for this machine's kind and Python; ARGS="--wheels FOLDER"
 	@/usr/bin/python3 deploy/debian/build.py $(ARGS)
+
+pi: $(VENV)/test.stamp ## the package on emulated arm64, to a credit; writes docs/arm64.md; as root
+	@$(BIN)/python -m tests.pi
 
 format: $(VENV)/test.stamp ## put the code into its form
 	@$(BIN)/ruff format .

@@ -1,0 +1,1 @@
+"""A gateway as a Pi has it: arm64, on this machine's processor by emulation. `make pi`."""
