@@ -2,10 +2,18 @@
 
 from typing import Literal, NamedTuple
 
-from ledger_bridge.grafana.panels import Community, Line, Panel, Row
+from ledger_bridge.grafana import words
+from ledger_bridge.grafana.panels import Column, Community, Line, Link, Panel, Row
 from ledger_bridge.grafana.query import HERE, chosen, is_, select
 from ledger_bridge.grafana.words import Said
 from ledger_bridge.timeseries.schema import BALANCE, CREDIT
+
+# From an account to its household.
+HOUSEHOLD = Link(
+    Said("Dit huishouden", "This household"),
+    "household",
+    {"community": "${community}", "account": "${__value.raw}"},
+)
 
 _NET = '(sum("plus") - sum("minus"))'
 _OF_MEMBER = chosen("account")
@@ -41,10 +49,10 @@ _EXCHANGED = _Booked(
     (is_("role", "member"), is_("kind", "exchange")),
 )
 _RETIRED = _Booked(
-    Said("Ingeleverd", "Given back for good"),
+    Said("Ingeleverd", "Handed in"),
     Said(
-        "Wat leden voorgoed aan de gemeenschap teruggaven; wat is teruggedraaid telt niet.",
-        "What members gave back to the community for good, less what was reversed.",
+        "Wat leden voorgoed bij de gemeenschap inleverden; wat is teruggedraaid telt niet.",
+        "What members handed in to the community for good, less what was reversed.",
     ),
     _NET,
     (is_("role", "retired"),),
@@ -63,7 +71,7 @@ _HELD = _Booked(
 
 
 def of_all(community: Community) -> tuple[Row | Panel, ...]:
-    """What all members were given, exchanged, gave back and have; nothing without an asset."""
+    """What all members were given, exchanged, handed in and have; nothing without an asset."""
     if not community.scales:
         return ()
     return (
@@ -75,6 +83,7 @@ def of_all(community: Community) -> tuple[Row | Panel, ...]:
         _days(211, _GIVEN_OUT, community),
         _days(212, _EXCHANGED, community),
         _days(213, _RETIRED, community),
+        _by_member(community),
     )
 
 
@@ -106,7 +115,7 @@ def of_one(community: Community) -> tuple[Row | Panel, ...]:
                 "Wat op een dag is bijgeschreven en gekregen, en naar beneden wat is gegeven,"
                 " geruild of ingeleverd. De dag is die van de boeking, niet die van de meting.",
                 "What was credited and received on a day, and downwards what was given, exchanged"
-                " or given back. The day is that of the booking, not of the measurement.",
+                " or handed in. The day is that of the booking, not of the measurement.",
             ),
             (
                 *(
@@ -179,6 +188,42 @@ def _total(
     lines = _by_asset(community, booked.what, *booked.where, since_ever=since_ever)
     title, about = booked.title, booked.about
     return Panel(number, "figures", title, about, lines, decimals=2, width=6, height=5)
+
+
+def _by_member(community: Community) -> Panel:
+    """What each member has: also those who only bring waste, and so have no household."""
+    lines = tuple(
+        Line(
+            select(
+                f'{_NET} / {10**scale} AS "has"',
+                CREDIT,
+                *(HERE, is_("asset", code), is_("role", "member")),
+                by=("account", "asset"),
+                since_ever=True,
+            )
+        )
+        for code, scale in community.scales.items()
+    )
+    return Panel(
+        214,
+        "table",
+        Said("Tegoed van elk lid", "Held by each member"),
+        Said(
+            "Wat elk lid had aan het eind van de tijd in beeld. meterkast ledger balance zegt wie"
+            " bij een rekening hoort.",
+            "What each member had at the end of the time in view. meterkast ledger balance says"
+            " whose an account is.",
+        ),
+        lines,
+        decimals=2,
+        width=24,
+        order="account",
+        columns=(
+            Column("account", words.MEMBER, link=HOUSEHOLD),
+            Column("asset", Said("Eenheid", "Asset")),
+            Column("has", Said("Tegoed", "Balance")),
+        ),
+    )
 
 
 def _days(number: int, booked: _Booked, community: Community) -> Panel:

@@ -10,7 +10,6 @@ from ledger_bridge.grafana.panels import (
     Column,
     Community,
     Line,
-    Link,
     Panel,
     Row,
     Step,
@@ -224,14 +223,14 @@ def _members() -> tuple[Row | Panel, ...]:
         Panel(
             301,
             "table",
-            Said("Hoe lang geen stand", "How long no count came"),
+            Said("Hoe lang geen stand", "How long no count has come"),
             Said(
                 "Leden met een meter, en hoe lang geen stand van hen is gekomen. Na een dag: vraag"
-                " of het kastje stroom en netwerk heeft. Een lid staat hier met zijn rekening; wie"
-                " dat is staat in de ledenlijst.",
+                " of het kastje stroom en netwerk heeft. Een lid staat hier met zijn rekening;"
+                " meterkast ledger balance zegt wie dat is.",
                 "Members who have a meter, and how long no count of them has come. After a day: ask"
                 " whether the gateway has power and a network. Members stand here by their account;"
-                " who that is the list of members says.",
+                " meterkast ledger balance says who that is.",
             ),
             (
                 Line(
@@ -241,15 +240,7 @@ def _members() -> tuple[Row | Panel, ...]:
             order="-minutes",
             now="15m",
             columns=(
-                Column(
-                    "account",
-                    words.MEMBER,
-                    link=Link(
-                        Said("Dit huishouden", "This household"),
-                        "household",
-                        {"community": "${community}", "account": "${__value.raw}"},
-                    ),
-                ),
+                Column("account", words.MEMBER, link=bookings.HOUSEHOLD),
                 Column(
                     "minutes",
                     Said("Zwijgt al", "Silent for"),
@@ -262,7 +253,7 @@ def _members() -> tuple[Row | Panel, ...]:
         _refused(
             302,
             "meter",
-            Said("Meterstanden die niet telden", "Counts that did not count"),
+            Said("Meterstanden die niet zijn bijgeschreven", "Counts that were not credited"),
             Said(
                 "Hoe vaak een meterstand niet is bijgeschreven, waar, en waarom. Wat op een"
                 " beheerder wacht staat op de pagina van de centrale.",
@@ -273,7 +264,7 @@ def _members() -> tuple[Row | Panel, ...]:
         _refused(
             303,
             "deposit",
-            Said("Inworpen die niet telden", "Deposits that did not count"),
+            Said("Inworpen die niet zijn bijgeschreven", "Deposits that were not credited"),
             Said(
                 "Hoe vaak een inworp niet is bijgeschreven, waar, en waarom.",
                 "How often a deposit was not credited, where, and why.",

@@ -243,7 +243,8 @@ def _lines(panel: Panel, _language: Language) -> series.Panel:
 
 def _steps(panel: Panel, _language: Language) -> series.Panel:
     stays = options.LineInterpolation.STEP_AFTER
-    return _over_time(panel).draw_style(options.GraphDrawStyle.LINE).line_interpolation(stays)
+    drawn = _over_time(panel).draw_style(options.GraphDrawStyle.LINE).line_interpolation(stays)
+    return drawn.span_nulls(span_nulls=True)
 
 
 def _points(panel: Panel, _language: Language) -> series.Panel:
@@ -254,7 +255,7 @@ def _states(_panel: Panel, _language: Language) -> statetimeline.Panel:
     return (
         statetimeline.Panel()
         .merge_values(merge_values=True)
-        .show_value(options.VisibilityMode.NEVER)
+        .show_value(options.VisibilityMode.AUTO)
         .row_height(0.8)
         .fill_opacity(80)
         .line_width(0)

@@ -41,8 +41,8 @@ _CHOICES = (
         words.MEMBER,
         values_of("account", HERE, of=DAY),
         about=Said(
-            "Een rekening; van wie die is staat in de ledenlijst van de beheerder.",
-            "An account; whose it is the steward's list of members says.",
+            "Een rekening; meterkast ledger balance zegt van wie die is.",
+            "An account; meterkast ledger balance says whose it is.",
         ),
     ),
     SHARING,

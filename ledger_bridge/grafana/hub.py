@@ -26,8 +26,8 @@ WAITING = {
 
 
 def _rate(field: str) -> Line:
-    a_second = f'non_negative_difference(last("{field}")) / 60'
-    return Line(select(a_second, BRIDGE, HERE, every="1m", fill="none"), RATES[field])
+    a_minute = f'non_negative_difference(last("{field}"))'
+    return Line(select(a_minute, BRIDGE, HERE, every="1m", fill="none"), RATES[field])
 
 
 HUB = (
@@ -90,7 +90,7 @@ HUB = (
     Panel(
         18,
         "lines",
-        Said("Records per seconde", "Records a second"),
+        Said("Records per minuut", "Records a minute"),
         Said(
             "Wat de centrale opslaat, en wat ze nog eens kreeg of niet aannam. Weigeren is niet"
             " gewoon: zie de pagina van de centrale.",
@@ -98,7 +98,7 @@ HUB = (
             " the hub's page.",
         ),
         tuple(_rate(field) for field in RATES),
-        unit="cps",
+        unit="cpm",
         least=0,
     ),
     Panel(

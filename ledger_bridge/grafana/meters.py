@@ -132,14 +132,16 @@ PANELS = (
         "lines",
         Said("Vermogen, lang bewaard", "Power, kept for long"),
         Said(
-            "Het gemiddelde van elk kwartier, dat blijft als de metingen zelf weg zijn.",
-            "The mean of each quarter-hour, which stays when the measurements themselves are gone.",
+            "Het gemiddelde van elk kwartier, dat blijft als de metingen zelf weg zijn. De"
+            " database maakt het elk uur.",
+            "The mean of each quarter-hour, which stays when the measurements themselves are gone."
+            " The database makes it each hour.",
         ),
         _power(_kept),
         unit="watt",
         decimals=0,
         every="15m",
-        nothing=_NOT_SHARED,
+        nothing=Said("Nog niets bewaard", "Nothing kept yet"),
     ),
     Row(500, Said("Meters", "Meters")),
     Panel(

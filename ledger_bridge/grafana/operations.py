@@ -113,7 +113,7 @@ GATEWAYS = (
                     {"community": "$community", "gateway": "${__data.fields[0]}"},
                 ),
             ),
-            Column("silent", Said("Zwijgt sinds", "Silent since"), unit="m", steps=SILENCE_STEPS),
+            Column("silent", Said("Zwijgt al", "Silent for"), unit="m", steps=SILENCE_STEPS),
             Column("clock_rank", Said("Klok", "Clock"), steps=CLOCK_STEPS, says=CLOCKS),
             Column("pending", Said("Wacht", "Waits"), steps=WAITING_STEPS),
             Column("lag", Said("Vertraging", "Lag"), unit="s", steps=LAG_STEPS),

@@ -65,7 +65,7 @@ BROUGHT = (
     ),
     figure(
         2,
-        Said("Geteld", "Counted"),
+        Said("Stuks", "Pieces"),
         Said(
             "Wat in deze tijd per stuk is gebracht, zoals lampen en batterijen.",
             "What was brought piece by piece in this time, such as lamps and batteries.",
@@ -207,8 +207,9 @@ CONTAINERS = (
         "table",
         Said("Geleegd: gebracht tegen afgevoerd", "Emptied: delivered against hauled"),
         Said(
-            "Wat er bij elk legen was gebracht, en wat de inzamelaar op de bon heeft. Er mogen een"
-            " twintigste en 20 kg ontbreken; ontbreekt er meer, dan wacht het op de beheerder.",
+            "Wat er bij elk legen was gebracht, en wat er op de bon van de inzamelaar staat. Er"
+            " mogen een twintigste en 20 kg ontbreken; ontbreekt er meer, dan wacht het op de"
+            " beheerder.",
             "What had been delivered at each emptying, and what the haulier has on the ticket. A"
             " twentieth and 20 kg may be missing; what is missing beyond waits for a steward.",
         ),
@@ -251,7 +252,7 @@ TIMES_COLUMN = Column("times", TIMES, width=90)
 SCALE = (
     Panel(
         12,
-        "lines",
+        "steps",
         Said("Hoe ver de weegschaal ernaast zit", "How far the scale is off"),
         Said(
             "Bij elk proefgewicht: wat de weegschaal te veel of te weinig toonde, en tussen welke"

@@ -103,7 +103,7 @@ CASES = {
         18,
         [
             Shown(letter, {}, [[11, rate]])
-            for letter, rate in (("A", 2), ("B", 0.1), ("C", 0), ("D", 1))
+            for letter, rate in (("A", 120), ("B", 6), ("C", 0), ("D", 60))
         ],
     ),
     "linked": (20, [Shown("A", {}, [[10, 1], [11, 0]])]),
