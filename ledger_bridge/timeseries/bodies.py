@@ -7,6 +7,7 @@ from time import monotonic
 from typing import NamedTuple
 
 from ledger_bridge.books.changed import Sheet, sheets
+from ledger_bridge.inbox import AHEAD_MAX
 from ledger_bridge.reader import Reader
 from ledger_bridge.timeseries import counts, gone, samples, shares
 from ledger_bridge.timeseries.bookings import Bookings
@@ -31,6 +32,9 @@ SHEETS_MAX = 10_000
 DAYS_MAX = 1_000
 BOOKINGS_MAX = 1_000
 RECORDS_MAX = 1_000
+# Where a record went, its number may be another's: as many go back as may wait beyond their chain,
+# and ten times as many may have come meanwhile.
+RECORDS_BACK = 10 * AHEAD_MAX
 # A shared day is reckoned as a whole for each count that comes: for so many times as long as that
 # takes it is left alone.
 SHARED_REST = 9
@@ -122,6 +126,7 @@ def of_sheets(
     """Sheets of the books that changed in the editions that the place is in."""
     gathered, is_clear = _Gathered(), place.done == 0
     left_out = notebook.left_out()  # of these nobody knows what of them is written
+    arrival_back = max(place.arrival - RECORDS_BACK, 0)
     while some := sheets(
         reader.db, reader.community, after=place.done, beyond=place.key, limit=SHEETS_MAX
     ):
@@ -138,6 +143,8 @@ def of_sheets(
                 for due in _due(reader, sheet):
                     gathered.make_due(due._replace(is_gone=due.is_gone and not is_clear))
             place = place.at(sheet.key)
+            if sheet.kind == "gateway":
+                place = place._replace(arrival=arrival_back)
             if gathered.is_full():
                 yield gathered.take(place)
     yield gathered.take(place.finished())

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 from structlog.testing import capture_logs
 
+from drivers.reading import Reading
+from gateway.contract.record import SAMPLES, element
 from ledger_bridge.books.changed import Sheet, turn
 from ledger_bridge.reader import Reader
 from ledger_bridge.timeseries import bodies, counts, place
@@ -30,7 +32,7 @@ from ledger_bridge.timeseries.sink import Ended, Sink
 from ledger_bridge.timeseries.standing import Standing, standing
 from tests.homes import Homes, day
 from tests.series import Series, point
-from tests.street import ID
+from tests.street import ID, MIDNIGHT_MS, Chain
 from tests.unit.test_series_changed import Lives
 
 DAY_MS = 86_400_000
@@ -343,6 +345,24 @@ def test_a_database_that_cannot_take_away_is_written_anew_once_a_day(
         bench.write(edition(homes))
         assert is_there == (point(ODD)[0] in bench.database.series)
     assert set() == bench.notebook.owed()
+
+
+def test_a_record_that_comes_by_the_number_of_one_that_went_is_told(
+    homes: Homes, bench: Bench
+) -> None:
+    homes.take("home", _sample("home", 700))
+    bench.write(edition(homes))
+    homes.community.db.execute("DELETE FROM record WHERE arrival = 9")
+    homes.take("barn", _sample("barn", 900))
+    bench.write(edition(homes))
+    assert 9 == bench.reader.arrived()
+    assert {MIDNIGHT_MS: {"value": 900}} == bench.database.series.of("sample")
+
+
+def _sample(gateway: str, mw: int) -> bytes:
+    shown = Reading("1-0:1.7.0", mw, "mW", MIDNIGHT_MS, "E1")
+    pack = [element("hall", shown, base_ms=MIDNIGHT_MS)]
+    return Chain(gateway, "samples-000000000001").record(pack, made_ms=MIDNIGHT_MS, typ=SAMPLES)
 
 
 # What is in no books.
