@@ -17,6 +17,17 @@ TOKEN, ORGANISATION = "INFLUX_TOKEN", "INFLUX_ORG"
 ANSWER_S_MAX = 5.0
 
 
+class _NotElsewhere(urllib.request.HTTPRedirectHandler):
+    """The token is for nobody that the database names."""
+
+    def redirect_request(self, *_: object) -> None:
+        """None: the answer is the answer."""
+
+
+# As the bridge asks it: by no proxy.
+_STRAIGHT = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NotElsewhere)
+
+
 class Influx(NamedTuple):
     """Where it listens, which of the bridge's engines it is, and what opens it ("": nothing)."""
 
@@ -27,9 +38,10 @@ class Influx(NamedTuple):
     @classmethod
     def find(cls, url: str) -> "Influx":
         """Ask what is there. Raises Unreachable, or UsageError for what is no address."""
-        if not url.startswith(("http://", "https://")):
-            problem = Problem("this is no database's address", f"--influx {url}", f"http://{url}")
-            raise UsageError(problem)
+        plain = url.rpartition("@")[2]  # a password is not told on
+        if plain != url or not url.startswith(("http://", "https://")):
+            try_ = f"http://{plain.rpartition('//')[2]}, and what opens it in {TOKEN}"
+            raise UsageError(Problem("this is no database's address", f"--influx {plain}", try_))
         found = cls(url.rstrip("/"), "", os.environ.get(TOKEN, ""))
         with found.ask("/ping") as answer:
             version = (answer.headers.get("X-Influxdb-Version") or "").lstrip("v")
@@ -46,7 +58,7 @@ class Influx(NamedTuple):
         if self.token:
             request.add_header("Authorization", f"Token {self.token}")
         try:
-            answer = urllib.request.urlopen(request, timeout=ANSWER_S_MAX)  # noqa: S310
+            answer = _STRAIGHT.open(request, timeout=ANSWER_S_MAX)
         except urllib.error.HTTPError as error:
             what = f"the database answers {error.code}"
             try_ = f"set {TOKEN}" if error.code in {401, 403} else "read its log"
