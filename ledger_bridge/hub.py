@@ -51,7 +51,7 @@ def _is_http(text: str) -> str:
         is_http = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
         is_http = False
-    if not is_http or parts.query or parts.fragment or "@" in parts.netloc:
+    if not is_http or parts.query or parts.fragment:
         raise ValueError(f"{text!r} is not an address such as http://127.0.0.1:8086")
     return text.rstrip("/")
 
@@ -80,10 +80,21 @@ class HubSettings(settings.Settings):
 def _mistakes(tables: dict[str, Any], *, base: Path) -> Iterator[settings.Mistake]:
     yield from tls.mistakes(tables, broker="broker", base=base)
     if "series_url" in tables:
+        # Told here, where the address is not shown.
+        if "@" in str(tables["series_url"]):
+            what = "an address with a name or a password in it"
+            yield settings.Mistake(("series_url",), what, "put them into series_token_file")
         engine = tables.get("series_engine", "influxdb2")
         if engine == "influxdb2" and not tables.get("series_org"):
             what = "InfluxDB 2 asks for an organisation"
             yield settings.Mistake(("series_url",), what, "add series_org = …")
+        years, months = (
+            tables.get(key, HubSettings.model_fields[key].default)
+            for key in ("series_bucket", "series_bucket_months")
+        )
+        if years == months:
+            what = f"years would go after three months: {years!r} is the bucket of both"
+            yield settings.Mistake(("series_bucket_months",), what, "name another one")
 
 
 @dataclass(frozen=True, slots=True)

@@ -351,7 +351,11 @@ def test_a_hub_without_an_address_has_no_time_series(tmp_path: Path) -> None:
     [
         ("InfluxDB 2 asks for an organisation", 'series_url = "http://127.0.0.1:8086"'),
         ("'127.0.0.1:8086' is not an address", 'series_url = "127.0.0.1:8086"'),
-        ("is not an address", 'series_url = "http://user:secret@127.0.0.1:8086"'),
+        ("a name or a password in it", 'series_url = "http://user:secret@127.0.0.1:8086"'),
+        (
+            "years would go after three months: 'meterkast' is the bucket of both",
+            'series_url = "http://a:1"\nseries_org = "o"\nseries_bucket_months = "meterkast"',
+        ),
         ("input should be 'influxdb2', 'influxdb1'", 'series_engine = "influx"'),
         ("did you mean series_bucket?", 'series_buckt = "x"'),
     ],
@@ -360,6 +364,14 @@ def test_a_mistake_about_time_series_is_told(tmp_path: Path, problem: str, toml:
     (tmp_path / "bridge.toml").write_text(TOML + toml)
     with pytest.raises(ConfigError, match=problem.replace("?", r"\?")):
         Hub.load(tmp_path / "bridge.toml")
+
+
+def test_a_password_in_the_address_is_not_shown(tmp_path: Path) -> None:
+    toml = 'series_url = "http://user:secret@127.0.0.1:8086"\nseries_org = "o"'
+    (tmp_path / "bridge.toml").write_text(TOML + toml)
+    with pytest.raises(ConfigError) as told:
+        Hub.load(tmp_path / "bridge.toml")
+    assert "secret" not in str(told.value)
 
 
 @pytest.mark.parametrize(
