@@ -3,6 +3,7 @@
 import cyclopts
 
 WHAT = {
+    "compose": "ledger_bridge.commands.install_compose:compose",
     "grafana": "ledger_bridge.grafana.install:grafana",
     "mosquitto": "ledger_bridge.commands.install_mosquitto:mosquitto",
     "systemd": "gateway.tools.services:systemd",
