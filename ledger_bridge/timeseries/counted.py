@@ -16,25 +16,28 @@ _COLUMNS = (
     "register, serial, at_ms, chain, seq, value, unit, made_ms, quarter, member, delta, verdict,"
     " per_pulse"
 )
-_OF_PLACE = "community = :community AND gateway = :gateway AND device = :device"
-# The counts of a place in a span. Its registers, and the numbers of its meters, are skipped through
+OF_PLACE = "community = :community AND gateway = :gateway AND device = :device"
+# The meters that were ever at a place, as `meter`: register and number. They are skipped through
 # one by one: there are few of them, and years of counts of each.
-_OF_SHEET = f"""
+METERS = f"""
     WITH RECURSIVE counted(code) AS (
-        SELECT min(register) FROM counter WHERE {_OF_PLACE}
+        SELECT min(register) FROM counter WHERE {OF_PLACE}
         UNION ALL
-        SELECT (SELECT min(register) FROM counter WHERE {_OF_PLACE} AND register > code)
+        SELECT (SELECT min(register) FROM counter WHERE {OF_PLACE} AND register > code)
         FROM counted WHERE code IS NOT NULL
     ), meter(code, number) AS (
-        SELECT code, (SELECT min(serial) FROM counter WHERE {_OF_PLACE} AND register = code)
+        SELECT code, (SELECT min(serial) FROM counter WHERE {OF_PLACE} AND register = code)
         FROM counted WHERE code IS NOT NULL
         UNION ALL
         SELECT code, (
             SELECT min(serial) FROM counter
-            WHERE {_OF_PLACE} AND register = code AND serial > number
+            WHERE {OF_PLACE} AND register = code AND serial > number
         ) FROM meter WHERE number IS NOT NULL
     )
-    SELECT {{}} FROM meter CROSS JOIN counter ON {_OF_PLACE}
+"""
+# The counts of a place in a span.
+_OF_SHEET = f"""{METERS}
+    SELECT {{}} FROM meter CROSS JOIN counter ON {OF_PLACE}
         AND register = code AND serial = number AND at_ms >= :since_ms AND at_ms < :until_ms
     WHERE number IS NOT NULL
 """
@@ -47,7 +50,7 @@ _PLACES = """
 # The first records of a meter's counts in a span, in the order of these.
 _RECORDS = f"""
     SELECT data FROM counter JOIN record USING (community, gateway, chain, seq)
-    WHERE {_OF_PLACE} AND register = :register AND serial = :serial
+    WHERE {OF_PLACE} AND register = :register AND serial = :serial
         AND at_ms >= :since_ms AND at_ms < :until_ms ORDER BY at_ms, chain, seq LIMIT :most
 """
 # What a meter measures stands in each of its telegrams; a broken one may lack it.

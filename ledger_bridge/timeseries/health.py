@@ -20,7 +20,7 @@ from ledger_bridge.books.telling.recycling import held_corrections, held_deposit
 from ledger_bridge.gateways import quiet, words
 from ledger_bridge.heard import LEAVES
 from ledger_bridge.reader import Reader
-from ledger_bridge.timeseries.counted import elements_of
+from ledger_bridge.timeseries.counted import METERS, OF_PLACE, elements_of
 from ledger_bridge.timeseries.names import account_of
 from ledger_bridge.timeseries.schema import BRIDGE, FAULT, GATEWAY, LINE, NONE, SILENCE, line
 
@@ -40,27 +40,11 @@ _NEWEST = """
     ) ORDER BY stored_ms, arrival
 """
 
-_OF_PLACE = "community = :community AND gateway = :gateway AND device = :device"
-# The newest count of each meter that was ever at a place, up to now. Registers and numbers are
-# skipped through one by one: there are few of them, and years of counts of each.
-_COUNTED = f"""
-    WITH RECURSIVE counted(code) AS (
-        SELECT min(register) FROM counter WHERE {_OF_PLACE}
-        UNION ALL
-        SELECT (SELECT min(register) FROM counter WHERE {_OF_PLACE} AND register > code)
-        FROM counted WHERE code IS NOT NULL
-    ), meter(code, number) AS (
-        SELECT code, (SELECT min(serial) FROM counter WHERE {_OF_PLACE} AND register = code)
-        FROM counted WHERE code IS NOT NULL
-        UNION ALL
-        SELECT code, (
-            SELECT min(serial) FROM counter
-            WHERE {_OF_PLACE} AND register = code AND serial > number
-        ) FROM meter WHERE number IS NOT NULL
-    )
+# The newest count of each meter that was ever at a place, up to now.
+_COUNTED = f"""{METERS}
     SELECT number, (
         SELECT max(at_ms) FROM counter
-        WHERE {_OF_PLACE} AND register = code AND serial = number AND at_ms <= :now_ms
+        WHERE {OF_PLACE} AND register = code AND serial = number AND at_ms <= :now_ms
     ) FROM meter WHERE number IS NOT NULL
 """
 
