@@ -206,6 +206,10 @@ class Builder:
         for file in (self.env / "bin").iterdir():
             if not file.name.startswith("python") and file.name not in PROGRAMS:
                 file.unlink()
+        # Their sums hold the place where they were made, and they are gone.
+        for record in self.env.glob("lib/*/site-packages/*.dist-info/RECORD"):
+            lines = record.read_text("utf-8").splitlines(keepends=True)
+            record.write_text("".join(one for one in lines if not one.startswith("../../../bin/")))
         shutil.copyfile(HERE / "meterkast", self.env / "bin/meterkast")
         (self.env / "bin/meterkast").chmod(0o755)
         shutil.rmtree(self.env / "include")
