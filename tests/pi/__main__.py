@@ -76,9 +76,7 @@ class Run:
         files = subprocess.run(pack, check=True, stdout=subprocess.PIPE).stdout
         subprocess.run(["tar", "-C", tree, "-x"], check=True, input=files)
         recipe = "python3 /source/deploy/debian/build.py --out /out --wheels /wheels"
-        # In a namespace of processes: whatever ends this early ends all that it started.
-        whole = "exec unshare --pid --fork --kill-child"
-        name = Path(root.say(f"{whole} {recipe} {PACKAGE}")).name
+        name = Path(root.say(f"{recipe} {PACKAGE}")).name
         built = root.folder / "out" / name
         self.tell("the package, built in it by the recipe of make deb", _of(built))
         return built

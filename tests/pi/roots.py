@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -101,17 +102,23 @@ class Root:
 
     def say(self, script: str, *, codes: tuple[int, ...] = (0,), **env: str) -> str:
         """What a script prints in there. Raises PeopleError unless it ends with one of `codes`."""
-        done = subprocess.run(
+        process = subprocess.Popen(
             self.command("/bin/sh", "-euc", f"cd /root\n{script}"),
             env=ENVIRONMENT | env,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            check=False,
+            start_new_session=True,
         )
-        if done.returncode not in codes:
-            what = f"a command in the arm64 system ended with {done.returncode}"
-            raise PeopleError(Problem(what, script, (done.stdout + done.stderr)[-4000:]))
-        return done.stdout.strip()
+        try:
+            said, heard = process.communicate()
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)  # and all that it has started
+            raise
+        if process.returncode not in codes:
+            what = f"a command in the arm64 system ended with {process.returncode}"
+            raise PeopleError(Problem(what, script, (said + heard)[-4000:]))
+        return said.strip()
 
     def start(self, log: Path, *words: str, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
         """A program that goes on running."""
