@@ -103,26 +103,20 @@ def test_a_street_that_lost_hub_and_gateway_goes_on_from_older_backups(tmp_path)
         )
 
 
-def test_a_hub_that_was_lost_gets_what_its_backup_lacks_from_the_gateways(tmp_path):
+def test_whoever_alone_was_lost_gets_what_the_backup_lacks_or_goes_on_in_a_new_chain(tmp_path):
     with Kept(tmp_path) as street:
         street.hears(0, 0)
         hub = street.backed_up(street.hub, "hub.meterkast")
         street.hears(1, 0, 1)
+        gateway = street.backed_up(street.toml, "gateway.meterkast")
         street.hears(2, 0, 1, 2)
         street.lose_hub()
         street.restore_hub(hub)
         street.hears(3, 0, 1, 2, 3)
         street.check(quarters=3)
-
-
-def test_a_gateway_that_was_lost_goes_on_in_a_new_chain(tmp_path):
-    with Kept(tmp_path) as street:
-        street.hears(0, 0)
-        gateway = street.backed_up(street.toml, "gateway.meterkast")
-        street.hears(1, 0, 1)
         before = street.evidence()
         street.lose_gateway()
         street.restore_gateway(gateway)
-        street.hears(2, 0, 1, 2)
-        street.check(quarters=2)
+        street.hears(4, 0, 1, 2, 3, 4)
+        street.check(quarters=4)
         assert (2, True) == (len(street.evidence()), before < street.evidence())

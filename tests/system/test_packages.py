@@ -132,8 +132,9 @@ def again(system: System, package: str, version: str, *, edit: str = "true") -> 
     """The package once more under another version, after `edit` in its tree; its name in /root."""
     system.say(
         f"rm -rf t && dpkg-deb -R dist/{package}_*.deb t && cd t && {edit} && "
-        f"sed -i s/0.1.0-1/{version}/g DEBIAN/control DEBIAN/postinst && cd .. && "
-        f"dpkg-deb -Znone -b t {package}_{version}.deb && rm -rf t"
+        f"sed -i s/0.1.0-1/{version}/g DEBIAN/control DEBIAN/p*inst && "
+        "find * -path DEBIAN -prune -o -type f -print0 | xargs -0 md5sum > DEBIAN/md5sums && "
+        f"cd .. && dpkg-deb -Znone -b t {package}_{version}.deb && rm -rf t"
     )
     return f"/root/{package}_{version}.deb"
 
@@ -307,6 +308,51 @@ journalctl --no-pager -u meterkast-gateway
     )
     assert "active\nstarted again\n" in said
     assert "meterkast-gateway.service: Watchdog timeout (limit 4s)!" in said
+
+
+UPDATES = """\
+cd /root
+for n in $(seq 20); do systemctl is-active meterkast-gateway && break; sleep 1; done
+meterkast update ./meterkast-gateway_0.1.0-2.deb || echo "ended with $?"
+readlink /opt/meterkast-gateway/current
+for n in $(seq 20); do systemctl is-active meterkast-gateway && break; sleep 1; done
+meterkast update || echo "ended with $?"
+systemctl is-failed meterkast-gateway-trial || true
+dpkg -i ./meterkast-gateway_0.1.0-2.deb > /dev/null
+for n in $(seq 60); do
+    [ "$(readlink /opt/meterkast-gateway/current)" = versions/0.1.0-1 ] && break
+    sleep 1
+done
+echo "by itself: $(readlink /opt/meterkast-gateway/current)"
+dpkg -i ./meterkast-gateway_0.1.0-3.deb
+readlink /opt/meterkast-gateway/trial
+systemctl is-active meterkast-gateway-trial
+meterkast update --watch
+readlink /opt/meterkast-gateway/current /opt/meterkast-gateway/trial || true
+systemctl is-active meterkast-gateway
+meterkast update
+meterkast update ./meterkast-gateway_0.1.0-2.deb || echo "ended with $?"
+"""
+
+
+def test_systemd_takes_back_what_does_not_run_and_keeps_what_does(debian):
+    """The newer version falls over as it starts, however often systemd starts it."""
+    debian.say(f"apt-get install -qq ./dist/{GATEWAY}_*.deb")
+    debian.write(
+        "var/lib/meterkast-gateway/gateway.toml",
+        'gateway = "home"\n[device.hall]\ndriver = "p1"\nport = "tcp://127.0.0.1:9"\n',
+    )
+    gateway = "opt/*/dist/lib/*/site-packages/gateway"
+    edit = f"rm {gateway}/__pycache__/run.* && echo 'import nothing' > $(echo {gateway}/run.py)"
+    again(debian, GATEWAY, "0.1.0-2", edit=edit)
+    again(debian, GATEWAY, "0.1.0-3")
+    said = debian.boot(UPDATES)
+    broken, good = said.split("0.1.0-1\nbefore", 1)
+    assert "ended with 1\nversions/0.1.0-1\nactive\nruns:   " in broken
+    assert "taken back: 0.1.0-2: meterkast-gateway.service ended 2 times\nended with 1\n" in good
+    assert "failed\nby itself: versions/0.1.0-1\n" in good
+    assert "versions/0.1.0-3\nactive\nversions/0.1.0-3\nactive\n" in good
+    assert good.endswith("runs:   0.1.0-3\nbefore: 0.1.0-1\nended with 2\n")
 
 
 @pytest.mark.parametrize(

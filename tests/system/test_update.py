@@ -227,33 +227,22 @@ def test_an_update_that_falls_over_loses_no_record_though_it_changed_the_journal
         command("verify", "--config", street.hub)
 
 
-def test_an_update_that_never_gets_ready_is_taken_back(tmp_path, monkeypatch):
-    monkeypatch.setattr(sys.modules[__name__], "READY_S_MAX", 3.0)
-    source = changed(
-        tmp_path / "newer",
+def test_updates_that_do_not_start_are_taken_back_and_one_that_runs_is_kept(tmp_path, monkeypatch):
+    falls = changed(tmp_path / "falls", {"run.py": lambda _: "import nothing_of_the_kind\n"})
+    hangs = changed(
+        tmp_path / "hangs",
         {"run.py": lambda text: text.replace('notify(READY="1"', 'notify(NO="1"')},
     )
     with Updated(tmp_path) as street:
-        until("it runs", street.manager.is_ready)
-        street.update("0.2.0", source)
+        street.quarter()
+        street.update("0.2.0", falls)
+        assert "meterkast-gateway.service ended 2 times" == street.place.taken_back.why
+        with monkeypatch.context() as soon:
+            soon.setattr(sys.modules[__name__], "READY_S_MAX", 4.0)
+            street.update("0.3.0", hangs)
         assert "meterkast-gateway.service did not get ready" == street.place.taken_back.why
         until("the one before is back", street.manager.is_ready)
-        street.quarter()
-
-
-def test_an_update_that_cannot_even_start_is_taken_back(tmp_path):
-    source = changed(tmp_path / "newer", {"run.py": lambda _: "import nothing_of_the_kind\n"})
-    with Updated(tmp_path) as street:
-        street.quarter()
-        street.update("0.2.0", source)
-        assert "meterkast-gateway.service ended 2 times" == street.place.taken_back.why
-        until("the one before is back", street.manager.is_ready)
-
-
-def test_an_update_that_runs_is_kept(tmp_path):
-    with Updated(tmp_path) as street:
-        street.quarter()
-        street.update("0.2.0", changed(tmp_path / "newer", {}))
-        assert ("", "versions/0.2.0") == (street.place.on_trial, street.place.current)
-        assert street.place.taken_back is None
+        street.update("0.4.0", ROOT)
+        assert ("", "versions/0.4.0") == (street.place.on_trial, street.place.current)
+        assert (None, "versions/0.1.0") == (street.place.taken_back, street.place.previous)
         street.quarter()
