@@ -136,6 +136,7 @@ class Notebook:
         if version <= SCHEMA_VERSION:
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
+            self._db.execute("PRAGMA secure_delete = ON")
         if version == 0:  # two may find that, the sink and a page that looks
             tables = resources.files(__package__).joinpath("place.sql").read_text("utf-8")
             made = f"BEGIN IMMEDIATE; {tables} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
@@ -285,6 +286,10 @@ class Notebook:
                 ).fetchall()
                 gone = [(n,) for n, line in rows if _is_of(line, forget)]
                 self._db.executemany(f"DELETE FROM {table} WHERE rowid = ?", gone)
+
+    def scrub(self) -> None:
+        """Leave nothing in the files of what was taken away, as lines of whoever was erased."""
+        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     # What could not be told.
 

@@ -195,6 +195,8 @@ class Sink:
             left_out = notebook.note_told(body.told)
             notebook.unspool(body.unspooled)
             notebook.move(body.place)
+        if any(one.span_ms is None for one in written.forget):
+            notebook.scrub()
         if refused or self._is_refusing:
             self._tell_refusing(refused[0].why if refused else "")
         for what, why in left_out:

@@ -445,6 +445,9 @@ def test_what_is_taken_away_waits_no_longer_either(homes: Homes, bench: Bench) -
     left = [one.line for one in bench.notebook.quarantined(99)]
     assert 8 == len([line for line in left if "acc-bram" in line])
     assert [] == [line for line in left if "acc-noor" in line]
+    # Nor in what the place's files have of the past.
+    files = [bench.path, bench.path.with_name("series.db-wal")]
+    assert [] == [file.name for file in files if b"acc-noor" in file.read_bytes()]
 
 
 def test_only_the_lines_meant_are_taken_away_from_what_waits(bench: Bench) -> None:
