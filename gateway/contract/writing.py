@@ -99,10 +99,10 @@ def write(files: Iterable[Planned]) -> None:
             new = path.with_name(f".{path.name}.{beside}")
             waiting.append((new, path))
             with os.fdopen(
-                os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, file.mode), "w"
+                os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, file.mode), "wb"
             ) as out:
                 os.fchmod(out.fileno(), file.mode)
-                out.write(file.text)
+                out.write(file.text.encode())
                 out.flush()
                 os.fsync(out.fileno())  # a power cut must not leave the name without its text
         for new, path in waiting:

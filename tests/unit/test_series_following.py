@@ -13,12 +13,13 @@ import pytest
 from structlog.testing import capture_logs
 
 from ledger_bridge.books.changed import turn
+from ledger_bridge.commands.series import series
 from ledger_bridge.hub import Hub
 from ledger_bridge.reader import Reader
-from ledger_bridge.timeseries import engines, following
+from ledger_bridge.timeseries import engines, following, place
 from ledger_bridge.timeseries.delivered import Delivered
 from ledger_bridge.timeseries.following import Following
-from ledger_bridge.timeseries.place import Notebook
+from ledger_bridge.timeseries.place import Notebook, Refused, Told
 from ledger_bridge.timeseries.standing import Standing, look
 from tests.answers import TAKEN, Answers, Question
 from tests.homes import Homes, day
@@ -273,3 +274,27 @@ def test_it_waits_up_to_five_minutes_and_no_longer(
         beside.following._failed("away", "503")
     assert at_most_s == beside.following._failed("away", "503")
     assert {0.0} == set(asked)
+
+
+def test_a_steward_is_shown_what_was_left_out_and_what_was_too_much_to_keep(
+    beside: Beside, hub: Hub, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert [] == beside.run(is_done)
+    monkeypatch.setattr(place, "QUARANTINE_MAX", 1)
+    lines = [f"day,community=straat,account=a{n},flow=gas gained=1i 1000" for n in range(3)]
+    with closing(Notebook(hub.place)) as notebook:
+        notebook.note_told([Told("meter barn hall 2026-06-21", "ValueError: odd")])
+        notebook.quarantine([Refused("years", line, "400 no") for line in lines], now_ms=0)
+    assert 1 == series(config=str(hub.config))
+    shown = capsys.readouterr().out.splitlines()
+    assert [
+        "  up to date",
+        "  1 points refused; once the cause is mended: hub series --retry",
+        f"    {lines[2]}",
+        "      400 no",
+        "  2 more were too many to keep: hub series --again",
+        "  1 sheets left out; with a program that can: hub series --again",
+        "    meter barn hall 2026-06-21",
+        "      ValueError: odd",
+    ] == shown[1:]
+    assert (3, 1) == (beside.standing.quarantined, beside.standing.left_out)
