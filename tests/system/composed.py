@@ -15,6 +15,7 @@ import re
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import time
 from pathlib import Path
 from typing import Any, Self
@@ -182,6 +183,15 @@ class Composed:
                 self.running[name] = subprocess.Popen(
                     self.box(name).main(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
                 )
+
+    def down(self) -> None:
+        """docker compose down: what is not in a folder is gone."""
+        for process in reversed(self.running.values()):
+            end(process)
+        for box in self._boxes.values():
+            done("umount", "--recursive", "--lazy", box.root)
+        self.running, self._boxes = {}, {}
+        self._room = Path(tempfile.mkdtemp(dir=self._room))
 
     def log(self, name: str) -> Path:
         return self._room / f"{name}.log"

@@ -28,7 +28,7 @@ from tests.bench.journal import MIDNIGHT_MS
 from tests.docs.test_pages import DOCS, ROOT, blocks
 from tests.influx import Front, Influx
 from tests.system.composed import Box, Composed, begin, done
-from tests.system.programs import Program, until
+from tests.system.programs import Program, kill, until
 from tests.unit.test_grafana_rollups import INFLUX
 
 pytestmark = pytest.mark.system
@@ -57,6 +57,9 @@ def test_who_follows_the_page_has_a_hub_that_gateways_from_elsewhere_reach(tmp_p
     assert "grafana: /grafana/login" == found["grafana"]
     assert "zonstraat" in found["checkpoint"]
     assert 1 == found["backups"]
+    assert ["mosquitto", "bridge", "caddy", "nightly"] == found["restored"]
+    # The log that others saw, and the one that begins where the backup ends.
+    assert ["meterkast/zonstraat", "meterkast/zonstraat/2"] == found["origins"]
 
 
 def test_caddys_file_is_one_that_caddy_takes(part):
@@ -76,7 +79,7 @@ def follow(folder: Path) -> dict[str, object]:
     room = folder / "room"
     room.mkdir()
     done("mount", "-t", "tmpfs", "tmpfs", room)
-    build, write, found, database, start, join = (
+    build, write, found, database, start, join, restore = (
         block.replace("/srv/meterkast", str(folder / "srv")).splitlines()
         for block in blocks(PAGE, "bash")
     )
@@ -102,6 +105,13 @@ def follow(folder: Path) -> dict[str, object]:
             gave |= _from_outside(trust, srv)
             told = composed.run("meterkast", "hub", "gateways", "--json")
             gave["gateways"] = [one["gateway"] for one in json.loads(told)]
+            (backup,) = (srv / "backup").iterdir()
+            for line in restore:
+                _typed(re.sub(r"zonstraat-\w+\.meterkast", backup.name, line), composed, srv)
+            gave["restored"] = composed.healthy("mosquitto", "bridge", "caddy", "nightly")
+            gave["origins"] = sorted(
+                path.read_text().split("\n")[0] for path in (srv / "hub/log").rglob("checkpoint")
+            )
     return gave
 
 
@@ -144,6 +154,8 @@ def _typed(line: str, composed: Composed, srv: Path, stdin: str = "") -> str:
             composed.up(*(name for name in names if name != "--wait"))
         case ["docker", "compose", "ps"]:
             pass
+        case ["docker", "compose", "down"]:
+            composed.down()
         case ["cat", "settings.toml", ">>", config]:
             done("bash", "-c", line, cwd=srv)
             with (srv / config).open("a") as settings:  # 1.6.7 takes away by its own words only
@@ -170,12 +182,15 @@ def _join(
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         env={**os.environ, "SSL_CERT_FILE": str(trust)},
     )  # fmt: skip
-    asking.stdin.write(f"{code}\n")
-    asking.stdin.close()
-    words = asking.stdout.readline().strip()
-    until("the hub has it", (srv / "hub/enrolment/home-noor.request").exists)
-    _typed(f'{enrol} --words "{words}"', composed, srv)
-    assert 0 == asking.wait(timeout=30)
+    try:
+        asking.stdin.write(f"{code}\n")
+        asking.stdin.close()
+        words = asking.stdout.readline().strip()
+        until("the hub has it", (srv / "hub/enrolment/home-noor.request").exists)
+        _typed(f'{enrol} --words "{words}"', composed, srv)
+        assert 0 == asking.wait(timeout=30)
+    finally:
+        kill(asking)
     for line in (add, fit, look):
         _typed(line, composed, srv)
 
