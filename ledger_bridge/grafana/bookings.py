@@ -49,10 +49,10 @@ _EXCHANGED = _Booked(
     (is_("role", "member"), is_("kind", "exchange")),
 )
 _RETIRED = _Booked(
-    Said("Ingeleverd", "Handed in"),
+    Said("Ingeleverd", "Given back for good"),
     Said(
         "Wat leden voorgoed bij de gemeenschap inleverden; wat is teruggedraaid telt niet.",
-        "What members handed in to the community for good, less what was reversed.",
+        "What members gave back to the community for good, less what was reversed.",
     ),
     _NET,
     (is_("role", "retired"),),
@@ -71,7 +71,7 @@ _HELD = _Booked(
 
 
 def of_all(community: Community) -> tuple[Row | Panel, ...]:
-    """What all members were given, exchanged, handed in and have; nothing without an asset."""
+    """What all members were given, exchanged, gave back and have; nothing without an asset."""
     if not community.scales:
         return ()
     return (
@@ -115,7 +115,7 @@ def of_one(community: Community) -> tuple[Row | Panel, ...]:
                 "Wat op een dag is bijgeschreven en gekregen, en naar beneden wat is gegeven,"
                 " geruild of ingeleverd. De dag is die van de boeking, niet die van de meting.",
                 "What was credited and received on a day, and downwards what was given, exchanged"
-                " or handed in. The day is that of the booking, not of the measurement.",
+                " or given back. The day is that of the booking, not of the measurement.",
             ),
             (
                 *(

@@ -74,7 +74,7 @@ def life(influx):
         credit(60, "a2", "member", "entitlement", plus=5_000_000, rule="shared"),
         credit(DAY_MIN + 60, "iss", "issuance", "entitlement", plus=1_000_000, rule="shared"),
         credit(DAY_MIN + 60, "a2", "member", "entitlement", minus=1_000_000, rule="shared"),
-        # 4 of them for 2 hours, 3 handed in and 1 of that reversed.
+        # 4 of them for 2 hours, 3 given back for good and 1 of that reversed.
         credit(120, "a1", "member", "exchange", minus=4_000_000),
         credit(120, "pool", "pool", "exchange", plus=4_000_000),
         credit(120, "a1", "member", "exchange", plus=200, asset="HOURS"),
@@ -151,11 +151,11 @@ CASES = {
     ),
     "credited": (201, [Shown("A", {}, [[0, 4]])]),
     "exchanged": (202, [Shown("A", {}, [[0, 4]]), Shown("B", {}, [[0, 0]])]),
-    "handed in": (203, [Shown("A", {}, [[0, 2]])]),
+    "given back for good": (203, [Shown("A", {}, [[0, 2]])]),
     "held": (204, [Shown("A", {}, [[0, 8]]), Shown("B", {}, [[0, 2]])]),
     "credited by day": (211, [Shown("A", {}, [[0, 5], [1440, -1]])]),
     "exchanged by day": (212, [Shown("A", {}, [[0, 4]]), Shown("B", {}, [[0, 0]])]),
-    "handed in by day": (213, [Shown("A", {}, [[0, 3], [1440, -1]])]),
+    "given back for good by day": (213, [Shown("A", {}, [[0, 3], [1440, -1]])]),
     "held by each": (
         214,
         [
