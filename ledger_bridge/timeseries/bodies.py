@@ -11,6 +11,7 @@ from ledger_bridge.inbox import AHEAD_MAX
 from ledger_bridge.reader import Reader
 from ledger_bridge.timeseries import counts, gone, samples, shares
 from ledger_bridge.timeseries.bookings import Bookings
+from ledger_bridge.timeseries.names import account_of, fault_of, sheet_of
 from ledger_bridge.timeseries.place import Due, Notebook, Place, Told
 from ledger_bridge.timeseries.schema import (
     BRIDGE,
@@ -105,7 +106,7 @@ class _Gathered:
         except sqlite3.Error:
             raise
         except Exception as error:  # noqa: BLE001 - a sheet's edge: it is noted, and told aloud
-            self._told.append(Told(name, f"{type(error).__name__}: {error}"))
+            self._told.append(Told(name, fault_of(error)))
         else:
             self._told.append(Told(name, ""))
 
@@ -132,7 +133,7 @@ def of_sheets(
     ):
         for sheet in some:
             give_way()
-            name = " ".join(filter(None, sheet.key))
+            name = sheet_of(reader.papers()[0], sheet)
             with gathered.telling(reader, name):
                 is_gone = sheet.is_gone or name in left_out
                 for written in _of_sheet(reader, sheet._replace(is_gone=is_gone)):
@@ -156,7 +157,7 @@ def of_days(reader: Reader, notebook: Notebook, place: Place, give_way: GiveWay)
     while some := notebook.due("member", DAYS_MAX, after=last):
         for last in some:
             give_way()
-            name = f"day of {last.a} {last.day}"
+            name = f"day {account_of(reader.papers()[0], last.a)} {last.day}"
             with gathered.telling(reader, name):
                 is_gone = last.is_gone or name in left_out
                 gathered.add(counts.day_sheet(reader, last.a, last.day, is_gone=is_gone))
@@ -186,7 +187,7 @@ def of_shared(
                 continue
             give_way()
             began = monotonic()
-            name = f"shared on {last.day}"
+            name = f"shared {last.day}"
             with gathered.telling(reader, name):
                 is_gone = last.is_gone or name in left_out
                 gathered.add(shares.shared_sheet(reader, last.day, is_gone=is_gone))

@@ -18,6 +18,7 @@ from ledger_bridge.timeseries import health
 from ledger_bridge.timeseries.delivered import Delivered
 from ledger_bridge.timeseries.engines import Database, Trouble
 from ledger_bridge.timeseries.meanwhile import T, meanwhile
+from ledger_bridge.timeseries.names import fault_of
 from ledger_bridge.timeseries.place import Away, Notebook
 from ledger_bridge.timeseries.posting import Post
 from ledger_bridge.timeseries.sink import Ended, Sink
@@ -122,7 +123,7 @@ class Following:
         except PeopleError as error:
             return self._failed("broken", error.problems[0].what, try_=error.problems[0].try_)
         except Exception as error:  # noqa: BLE001 - the task's edge: the bridge does without
-            return self._failed("broken", f"{type(error).__name__}: {error}")
+            return self._failed("broken", fault_of(error))
         return 0.0
 
     def _opened(self) -> Sink:

@@ -286,6 +286,9 @@ class Notebook:
                 ).fetchall()
                 gone = [(n,) for n, line in rows if _is_of(line, forget)]
                 self._db.executemany(f"DELETE FROM {table} WHERE rowid = ?", gone)
+            if forget.span_ms is None and "account" in forget.tags:
+                of_account = f"day {forget.tags['account']} %"
+                self._db.execute("DELETE FROM left_out WHERE what LIKE ?", (of_account,))
 
     def scrub(self) -> None:
         """Leave nothing in the files of what was taken away, as lines of whoever was erased."""

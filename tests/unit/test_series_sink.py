@@ -19,7 +19,7 @@ from ledger_bridge.books.changed import Sheet, turn
 from ledger_bridge.reader import Reader
 from ledger_bridge.timeseries import bodies, counts, place
 from ledger_bridge.timeseries.engines import Trouble, Unwanted
-from ledger_bridge.timeseries.place import Due, Notebook, Refused
+from ledger_bridge.timeseries.place import Due, Notebook, Refused, Told
 from ledger_bridge.timeseries.posting import Post
 from ledger_bridge.timeseries.schema import (
     DAY,
@@ -437,6 +437,7 @@ def test_what_is_taken_away_waits_no_longer_either(homes: Homes, bench: Bench) -
     bench.database.refuses = {"day", "quarter"}
     bench.write(edition(homes))
     assert 16 == bench.standing.quarantined
+    bench.notebook.note_told([Told("day acc-noor 2026-06-21", "ValueError")])
     n = edition(homes) + 1
     homes.community.db.execute(
         "INSERT INTO changed VALUES (?, 'account', 'acc-noor', '', '', ?, ?)", (ID, n, n)
@@ -445,6 +446,7 @@ def test_what_is_taken_away_waits_no_longer_either(homes: Homes, bench: Bench) -
     left = [one.line for one in bench.notebook.quarantined(99)]
     assert 8 == len([line for line in left if "acc-bram" in line])
     assert [] == [line for line in left if "acc-noor" in line]
+    assert 0 == bench.standing.left_out
     # Nor in what the place's files have of the past.
     files = [bench.path, bench.path.with_name("series.db-wal")]
     assert [] == [file.name for file in files if b"acc-noor" in file.read_bytes()]
@@ -507,7 +509,8 @@ def test_a_sheet_that_is_odd_is_left_out_alone_until_it_changes(
         for _ in range(2):
             homes.community.db.execute(changes, (edition(homes) + 1,))
             bench.write(edition(homes))
-    sheet, why = "meter barn hall 2026-06-21", "ValueError: nobody thought of this"
+    sheet = "meter barn hall 2026-06-21"
+    why = f"ValueError in test_series_sink.py line {odd.__code__.co_firstlineno + 2}"
     assert [("series_left_out", sheet, why)] == [_told(one) for one in logs]
     assert Standing(left_out=1) == bench.standing
     homes.community.db.execute(changes, (edition(homes) + 1,))
