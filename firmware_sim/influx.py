@@ -64,7 +64,7 @@ class Influx(NamedTuple):
             try_ = f"set {TOKEN}" if error.code in {401, 403} else "read its log"
             raise Unreachable(Problem(what, self.url + path, try_)) from error
         except (OSError, http.client.HTTPException) as error:
-            what = f"no answer: {error}"
+            what = f"no answer: {getattr(error, 'reason', error)}"
             raise Unreachable(Problem(what, self.url, "start it, or mend --influx")) from error
         assert isinstance(answer, http.client.HTTPResponse)
         return answer
