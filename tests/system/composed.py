@@ -9,9 +9,11 @@ Spec: Compose specification, services; Docker's own defaults (ports below 1024 a
 tmpfs is noexec,nosuid,nodev)
 """
 
+import contextlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -153,7 +155,7 @@ class Composed:
 
     def __exit__(self, kind: object, *_: object) -> None:
         for name, process in reversed(self.running.items()):
-            end(process)
+            _end(process)
             if kind:
                 print(name, process.returncode, self.log(name).read_text()[-1000:], file=sys.stderr)
 
@@ -181,13 +183,14 @@ class Composed:
                 continue
             with self.log(name).open("ab") as log:
                 self.running[name] = subprocess.Popen(
-                    self.box(name).main(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
-                )
+                    self.box(name).main(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                    start_new_session=True,
+                )  # fmt: skip
 
     def down(self) -> None:
         """docker compose down: what is not in a folder is gone."""
         for process in reversed(self.running.values()):
-            end(process)
+            _end(process)
         for box in self._boxes.values():
             done("umount", "--recursive", "--lazy", box.root)
         self.running, self._boxes = {}, {}
@@ -210,6 +213,13 @@ class Composed:
                     break
                 time.sleep(0.2)
         return found
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """With the first process of a container go those that it started."""
+    end(process)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def begin() -> None:
