@@ -315,7 +315,8 @@ cd /root
 for n in $(seq 20); do systemctl is-active meterkast-gateway && break; sleep 1; done
 meterkast update ./meterkast-gateway_0.1.0-2.deb || echo "ended with $?"
 readlink /opt/meterkast-gateway/current
-for n in $(seq 20); do systemctl is-active meterkast-gateway && break; sleep 1; done
+for n in $(seq 20); do systemctl is-active --quiet meterkast-gateway && break; sleep 1; done
+systemctl is-active meterkast-gateway
 meterkast update || echo "ended with $?"
 systemctl is-failed meterkast-gateway-trial || true
 dpkg -i ./meterkast-gateway_0.1.0-2.deb > /dev/null
