@@ -6,7 +6,8 @@ twice, which is the same points. What is wrong with the database is raised, and 
 on from the place.
 """
 
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from functools import partial
 from typing import Protocol
@@ -19,7 +20,8 @@ from ledger_bridge.timeseries import bodies
 from ledger_bridge.timeseries.bodies import Body
 from ledger_bridge.timeseries.bookings import Bookings
 from ledger_bridge.timeseries.meanwhile import meanwhile
-from ledger_bridge.timeseries.place import QUARANTINE_MAX, Notebook, Place
+from ledger_bridge.timeseries.names import fault_of
+from ledger_bridge.timeseries.place import QUARANTINE_MAX, Notebook, Place, Told
 from ledger_bridge.timeseries.posting import Post, Posted
 from ledger_bridge.timeseries.schema import MEASUREMENTS, Written
 from ledger_bridge.timeseries.standing import Standing, standing
@@ -75,7 +77,18 @@ class Sink:
         now_ms = self._world.now_ms()
         if not 0 <= now_ms - self._put_down_ms < MINUTE_MS:
             self._put_down_ms = now_ms
-            self._notebook.put(self._world.minute(standing(self._reader, self._notebook)))
+            lines, why = self._minute()
+            self._notebook.put(lines)
+            self._tell_left_out(self._notebook.note_told([Told("health", why)]))
+
+    def _minute(self) -> tuple[list[str], str]:
+        """What is in no books, and what is odd about it, which must not stop all else."""
+        try:
+            return self._world.minute(standing(self._reader, self._notebook)), ""
+        except sqlite3.Error:
+            raise
+        except Exception as error:  # noqa: BLE001 - its edge: it is noted, and told aloud
+            return [], fault_of(error)
 
     def round(self, until: int) -> None:
         """Write all that is known up to the edition `until`, which is complete. Raises Trouble, or
@@ -199,9 +212,12 @@ class Sink:
             notebook.scrub()
         if refused or self._is_refusing:
             self._tell_refusing(refused[0].why if refused else "")
-        for what, why in left_out:
-            log.error("series_left_out", what=what, why=why, **{"try": "meterkast hub series"})
+        self._tell_left_out(left_out)
         return body.place
+
+    def _tell_left_out(self, some: Iterable[Told]) -> None:
+        for what, why in some:
+            log.error("series_left_out", what=what, why=why, **{"try": "meterkast hub series"})
 
     def _tell_refusing(self, why: str = "") -> None:
         """Say once that lines are refused, and once when none is any more."""

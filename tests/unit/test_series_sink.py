@@ -523,6 +523,25 @@ def _told(log: Any) -> tuple[str, str, str]:
     return log["event"], log["what"], log["why"]
 
 
+def test_what_is_odd_about_the_health_of_gateways_stops_nothing_else(
+    homes: Homes, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def odd(_: Standing, /) -> list[str]:
+        raise ValueError("nobody thought of this")
+
+    bench.write(edition(homes))
+    with monkeypatch.context() as broken, capture_logs() as logs:
+        broken.setattr(bench, "minute", odd)
+        for minute in (1, 2):
+            bench.at_ms = minute * 60_000
+            bench.write(edition(homes))
+    assert ["health"] == [one["what"] for one in logs if one["event"] == "series_left_out"]
+    assert Standing(left_out=1) == bench.standing
+    bench.at_ms += 60_000
+    bench.write(edition(homes))
+    assert Standing() == bench.standing
+
+
 def test_a_page_that_looks_may_make_the_place_at_the_same_time(bench: Bench) -> None:
     with closing(sqlite3.connect(bench.path)) as other:
         other.execute("PRAGMA user_version = 0")
