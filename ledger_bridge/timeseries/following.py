@@ -42,7 +42,7 @@ _HERE = {"disk", "broken"}
 
 _JITTER = random.SystemRandom()
 _TRY = {
-    "away": "see that it runs and that series_url leads there; nothing is lost",
+    "away": "see that it runs, has room, and is where series_url says; nothing is lost",
     "token": "put a token that may write and delete into the file that series_token_file names",
     "missing": "make the buckets: meterkast install grafana",
     "full": "make room for the database; nothing is lost",
