@@ -62,4 +62,4 @@ format: $(VENV)/test.stamp ## put the code into its form
 	@$(BIN)/ruff check --fix --quiet .
 
 clean: ## take away what the targets made
-	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .fuzz .import_linter_cache
+	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .fuzz .import_linter_cache .pi
