@@ -13,8 +13,8 @@ from ledger_bridge.books.registry.edits import GatewayAdmitted
 from ledger_bridge.commands import gateways as commands
 from ledger_bridge.commands.common import edit
 from ledger_bridge.commands.gateways import gateways, tell_gateway
-from ledger_bridge.commands.keys import rekey
 from ledger_bridge.commands.hub import init
+from ledger_bridge.commands.keys import rekey
 from ledger_bridge.hub import Hub
 from ledger_bridge.inbox import Inbox
 from tests.street import ID, NOON_MS, Chain, key
