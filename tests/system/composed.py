@@ -62,7 +62,7 @@ class Box:
         done("mount", "-t", "overlay", "overlay", "-o", layers, self.root)
         for path in (*Path(sys.base_prefix).parents, *ROOT.parents):
             (self.root / str(path)[1:]).chmod(0o755)  # where Python is root's own, in here alone
-        for path in ("/proc", "/dev", "/etc/hosts", str(ROOT)):
+        for path in ("/proc", "/dev", "/etc/hosts"):
             done("mount", "--rbind", path, self.root / path[1:])
         for name, text in programs.items():
             program = self.root / "usr/local/bin" / name
@@ -78,6 +78,9 @@ class Box:
             (self.root / path[1:]).mkdir(parents=True, exist_ok=True)
             flags = f"mode=1777,noexec,nosuid,nodev,{size}"
             done("mount", "-t", "tmpfs", "tmpfs", "-o", flags, self.root / path[1:])
+        house = self.root / str(ROOT)[1:]
+        house.mkdir(parents=True, exist_ok=True)  # which may lie in a folder of tmpfs
+        done("mount", "--rbind", ROOT, house)
         assert said["read_only"] is True
         done("mount", "-o", "remount,bind,ro", self.root)
 
