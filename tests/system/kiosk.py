@@ -241,7 +241,7 @@ class Tab:
     def reads(self, text: str) -> None:
         """Wait until this can be read somewhere."""
         self.page.wait_for_function(
-            "text => document.body.innerText.includes(text) && !document.body.matches('.away')",
+            "text => document.body?.innerText.includes(text) && !document.body.matches('.away')",
             arg=text,
         )
 
