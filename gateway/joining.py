@@ -27,7 +27,7 @@ from gateway.contract.enrolment import Answer, Asked
 from gateway.contract.errors import PeopleError, Problem, Unreachable, UsageError
 from gateway.contract.keys import SigningKey
 from gateway.contract.signed import Malformed
-from gateway.contract.tls import new_key, pem_of
+from gateway.contract.tls import UNREADABLE, new_key, pem_of
 from gateway.contract.writing import Planned, write
 from gateway.tools import blocks
 
@@ -100,7 +100,7 @@ def _waiting(
     try:
         asked = enrolment.read(request.read_bytes())
         own = serialization.load_pem_private_key(tls_key.read_bytes(), None)
-    except (OSError, ValueError):
+    except (OSError, *UNREADABLE):
         return None
     said = asked.said
     is_same = (said.community, said.gateway, said.key) == (*place, key.public.x)

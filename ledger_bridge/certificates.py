@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -20,8 +21,10 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from gateway.contract import renewal
 from gateway.contract.errors import ConfigError, Problem
-from gateway.contract.tls import new_key, pem_of
+from gateway.contract.tls import UNREADABLE, new_key, pem_of
 from gateway.contract.writing import Planned, write
+
+T = TypeVar("T")
 
 # No gateway can be called so: its id has no @.
 BRIDGE = "@bridge"
@@ -62,14 +65,8 @@ class Authority:
         self.revoked = folder / "revoked.crl"
         self.bridge = folder / "bridge.pem"
         self._now = now
-        try:
-            self._ca = x509.load_pem_x509_certificate(self.certificate.read_bytes())
-            key = load_pem_private_key((folder / "ca.key").read_bytes(), None)
-        except (OSError, ValueError, TypeError) as error:
-            what, where = f"the community's CA cannot be used: {error}", str(folder)
-            raise ConfigError(Problem(what, where, "restore it from your backup")) from error
-        assert isinstance(key, ec.EllipticCurvePrivateKey), type(key)
-        self._key = key
+        self._ca = _read(self.certificate, x509.load_pem_x509_certificate)
+        self._key = _read(folder / "ca.key", _own_key)
 
     @classmethod
     def create(
@@ -116,7 +113,7 @@ class Authority:
     def given(self, name: str) -> list[x509.Certificate]:
         """What this gateway was given and may still use, the newest first."""
         path = self._given(name)
-        return x509.load_pem_x509_certificates(path.read_bytes()) if path.exists() else []
+        return _read(path, x509.load_pem_x509_certificates) if path.exists() else []
 
     def _given(self, name: str) -> Path:
         return self.folder / "gateways" / f"{name}.crt"
@@ -125,7 +122,7 @@ class Authority:
         """Whether we gave this to the gateway, it is not over, and nobody took it back."""
         try:
             certificate.verify_directly_issued_by(self._ca)
-        except (ValueError, TypeError, InvalidSignature):
+        except (InvalidSignature, *UNREADABLE):
             return False
         return (
             certificate.subject == _common_name(name)
@@ -149,7 +146,7 @@ class Authority:
         """Whether the bridge's certificate is to be renewed; also where it has none."""
         try:
             mine = x509.load_pem_x509_certificate(self.bridge.read_bytes())
-        except (OSError, ValueError):
+        except (OSError, *UNREADABLE):
             return True
         return renewal.is_due(mine, self._now())
 
@@ -189,7 +186,7 @@ class Authority:
         return len(entries)
 
     def _listed(self) -> list[x509.RevokedCertificate]:
-        return list(x509.load_pem_x509_crl(self.revoked.read_bytes()))
+        return list(_read(self.revoked, x509.load_pem_x509_crl))
 
     def _list(self, listed: list[x509.RevokedCertificate]) -> None:
         now = self._now()
@@ -240,6 +237,21 @@ def _blank(
         .not_valid_after(now + life)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
     )
+
+
+def _read(path: Path, parse: Callable[[bytes], T]) -> T:
+    try:
+        return parse(path.read_bytes())
+    except (OSError, *UNREADABLE) as error:
+        what = f"the community's CA cannot be used: {error}"
+        raise ConfigError(Problem(what, str(path), "restore it from your backup")) from error
+
+
+def _own_key(data: bytes) -> ec.EllipticCurvePrivateKey:
+    key = load_pem_private_key(data, None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise ValueError("a key of another kind")
+    return key
 
 
 def _secret(path: Path, key: ec.EllipticCurvePrivateKey) -> Planned:

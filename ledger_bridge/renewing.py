@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from gateway.contract import enrolment, renewal
 from gateway.contract.errors import PeopleError
 from gateway.contract.signed import Malformed
+from gateway.contract.tls import UNREADABLE
 from ledger_bridge.books.community import Community
 from ledger_bridge.books.facts.keyring import Keyring
 from ledger_bridge.certificates import BEFORE, Authority
@@ -83,7 +84,7 @@ class Renewing:
     def _must_be_due(self, pem: str, authority: Authority, gateway: str) -> None:
         try:
             certificate = x509.load_pem_x509_certificate(pem.encode())
-        except ValueError as error:
+        except UNREADABLE as error:
             raise Malformed("it does not show the certificate that it has") from error
         if not authority.is_good(certificate, gateway):
             raise Malformed("the certificate that it shows is over, revoked or not ours")

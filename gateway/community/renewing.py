@@ -22,7 +22,7 @@ from gateway.contract.keys import SigningKey
 from gateway.contract.link import Link, LinkDown
 from gateway.contract.renewal import CERTIFICATE_BYTES_MAX, Renewal
 from gateway.contract.signed import Malformed
-from gateway.contract.tls import Tls, new_key, pem_of
+from gateway.contract.tls import UNREADABLE, Tls, new_key, pem_of
 from gateway.contract.writing import Planned, write
 
 log = structlog.get_logger()
@@ -71,13 +71,13 @@ class Renewing:
                     await link.publish(topic, request)
             except LinkDown:
                 pass  # the link tells it; asked again once it is back
-            except (OSError, ValueError, UsageError) as error:
+            except (OSError, UsageError, *UNREADABLE) as error:
                 self._tell(error)
             await asyncio.sleep(LOOK_S)
 
     def request(self) -> bytes | None:
-        """What to ask the hub, None where nothing is due. Raises OSError, ValueError, UsageError
-        where the files of the certificate cannot be used.
+        """What to ask the hub, None where nothing is due. Raises OSError, UsageError or
+        one of UNREADABLE where the files of the certificate cannot be used.
         """
         if not self._is_set():
             return None
@@ -120,7 +120,7 @@ class Renewing:
         try:
             made = x509.load_pem_x509_certificate(payload)
             made.verify_directly_issued_by(x509.load_pem_x509_certificate(self._ca.read_bytes()))
-        except (OSError, ValueError, TypeError, InvalidSignature) as error:
+        except (OSError, InvalidSignature, *UNREADABLE) as error:
             raise Malformed("no certificate of our CA") from error
         if made.public_key() != key.public_key():
             raise Malformed("a certificate of another key")
@@ -142,6 +142,6 @@ def _key(path: Path) -> ec.EllipticCurvePrivateKey | None:
     """The key in a file, None where none can be read there: then another is made."""
     try:
         key = serialization.load_pem_private_key(path.read_bytes(), None)
-    except (OSError, ValueError, TypeError):
+    except (OSError, *UNREADABLE):
         return None
     return key if isinstance(key, ec.EllipticCurvePrivateKey) else None

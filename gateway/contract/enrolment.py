@@ -28,6 +28,7 @@ from gateway.contract import cards, signed
 from gateway.contract.keys import PublicKey, SigningKey, b64, unb64
 from gateway.contract.record import is_id, to_json
 from gateway.contract.signed import Malformed
+from gateway.contract.tls import UNREADABLE
 
 REQUEST = "mk-enrol-v1"
 # Where the hub takes requests, and gives answers, by HTTP POST.
@@ -126,9 +127,9 @@ def requested(csr: str, name: str) -> ec.EllipticCurvePublicKey:
         request = x509.load_der_x509_csr(unb64(csr))
         is_signed = request.is_signature_valid
         names = [one.value for one in request.subject]
-    except ValueError as error:
+        key = request.public_key()
+    except UNREADABLE as error:
         raise Malformed("no request for a certificate") from error
-    key = request.public_key()
     if not is_signed or names != [name]:
         raise Malformed(f"a request for a certificate that {name} did not make")
     if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name != "secp256r1":

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.types import (
@@ -26,6 +27,9 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from gateway.contract.settings import Mistake, Settings
+
+# What bytes raise that are no certificate, request or key, or are one of a kind that nobody knows.
+UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion)
 
 
 class Tls(Settings):
@@ -109,7 +113,7 @@ def _key_flaws(path: Path, public: CertificatePublicKeyTypes | None) -> Iterator
     except TypeError:
         what = f"{path} asks for a passphrase, and nobody is there to type it"
         yield Flaw("key", what, f"openssl pkey -in {path} -out FILE, and name that")
-    except ValueError:
+    except UNREADABLE:
         yield Flaw("key", f"{path} is no private key in PEM", "name the key, not the certificate")
     else:
         if path.stat().st_mode & stat.S_IRWXO:
@@ -135,8 +139,9 @@ def _not_read(path: Path) -> list[str]:
 
 def _no_certificates(path: Path) -> list[str]:
     try:
-        x509.load_pem_x509_certificates(path.read_bytes())
-    except ValueError:
+        for one in x509.load_pem_x509_certificates(path.read_bytes()):
+            one.public_key()
+    except UNREADABLE:
         return [f"{path} is no certificate in PEM"]
     return []
 
@@ -155,6 +160,6 @@ def ends_ms(path: Path) -> int | None:
     """When a certificate ends, UTC milliseconds; None where there is none to read."""
     try:
         certificate = x509.load_pem_x509_certificates(path.read_bytes())[0]
-    except (OSError, ValueError):
+    except (OSError, *UNREADABLE):
         return None
     return int(certificate.not_valid_after_utc.timestamp()) * 1000

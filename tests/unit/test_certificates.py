@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from gateway.contract.errors import ConfigError, UsageError
 from ledger_bridge.certificates import Authority
@@ -142,4 +144,24 @@ def test_a_ca_that_lost_its_key_is_told(tmp_path):
     made = Authority.create(tmp_path / "tls", community="zonstraat")
     (made.folder / "ca.key").unlink()
     with pytest.raises(ConfigError, match=r"CA cannot be used: .*No such file"):
+        Authority(made.folder)
+
+
+@pytest.mark.parametrize("file", ["ca.crt", "ca.key", "revoked.crl", "gateways/home-noor.crt"])
+def test_a_damaged_file_of_the_ca_is_told(tmp_path, file):
+    made = Authority.create(tmp_path / "tls", community="zonstraat")
+    pair(made, "home-noor")
+    (made.folder / file).write_text("-----BEGIN NOTHING-----\n")
+    with pytest.raises(ConfigError, match="CA cannot be used") as told:
+        Authority(made.folder).revoke("home-noor")
+    assert f"{made.folder}/{file}" == told.value.problems[0].where
+
+
+def test_the_ca_has_a_key_of_its_kind(tmp_path):
+    made = Authority.create(tmp_path / "tls", community="zonstraat")
+    pem = Ed25519PrivateKey.generate().private_bytes(
+        Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+    )
+    (made.folder / "ca.key").write_bytes(pem)
+    with pytest.raises(ConfigError, match="a key of another kind"):
         Authority(made.folder)

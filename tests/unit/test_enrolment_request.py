@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gateway.contract import enrolment, signed
 from gateway.contract.enrolment import Answer, Request
-from gateway.contract.keys import SigningKey, unb64
+from gateway.contract.keys import SigningKey, b64, unb64
 from gateway.contract.signed import Malformed
 from gateway.contract.tls import new_key
 
@@ -95,6 +95,27 @@ STRANGER = SigningKey(b"s" * 32)
 def test_what_is_no_request_is_told(reason, data):
     with pytest.raises(Malformed, match=reason):
         enrolment.read(data())
+
+
+OURS = unb64(request().csr)
+CURVE, VERSION = bytes.fromhex("06082a8648ce3d030107"), bytes.fromhex("020100")
+
+
+@pytest.mark.parametrize(
+    "csr",
+    [
+        OURS.replace(CURVE, bytes.fromhex("06082a8648ce3d030106")),
+        OURS.replace(bytes.fromhex("06072a8648ce3d0201"), bytes.fromhex("06072a8648ce3d0202")),
+        OURS.replace(VERSION, bytes.fromhex("020101"), 1),
+        # A bit string, which no name but one can be.
+        OURS.replace(bytes.fromhex("0603550403") + b"\x0c", bytes.fromhex("0603550403") + b"\x03"),
+    ],
+    ids=["curve", "kind of key", "version", "name"],
+)
+def test_a_request_for_a_certificate_of_a_kind_that_nobody_knows_is_told(csr):
+    assert csr != OURS
+    with pytest.raises(Malformed, match="no request for a certificate"):
+        enrolment.requested(b64(csr), "home-noor")
 
 
 @given(st.integers(0, 599), st.integers(0, 7))
