@@ -63,21 +63,34 @@ def mosquitto(
 
 def planned(hub: Hub, root: Path) -> Iterator[Planned]:
     """Every file. Raises UsageError where the broker has no certificate yet."""
+    owner = hub.tls_folder.parent.stat().st_uid
     for name, mode in (("ca.crt", 0o644), ("revoked.crl", 0o644), ("broker.crt", 0o644),
                        ("broker.key", 0o600)):  # fmt: skip
-        path = hub.tls_folder / name
-        try:
-            yield Planned(root / FILES / name, path.read_text("ascii"), mode)
-        except OSError as error:
-            what = f"a certificate of the broker is missing: {error.strerror}"
-            try_ = "meterkast hub certificate --broker HOST"
-            raise UsageError(Problem(what, str(path), try_)) from error
+        yield Planned(root / FILES / name, _read(hub.tls_folder / name, owner), mode)
     rights = (SHIPPED / "gateways.acl").read_text("utf-8")
     rights = rights.replace(_EXAMPLE, f"mk/v1/{hub.community}/")
     yield Planned(root / FILES / "gateways.acl", rights)
     yield Planned(root / FILES / "home.acl", (SHIPPED / "home.acl").read_text("utf-8"))
     for name, (place, mode) in OTHERS.items():
         yield Planned(root / place, (SHIPPED / name).read_text("utf-8"), mode)
+
+
+def _read(path: Path, owner: int) -> str:
+    """A file of the hub's owner, and not what a link of theirs leads to: what root reads here,
+    everybody can read afterwards. Raises UsageError.
+    """
+    try:
+        with path.open(encoding="ascii", errors="replace") as file:
+            is_theirs = os.fstat(file.fileno()).st_uid == owner
+            text = file.read() if is_theirs else ""
+    except OSError as error:
+        what = f"a certificate of the broker is missing: {error.strerror}"
+        try_ = "meterkast hub certificate --broker HOST"
+        raise UsageError(Problem(what, str(path), try_)) from error
+    if not is_theirs:
+        what = "this file is not of whoever has the hub's folder"
+        raise UsageError(Problem(what, str(path), f"ls -l {path}, and chown it to them"))
+    return text
 
 
 def _give(key: Path) -> None:

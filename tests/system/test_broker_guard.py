@@ -2,9 +2,11 @@
 
 import os
 import random
+import shutil
 import socket
 import subprocess
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import paho.mqtt.client as mqtt
 import pytest
@@ -131,3 +133,22 @@ def test_a_mosquitto_that_does_not_start_at_all_loses_nothing_to_the_guard(broke
     path = {"PATH": f"{bare}:/usr/bin:/bin"}
     subprocess.run([GUARD, tmp_path], env=path, check=True)
     assert b"something else" == broker.kept.read_bytes()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_root_looks_at_it_with_no_more_rights_than_its_owner_has(part):
+    """Where somebody has broken into Mosquitto, and left a link to what only root can read."""
+    part("mosquitto")
+    with TemporaryDirectory() as name:
+        top, folder = Path(name), Path(name) / "mosquitto"
+        top.chmod(0o755)
+        guard = Path(shutil.copy(GUARD, top))
+        folder.mkdir()
+        shutil.chown(folder, "mosquitto")
+        secret = top / "secret"
+        secret.write_text("for root alone")
+        secret.chmod(0o600)
+        (folder / "mosquitto.db").symlink_to(secret)
+        told = subprocess.run([guard, folder], capture_output=True, text=True, check=False)
+        assert "Permission denied" in told.stderr
+        assert "for root alone" == secret.read_text()

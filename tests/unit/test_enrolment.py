@@ -8,6 +8,7 @@ import re
 import shutil
 import stat
 import sys
+from collections.abc import AsyncIterator
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from ledger_bridge.commands import enrolment as commands
 from ledger_bridge.commands import gateways as gateways_
 from ledger_bridge.commands.common import read_books
 from ledger_bridge.hub import Hub
+from ledger_bridge.page import enrolling
 from ledger_bridge.page.app import build
 
 SETTINGS = """\
@@ -488,7 +490,9 @@ class Page:
         self._app = build(Hub.load(config), lambda: 0)
         self._url = url
 
-    def post(self, path: str, content: bytes, **headers: str) -> httpx.Response:
+    def post(
+        self, path: str, content: bytes | AsyncIterator[bytes], **headers: str
+    ) -> httpx.Response:
         async def ask() -> httpx.Response:
             transport = httpx.ASGITransport(app=self._app)
             async with httpx.AsyncClient(transport=transport, base_url=self._url) as client:
@@ -555,6 +559,15 @@ def test_who_has_no_code_leaves_nothing_at_the_hub(way, page):
 )
 def test_nothing_else_is_open_under_that_name(page, status, path, content, host):
     assert status == page.post(path, content=content, host=host).status_code
+
+
+def test_who_sends_slower_than_any_line_is_not_waited_for(way, monkeypatch):
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b"x"
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(enrolling, "SENT_S_MAX", 0.01)
+    assert 408 == Page(way.hub).post("/enrol", content=slowly()).status_code
 
 
 def test_a_hub_that_says_nothing_of_enrolling_takes_no_requests(way):

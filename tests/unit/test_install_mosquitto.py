@@ -1,6 +1,7 @@
 """What `install mosquitto` writes: this hub's rights and certificates, and no key on the screen."""
 
 import json
+import os
 import stat
 from pathlib import Path
 
@@ -65,6 +66,23 @@ def test_after_a_revocation_only_the_list_is_written_anew(config, capsys):
     install(config, as_json=True)
     told = json.loads(capsys.readouterr().out)["files"]
     assert ["revoked.crl"] == [Path(one["path"]).name for one in told if one["change"] != "same"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_root_reads_nothing_for_the_hubs_user_that_is_not_theirs(config, monkeypatch):
+    """A link in the hub's folder, and where it leads belongs to somebody else."""
+    secret = config.parents[1] / "shadow"
+    secret.write_text("root:$6$...\n")
+    os.chown(config.parent, 1234, 1234)
+    for path in (config.parent / "tls").iterdir():
+        os.chown(path, 1234, 1234)
+    (config.parent / "tls/ca.crt").unlink()
+    (config.parent / "tls/ca.crt").symlink_to(secret)
+    with pytest.raises(UsageError, match="not of whoever has the hub's folder"):
+        install(config, yes=True)
+    assert not (config.parents[1] / "root").exists()
+    os.chown(secret, 1234, 1234)
+    install(config, yes=True)
 
 
 def test_without_a_yes_nothing_is_written(config):
