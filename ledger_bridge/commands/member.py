@@ -16,6 +16,7 @@ from ledger_bridge.commands.common import (
     CONFIG,
     Config,
     Json,
+    Reading,
     day_start_ms,
     edit,
     known_member,
@@ -63,9 +64,10 @@ def add(
 @app.command
 def card(
     member: str,
-    number: str,
+    number: str | None = None,
     /,
     *,
+    slip: str | None = None,
     revoke: Annotated[bool, cyclopts.Parameter(negative="")] = False,
     from_: Annotated[date | None, cyclopts.Parameter(name="--from")] = None,
     config: Config = CONFIG,
@@ -77,13 +79,21 @@ def card(
     ----------
     number
         The number as the card reader gives it. Only its keyed hash is kept.
+    slip
+        Instead of the number: the code on a slip that this card was held to the reader for.
     revoke
         The card is lost or given back: what is brought with it from now on counts for nobody.
     from_
         With --revoke: the first day on which it was theirs no more.
     """
     books = read_books(config)
-    token_ = token(number, books.hub.card_key())
+    if slip is not None and number is None:
+        token_ = _card_of(slip, books)
+    elif number is not None and slip is None:
+        token_ = token(number, books.hub.card_key())
+    else:
+        what, try_ = "no card", f"its number, or --slip {CODE_EXAMPLE}"
+        raise UsageError(Problem(what, "member card", try_))
     must_be_free(token_, member, cards=books.registry.cards, where="member card")
     if revoke:
         at_ms = domain_clock().utc_ms()
@@ -98,6 +108,29 @@ def card(
 
 # Crockford's base 32 has no I, L, O or U.
 _CODE = re.compile(r"[0-9A-HJKMNP-TV-Z]{8}")
+CODE_EXAMPLE = "K7QM-3RXA"
+
+
+def _claimed(code: str, books: Reading, *, where: str) -> str:
+    """What stands for the code on a slip. Raises UsageError."""
+    if not _CODE.fullmatch(plain(code)):
+        raise UsageError(Problem(f"{code!r} is no code", where, f"such as {CODE_EXAMPLE}"))
+    return claim_token(code, books.hub.card_key())
+
+
+def _card_of(slip: str, books: Reading) -> str:
+    """What stands for the card that was held to the reader for this slip. Raises UsageError."""
+    claim_ = _claimed(slip, books, where="member card")
+    deposit = books.db.execute(
+        "SELECT card FROM deposit WHERE community = ? AND claim = ?", (books.community, claim_)
+    ).fetchone()
+    if not deposit:
+        what = "no deposit has come under this code yet"
+        raise UsageError(Problem(what, f"code {slip}", "read the slip once more, or wait for it"))
+    if not deposit[0]:
+        what = "this deposit was made without a card"
+        raise UsageError(Problem(what, f"code {slip}", f"meterkast member claim MEMBER {slip}"))
+    return str(deposit[0])
 
 
 @app.command
@@ -112,9 +145,7 @@ def claim(member: str, code: str, /, *, config: Config = CONFIG, json: Json = Fa
         The code on the slip, such as K7QM-3RXA.
     """
     books = read_books(config)
-    if not _CODE.fullmatch(plain(code)):
-        raise UsageError(Problem(f"{code!r} is no code", "member claim", "such as K7QM-3RXA"))
-    token_ = claim_token(code, books.hub.card_key())
+    token_ = _claimed(code, books, where="member claim")
     owner = books.registry.cards.get(token_)
     if owner not in {None, member}:
         what = f"this code was given to {owner}"

@@ -13,6 +13,7 @@ from tests.street import NOON_MS, key
 from tests.system.programs import done, free_port
 
 POINT = "milieustraat"
+CARD = "0A00B1C2D3"
 
 
 def send(hub: Hub) -> None:
@@ -23,8 +24,10 @@ def send(hub: Hub) -> None:
     community = Community(store.open_to_write(hub.books), hub.community, log_key=hub.key("log"))
     records = [
         point.bring("d1", NOON_MS, grams=2_000, code="K7QM-3RXA", card_key=card_key),
-        point.bring("d2", NOON_MS + 1, grams=90_000, card="0A00B1C2D3", card_key=card_key),
-        point.bring("d3", NOON_MS + 2, grams=3_000, card="0A00B1C2D3", card_key=card_key),
+        point.bring(
+            "d2", NOON_MS + 1, grams=90_000, card=CARD, code="7ZZZ-0001", card_key=card_key
+        ),
+        point.bring("d3", NOON_MS + 2, grams=3_000, card=CARD, card_key=card_key),
         point.correct("d3", NOON_MS + 60 * MINUTE_MS),
         point.empty("e1", NOON_MS + 61 * MINUTE_MS, kg=40),
     ]

@@ -18,7 +18,7 @@ from tests.docs.test_pages import DOCS, blocks
     ("page", "named"),
     [
         ("household.md", {"check", "discover", "doctor", "enrol"}),
-        ("recycling-point.md", {"check", "discover", "enrol", "kiosk"}),
+        ("recycling-point.md", {"check", "discover", "enrol", "kiosk", "member"}),
         ("hub.md", {"device", "hub", "install", "ledger", "member", "policy", "verify"}),
     ],
 )

@@ -138,6 +138,49 @@ def test_a_code_is_given_once(hub, capsys):
     assert "no deposit has come under it yet" in capsys.readouterr().out
 
 
+@pytest.fixture
+def found(hub):
+    """The hub once somebody has held a card that is nobody's to the reader."""
+    hub_, point = Hub.load(hub), Point(chain="evidence-000000000002")
+    card_key = hub_.card_key()
+    bag = point.bring("d5", NOON_MS, grams=1_000, card="B", code="7ZZZ-0001", card_key=card_key)
+    community = Community(store.open_to_write(hub_.books), ID, log_key=hub_.key("log"))
+    Inbox(community).take([("point", bag)], now_ms=NOON_MS)
+    community.db.close()
+    return hub
+
+
+def test_a_card_is_given_by_a_slip_without_its_number(found, capsys):
+    assert "member card MEMBER --slip CODE" in held(found, capsys)["d5"]["try"]
+    run("member", "card", "bram", "--slip", "7zzz 0001", "--config", str(found))
+    assert "d5" not in held(found, capsys)
+    # All that is brought with it, and not only what that slip is for.
+    assert "bram" == registry(found).cards[token("B", Hub.load(found).card_key())]
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        ((), "no card"),
+        (("B", "--slip", "7ZZZ-0001"), "no card"),
+        (("--slip", "7ZZZ"), "'7ZZZ' is no code"),
+        (("--slip", "7ZZZ-0002"), "no deposit has come under this code yet"),
+        (("--slip", "K7QM-3RXA"), "this deposit was made without a card"),
+    ],
+)
+def test_a_slip_that_names_no_card_is_told(found, words, what):
+    before = registry(found).cards
+    with pytest.raises(UsageError, match=what):
+        run("member", "card", "bram", *words, "--config", str(found))
+    assert before == registry(found).cards
+
+
+def test_a_slip_gives_nobody_the_card_of_somebody_else(found):
+    run("member", "card", "bram", "B", "--config", str(found))
+    with pytest.raises(UsageError, match="this card is bram's"):
+        run("member", "card", "noor", "--slip", "7ZZZ-0001", "--config", str(found))
+
+
 def test_decisions_are_kept_with_their_reason(hub, capsys):
     words = ("--reason", "weighed it again", "--config", str(hub))
     run("deposit", "decide", "point/d2", "--accept", *words)

@@ -171,8 +171,8 @@ def _try(row: Json) -> str:
     """What a steward types about a deposit that waits."""
     verdict = row["verdict"]
     if verdict == deposits.NOBODY:
-        number = " or meterkast member card MEMBER NUMBER" if row["has_card"] else ""
-        return f"meterkast member claim MEMBER CODE{number}"
+        card = " or meterkast member card MEMBER --slip CODE" if row["has_card"] else ""
+        return f"meterkast member claim MEMBER CODE{card}"
     choice = "--accept or --void" if verdict in deposits.ACCEPTABLE else "--void"
     return _decide(row["gateway"], row["id"], choice)
 
