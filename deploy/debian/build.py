@@ -178,7 +178,7 @@ class Builder:
         pin = next(one for one in pins if one.startswith(f"{name}=="))
         only = ["--no-deps", "--only-binary", ":all:", "--dest", self.work / "trial"]
         try:
-            self._pip(tools, "download", *only, pin)
+            self._pip(tools, "download", "-q", *only, pin)  # which is no error
         except subprocess.CalledProcessError:
             return False
         return True
@@ -210,6 +210,7 @@ class Builder:
         for record in self.env.glob("lib/*/site-packages/*.dist-info/RECORD"):
             lines = record.read_text("utf-8").splitlines(keepends=True)
             record.write_text("".join(one for one in lines if not one.startswith("../../../bin/")))
+        (self.env / ".gitignore").unlink(missing_ok=True)  # since Python 3.13
         shutil.copyfile(HERE / "meterkast", self.env / "bin/meterkast")
         (self.env / "bin/meterkast").chmod(0o755)
         shutil.rmtree(self.env / "include")

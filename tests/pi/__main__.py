@@ -1,8 +1,8 @@
 """`make pi`: from an empty folder to a credit minted on what a gateway on arm64 signed.
 
-Builds the package in a fresh Debian for arm64 with the recipe of `make deb`, installs it in
-another one, and has it join a hub out here as the page for a household says. docs/arm64.md is
-written from what was seen. Wants root and some minutes.
+For each Debian: builds the package in a fresh one for arm64 with the recipe of `make deb`, installs
+it in another one, and has it join a hub out here as the page for a household says. docs/arm64.md
+is written from what was seen. Wants root and a quarter of an hour.
 """
 
 import os
@@ -19,12 +19,13 @@ from typing import NamedTuple
 
 from gateway.contract.errors import PeopleError, Problem
 from gateway.contract.keys import SigningKey
+from tests import debians
+from tests.debians import HOUSE, SUITES, Suite
 from tests.pi import roots
 from tests.pi.outside import SPEED, Hub, Meter
 from tests.pi.roots import Root
 from tests.system.programs import running, until
 
-HOUSE = Path(__file__).parents[2]
 KEPT = HOUSE / ".pi"
 REPORT = HOUSE / "docs/arm64.md"
 PACKAGE = "meterkast-gateway"
@@ -32,7 +33,8 @@ STATE = f"var/lib/{PACKAGE}"
 CLOCK = "run/village/clock"
 # An emulated program is some thirty times slower to start than one of the machine's own.
 PATIENCE_S = 300.0
-LIBRARIES = "cryptography, fastcrc, gpiod, gpiozero, lgpio, msgspec, pydantic_core"
+LIBRARIES = "cryptography, fastcrc, gpiod, gpiozero, msgspec, pydantic_core"
+PARTS = ("fast", "page", "pi")
 
 
 class Seen(NamedTuple):
@@ -46,12 +48,13 @@ class Seen(NamedTuple):
 class Run:
     """Everything in order; each step is told as it ends."""
 
-    def __init__(self, work: Path, stack: ExitStack) -> None:
+    def __init__(self, suite: Suite, work: Path, stack: ExitStack) -> None:
+        self.suite = suite
         self.seen: list[Seen] = []
         self._work = work
         self._stack = stack
         self._since_s = time.monotonic()
-        self._tar = KEPT / "bookworm-arm64.tar"
+        self._tar = KEPT / f"{suite.name}-arm64.tar"
 
     def tell(self, what: str, said: str = "") -> None:
         now_s = time.monotonic()
@@ -62,19 +65,14 @@ class Run:
     def build(self) -> Path:
         """The package, built on arm64 of wheels that were fetched out here."""
         is_kept = self._tar.exists()
-        roots.archive(self._tar)
+        roots.archive(self._tar, self.suite)
         whence = "kept from an earlier run" if is_kept else "by mmdebstrap"
-        self.tell(f"a fresh Debian 12 for arm64, {whence}")
+        self.tell(f"a fresh Debian {self.suite.number} for arm64, {whence}")
         root = Root(self._work / "build", self._tar)
         machine = root.say("uname -m; python3 -c 'import sys; print(sys.version.split()[0])'")
-        python = ".".join(machine.split()[1].split(".")[:2])
-        roots.wheels(HOUSE, root.folder / "wheels", python)
+        debians.fetch(root.folder / "wheels", self.suite, "aarch64", *PARTS)
         self.tell("wheels for arm64, by pip", machine)
-        tree = root.folder / "source"
-        tree.mkdir()
-        pack = ["git", "-C", HOUSE, "archive", "HEAD"]
-        files = subprocess.run(pack, check=True, stdout=subprocess.PIPE).stdout
-        subprocess.run(["tar", "-C", tree, "-x"], check=True, input=files)
+        debians.source(root.folder / "source")
         recipe = "python3 /source/deploy/debian/build.py --out /out --wheels /wheels"
         name = Path(root.say(f"{recipe} {PACKAGE}")).name
         built = root.folder / "out" / name
@@ -89,8 +87,9 @@ class Run:
         said = root.say(f"uname -m; meterkast --version; id -nG {PACKAGE}")
         self.tell("installed in another fresh system", said)
         python = f"/opt/{PACKAGE}/current/bin/python"
-        root.say(f"{python} -I -c 'import {LIBRARIES}'")
-        self.tell("every compiled library loads", LIBRARIES)
+        libraries = LIBRARIES + (", lgpio" if self.suite.has_lgpio_wheel else "")
+        root.say(f"{python} -I -c 'import {libraries}'")
+        self.tell("every compiled library loads", libraries)
         return root
 
     def credit(self, root: Root) -> None:
@@ -193,7 +192,7 @@ def _said(*command: object) -> str:
     return subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
 
 
-def report(seen: list[Seen]) -> str:
+def report(runs: list[Run]) -> str:
     """docs/arm64.md."""
     text = TEXT.format(
         commit=_said("git", "-C", HOUSE, "log", "-1", "--format=%h, %cs"),
@@ -201,22 +200,32 @@ def report(seen: list[Seen]) -> str:
         machine=f"{platform.machine()}, {os.cpu_count()} processors",
         qemu=_said("qemu-aarch64-static", "--version").splitlines()[0],
         speed=SPEED,
-        rows="".join(f"| {one.what} | {one.seconds:.0f} s |\n" for one in seen),
-        total=sum(one.seconds for one in seen) / 60,
     )
-    said = (f"\n**{one.what}**\n\n```text\n{one.said}\n```\n" for one in seen if one.said)
-    return text + "".join(said)
+    return text + "".join(_section(run) for run in runs)
+
+
+def _section(run: Run) -> str:
+    rows = "".join(f"| {one.what} | {one.seconds:.0f} s |\n" for one in run.seen)
+    said = (f"\n**{one.what}**\n\n```text\n{one.said}\n```\n" for one in run.seen if one.said)
+    return SECTION.format(
+        number=run.suite.number,
+        python=run.suite.python,
+        total=sum(one.seconds for one in run.seen) / 60,
+        rows=rows,
+    ) + "".join(said)
 
 
 TEXT = """\
 # On arm64
 
-`make pi` wrote this page. It builds the package for a Pi on 64-bit ARM, installs it in a fresh
-Debian there, and goes the way of [the page for a household](household.md) to a credit. The gateway,
-its keys and all that it signs are inside; the meter, Mosquitto, the bridge and the books are
-outside. The processor is emulated: what is shown is that everything fits and works, not how fast a
-Pi is. The kernel is that of the machine: nothing is shown of pins, adapters and systemd
-([what only hardware can show](household.md#not-tried-on-hardware)).
+`make pi` wrote this page. For each Debian that Raspberry Pi OS is made of, it builds the package on
+64-bit ARM, installs it in a fresh system there, and goes the way of [the page for a
+household](household.md) to a credit. The gateway, its keys and all that it signs are inside; the
+meter, Mosquitto, the bridge and the books are outside. The processor is emulated: what is shown is
+that everything fits and works, not how fast a Pi is. The kernel is that of the machine: nothing is
+shown of pins, adapters and systemd ([what only hardware can
+show](household.md#not-tried-on-hardware)). For Python 3.13 lgpio comes from Raspberry Pi OS, which
+Debian is not, so it is not loaded there.
 
     sudo apt install mmdebstrap arch-test qemu-user-static binfmt-support mosquitto
     sudo make pi
@@ -227,13 +236,27 @@ Pi is. The kernel is that of the machine: nothing is shown of pins, adapters and
 | machine | {system}, {machine} |
 | emulation | {qemu} |
 | the village's time | {speed} times as fast as ours, from 11:00 UTC on |
-| in all | {total:.0f} minutes |
+"""
+
+SECTION = """
+## Debian {number}, Python {python}
+
+{total:.0f} minutes:
 
 | step | took |
 |---|---|
 {rows}
-## What was seen
+What was seen:
 """
+
+
+def _run(suite: Suite) -> Run:
+    with ExitStack() as stack:
+        work = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=KEPT)))
+        work.chmod(0o755)
+        run = Run(suite, work, stack)
+        run.credit(run.install(run.build()))
+    return run
 
 
 def main() -> int:
@@ -242,16 +265,12 @@ def main() -> int:
     try:
         roots.must_be_able()
         KEPT.mkdir(exist_ok=True)
-        with ExitStack() as stack:
-            stack.enter_context(roots.emulated())
-            work = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=KEPT)))
-            work.chmod(0o755)
-            run = Run(work, stack)
-            run.credit(run.install(run.build()))
+        with roots.emulated():
+            runs = [_run(suite) for suite in SUITES.values()]
     except PeopleError as error:
         print(error, file=sys.stderr)
         return error.exit_code
-    REPORT.write_text(report(run.seen), "utf-8")
+    REPORT.write_text(report(runs), "utf-8")
     print(f"the report: {REPORT}", file=sys.stderr)
     return 0
 

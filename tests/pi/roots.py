@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gateway.contract.errors import PeopleError, Problem
+from tests import debians
+from tests.debians import Suite
 
 TOOLS = {
     "mmdebstrap": "mmdebstrap arch-test",
@@ -20,8 +22,6 @@ TOOLS = {
 # What 64-bit Raspberry Pi OS has anyway, as far as the package asks for it.
 PACKED = "python3,python3-venv,libstdc++6,systemd-standalone-sysusers,systemd-standalone-tmpfiles"
 BINFMT = Path("/proc/sys/fs/binfmt_misc")
-# The C library of Debian 12, by whose version wheels are named.
-GLIBC_MINOR = 36
 ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "LC_ALL": "C.UTF-8",
@@ -66,25 +66,12 @@ def emulated() -> Iterator[None]:
             subprocess.run(["umount", BINFMT], check=False)
 
 
-def archive(file: Path) -> Path:
-    """A fresh Debian 12 for arm64 as a tar file, made where it is not there yet."""
+def archive(file: Path, suite: Suite) -> Path:
+    """A fresh system for arm64 as a tar file, made where it is not there yet."""
     if not file.exists():
         part = file.with_suffix(".part.tar")
-        make = ["mmdebstrap", "--quiet", "--arch=arm64", "--variant=minbase"]
-        subprocess.run([*make, f"--include={PACKED}", "bookworm", part], check=True)
-        part.replace(file)
+        debians.make("mmdebstrap", suite, part, PACKED, "--arch=arm64").replace(file)
     return file
-
-
-def wheels(source: Path, folder: Path, python: str) -> None:
-    """Everything that pip needs there to build the package from `source`."""
-    platforms = [f"manylinux_2_{minor}_aarch64" for minor in range(GLIBC_MINOR, 16, -1)]
-    named = [word for one in (*platforms, "manylinux2014_aarch64") for word in ("--platform", one)]
-    fetch = ["-m", "pip", "download", "-qq", "--dest", folder, "--only-binary", ":all:"]
-    whose = ["--python-version", python, "--implementation", "cp", "-c", "constraints.txt"]
-    what = ["hatchling", ".[fast,page,pi]"]
-    here = source / ".venv/bin/python"
-    subprocess.run([here, *fetch, *named, *whose, *what], cwd=source, check=True)
 
 
 class Root:
@@ -93,8 +80,7 @@ class Root:
     def __init__(self, folder: Path, tar: Path) -> None:
         self.folder = folder
         self.port = ""
-        folder.mkdir()
-        subprocess.run(["tar", "-C", folder, "--numeric-owner", "-xf", tar], check=True)
+        debians.unpack(tar, folder)
 
     def command(self, *words: str) -> list[str]:
         enter = ["unshare", "--mount", "sh", "-euc", ENTER, str(self.folder), self.port]

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from tests import debians
+from tests.debians import PACKED, Suite, System
 from tests.docs.test_pages import DOCS, blocks
 from tests.system import test_packages as packaged
-from tests.system.test_packages import PACKED, System, packages  # noqa: F401 - a fixture
 
 pytestmark = packaged.pytestmark
 
@@ -46,18 +47,57 @@ while True:
     time.sleep(1)
 """
 METER_PORT = "/dev/serial/by-id/usb-FTDI_FT232R_USB_UART_A5XK3RJT-if00-port0"
-# A scale and a reader as anybody may play them, at ports that belong to whom ports belong to.
+# A bag lies on the scale while there is a file for it, and so with the card at the reader.
 POINT = """\
-for device in toledo rdm6300; do
-    meterkast sim $device --port /dev/serial/by-id/usb-played-$device 2> /dev/null &
-    await "[ -e /dev/serial/by-id/usb-played-$device ]"
-    chown root:dialout $(readlink -f /dev/serial/by-id/usb-played-$device)
-    chmod 660 $(readlink -f /dev/serial/by-id/usb-played-$device)
-done
+import os, time
+from pathlib import Path
+from firmware_sim import sevenbits
+from firmware_sim.devices import rdm6300, toledo
+from firmware_sim.terminal import Terminal
+
+def played(name):
+    port = Terminal(Path(f"/dev/serial/by-id/usb-played-{name}"))
+    os.chown(port.path, 0, 20)
+    os.chmod(port.path, 0o660)
+    return port
+
+def lies(_):
+    return {"gross": 2_500_000 if Path("/root/bag").exists() else 0}
+
+def held(_):
+    return {"card": "0A00ABCDEF" if Path("/root/card").exists() else ""}
+
+devices = [
+    (played("scale"), toledo.Terminal(toledo.Form(parity=sevenbits.EVEN), lies)),
+    (played("reader"), rdm6300.Gate(held)),
+]
+while True:
+    for port, device in devices:
+        now_ms = time.time_ns() // 1_000_000
+        if heard := port.read():
+            port.write(device.hears(heard, now_ms=now_ms))
+        if said := device.ticks(now_ms):
+            if port.unread() > len(said):
+                port.forget()
+            port.write(said)
+    time.sleep(0.01)
 """
+# Whoever stands before the screen: touches what it is, and reads what the screen shows.
 SCREEN = """\
-from urllib.request import urlopen
-print(urlopen("http://127.0.0.1:7090/", timeout=5).read().decode())
+import json, sys
+from urllib.request import Request, urlopen
+
+def ask(path, body=None):
+    kind = {"Content-Type": "application/json"}
+    request = Request(f"http://127.0.0.1:7090{path}", body and body.encode(), kind)
+    return urlopen(request, timeout=5).read()
+
+if len(sys.argv) > 1:
+    ask("/api/act", json.dumps(dict(zip(("act", "fraction"), sys.argv[1:]))))
+view = json.loads(ask("/api/now"))["view"]
+slip = view["slip"] or {"state": "none", "code": "none"}
+can = "can" if view["can_confirm"] else "not"
+print(f"word={view['word']}/{can} state={slip['state']} code={slip['code']}")
 """
 # A pseudo-terminal is there in an adapter's place, and the unit allows adapters only.
 PLAYED = """\
@@ -84,19 +124,15 @@ update-ca-certificates > /dev/null
 """
 
 
-@pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory, part: Callable[[str], str]) -> Path:
-    file = tmp_path_factory.mktemp("debian") / "root.tar"
-    fetch = f"apt-get install -qq -y --download-only {' '.join(FETCHED)}"
-    fetch = f'APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" {fetch}'
-    subprocess.run(
-        [
-            *(part("mmdebstrap"), "--quiet", "--variant=minbase", f"--include={PACKED}"),
-            *("--skip=cleanup/apt", f"--customize-hook={fetch}", "bookworm", str(file)),
-        ],
-        check=True,
-    )
-    return file
+@pytest.fixture(scope="session")
+def fetched(
+    suite: Suite, tmp_path_factory: pytest.TempPathFactory, part: Callable[[str], str]
+) -> Path:
+    """A fresh system as a tar file, and in its cache what the pages install beside ours."""
+    get = f"apt-get install -qq -y --download-only {' '.join(FETCHED)}"
+    hook = f'--customize-hook=APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" {get}'
+    file = tmp_path_factory.mktemp("fetched") / "root.tar"
+    return debians.make(part("mmdebstrap"), suite, file, PACKED, "--skip=cleanup/apt", hook)
 
 
 def ip(*words: str) -> None:
@@ -129,9 +165,7 @@ class Machine(System):
     """A fresh Debian on that network, with the package in the folder where somebody put it."""
 
     def __init__(self, name: str, folder: Path, archive: Path, package: Path) -> None:
-        (folder / name).mkdir()
-        subprocess.run(["tar", "-C", folder / name, "-xf", archive], check=True)
-        super().__init__(folder / name, {})
+        super().__init__(debians.unpack(archive, folder / name))
         self.name = name
         (self.root / "root" / package.name).write_bytes(package.read_bytes())
         # Whoever is asked says yes.
@@ -187,6 +221,7 @@ def hub() -> str:
     caddy = caddy.replace("hub.example.nl {", "hub.example.nl {\n    tls internal")
     authority = "/var/lib/caddy/.local/share/caddy/pki/authorities/local/root.crt"
     point = invite.replace("home-noor", "milieustraat --point")
+    card = blocks(DOCS / "recycling-point.md", "bash")[-1]
     return f"""\
 {install}{found}{more}{broker}{caddy}{start}
 await '[ -e {authority} ]'
@@ -197,7 +232,9 @@ await 'meterkast-bridge hub gateways --json | grep -q up_to.:\\ [1-9]'
 touch /telephone/fitted
 {admits(point, enrol.replace("home-noor", "milieustraat"), "milieustraat")}
 await 'meterkast-bridge ledger balance | grep -q 0.250000'
-await '[ -e /telephone/open ]'
+await '[ -e /telephone/slip ]'
+{card.replace("K7QM-3RXA", "$(cat /telephone/slip)")}
+await 'meterkast-bridge ledger balance | grep -q 0.125000'
 await 'meterkast-bridge hub gateways | grep -q "milieustraat *online"'
 {look}
 touch /telephone/over
@@ -227,14 +264,19 @@ touch /telephone/home-noor.over
 
 def point() -> str:
     """The page for a recycling point; its reader copies the two lines that belong there."""
-    install, enrol, start = blocks(DOCS / "recycling-point.md", "bash")
+    install, enrol, start, _ = blocks(DOCS / "recycling-point.md", "bash")
     install, discover = install.splitlines()
     (kiosk,) = blocks(DOCS / "recycling-point.md", "toml")
     pin, *others = start.splitlines()
+    python = "/opt/meterkast-gateway/current/bin/python -I"
     return f"""\
 {install}
-{PLAYED}{POINT}
+{PLAYED}
+{python} /root/point.py &
+await '[ -e /dev/serial/by-id/usb-played-reader ]'
+touch card
 {discover}
+rm card
 {TRUST}
 {joins(enrol, "milieustraat")}
 cat >> /var/lib/meterkast-gateway/gateway.toml << END
@@ -242,8 +284,22 @@ cat >> /var/lib/meterkast-gateway/gateway.toml << END
 END
 echo 4711 | {pin}
 {"; ".join(others)}
-await "/opt/meterkast-gateway/current/bin/python -I /root/screen.py | tee screen | grep -q glas"
-touch /telephone/open
+sees() {{ await "{python} /root/screen.py | tee seen | grep '$1'"; }}
+sees word=put
+touch bag
+sees word=what
+{python} /root/screen.py choose glass
+sees word=whose
+touch card
+sees word=confirm/can
+rm card
+{python} /root/screen.py confirm
+sees state=held
+sed -n 's/.*code=//p' seen > told
+mv told /telephone/slip
+sees state=credited
+rm bag
+sees word=put
 await '[ -e /telephone/over ]'
 systemctl is-active meterkast-gateway
 touch /telephone/milieustraat.over
@@ -251,16 +307,14 @@ touch /telephone/milieustraat.over
 
 
 def test_a_hub_a_household_and_a_recycling_point_are_set_up_as_on_their_pages(
-    tmp_path,
-    archive,
-    packages,  # noqa: F811
-    network,
+    tmp_path, fetched, packages, network
 ):
     gateway = packages["meterkast-gateway"]
-    at_hub = Machine("hub", tmp_path, archive, packages["meterkast-bridge"])
-    at_home = Machine("house", tmp_path, archive, gateway)
+    at_hub = Machine("hub", tmp_path, fetched, packages["meterkast-bridge"])
+    at_home = Machine("house", tmp_path, fetched, gateway)
     at_home.write("root/meter.py", METER.replace("@port@", METER_PORT))
-    at_point = Machine("point", tmp_path, archive, gateway)
+    at_point = Machine("point", tmp_path, fetched, gateway)
+    at_point.write("root/point.py", POINT)
     at_point.write("root/screen.py", SCREEN)
     with ThreadPoolExecutor() as all_three:
         following = [
@@ -276,7 +330,8 @@ def test_a_hub_a_household_and_a_recycling_point_are_set_up_as_on_their_pages(
         assert f"sudo meterkast-gateway{line}" in blocks(DOCS / page, "bash")
         assert f"{who} is admitted\n" in said
         assert re.search(rf"^{who} +online", said, re.MULTILINE)
-    assert re.search(r"^noor +Noor de Vries .*0\.250000", said, re.MULTILINE)
+    # 0.25 kWh given back, and 2.5 kg of glass at 0.05.
+    assert re.search(r"^noor +Noor de Vries .*0\.250000.*0\.125000", said, re.MULTILINE)
     assert "\nverified: " in said
     assert "home-noor is one of zonstraat" in at_home_said
     assert "the gateway runs" in at_home_said

@@ -1,39 +1,21 @@
 """The packages in fresh Debian systems: installed, run by systemd, updated, and taken away.
 
-Builds both packages (pip fetches their libraries), so only in `make soak`. Wants root, and
-lintian, mmdebstrap and systemd-nspawn: apt install lintian mmdebstrap systemd-container.
+Builds both packages for each Debian (pip fetches their libraries), so only in `make soak`. Wants
+root, and lintian, mmdebstrap and systemd-nspawn: apt install lintian mmdebstrap systemd-container.
 """
 
 import os
 import re
-import shutil
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests import debians
+from tests.debians import System
 from tests.docs.test_pages import DOCS, blocks
 
-ROOT = Path(__file__).parents[2]
-PACKED = "python3,systemd-sysv,dbus,udev,ca-certificates"
 GATEWAY, BRIDGE = "meterkast-gateway", "meterkast-bridge"
-# What a system has for itself once packages came and went: caches, logs, who was there.
-ITS_OWN = re.compile(
-    r"^/(var/(cache|log|lib/(dpkg|apt|systemd))|run|proc|etc/(passwd|group|shadow|gshadow)-?$|etc/\.pwd)"
-)
-BOOT = """\
-[Unit]
-After=multi-user.target
-[Service]
-Type=oneshot
-ExecStart=/bin/bash -eux /root/script
-StandardOutput=file:/root/said
-StandardError=file:/root/heard
-ExecStopPost=/bin/sh -c 'echo $EXIT_STATUS > /root/ended; systemctl poweroff --no-block'
-[Install]
-WantedBy=graphical.target
-"""
 UNIT = "/usr/lib/systemd/system/meterkast-gateway.service"
 # Asks as the gateway does, under the gateway's own unit.
 ADJTIMEX = """\
@@ -48,80 +30,9 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    out = tmp_path_factory.mktemp("dist")
-    build = ["/usr/bin/python3", ROOT / "deploy/debian/build.py", "--out", out]
-    made = subprocess.run(build, check=True, capture_output=True, text=True).stdout.split()
-    return {Path(file).name.partition("_")[0]: Path(file) for file in made}
-
-
-@pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory, part: Callable[[str], str]) -> Path:
-    file = tmp_path_factory.mktemp("debian") / "root.tar"
-    make = [part("mmdebstrap"), "--quiet", "--variant=minbase", f"--include={PACKED}"]
-    subprocess.run([*make, "bookworm", file], check=True)
-    return file
-
-
-class System:
-    """A Debian system in a folder, with the packages in it as `make deb` leaves them."""
-
-    def __init__(self, root: Path, packages: dict[str, Path]) -> None:
-        self.root = root
-        # The pages say sudo.
-        self.write("usr/local/bin/sudo", '#!/bin/sh\nexec "$@"\n', mode=0o755)
-        self.write("etc/hosts", "127.0.0.1 localhost\n")
-        (root / "root/dist").mkdir()
-        for file in packages.values():
-            shutil.copy(file, root / "root/dist")
-
-    def write(self, name: str, text: str, *, mode: int = 0o644) -> None:
-        (self.root / name).write_text(text)
-        (self.root / name).chmod(mode)
-
-    def run(self, script: str) -> subprocess.CompletedProcess[str]:
-        """A script in the system, which does not run: only its files are there."""
-        own = ["unshare", "--mount", "--pid", "--fork", f"--mount-proc={self.root}/proc"]
-        chroot = ["chroot", self.root, "/bin/bash", "-c", f"cd /root && {script}"]
-        env = {"PATH": "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
-        env["DEBIAN_FRONTEND"] = "noninteractive"
-        return subprocess.run([*own, *chroot], capture_output=True, text=True, check=False, env=env)
-
-    def say(self, script: str) -> str:
-        """What a script says that must succeed."""
-        done = self.run(f"set -e; {script}")
-        assert 0 == done.returncode, done.stdout + done.stderr
-        return done.stdout.strip()
-
-    def boot(self, script: str, *room: str, seconds: int = 300) -> str:
-        """What a script says that runs while systemd does, and then switches off.
-
-        `room` is what nspawn gives it beside that; without, there is nothing but itself.
-        """
-        self.write("root/script", script)
-        self.write("etc/systemd/system/script.service", BOOT)
-        self.say("systemctl enable --quiet script")
-        own = ["--quiet", "--register=no", "--keep-unit", *(room or ("--private-network",))]
-        # What nspawn itself would keep from all services.
-        asked = ["--system-call-filter=adjtimex clock_adjtime"]
-        boot = ["systemd-nspawn", *own, *asked, "--boot", f"--directory={self.root}"]
-        subprocess.run(boot, check=True, capture_output=True, timeout=seconds)
-        said = (self.root / "root/said").read_text()
-        heard = (self.root / "root/heard").read_text()
-        assert "0\n" == (self.root / "root/ended").read_text(), said + heard
-        return said
-
-    def files(self) -> set[str]:
-        found = self.say("find / -xdev").splitlines()
-        return {name for name in found if not ITS_OWN.match(name)}
-
-
 @pytest.fixture
 def debian(tmp_path: Path, archive: Path, packages: dict[str, Path]) -> System:
-    (tmp_path / "root").mkdir()
-    subprocess.run(["tar", "-C", tmp_path / "root", "-xf", archive], check=True)
-    return System(tmp_path / "root", packages)
+    return System(debians.unpack(archive, tmp_path / "root"), *packages.values())
 
 
 def block(number: int, page: str = "install.md") -> str:
@@ -193,10 +104,8 @@ def test_an_update_keeps_what_ran_before_beside_it(debian):
 
 def test_the_same_version_again_repairs_and_leaves_the_one_before(debian):
     debian.say(f"dpkg -i dist/{GATEWAY}_*.deb && dpkg -i {again(debian, GATEWAY, '0.1.0-2')}")
-    damage = f"/opt/{GATEWAY}/current/lib/python3.11/site-packages/gateway/cli.py"
-    debian.say(
-        f"rm {damage} /opt/{GATEWAY}/current/lib/python3.11/site-packages/gateway/__main__.py"
-    )
+    damage = f"/opt/{GATEWAY}/current/lib/python3*/site-packages/gateway"
+    debian.say(f"rm {damage}/cli.py {damage}/__main__.py")
     assert 0 != debian.run("meterkast --version").returncode
     debian.say(f"dpkg -i /root/{GATEWAY}_0.1.0-2.deb")
     assert "0.1.0" == debian.say("meterkast --version")
@@ -366,7 +275,9 @@ def test_uv_and_pipx_install_it_as_on_the_page(tmp_path, number, folder):
     script = block(number).replace("/opt", str(tmp_path)).replace("/usr/local/bin", str(bin_))
     env = {**os.environ, "PATH": f"{tools}/bin:{os.environ['PATH']}", "HOME": str(tmp_path)}
     script = script.removeprefix("sudo ")
-    subprocess.run(["bash", "-euc", script], cwd=ROOT, env=env, check=True, capture_output=True)
+    subprocess.run(
+        ["bash", "-euc", script], cwd=debians.HOUSE, env=env, check=True, capture_output=True
+    )
     program = tmp_path / folder / "bin/meterkast"
     assert program.resolve() == (bin_ / "meterkast").resolve()
     said = subprocess.run([program, "--version"], check=True, capture_output=True, text=True)

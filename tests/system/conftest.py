@@ -1,0 +1,40 @@
+"""What the tests with whole Debian systems share: they take minutes to make."""
+
+import platform
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests import debians
+from tests.debians import BUILDING, PACKED, SUITES, Suite, System
+
+
+@pytest.fixture(scope="session", params=SUITES)
+def suite(request: pytest.FixtureRequest) -> Suite:
+    return SUITES[request.param]
+
+
+@pytest.fixture(scope="session")
+def packages(
+    suite: Suite, tmp_path_factory: pytest.TempPathFactory, part: Callable[[str], str]
+) -> dict[str, Path]:
+    """Both packages, built in a fresh system by the recipe of `make deb`, without a network."""
+    folder = tmp_path_factory.mktemp("building")
+    archive = debians.make(part("mmdebstrap"), suite, folder / "root.tar", BUILDING)
+    root = debians.unpack(archive, folder / "root")
+    debians.source(root / "source")
+    extras = ("bridge", "embedded", "fast", "grafana", "page", "pi")
+    debians.fetch(root / "wheels", suite, platform.machine(), *extras)
+    build = "python3 /source/deploy/debian/build.py --out /out --wheels /wheels"
+    made = System(root).say(build).split()
+    return {Path(file).name.partition("_")[0]: root / file.lstrip("/") for file in made}
+
+
+@pytest.fixture(scope="session")
+def archive(
+    suite: Suite, tmp_path_factory: pytest.TempPathFactory, part: Callable[[str], str]
+) -> Path:
+    """A fresh system in which the packages can run, as a tar file."""
+    file = tmp_path_factory.mktemp("debian") / "root.tar"
+    return debians.make(part("mmdebstrap"), suite, file, PACKED)
