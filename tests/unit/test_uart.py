@@ -46,7 +46,7 @@ def test_a_pi_4_with_bluetooth_off_has_its_full_uart_on_the_header(tmp_path):
         tmp_path,
         PI_4,
         links={"serial0": "ttyAMA0"},
-        config="[all]\nenable_uart=1\ndtoverlay=disable-bt # a meter hangs there\n",
+        config="[all]\nenable_uart=1\ndtoverlay=disable-bt\n",
     )
     assert [("ttyAMA0 is on the header, pins 8 and 10", PI_4, "")] == examined(root, "/dev/serial0")
 
@@ -68,11 +68,145 @@ def test_settings_that_wait_for_a_restart_are_not_asked_for_again(tmp_path):
     assert ["restart"] == [finding.try_ for finding in examined(root, "/dev/serial0")]
 
 
-def test_settings_for_another_pi_do_not_count(tmp_path):
-    config = "[pi5]\nenable_uart=1\ndtoverlay=disable-bt\n[pi4]\nenable_uart=1\n"
-    root = pi(tmp_path, PI_4, links={"serial0": "ttyS0"}, config=config)
+# What Raspberry Pi OS 12 and 13 come with, shortened to what has a say here.
+AS_IT_COMES = """\
+# For more options and information see
+# http://rptl.io/configtxt
+#dtparam=i2c_arm=on
+dtparam=audio=on
+dtoverlay=vc4-kms-v3d
+arm_boost=1
+
+[cm4]
+otg_mode=1
+
+[cm5]
+dtoverlay=dwc2,dr_mode=host
+
+[all]
+"""
+BOTH = "enable_uart=1 and dtoverlay=disable-bt"
+
+
+@pytest.mark.parametrize(
+    ("config", "wanted"),
+    [
+        pytest.param("", BOTH, id="empty"),
+        pytest.param(AS_IT_COMES, BOTH, id="as-it-comes"),
+        pytest.param(f"{AS_IT_COMES}enable_uart=1\ndtoverlay=disable-bt\n", "", id="at-its-end"),
+        pytest.param("#enable_uart=1\n# dtoverlay=disable-bt\n", BOTH, id="comments"),
+        pytest.param("enable_uart=1\ndtoverlay=miniuart-bt,krnbt=on\n", "", id="with-parameter"),
+        pytest.param("enable_uart=1\ndtoverlay=pi3-disable-bt\n", "", id="older-name"),
+        pytest.param("enable_uart=1\n  dtoverlay=disable-bt\r\n", "", id="indented"),
+        pytest.param(
+            "enable_uart=1\ndtoverlay=disable-bt # meter\n", "dtoverlay=disable-bt", id="no-comment"
+        ),
+        pytest.param("enable_uart=1\ndtoverlay=disable-btx\n", "dtoverlay=disable-bt", id="other"),
+        pytest.param(
+            "enable_uart=1\ndtoverlay=disable-bt\nenable_uart=0\n", "enable_uart=1", id="off-later"
+        ),
+        pytest.param("enable_uart=0\ndtoverlay=disable-bt\nenable_uart=1\n", "", id="on-later"),
+        pytest.param("[pi5]\nenable_uart=1\ndtoverlay=disable-bt\n", BOTH, id="another-pi"),
+        pytest.param("[pi4]\nenable_uart=1\ndtoverlay=disable-bt\n", "", id="this-pi"),
+        pytest.param(
+            "[pi5]\nenable_uart=1\n[pi4]\ndtoverlay=disable-bt\n", "enable_uart=1", id="replaced"
+        ),
+        pytest.param("[pi400]\nenable_uart=1\ndtoverlay=disable-bt\n", BOTH, id="a-400"),
+        pytest.param("[none]\n[pi4]\nenable_uart=1\ndtoverlay=disable-bt\n", BOTH, id="none"),
+        pytest.param(
+            "[gpio4=1]\nenable_uart=1\n[all]\ndtoverlay=disable-bt\n", "enable_uart=1", id="a-pin"
+        ),
+        pytest.param("include ports.txt\n", "", id="included"),
+        pytest.param("[pi5]\ninclude ports.txt\n", BOTH, id="included-for-another"),
+        pytest.param("include config.txt\n", BOTH, id="included-without-end"),
+        pytest.param("include nowhere.txt\n", BOTH, id="included-nothing"),
+    ],
+)
+def test_what_config_txt_lacks_on_a_pi_4_is_asked_for(tmp_path, config, wanted):
+    root = pi(tmp_path, PI_4, links={}, config=config)
+    plant(root, "boot/firmware/ports.txt", "enable_uart=1\ndtoverlay=disable-bt\n")
     (finding,) = examined(root, "/dev/serial0")
-    assert "dtoverlay=disable-bt in /boot/firmware/config.txt, and restart" == finding.try_
+    asked = f"{wanted} in /boot/firmware/config.txt, and restart" if wanted else "restart"
+    assert asked == finding.try_
+
+
+@pytest.mark.parametrize(
+    ("config", "is_on"),
+    [
+        pytest.param(f"{AS_IT_COMES}enable_uart=1\n", False, id="as-for-a-pi-4"),
+        pytest.param("dtparam=uart0=on\n", True, id="on"),
+        pytest.param("dtparam=uart0\n", True, id="no-value"),
+        pytest.param("dtparam=i2c_arm=on,uart0=1\n", True, id="in-a-list"),
+        pytest.param("dtparam=uart0_console\n", True, id="with-console"),
+        pytest.param("dtoverlay=uart0-pi5\n", True, id="overlay"),
+        pytest.param("device_tree_param=uart0=yes\n", True, id="long-name"),
+        pytest.param("dtparam=uart0=off\n", False, id="off"),
+        pytest.param("dtparam=uart0=on\ndtparam=uart0=off\n", False, id="off-later"),
+        pytest.param("dtparam=uart00=on\n", False, id="other"),
+        pytest.param("[cm5]\ndtparam=uart0=on\n", False, id="a-compute-module"),
+        pytest.param("[pi5]\ndtparam=uart0=on\n", True, id="this-pi"),
+    ],
+)
+def test_what_config_txt_lacks_on_a_pi_5_is_asked_for(tmp_path, config, is_on):
+    (finding,) = examined(pi(tmp_path, PI_5, links={}, config=config), "/dev/ttyAMA0")
+    asked = "restart" if is_on else "dtparam=uart0=on in /boot/firmware/config.txt, and restart"
+    assert asked == finding.try_
+
+
+@pytest.mark.parametrize(
+    ("model", "seen"),
+    [
+        ("Raspberry Pi Model B Plus Rev 1.2", {"pi1"}),
+        ("Raspberry Pi Compute Module Rev 1.0", {"pi1", "cm1"}),
+        ("Raspberry Pi 2 Model B Rev 1.1", {"pi2"}),
+        (PI_3, {"pi3", "pi3+"}),
+        ("Raspberry Pi 3 Model B Rev 1.2", {"pi3"}),
+        ("Raspberry Pi Compute Module 3 Plus Rev 1.0", {"pi3", "cm3", "cm3+"}),
+        (PI_4, {"pi4"}),
+        ("Raspberry Pi 400 Rev 1.0", {"pi4", "pi400"}),
+        ("Raspberry Pi Compute Module 4 Rev 1.0", {"pi4", "cm4"}),
+        ("Raspberry Pi Compute Module 4S Rev 1.0", {"pi4", "cm4s"}),
+        (PI_5, {"pi5"}),
+        ("Raspberry Pi 500 Rev 1.0", {"pi5", "pi500"}),
+        ("Raspberry Pi Compute Module 5 Lite Rev 1.0", {"pi5", "cm5"}),
+        (ZERO, {"pi0"}),
+        ("Raspberry Pi Zero W Rev 1.1", {"pi0", "pi0w"}),
+        ("Raspberry Pi Zero 2 W Rev 1.0", {"pi0", "pi0w", "pi02"}),
+    ],
+)
+def test_a_pi_sees_the_sections_of_its_own_kinds(model, seen):
+    lines = [line for section in uart.MODELS for line in (f"[{section}]", section)]
+    assert seen == set(uart._valid(lines, model))
+
+
+def test_a_further_port_is_not_said_to_be_on_pins_8_and_10(tmp_path):
+    root = pi(tmp_path, PI_4, links={"ttyAMA3": "ttyAMA3"}, config="dtoverlay=uart3\n")
+    assert [("ttyAMA3 is a further port of this Pi", PI_4, "")] == examined(root, "/dev/ttyAMA3")
+    (finding,) = examined(root, "/dev/ttyAMA5")
+    assert "/dev/ttyAMA5 is not there" == finding.what
+    assert finding.try_.startswith("its overlay (dtoverlay -a | grep uart) in /boot/firmware/")
+
+
+def test_a_pi_without_bluetooth_has_its_full_uart_on_the_header(tmp_path):
+    root = pi(tmp_path, ZERO, links={"serial0": "ttyAMA0", "ttyS0": "ttyS0"})
+    assert [False] == [finding.is_wrong for finding in examined(root, "/dev/ttyAMA0")]
+    (finding,) = examined(root, "/dev/ttyS0")
+    assert "/dev/ttyS0 is not on the header of this Pi" == finding.what
+    assert 'port = "/dev/serial0"' == finding.try_
+
+
+def test_the_name_of_the_mini_uart_is_no_longer_the_headers_after_the_restart(tmp_path):
+    root = pi(tmp_path, PI_4, links={"serial0": "ttyS0"})
+    (finding,) = examined(root, "/dev/ttyS0")
+    assert finding.try_.endswith('and restart; port = "/dev/serial0"')
+
+
+def test_what_the_header_has_now_is_believed_over_settings_that_wait(tmp_path):
+    config = "enable_uart=1\ndtoverlay=disable-bt\n"
+    root = pi(tmp_path, PI_4, links={"serial0": "ttyS0", "ttyAMA0": "ttyAMA0"}, config=config)
+    (finding,) = examined(root, "/dev/ttyAMA0")
+    assert "/dev/ttyAMA0 is where this Pi has its Bluetooth" == finding.what
+    assert 'restart; port = "/dev/serial0"' == finding.try_
 
 
 def test_bluetooths_port_is_not_the_headers(tmp_path):
