@@ -360,7 +360,7 @@ _OURS = {(), (RESTORING,), (MOVED,)}
 
 def _is_below(name: str) -> bool:
     path = PurePosixPath(name)
-    is_plain = str(path) == name and not path.is_absolute() and "\0" not in name
+    is_plain = str(path) == name and not path.is_absolute() and name.isprintable()
     return is_plain and ".." not in path.parts and path.parts[:1] not in _OURS
 
 
@@ -421,5 +421,6 @@ def _clear(folder: Path) -> None:
     with suppress(FileNotFoundError):
         settings, *tops = (laid / MOVED).read_text("utf-8").splitlines()
         for name in () if (folder / settings).exists() else tops:
-            _remove(folder / name)
+            if _is_below(name) and "/" not in name:  # whoever wrote that file leads us nowhere
+                _remove(folder / name)
     shutil.rmtree(laid)

@@ -273,6 +273,7 @@ def test_a_backup_with_a_changed_byte_restores_nothing(made, tmp_path):
         ),
         pytest.param(put_in("../evil", b""), "no file may be called '../evil'", id="above"),
         pytest.param(put_in("/evil", b""), "no file may be called '/evil'", id="root"),
+        pytest.param(put_in("a\nb", b""), r"no file may be called 'a\nb'", id="lines"),
         pytest.param(put_in(".moved", b""), "no file may be called '.moved'", id="ours"),
         pytest.param(
             put_in("data/journal.db", b"x" * 9999),
@@ -302,6 +303,17 @@ def test_a_backup_with_a_changed_byte_restores_nothing(made, tmp_path):
 )
 def test_what_is_no_backup_of_ours_is_refused(made, tmp_path, edit, what):
     assert what in refused(changed(made, tmp_path / "other", edit), tmp_path / "new")
+
+
+def test_what_a_cut_off_restore_left_leads_to_nothing_outside_its_folder(made, tmp_path):
+    """Whoever may write into the folder may have written that."""
+    for name in ("new/.restoring", "theirs"):
+        (tmp_path / name).mkdir(parents=True)
+    elsewhere = ("../theirs", str(tmp_path / "theirs"), "..")
+    (tmp_path / "new/.restoring/.moved").write_text("\n".join(("gateway.toml", *elsewhere)))
+    restore(made, tmp_path / "new")
+    assert (tmp_path / "theirs").is_dir()
+    assert (tmp_path / "new/gateway.toml").exists()
 
 
 def test_a_file_that_is_no_backup_is_told(tmp_path):
