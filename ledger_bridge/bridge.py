@@ -165,6 +165,7 @@ class Bridge:
                 self._scrub()
                 self._renewing.renew_own()
                 now_ms = self._clock.utc_ms()
+                self._alarms.broker(self.link.broker_ends_ms, now_ms)
                 self._alarms.silent(silent(self.community.db, self.community.registry, now_ms))
             paper = policy_in_force(self.community, self._clock.utc_ms())
             with contextlib.suppress(LinkDown):

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
@@ -20,6 +21,8 @@ log = structlog.get_logger()
 Json = dict[str, Any]
 
 _MINUTE_MS = 60_000
+# Somebody has to carry a new certificate to the broker: so long before it ends they are told.
+BROKER_MS = 60 * 24 * 3_600_000
 # A gateway makes evidence every quarter-hour: after this long without any something is wrong.
 SILENT_MIN = 45
 # Of a chain so many missing ranges are told, and so many lost ones, the newest.
@@ -81,6 +84,16 @@ class Alarms:
     def __init__(self) -> None:
         self._refused: set[tuple[str, str]] = set()
         self._silent: set[str] = set()
+        self._broker_ends_ms: int | None = None
+
+    def broker(self, ends_ms: int | None, now_ms: int) -> None:
+        """When the certificate ends that the broker shows, None without one."""
+        if ends_ms is None or ends_ms == self._broker_ends_ms or ends_ms - now_ms > BROKER_MS:
+            return
+        self._broker_ends_ms = ends_ms
+        try_ = "meterkast hub certificate --broker HOST, meterkast install mosquitto, restart it"
+        ends = f"{datetime.fromtimestamp(ends_ms / 1000, UTC):%Y-%m-%d}"
+        log.error("broker_certificate_ends", ends=ends, try_=try_)
 
     def refused(self, deliveries: Iterable[tuple[str, str]]) -> None:
         """Deliveries (gateway, reason) that were not stored."""

@@ -323,6 +323,35 @@ def test_silence_is_told_once_and_its_end_once():
     assert [silent_, again, silent_] == events
 
 
+# 2029-11-28T00:00:00Z, and three years after it.
+ENDS_MS, NEXT_ENDS_MS = 1_890_518_400_000, 1_985_126_400_000
+
+
+@pytest.mark.parametrize(
+    ("told", "days", "ends_ms"),
+    [
+        pytest.param([], (61,), ENDS_MS, id="long-before"),
+        pytest.param(["2029-11-28"], (59, 58, -1), ENDS_MS, id="once"),
+        pytest.param([], (59,), None, id="without-TLS"),
+    ],
+)
+def test_the_end_of_the_brokers_certificate_is_told_two_months_before(told, days, ends_ms):
+    alarms = Alarms()
+    with capture_logs() as logs:
+        for before in days:
+            alarms.broker(ends_ms, ENDS_MS - before * 1_440 * MINUTE_MS)
+    assert told == [one["ends"] for one in logs]
+
+
+def test_another_certificate_of_the_broker_is_another_end():
+    alarms = Alarms()
+    with capture_logs() as logs:
+        alarms.broker(ENDS_MS, ENDS_MS)
+        alarms.broker(NEXT_ENDS_MS, ENDS_MS)
+        alarms.broker(NEXT_ENDS_MS, NEXT_ENDS_MS)
+    assert ["2029-11-28", "2032-11-27"] == [one["ends"] for one in logs]
+
+
 def test_what_gateways_say_of_themselves_is_kept_within_bounds(street):
     heard = Heard(street.community)
     heard.note("home", "state", b"online", now_ms=1)
