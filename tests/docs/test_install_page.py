@@ -34,6 +34,7 @@ def test_the_commands_of_the_page_are_commands():
     ],
 )
 def test_the_page_switches_the_header_on_as_the_doctor_says(tmp_path, row, model):
-    told = re.search(rf"^\| {row} \| (.+?) \|", PAGE.read_text(), re.MULTILINE)[1]
-    expected = f"{told.replace('`', '')} in /boot/firmware/config.txt, and restart"
-    assert expected == _Pi(tmp_path, model).missing("/dev/serial0").try_
+    line = re.search(rf'^\| {row} \| (.+) \| `"(.+)"` \|$', PAGE.read_text(), re.MULTILINE)
+    told, port = line[1].replace("`", ""), line[2]
+    expected = f"{told} in /boot/firmware/config.txt, and restart"
+    assert expected == _Pi(tmp_path, model).missing(port).try_
