@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from datetime import UTC, datetime
 from email.parser import HeaderParser
 from pathlib import Path
 from typing import NamedTuple
@@ -262,7 +263,7 @@ class Builder:
             "users": " ".join(package.users),
             "priority": str(package.priority),
             "description": package.description,
-            "date": email.utils.formatdate(self.date)[5:16],
+            "date": datetime.fromtimestamp(self.date, UTC).date().isoformat(),
         }
         return re.sub(r"@(\w+)@", lambda match: said.get(match[1], match[0]), text)
 

@@ -103,7 +103,7 @@ def _install(file: Path) -> None:
     done = subprocess.run(install, check=False, stdout=sys.stderr)  # noqa: S603
     if done.returncode:
         what = f"dpkg ended with {done.returncode}; a whole version runs all the same"
-        raise NotKept(Problem(what, str(file), "what dpkg said above; then dpkg --configure -a"))
+        raise NotKept(Problem(what, str(file), "what dpkg said above; then the same again"))
 
 
 def _follow(place: Place, services: Services, version: str) -> bool:
