@@ -18,6 +18,10 @@ from ledger_bridge.invitations import Invitations, Refused
 
 # For 1,200 bytes, over the worst of lines.
 SENT_S_MAX = 20
+# Each that is under way holds a file, of which a process has a thousand, and the books want some.
+AT_ONCE_MAX = 64
+# Whoever is not heard to the end may not go on sending either.
+_CLOSE = {"Connection": "close"}
 
 
 def is_for(hub: Hub, name: str | None, path: str) -> bool:
@@ -32,19 +36,21 @@ def routes(hub: Hub) -> APIRouter:
     if hub.settings.enrol is None:
         return router
     invitations = Invitations(hub)
-    one_by_one = asyncio.Lock()
+    places, one_by_one = asyncio.Semaphore(AT_ONCE_MAX), asyncio.Lock()
 
     @router.post(PATH, include_in_schema=False)
     async def ask(request: Request) -> Response:
+        if places.locked():
+            return Response(status_code=503, headers=_CLOSE)
         data = b""
         try:
-            async with asyncio.timeout(SENT_S_MAX):
+            async with places, asyncio.timeout(SENT_S_MAX):
                 async for chunk in request.stream():
                     data += chunk
                     if len(data) > REQUEST_BYTES_MAX:
-                        return Response(status_code=413)
+                        return Response(status_code=413, headers=_CLOSE)
         except TimeoutError:
-            return Response(status_code=408)
+            return Response(status_code=408, headers=_CLOSE)
         try:
             async with one_by_one:
                 now_ms = time.time_ns() // 1_000_000

@@ -490,15 +490,17 @@ class Page:
         self._app = build(Hub.load(config), lambda: 0)
         self._url = url
 
+    async def ask(
+        self, path: str, content: bytes | AsyncIterator[bytes], **headers: str
+    ) -> httpx.Response:
+        transport = httpx.ASGITransport(app=self._app)
+        async with httpx.AsyncClient(transport=transport, base_url=self._url) as client:
+            return await client.post(path, content=content, headers=headers)
+
     def post(
         self, path: str, content: bytes | AsyncIterator[bytes], **headers: str
     ) -> httpx.Response:
-        async def ask() -> httpx.Response:
-            transport = httpx.ASGITransport(app=self._app)
-            async with httpx.AsyncClient(transport=transport, base_url=self._url) as client:
-                return await client.post(path, content=content, headers=headers)
-
-        return asyncio.run(ask())
+        return asyncio.run(self.ask(path, content, **headers))
 
 
 @pytest.fixture
@@ -567,7 +569,23 @@ def test_who_sends_slower_than_any_line_is_not_waited_for(way, monkeypatch):
         await asyncio.sleep(60)
 
     monkeypatch.setattr(enrolling, "SENT_S_MAX", 0.01)
-    assert 408 == Page(way.hub).post("/enrol", content=slowly()).status_code
+    answered = Page(way.hub).post("/enrol", content=slowly())
+    assert (408, "close") == (answered.status_code, answered.headers["connection"])
+
+
+def test_who_comes_while_too_many_are_sending_is_sent_away_and_later_heard(way, monkeypatch):
+    answers = []
+
+    async def meanwhile() -> AsyncIterator[bytes]:
+        yield b"x"
+        answers.append(await page.ask("/enrol", content=b"x"))
+
+    monkeypatch.setattr(enrolling, "AT_ONCE_MAX", 1)
+    page = Page(way.hub)
+    answers.append(page.post("/enrol", content=meanwhile()))
+    answers.append(page.post("/enrol", content=b"x"))
+    assert [503, 403, 403] == [one.status_code for one in answers]
+    assert "close" == answers[0].headers["connection"]
 
 
 def test_a_hub_that_says_nothing_of_enrolling_takes_no_requests(way):
