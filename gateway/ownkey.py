@@ -12,7 +12,7 @@ from pathlib import Path
 import structlog
 
 from gateway.config import Config
-from gateway.contract import record
+from gateway.contract import record, schema
 from gateway.contract.clock import Clock
 from gateway.contract.errors import ConfigError, Problem, UsageError
 from gateway.contract.keys import SigningKey, kept
@@ -51,7 +51,7 @@ def rotate(config: Config, *, clock: Clock) -> SigningKey:
         raise UsageError(Problem(what, str(config.key), "nothing: its records stay in the house"))
     old = load(config, clock=clock)
     new = SigningKey.create(_new(config.key))
-    _sync(config.key.parent)  # the journal must not name a key that a power cut takes
+    schema.sync(config.key.parent)  # the journal must not name a key that a power cut takes
     with closing(_journal(config, old, clock)) as journal:
         journal.renew(new, moment_of(clock))
         is_said = _is_said_in(journal, new)
@@ -96,12 +96,4 @@ def _exchange(path: Path) -> None:
     os.link(path, between)
     between.replace(aside)
     _new(path).replace(path)
-    _sync(path.parent)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    schema.sync(path.parent)

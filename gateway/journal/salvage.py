@@ -12,6 +12,7 @@ from pathlib import Path
 
 import structlog
 
+from gateway.contract import schema
 from gateway.contract.keys import PublicKey
 from gateway.journal import file, rescue, room
 
@@ -59,7 +60,7 @@ def make_good(path: Path, key: PublicKey, connect: file.Connect, known: str = ""
             new.with_name(f"{new.name}{ending}").unlink(missing_ok=True)
         _read_into(new, path, key)
         new.rename(whole)
-        _sync(path.parent)
+        schema.sync(path.parent)
     _exchange(path, whole)
     _suspicion(path).unlink(missing_ok=True)
 
@@ -99,7 +100,7 @@ def _exchange(path: Path, whole: Path) -> None:
         if old.exists():
             old.rename(aside.with_name(f"{aside.name}{ending}"))
     whole.rename(path)
-    _sync(path.parent)
+    schema.sync(path.parent)
     if aside.exists():
         log.error("journal_set_aside", where=str(aside), try_=TRY)
 
@@ -111,11 +112,3 @@ def _names(folder: Path, made: datetime) -> Iterator[Path]:
     while True:
         number += 1
         yield folder / f"{stem}-{number}.db"
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
