@@ -189,6 +189,11 @@ class Hub:
         """Where a new key of bridge or log lies until the registry names it."""
         return self._key_path(name).with_suffix(".next")
 
+    def next_key(self, name: str) -> SigningKey:
+        """A new key of bridge or log; the one that waits already, where a change was cut off."""
+        path = self.next_key_path(name)
+        return SigningKey.load(path) if path.exists() else SigningKey.create(path)
+
     def finish_rotation(self, name: str, x: str) -> bool:
         """Put the next key in its place where it is the one in use; the one before stays beside it.
 

@@ -7,8 +7,6 @@ import cyclopts
 
 from gateway.contract import rotation, signed
 from gateway.contract.errors import ConfigError, Problem, UsageError
-from gateway.contract.keys import SigningKey
-from gateway.contract.signed import Malformed
 from ledger_bridge.books.facts.keyring import chains_begun
 from ledger_bridge.books.registry import recovered
 from ledger_bridge.books.registry.edits import (
@@ -21,7 +19,7 @@ from ledger_bridge.books.registry.edits import (
 from ledger_bridge.books.registry.recovered import Recovered
 from ledger_bridge.certificates import Authority
 from ledger_bridge.commands.common import CONFIG, Config, Json, Reading, edit, read_books, tell
-from ledger_bridge.commands.papers import must_be_enough, write
+from ledger_bridge.commands.papers import going_round, must_be_enough, write
 from ledger_bridge.commands.restored import recover
 from ledger_bridge.invitations import Invitations
 
@@ -155,8 +153,7 @@ def rotate(
     books = read_books(config)
     hub, in_use = books.hub, getattr(books.registry, whose)
     if not hub.finish_rotation(whose, in_use):
-        old, path = hub.key_in_use(whose, in_use), hub.next_key_path(whose)
-        new = SigningKey.load(path) if path.exists() else SigningKey.create(path)
+        old, new = hub.key_in_use(whose, in_use), hub.next_key(whose)
         who = rotation.BRIDGE if whose == "bridge" else rotation.LOG
         said = rotation.make(books.community, old=old, new=new, who=who).decode()
         edit(hub, BridgeRotated(said) if whose == "bridge" else LogHandedOver(said))
@@ -173,11 +170,11 @@ def _recover(whose: str, paper: Path | None, config: Path, *, json: bool) -> Non
     books = read_books(config)
     hub, registry, own = books.hub, books.registry, books.hub.key("steward")
     if paper:
-        data = signed.add(_read(paper), key=own)
+        made_by = "meterkast hub rotate bridge --lost"
+        data = signed.add(going_round(paper, recovered.read, made_by=made_by), key=own)
     else:
-        path = hub.next_key_path("bridge")
-        new = SigningKey.load(path) if path.exists() else SigningKey.create(path)
-        said = Recovered(books.community, registry.recoveries + 1, new.public.x)
+        x = hub.next_key("bridge").public.x
+        said = Recovered(books.community, registry.recoveries + 1, x)
         data = recovered.make(said, key=own)
         if registry.asked > 1:
             write(PAPER, data)
@@ -187,14 +184,3 @@ def _recover(whose: str, paper: Path | None, config: Path, *, json: bool) -> Non
     lines = [f"the bridge signs with {x}", "each gateway has to know: enrol it again, or"]
     lines.append(f'  bridge_key = "{x}"')
     tell("\n".join(lines), {"bridge_key": x}, json=json)
-
-
-def _read(paper: Path) -> bytes:
-    """A paper that gives the bridge another key. Raises UsageError."""
-    try:
-        data = paper.read_bytes().strip()
-        recovered.read(data)
-    except (OSError, Malformed) as error:
-        try_ = "meterkast hub rotate bridge --lost"
-        raise UsageError(Problem(str(error), str(paper), try_)) from error
-    return data

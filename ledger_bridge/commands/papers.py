@@ -1,5 +1,6 @@
 """Policy files on the command line: as people write them, and as papers that go round."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from gateway.contract import policy as papers
@@ -78,6 +79,16 @@ def write(path: Path, data: bytes) -> None:
     except OSError as error:
         what = f"it cannot be written: {error.strerror}"
         raise UsageError(Problem(what, str(path), "a folder where you may write")) from error
+
+
+def going_round(file: Path, read: Callable[[bytes], object], *, made_by: str) -> bytes:
+    """A paper that stewards sign one after another, if `read` knows it. Raises UsageError."""
+    try:
+        data = file.read_bytes().strip()
+        read(data)
+    except (OSError, Malformed) as error:
+        raise UsageError(Problem(str(error), str(file), made_by)) from error
+    return data
 
 
 def must_be_enough(data: bytes, books: Reading, file: Path) -> None:

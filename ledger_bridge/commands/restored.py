@@ -8,7 +8,7 @@ import cyclopts
 from gateway.contract import signed
 from gateway.contract.clock import domain_clock
 from gateway.contract.errors import Problem, UsageError
-from gateway.contract.keys import PublicKey, SigningKey
+from gateway.contract.keys import PublicKey
 from gateway.contract.signed import Malformed
 from ledger_bridge.books import store
 from ledger_bridge.books.log.note import is_by, origin
@@ -17,7 +17,7 @@ from ledger_bridge.books.registry import restart
 from ledger_bridge.books.registry.edits import Edits, KeyEdit, LogBegunAgain
 from ledger_bridge.books.registry.restart import Restart
 from ledger_bridge.commands.common import CONFIG, Config, Json, Reading, edit, read_books, tell
-from ledger_bridge.commands.papers import must_be_enough, write
+from ledger_bridge.commands.papers import going_round, must_be_enough, write
 from ledger_bridge.commands.proof import text_of
 
 PAPER = Path("restored.signed")
@@ -50,10 +50,12 @@ def restored(
     books = read_books(config)
     registry, hub, own = books.registry, books.hub, books.hub.key("steward")
     if paper:
-        data = signed.add(_read(paper), key=own)
+        data = signed.add(
+            going_round(paper, restart.read, made_by="meterkast hub restored"), key=own
+        )
     else:
         # Books from before a change of keys name the old one; the hub has the one after it.
-        log_key = _new_key(books).public.x if new_key else hub.key("log").public.x
+        log_key = hub.next_key("log").public.x if new_key else hub.key("log").public.x
         seen = _seen(books, checkpoint, log_key) if checkpoint else ""
         asked = Restart(books.community, registry.epoch + 1, log_key, seen)
         data = restart.make(asked, key=own)
@@ -69,11 +71,6 @@ def restored(
     name = origin(books.community, asked.number)
     sentence = f"the log begins again as {name}\nauditors need its key: {asked.key}"
     tell(sentence, {"origin": name, "epoch": asked.number, "log_key": asked.key}, json=json)
-
-
-def _new_key(books: Reading) -> SigningKey:
-    path = books.hub.next_key_path("log")
-    return SigningKey.load(path) if path.exists() else SigningKey.create(path)
 
 
 def _seen(books: Reading, checkpoint: Path, log_key: str) -> str:
@@ -106,13 +103,3 @@ def recover(books: Reading, edit: KeyEdit, *, whose: str, x: str, log: str) -> N
         hub.finish_rotation(whose, x)
     finally:
         lock.release()
-
-
-def _read(paper: Path) -> bytes:
-    """A paper that begins the log again. Raises UsageError."""
-    try:
-        data = paper.read_bytes().strip()
-        restart.read(data)
-    except (OSError, Malformed) as error:
-        raise UsageError(Problem(str(error), str(paper), "meterkast hub restored")) from error
-    return data

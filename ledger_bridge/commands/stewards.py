@@ -7,14 +7,13 @@ import cyclopts
 
 from gateway.contract import signed
 from gateway.contract.errors import Problem, UsageError
-from gateway.contract.signed import Malformed
 from ledger_bridge.books.registry import stewards as papers
 from ledger_bridge.books.registry.edits import StewardsNamed
 from ledger_bridge.books.registry.fold import apply
 from ledger_bridge.books.registry.registry import Registry
 from ledger_bridge.books.registry.stewards import Term
 from ledger_bridge.commands.common import CONFIG, Config, Json, edit, read_books, show, tell
-from ledger_bridge.commands.papers import must_be_enough, write
+from ledger_bridge.commands.papers import going_round, must_be_enough, write
 
 PAPER = Path("stewards.signed")
 
@@ -43,7 +42,9 @@ def stewards(
     books = read_books(config)
     registry, own = books.registry, books.hub.key("steward")
     if paper:
-        data = signed.add(_read(paper), key=own)
+        data = signed.add(
+            going_round(paper, papers.read, made_by="meterkast hub stewards KEY…"), key=own
+        )
     elif keys and asked is not None:
         data = papers.make(Term(books.community, registry.terms + 1, keys, asked), key=own)
         if registry.asked > 1:
@@ -69,13 +70,3 @@ def _show(registry: Registry, own: str, *, json: bool) -> None:
     for x in registry.stewards:
         print(f"{x}  {'the key of this hub' if x == own else ''}".rstrip())
     print(f"{registry.asked} of {len(registry.stewards)} must sign a policy")
-
-
-def _read(paper: Path) -> bytes:
-    """A paper that names stewards. Raises UsageError."""
-    try:
-        data = paper.read_bytes().strip()
-        papers.read(data)
-    except (OSError, Malformed) as error:
-        raise UsageError(Problem(str(error), str(paper), "meterkast hub stewards KEY…")) from error
-    return data
