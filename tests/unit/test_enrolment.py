@@ -29,6 +29,7 @@ from ledger_bridge.commands import enrolment as commands
 from ledger_bridge.commands import gateways as gateways_
 from ledger_bridge.commands.common import read_books
 from ledger_bridge.hub import Hub
+from ledger_bridge.invitations import Invitations
 from ledger_bridge.page import enrolling
 from ledger_bridge.page.app import build
 
@@ -271,6 +272,31 @@ def test_the_answer_may_be_asked_for_again(way):
     first = way.admit(words).read_text()
     assert first == way.admit(words).read_text()
     assert 1 == len(Authority(way.hub.parent / "tls").given("home-noor"))
+
+
+def test_an_answer_can_be_fetched_also_once_the_time_of_its_code_is_over(way, monkeypatch):
+    words = way.ask(way.invite(days=1))
+    first = way.admit(words).read_text()
+    monkeypatch.setattr(commands, "_now_ms", lambda: 2**42)
+    assert first == way.admit(words).read_text()
+
+
+def test_a_code_is_good_until_the_millisecond_that_was_said(way):
+    made = Invitations(Hub.load(way.hub)).invite("home-noor", expires_ms=1_000, is_point=False)
+    way.ask(made.code)
+    data = way.request.read_bytes()
+    assert made == Invitations(Hub.load(way.hub)).open(data, now_ms=999)[1]
+    with pytest.raises(PeopleError) as refused:
+        Invitations(Hub.load(way.hub)).open(data, now_ms=1_000)
+    assert "the time of this code is over" == refusal(refused)
+
+
+def test_what_is_kept_of_an_enrolment_is_for_its_owner_only(way):
+    way.all_the_way()
+    folder = way.hub.parent / "enrolment"
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
+    expected = {"home-noor.answer": 0o600, "home-noor.invitation": 0o600}
+    assert (0o700, expected) == (stat.S_IMODE(folder.stat().st_mode), modes)
 
 
 # What goes wrong at the hub
