@@ -4,6 +4,12 @@ import re
 
 import msgspec
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -116,6 +122,24 @@ def test_a_request_for_a_certificate_of_a_kind_that_nobody_knows_is_told(csr):
     assert csr != OURS
     with pytest.raises(Malformed, match="no request for a certificate"):
         enrolment.requested(b64(csr), "home-noor")
+
+
+def test_who_does_not_have_the_key_gets_no_certificate_of_it():
+    changed = OURS[:-1] + bytes([OURS[-1] ^ 1])
+    with pytest.raises(Malformed, match="that home-noor did not make"):
+        enrolment.requested(b64(changed), "home-noor")
+
+
+@pytest.mark.parametrize(
+    ("key", "algorithm"),
+    [(ec.generate_private_key(ec.SECP384R1()), SHA256()), (Ed448PrivateKey.generate(), None)],
+    ids=["P-384", "Ed448"],
+)
+def test_only_a_key_of_our_kind_gets_a_certificate(key, algorithm):
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "home-noor")])
+    made = x509.CertificateSigningRequestBuilder().subject_name(name).sign(key, algorithm)
+    with pytest.raises(Malformed, match="another kind of key than P-256"):
+        enrolment.requested(b64(made.public_bytes(Encoding.DER)), "home-noor")
 
 
 @given(st.integers(0, 599), st.integers(0, 7))
