@@ -89,6 +89,33 @@ def test_all_that_a_gateway_may_still_use_is_taken_back_and_a_new_one_is_not(hub
     assert f"{theirs}: OK\n" == openssl(part, "verify", *lists, theirs)
 
 
+def test_who_was_taken_back_stays_so_when_another_is(tmp_path):
+    authority = Authority.create(tmp_path / "tls", community="zonstraat")
+    names = ("home-noor", "home-bram")
+    ours = [
+        x509.load_pem_x509_certificate(pair(authority, name).certificate.read_bytes())
+        for name in names
+    ]
+    assert [1, 1] == [authority.revoke(name) for name in names]
+    assert [False, False] == [authority.is_good(*one) for one in zip(ours, names, strict=True)]
+
+
+def test_the_ca_makes_no_other_ca(hub, part):
+    told = openssl(part, "x509", "-noout", "-text", "-in", hub.parent / "tls" / "ca.crt")
+    assert "CA:TRUE, pathlen:0" in told
+
+
+def test_what_is_over_is_no_longer_kept(tmp_path):
+    now = NOON
+    authority = Authority.create(tmp_path / "tls", community="zonstraat", now=lambda: now)
+    pair(authority, "home-noor")
+    now = NOON + timedelta(days=90)
+    pair(authority, "home-noor")
+    assert [NOON + timedelta(days=180)] == [
+        one.not_valid_after_utc for one in authority.given("home-noor")
+    ]
+
+
 def test_a_certificate_is_good_while_it_is_ours_for_this_name_not_over_and_not_taken_back(tmp_path):
     now = NOON
     authority = Authority.create(tmp_path / "tls", community="zonstraat", now=lambda: now)

@@ -299,6 +299,27 @@ def test_what_is_kept_of_an_enrolment_is_for_its_owner_only(way):
     assert (0o700, expected) == (stat.S_IMODE(folder.stat().st_mode), modes)
 
 
+def test_the_key_that_waits_with_a_request_is_for_its_owner_only(way):
+    way.ask(way.invite())
+    folder = way.request.parent
+    assert [0o700, 0o600] == [
+        stat.S_IMODE(one.stat().st_mode) for one in (folder, folder / "tls.key")
+    ]
+
+
+def test_an_answer_to_somebody_else_changes_nothing_whoever_sealed_it(way):
+    code = way.invite()
+    way.ask(code)
+    asked = enrolment.read(way.request.read_bytes())
+    other = enrolment.Answer("zonstraat", "home-bram", "mqtts://hub:8883", "k", "", "", "", ())
+    (way.folder / "answer").write_bytes(enrolment.seal(other, asked, code=code))
+    before = way.house.read_text()
+    with pytest.raises(UsageError) as refused:
+        way.ask(code, answer=way.folder / "answer")
+    assert "this is an answer to zonstraat/home-bram" == refusal(refused)
+    assert before == way.house.read_text()
+
+
 # What goes wrong at the hub
 
 
