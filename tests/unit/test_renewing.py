@@ -1,6 +1,7 @@
 """Certificates that renew themselves, in years that pass in a moment."""
 
 import stat
+from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -184,6 +185,14 @@ def of_another(years: Years) -> str:
     return made.public_bytes(Encoding.PEM).decode()
 
 
+def of_a_version_to_come(years: Years) -> bytes:
+    """A certificate that says it is of version 6, where all are of version 3."""
+    der = years.own().public_bytes(Encoding.DER)
+    newer = der.replace(bytes.fromhex("a003020102"), bytes.fromhex("a003020105"), 1)
+    text = b64encode(newer).decode()
+    return f"-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n".encode()
+
+
 @pytest.mark.parametrize(
     ("reason", "day", "request_"),
     [
@@ -200,6 +209,10 @@ def of_another(years: Years) -> str:
         (
             "it does not show the certificate that it has", 60,
             lambda y: signed_for(y, certificate="none"),
+        ),
+        (
+            "it does not show the certificate that it has", 60,
+            lambda y: signed_for(y, certificate=of_a_version_to_come(y).decode()),
         ),
         (
             "the certificate that it shows is over, revoked or not ours", 60,
@@ -279,6 +292,7 @@ def of_a_time_to_come(years: Years) -> bytes:
     [
         ("no certificate of our CA", lambda _: b"a letter"),
         ("no certificate of our CA", by_another_ca),
+        ("no certificate of our CA", of_a_version_to_come),
         ("a certificate of another key", lambda y: pem(y, "home")),
         ("a certificate for another name", lambda y: for_our_key(y, "shed")),
         ("a certificate of another time", of_a_time_to_come),
