@@ -210,6 +210,21 @@ def test_a_backup_that_cannot_be_written_leaves_nothing(house, tmp_path, monkeyp
     assert [] == list((tmp_path / "to").iterdir())
 
 
+def test_one_backup_at_a_time_is_made_in_a_folder(house, tmp_path, monkeypatch):
+    copy, told = schema.copy, []
+
+    def meanwhile(db: sqlite3.Connection, to: Path) -> None:
+        with pytest.raises(UsageError) as refused:
+            backup(tmp_path / "second.meterkast", config=house / "gateway.toml")
+        told.append(refused.value.problems[0].what)
+        copy(db, to)
+
+    monkeypatch.setattr(schema, "copy", meanwhile)
+    backup(tmp_path / "first.meterkast", config=house / "gateway.toml")
+    assert ["another backup is being made here"] == told
+    assert ["first.meterkast", "house"] == sorted(one.name for one in tmp_path.iterdir())
+
+
 def test_nothing_is_overwritten(made, house, tmp_path):
     before = made.read_bytes()
     with pytest.raises(UsageError, match="there is a file of this name already"):
