@@ -6,6 +6,7 @@ are the machine's, for all this is judged by machines that know no other. Spec: 
 """
 
 import ipaddress
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -37,6 +38,9 @@ CA_LIFE = 20 * YEAR
 BROKER_LIFE = 3 * YEAR
 # Whoever renews by themselves needs no more; what is stolen opens nothing after that.
 CLIENT_LIFE = timedelta(days=90)
+
+_LABEL = r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?"
+_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +160,8 @@ class Authority:
         try:
             address: x509.GeneralName = x509.IPAddress(ipaddress.ip_address(host))
         except ValueError:
+            if not _NAME.fullmatch(host):
+                raise ValueError("a name or an address alone, without a port") from None
             address = x509.DNSName(host)
         key = new_key()
         made = self._give(

@@ -37,11 +37,12 @@ def certificate(
     except ValueError as error:
         what = f"{broker!r} is no name of a machine: {error}"
         raise UsageError(Problem(what, "hub certificate", "--broker HOST")) from error
+    host = f"[{broker}]" if ":" in broker else broker
     files = 'ca = "tls/ca.crt", certificate = "tls/bridge.pem", key = "tls/bridge.pem"'
     lines = [
         f"{broker}: {pair.certificate}, {pair.key}",
         "in bridge.toml, from its own folder:",
-        f'  broker = "mqtts://{broker}:8883"',
+        f'  broker = "mqtts://{host}:8883"',
         f"  broker_tls = {{ {files} }}",
     ]
     told = {"certificate": str(pair.certificate), "key": str(pair.key)}

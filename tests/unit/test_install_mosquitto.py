@@ -98,3 +98,28 @@ def test_a_broker_without_a_certificate_is_told(config):
     (problem,) = refused.value.problems
     assert "a certificate of the broker is missing: No such file or directory" == problem.what
     assert not (config.parents[1] / "root").exists()
+
+
+@pytest.mark.parametrize(
+    "host", ["hub.example.nl:8883", "mqtts://hub.example.nl", "", "a b", "*.example.nl", "a..nl"]
+)
+def test_what_is_no_name_of_a_machine_leaves_the_brokers_certificate_as_it_is(config, host):
+    before = (config.parent / "tls/broker.crt").read_bytes()
+    with pytest.raises(UsageError, match="is no name of a machine"):
+        certificate.certificate(broker=host, config=config)
+    assert before == (config.parent / "tls/broker.crt").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("hub.example.nl", "mqtts://hub.example.nl:8883"),
+        ("hub", "mqtts://hub:8883"),
+        ("192.168.1.7", "mqtts://192.168.1.7:8883"),
+        ("fd00::7", "mqtts://[fd00::7]:8883"),
+        ("bücher.nl", "mqtts://bücher.nl:8883"),
+    ],
+)
+def test_a_name_or_an_address_is_told_as_bridge_toml_wants_it(config, capsys, host, address):
+    certificate.certificate(broker=host, config=config)
+    assert f'broker = "{address}"' in capsys.readouterr().out
