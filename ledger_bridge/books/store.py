@@ -124,6 +124,8 @@ def open_to_write(path: Path) -> sqlite3.Connection:
     Raises PeopleError, and nothing has changed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        path.touch(0o600)  # members' names are in there
     db = _connect(f"file:{path}")
     version = _version(db, path)
     if version > SCHEMA_VERSION and not schema.copied(path, SCHEMA_VERSION).exists():

@@ -73,6 +73,10 @@ def test_keys_are_for_their_owner_only(hub):
     assert 0o700 == stat.S_IMODE(tls.stat().st_mode)
 
 
+def test_nobody_else_on_the_machine_reads_whose_names_are_in_the_books(hub):
+    assert 0o600 == stat.S_IMODE((hub.parent / "books.db").stat().st_mode)
+
+
 def test_all_that_a_gateway_may_still_use_is_taken_back_and_a_new_one_is_not(hub, part):
     tls = hub.parent / "tls"
     authority = Authority(tls)
