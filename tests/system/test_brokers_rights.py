@@ -4,6 +4,9 @@ Spec: docs/wire.md, topics
 """
 
 import asyncio
+import contextlib
+import socket
+import ssl
 from collections.abc import Iterator
 
 import pytest
@@ -118,3 +121,36 @@ def test_each_topic_is_said_and_heard_by_whom_it_belongs_to_and_by_nobody_else(
 
     asyncio.run(scenario())
     assert expected == found()
+
+
+def test_nothing_older_than_tls_1_3_is_spoken(mosquitto, authority):
+    certificate = authority.folder / "gateways" / f"{BRAM}.crt"
+
+    def spoken(newest: ssl.TLSVersion) -> str | None:
+        context = ssl.create_default_context(cafile=str(authority.certificate))
+        context.load_cert_chain(certificate, certificate.with_suffix(".key"))
+        context.maximum_version = newest
+        with (
+            socket.create_connection(("127.0.0.1", mosquitto.port), timeout=5) as plain,
+            context.wrap_socket(plain, server_hostname="127.0.0.1") as wrapped,
+        ):
+            return wrapped.version()
+
+    assert "TLSv1.3" == spoken(ssl.TLSVersion.TLSv1_3)
+    with pytest.raises(ssl.SSLError, match="PROTOCOL_VERSION"):
+        spoken(ssl.TLSVersion.TLSv1_2)
+
+
+def test_a_hundred_who_connect_and_say_nothing_keep_no_gateway_out(mosquitto, authority):
+    address = ("127.0.0.1", mosquitto.port)
+    noor = end_of(NOOR, mosquitto, authority)
+
+    async def scenario():
+        async with up(noor):
+            await noor.say(f"{Z}/{NOOR}/state", b"in")
+            await until(lambda: (f"{Z}/{NOOR}/state", b"in") in noor.got)
+
+    with contextlib.ExitStack() as silent:
+        for _ in range(100):
+            silent.enter_context(socket.create_connection(address, timeout=5))
+        asyncio.run(scenario())
