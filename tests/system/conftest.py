@@ -1,13 +1,15 @@
-"""What the tests with whole Debian systems share: they take minutes to make."""
+"""What several of these tests share: Debian systems, which take minutes to make, and a broker."""
 
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from ledger_bridge.certificates import Authority
 from tests import debians
 from tests.debians import BUILDING, PACKED, SUITES, Suite, System
+from tests.system.brokers import Mosquitto
 
 
 @pytest.fixture(scope="session", params=SUITES)
@@ -38,3 +40,13 @@ def archive(
     """A fresh system in which the packages can run, as a tar file."""
     file = tmp_path_factory.mktemp("debian") / "root.tar"
     return debians.make(part("mmdebstrap"), suite, file, PACKED)
+
+
+@pytest.fixture(scope="module")
+def mosquitto(
+    tmp_path_factory: pytest.TempPathFactory, authority: Authority, part: Callable[[str], str]
+) -> Iterator[Mosquitto]:
+    """A Mosquitto for gateways with certificates of the `authority` of a file's own."""
+    broker = Mosquitto(tmp_path_factory.mktemp("broker"), authority, part("mosquitto"))
+    yield broker
+    broker.end()

@@ -47,15 +47,6 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return made
 
 
-@pytest.fixture(scope="module")
-def mosquitto(
-    tmp_path_factory: pytest.TempPathFactory, authority: Authority, part
-) -> Iterator[Mosquitto]:
-    broker = Mosquitto(tmp_path_factory.mktemp("broker"), authority, part("mosquitto"))
-    yield broker
-    broker.end()
-
-
 def of(authority: Authority, name: str) -> Tls:
     """The files of a gateway, or of the bridge."""
     if name == "bridge":

@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import Iterator
 
 import pytest
 
@@ -56,15 +55,6 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     for name in (NOOR, BRAM, NAMED_BRIDGE, PLUS, HASH, SLASH):
         pair(made, name)
     return made
-
-
-@pytest.fixture(scope="module")
-def mosquitto(
-    tmp_path_factory: pytest.TempPathFactory, authority: Authority, part
-) -> Iterator[Mosquitto]:
-    broker = Mosquitto(tmp_path_factory.mktemp("broker"), authority, part("mosquitto"))
-    yield broker
-    broker.end()
 
 
 def end_of(name: str, mosquitto: Mosquitto, authority: Authority) -> End:

@@ -29,7 +29,6 @@ from gateway.journal import EVIDENCE, Journal
 from gateway.quarter import Moment
 from ledger_bridge.certificates import Authority
 from tests.certificates import LONG_AGO, certificate, pair
-from tests.system.brokers import Mosquitto
 from tests.system.programs import Program, free_port, meterkast, running, simulated, until
 
 pytestmark = pytest.mark.system
@@ -300,13 +299,6 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
         pair(made, name)
     certificate(made.folder / "gateways" / "late", made, "home-noor", ends=LONG_AGO)
     return made
-
-
-@pytest.fixture(scope="module")
-def mosquitto(tmp_path_factory, authority, part) -> Iterator[Mosquitto]:
-    broker = Mosquitto(tmp_path_factory.mktemp("broker"), authority, part("mosquitto"))
-    yield broker
-    broker.end()
 
 
 def member(folder: Path, authority: Authority, port: int, name: str) -> str:
