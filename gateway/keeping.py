@@ -11,8 +11,9 @@ from pathlib import Path
 from drivers import sdk
 from gateway import config as files
 from gateway.config import Config
-from gateway.contract.backup import Manifest, Source, Unpacked, damaged, inside, looked_at, tables
+from gateway.contract.backup import Manifest, Source, inside
 from gateway.contract.errors import Problem, UsageError
+from gateway.contract.restore import Unpacked, damaged, looked_at, tables
 from gateway.journal import RESTORED, SCHEMA_VERSION
 from gateway.journal.values import NO_COMMUNITY
 

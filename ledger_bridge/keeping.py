@@ -7,8 +7,9 @@ begun the log again.
 from collections.abc import Iterator
 from pathlib import Path
 
-from gateway.contract.backup import Manifest, Source, Unpacked, damaged, inside, looked_at, tables
+from gateway.contract.backup import Manifest, Source, inside
 from gateway.contract.errors import Problem, UsageError
+from gateway.contract.restore import Unpacked, damaged, looked_at, tables
 from gateway.contract.writing import Planned, write
 from ledger_bridge.books.store import SCHEMA_VERSION
 from ledger_bridge.hub import Hub, restored

@@ -8,11 +8,11 @@ from typing import Annotated, Protocol, cast
 
 from cyclopts import Parameter
 
-from gateway.contract import backup as archive
-from gateway.contract.backup import Manifest, Source, Unpacked
+from gateway.contract.backup import Manifest, Source, make
 from gateway.contract.clock import domain_clock
 from gateway.contract.errors import Problem, UsageError
 from gateway.contract.record import to_json
+from gateway.contract.restore import Unpacked, restoring
 
 # Who knows what belongs to it, by what it is and what its settings are usually called. Loaded when
 # it is wanted: a gateway need not have what a hub has.
@@ -62,7 +62,7 @@ def backup(
     if file.exists():
         what = "there is a file of this name already"
         raise UsageError(Problem(what, str(file), "another name, or a folder"))
-    made = archive.make(source, file, now_ms=now_ms, with_keys=not without_keys)
+    made = make(source, file, now_ms=now_ms, with_keys=not without_keys)
     if as_json:
         told = {"file": str(file), "files": len(made.files), "without": made.without}
         print(to_json(told).decode())
@@ -88,7 +88,7 @@ def restore(file: Path, folder: Path = Path(), /, *, as_json: AsJson = False) ->
         JSON on stdout
     """
     schemas = {kind: _keeping(kind).SCHEMA for kind in KINDS}
-    with archive.restoring(file, folder, schemas) as unpacked:
+    with restoring(file, folder, schemas) as unpacked:
         manifest = unpacked.manifest
         keeping = _keeping(manifest.kind)
         keeping.look(unpacked, file)
