@@ -35,11 +35,12 @@ class Planned(NamedTuple):
         return "same" if now == self.text.encode() else "changed"
 
 
-def offer(files: Iterable[Planned], *, yes: bool, as_json: bool = False) -> int:
+def offer(files: Iterable[Planned], *, yes: bool, as_json: bool = False, then: str = "") -> int:
     """Show what would change, ask unless told `yes`, and write all files or none.
 
     Gives 0 where all is as planned then, 1 where somebody said no. With `as_json` nobody is asked.
     Raises UsageError where there is nobody to ask, or where something cannot be written.
+    `then` says what makes the files count, as commands to copy.
     """
     changes = [(file, file.change) for file in files]
     changing = [file for file, change in changes if change != "same"]
@@ -59,6 +60,8 @@ def offer(files: Iterable[Planned], *, yes: bool, as_json: bool = False) -> int:
         return 1
     write(changing)
     print(f"written: {len(changing)} of {len(changes)} files")
+    if then:
+        print(f"then: {then}")
     return 0
 
 

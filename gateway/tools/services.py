@@ -64,10 +64,7 @@ def systemd(
     scripts = place.root / "current/bin" if place else Path(sysconfig.get_path("scripts"))
     program = scripts / "meterkast"
     _must_be_seen(program, Path(os.path.realpath(sys.executable)))
-    code = offer(planned(part, program), yes=yes, as_json=as_json)
-    if code == 0 and not as_json:
-        print(f"then: {_then(part)}")
-    return code
+    return offer(planned(part, program), yes=yes, as_json=as_json, then=_then(part))
 
 
 def planned(part: str, program: Path, *, root: Path = Path("/")) -> Iterator[Planned]:

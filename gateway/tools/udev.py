@@ -78,9 +78,9 @@ def udev(*, yes: Annotated[bool, Parameter(negative="")] = False, as_json: AsJso
     if not names:
         print(f"each of {len(found)} adapters has a name of its own in {BY_ID}")
         return 0
-    code = offer([planned(names)], yes=yes, as_json=as_json)
+    then = "sudo udevadm control --reload && sudo udevadm trigger --subsystem-match=tty"
+    code = offer([planned(names)], yes=yes, as_json=as_json, then=then)
     if code == 0 and not as_json:
-        print("then: sudo udevadm control --reload && sudo udevadm trigger --subsystem-match=tty")
         for adapter in found:
             if name := names.get(adapter.socket):
                 print(f'{adapter.port}: port = "{OWN / name}"')

@@ -3,6 +3,7 @@
 What it says is in `deploy/compose`, which is `ledger_bridge/compose` here.
 """
 
+import os
 import re
 import secrets
 from collections.abc import Iterator
@@ -62,6 +63,7 @@ def compose(
     if not _NAME.fullmatch(host):
         what = f"{host!r} is no name that a certificate can be had for"
         raise UsageError(Problem(what, "--host", "such as hub.example.nl, in small letters"))
+    _must_be_free(out)
     code = offer(planned(out, host), yes=yes, as_json=as_json)
     if code == 0 and (yes or not as_json):
         _make_folders(out)
@@ -100,6 +102,14 @@ def _grafana(hub: Hub | None) -> dict[str, str]:
         try_ = "pip install 'meterkast[grafana]'"
         raise UsageError(Problem(what, "meterkast install compose", try_)) from error
     return files.texts(DATABASE, files.community_of(hub), LANGUAGES)
+
+
+def _must_be_free(folder: Path) -> None:
+    """Raises UsageError where something else lies in a folder's place."""
+    for path in (folder / one for name in FOLDERS for one in (Path(name), *Path(name).parents)):
+        if os.path.lexists(path) and not path.is_dir():
+            what = "this is no folder, and one has to be here"
+            raise UsageError(Problem(what, str(path), f"mv {path} elsewhere, or another --out"))
 
 
 def _make_folders(folder: Path) -> None:

@@ -53,11 +53,10 @@ def mosquitto(
         Which files would be written, as one JSON object; nothing is asked.
     """
     hub = Hub.load(config)
-    code = offer(planned(hub, out), yes=yes, as_json=as_json)
-    if code == 0:
+    then = "sudo systemctl daemon-reload && sudo systemctl restart mosquitto"
+    code = offer(planned(hub, out), yes=yes, as_json=as_json, then=then)
+    if code == 0 and (yes or not as_json):
         _give(out / FILES / "broker.key")
-        if not as_json:
-            print("then: sudo systemctl daemon-reload && sudo systemctl restart mosquitto")
     return code
 
 

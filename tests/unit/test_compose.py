@@ -260,6 +260,16 @@ def test_what_is_only_looked_at_makes_nothing(tmp_path, capsys):
     assert not (tmp_path / "srv").exists()
 
 
+@pytest.mark.parametrize("name", ["hub", "data/mosquitto", "backup"])
+def test_what_lies_in_a_folders_place_is_told_before_anything_is_written(tmp_path, name):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(UsageError, match="is no folder") as told:
+        compose(out=tmp_path, host=EXAMPLE, yes=True)
+    assert str(tmp_path / name) == told.value.problems[0].where
+    assert {name: "mine"} == texts(tmp_path)
+
+
 DOCKER = """\
 #!/bin/sh
 case "$1 $2" in

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pwd
 import stat
 from pathlib import Path
 
@@ -83,6 +84,13 @@ def test_root_reads_nothing_for_the_hubs_user_that_is_not_theirs(config, monkeyp
     assert not (config.parents[1] / "root").exists()
     os.chown(secret, 1234, 1234)
     install(config, yes=True)
+
+
+def test_what_is_only_looked_at_is_not_there_to_be_given_away(config, monkeypatch):
+    us = pwd.getpwuid(os.getuid())
+    monkeypatch.setattr("pwd.getpwnam", lambda name: us if name == "mosquitto" else None)
+    assert (0, config.parents[1] / "root") == install(config, as_json=True)
+    assert not (config.parents[1] / "root").exists()
 
 
 def test_without_a_yes_nothing_is_written(config):

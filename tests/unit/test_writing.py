@@ -55,6 +55,17 @@ def test_what_is_as_it_should_be_is_left_alone(tmp_path, capsys):
     assert "nothing to write: 1 files are as they should be\n" == capsys.readouterr().out
 
 
+def test_what_comes_next_is_said_only_where_something_was_written(tmp_path, capsys):
+    files = [Planned(tmp_path / "new", "d\n")]
+    offer(files, yes=True, then="sudo restart it")
+    assert "written: 1 of 1 files\nthen: sudo restart it\n" in capsys.readouterr().out
+    offer(files, yes=True, then="sudo restart it")
+    assert "nothing to write: 1 files are as they should be\n" == capsys.readouterr().out
+    (tmp_path / "new").unlink()
+    offer(files, yes=True, as_json=True, then="sudo restart it")
+    assert "then" not in capsys.readouterr().out
+
+
 def test_long_files_are_told_by_their_length(tmp_path, capsys):
     offer([Planned(tmp_path / "long", "x\n" * 81)], yes=True)
     assert f"new {tmp_path}/long (81 lines)\nwritten: 1 of 1 files\n" == capsys.readouterr().out
