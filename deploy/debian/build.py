@@ -290,7 +290,8 @@ class Builder:
         facts = {
             "Architecture": arch,
             "Installed-Size": str(size),
-            "Depends": ", ".join(self.depends),
+            # Not only Depends: dpkg would unpack it first, and leave it unconfigured.
+            "Pre-Depends": ", ".join(self.depends),
             "Recommends": ", ".join(self.recommends),
         }
         told = "".join(f"{name}: {fact}\n" for name, fact in facts.items())

@@ -41,7 +41,10 @@ def read(file: Path) -> Package:
 
 
 def must_fit(package: Package, place: Place, file: Path) -> None:
-    """Raises UsageError where this package is none for here, older than what runs, or too large."""
+    """Raises UsageError where this package is none for here, older than what runs, or too large.
+
+    What it needs of other packages it names as Pre-Depends: so dpkg, too, asks before it unpacks.
+    """
     here = place.root.name
     if package.name != here:
         what = f"a package of {package.name}, and this is {here}"
@@ -54,6 +57,7 @@ def must_fit(package: Package, place: Place, file: Path) -> None:
     if _done("dpkg", "--compare-versions", package.version, "lt", ours).returncode == 0:
         raise _older(package.version, ours, file)
     _must_have_room(package.size_bytes, place, file)
+    _must_be_taken(file)
 
 
 def must_run(folder: Path, place: Place) -> str:
@@ -61,6 +65,9 @@ def must_run(folder: Path, place: Place) -> str:
     if folder.resolve().parent != (place.root / VERSIONS).resolve():
         what = "a new version lies beside those that are there"
         raise UsageError(Problem(what, str(folder), f"make it in {place.root / VERSIONS}"))
+    name = f"{VERSIONS}/{folder.resolve().name}"
+    if name == place.current:
+        raise UsageError(Problem("this version runs already", str(folder), "another folder"))
     program = folder / "bin" / "meterkast"
     try:
         done = _done(program, "--version", seconds=SAID_S_MAX)
@@ -74,12 +81,12 @@ def must_run(folder: Path, place: Place) -> str:
     ours = _done(place.root / place.current / "bin" / "meterkast", "--version").stdout.decode()
     if numbers(said) < numbers(ours):
         raise _older(said, ours.strip(), folder)
-    return f"{VERSIONS}/{folder.resolve().name}"
+    return name
 
 
 def version_of(name: str) -> str:
     """What runs: versions/0.1.0-1.again is 0.1.0-1 once more."""
-    return name.removeprefix(f"{VERSIONS}/").removesuffix(".again")
+    return name.removeprefix(f"{VERSIONS}/").partition(".again")[0]
 
 
 def _older(version: str, ours: str, where: Path) -> UsageError:
@@ -96,6 +103,19 @@ def _must_have_room(size_bytes: int, place: Place, file: Path) -> None:
             f" and {_mb(free)} of the disk are free"
         )
         raise UsageError(Problem(what, str(place.root), "make room (df -h)"))
+
+
+def _must_be_taken(file: Path) -> None:
+    """What dpkg itself would refuse. Raises UsageError."""
+    done = _done("env", "LC_ALL=C", "dpkg", "--simulate", "--install", file)
+    if done.returncode == 0:
+        return
+    said = done.stderr.decode("utf-8", "replace").splitlines()
+    # Indented is what is missing or in the way, and around it which file it is about.
+    why = "; ".join(line.strip().rstrip(".") for line in said if line.startswith(" "))
+    what = f"dpkg would not take it: {why or ' '.join(said)}"
+    try_ = f"one made for this Debian; or sudo apt install {file.resolve()}, if that can be had"
+    raise UsageError(Problem(what, str(file), try_))
 
 
 def _mb(size_bytes: int) -> str:

@@ -183,7 +183,7 @@ def _cpu_s(pid: int) -> float:
 
 
 def _of(file: Path) -> str:
-    said = _said("dpkg-deb", "--field", file, "Package", "Version", "Architecture", "Depends")
+    said = _said("dpkg-deb", "--field", file, "Package", "Version", "Architecture", "Pre-Depends")
     return f"{said}\n{file.name}, {file.stat().st_size / 1e6:.1f} MB"
 
 

@@ -1,5 +1,6 @@
 """Updates: the links that say what runs, the trial, and what is refused untouched."""
 
+import errno
 import json
 import os
 import shutil
@@ -12,6 +13,7 @@ import pytest
 
 from gateway.contract.errors import UsageError
 from gateway.update import command, package, trial
+from gateway.update import place as place_module
 from gateway.update.command import NotKept, update
 from gateway.update.place import Place, TakenBack
 from gateway.update.trial import State, Trial, Verdict, watch
@@ -65,7 +67,7 @@ def test_a_version_that_is_taken_back_is_told_until_another_is_kept(place):
     environment(place, NEW)
     place.begin(NEW)
     place.take_back("it fell over")
-    assert ("0.1.0", "", OLD) == (runs(place), place.on_trial, place.previous)
+    assert ("0.1.0", "", "") == (runs(place), place.on_trial, place.previous)
     assert TakenBack("0.2.0", "it fell over") == place.taken_back
     place.begin(NEW)
     place.keep()
@@ -80,6 +82,44 @@ def test_what_was_on_trial_itself_is_never_gone_back_to(place):
     assert ("0.3.0", OLD) == (runs(place), place.previous)
     place.take_back("")
     assert "0.1.0" == runs(place)
+
+
+def test_a_way_back_that_somebody_removed_is_replaced_by_what_runs(place):
+    for name in (NEW, NEWER):
+        environment(place, name)
+    place.begin(NEW)
+    place.keep()
+    shutil.rmtree(place.root / OLD)
+    assert "" == place.previous
+    place.begin(NEWER)
+    assert NEW == place.previous
+    shutil.rmtree(place.root / NEW)
+    # What is on trial is not known to be good; but better that than nothing.
+    environment(place, "versions/0.4.0")
+    place.begin("versions/0.4.0")
+    assert NEWER == place.previous
+
+
+def test_where_nothing_is_left_to_go_back_to_what_runs_stays(place):
+    environment(place, NEW)
+    place.begin(NEW)
+    shutil.rmtree(place.root / OLD)
+    with pytest.raises(FileNotFoundError, match="nothing to go back to"):
+        place.take_back("it fell over")
+    assert ("0.2.0", NEW, None) == (runs(place), place.on_trial, place.taken_back)
+
+
+def test_a_disk_without_room_for_a_file_is_no_reason_to_stay(place, monkeypatch):
+    environment(place, NEW)
+    place.begin(NEW)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(place_module, "write", full)
+    monkeypatch.setattr(os, "symlink", full)
+    place.take_back("it fell over")
+    assert ("0.1.0", "", None) == (runs(place), place.on_trial, place.taken_back)
 
 
 def copied(place: Place, name: str) -> Place:
@@ -136,6 +176,14 @@ def test_a_cut_anywhere_in_keeping_it_leaves_it_running(place):
         pytest.param([RUNS, STARTS, RUNS], Verdict("", 0), id="started again"),
         pytest.param([RUNS._replace(ends=1)], Verdict("", 0), id="ended once"),
         pytest.param([STARTS._replace(ends=2)], Verdict("unit ended 2 times", 0), id="twice"),
+        pytest.param([RUNS._replace(fed_s=90)] * 9, Verdict("", 90), id="not fed any more"),
+        pytest.param([RUNS._replace(fed_s=-9)], Verdict("", 0), id="fed before it was looked at"),
+        pytest.param([RUNS._replace(fed_s=125)] * 4, Verdict("", 120), id="fed at the end"),
+        pytest.param(
+            [State("deactivating", 7, 0, "timeout"), RUNS, RUNS],
+            Verdict("", 60),
+            id="the one before did not end when asked",
+        ),
         pytest.param(
             [STARTS._replace(result="timeout")], Verdict("unit did not get ready", 0), id="timeout"
         ),
@@ -207,6 +255,25 @@ def test_a_version_that_ends_twice_is_taken_back_and_the_one_before_started(plac
     assert TakenBack("0.2.0", "meterkast-gateway.service ended 2 times") == place.taken_back
 
 
+def test_who_cannot_take_it_back_tries_again_until_it_can(place, monkeypatch):
+    environment(place, NEW)
+    place.begin(NEW)
+    machine = Machine(iter([RUNS._replace(ends=2)] * 3))
+    real, times = Path.replace, []
+
+    def replaced(path: Path, to: Path) -> Path:
+        times.append(machine.now_s)
+        if len(times) < 3:
+            raise OSError(errno.EROFS, "Read-only file system")
+        return real(path, to)
+
+    (place.root / "taken-back").mkdir()  # cannot be written either
+    monkeypatch.setattr(Path, "replace", replaced)
+    machine.watch(place)
+    assert (OLD, ["meterkast-gateway.service"]) == (place.current, machine.restarted)
+    assert [0, 60, 120] == times
+
+
 def test_a_service_that_somebody_stopped_is_no_reason_to_go_back_nor_to_stay(place):
     environment(place, NEW)
     place.begin(NEW)
@@ -273,16 +340,20 @@ def test_an_environment_that_does_not_run_is_taken_back_and_told(here, monkeypat
         update(here.root / NEW)
     assert [
         "0.2.0 was taken back: meterkast-gateway.service failed: exit-code",
-        "0.1.0 runs again",
+        "0.1.0 runs",
         "journalctl -u opt",
     ] == list(told.value.problems[0])
     capsys.readouterr()
     assert 0 == update(as_json=True)
-    expected = {"runs": "0.1.0", "before": "0.1.0", "on_trial": False}
     why = "meterkast-gateway.service failed: exit-code"
-    assert expected | {"taken_back": {"version": "0.2.0", "why": why}} == json.loads(
-        capsys.readouterr().out
-    )
+    expected = {
+        "place": str(here.root),
+        "runs": "0.1.0",
+        "before": "",
+        "on_trial": False,
+        "taken_back": {"version": "0.2.0", "why": why},
+    }
+    assert [expected] == json.loads(capsys.readouterr().out)
 
 
 def refused(new: Path, place: Place) -> str:
@@ -302,6 +373,43 @@ def test_an_environment_that_is_older_broken_or_elsewhere_is_refused(here, tmp_p
     assert "this environment does not even say its version" == refused(broken, here)
     elsewhere = environment(Place(tmp_path / "other"), NEW)
     assert "a new version lies beside those that are there" == refused(elsewhere, here)
+
+
+def test_what_runs_is_no_update(here):
+    assert "this version runs already" == refused(here.root / OLD, here)
+    (here.root / "versions/link").symlink_to("0.1.0")
+    assert "this version runs already" == refused(here.root / "versions/link", here)
+
+
+def test_an_update_that_gives_way_to_another_is_not_told_an_older_reason(here, monkeypatch):
+    for name in (NEW, NEWER):
+        environment(here, name)
+    here.begin(NEW)
+    here.take_back("it fell over")
+
+    def other(place: Place, *_: object, **__: object) -> None:
+        place.begin(NEWER)
+        place.keep()
+
+    monkeypatch.setattr(command, "watch", other)
+    (here.root / "taken-back").write_text('{"version":"0.1.5","why":"long ago"}')
+    with pytest.raises(NotKept) as told:
+        update(here.root / NEW)
+    expected = ["0.2.0 does not run any more", "0.3.0 runs", "journalctl -u opt"]
+    assert expected == list(told.value.problems[0])
+
+
+def test_both_packages_of_one_machine_are_told_of(here, monkeypatch, capsys):
+    own = Place(here.root.with_name("meterkast-bridge"))
+    here.root.rename(own.root)
+    other = Place(here.root.with_name("meterkast-gateway"))
+    environment(other, NEW)
+    other._lead("current", NEW)
+    monkeypatch.setattr(command.Place, "own", lambda: own)
+    assert 0 == update()
+    expected = "meterkast-bridge\nruns:   0.1.0\nbefore: none\n"
+    expected += "meterkast-gateway\nruns:   0.2.0\nbefore: none\n"
+    assert expected == capsys.readouterr().out
 
 
 def test_a_program_without_versions_beside_it_says_so(monkeypatch):
@@ -347,6 +455,15 @@ def deb(folder: Path, **other: str) -> Path:
         pytest.param({"Architecture": "s390x"}, "a package for s390x", id="machine"),
         pytest.param(
             {"Installed_Size": "999999999"}, "new.deb wants 1,024,049 MB, and", id="too large"
+        ),
+        pytest.param(
+            {"Pre_Depends": "dpkg, python9.9 (>= 9) | python9.8"},
+            "dpkg would not take it: opt pre-depends on python9.9 (>= 9) | python9.8; "
+            "python9.9 is not installed; python9.8 is not installed",
+            id="another Debian",
+        ),
+        pytest.param(
+            {"Conflicts": "dpkg"}, "not take it: opt conflicts with dpkg", id="beside another"
         ),
     ],
 )
@@ -417,6 +534,16 @@ echo $n > "$COUNT"
     return folder
 
 
+@pytest.fixture
+def laid_down(place: Place) -> Place:
+    """dpkg has unpacked the new version."""
+    program = place.root / "dist/bin/meterkast"
+    program.parent.mkdir(parents=True)
+    program.write_text("#!/bin/sh\necho 0.2.0\n")
+    program.chmod(0o755)
+    return place
+
+
 def configured(scripts: Path, cut: int) -> bool:
     """dpkg configures the package; whether the power went meanwhile."""
     (scripts / "count").write_text("0\n")
@@ -428,12 +555,8 @@ def configured(scripts: Path, cut: int) -> bool:
     return done.returncode == -9
 
 
-def test_a_package_that_is_cut_off_anywhere_leaves_a_whole_version_running(place, scripts):
-    (place.root / "dist/bin").mkdir(parents=True)
-    program = place.root / "dist/bin/meterkast"
-    program.write_text("#!/bin/sh\necho 0.2.0\n")
-    program.chmod(0o755)
-    points = 0
+def test_a_package_that_is_cut_off_anywhere_leaves_a_whole_version_running(laid_down, scripts):
+    place, points = laid_down, 0
     while True:
         shutil.rmtree(place.root / "versions/0.2.0", ignore_errors=True)
         for link in ("previous", "trial"):
@@ -449,6 +572,52 @@ def test_a_package_that_is_cut_off_anywhere_leaves_a_whole_version_running(place
         assert ("0.2.0", OLD) == (runs(place), place.previous)
         assert place.on_trial in {NEW, f"{NEW}.again"}
     assert points > 15
+
+
+def test_a_repair_never_takes_the_place_of_what_runs_nor_of_the_way_back(laid_down, scripts):
+    place = laid_down
+    assert not configured(scripts, 0)
+    place.keep()
+    again, third = f"{NEW}.again", f"{NEW}.again.again"
+    assert not configured(scripts, 0)
+    # What is to be repaired is not gone back to.
+    assert (again, again, OLD) == (place.current, place.on_trial, place.previous)
+    place.keep()
+    place._lead("previous", NEW)
+    environment(place, NEW)
+    assert not configured(scripts, 0)
+    assert (third, third, NEW) == (place.current, place.on_trial, place.previous)
+    assert ["0.2.0"] * 3 == [package.version_of(name) for name in (NEW, again, third)]
+
+
+def test_a_package_after_one_that_was_taken_back_has_a_way_back(laid_down, scripts):
+    environment(laid_down, "versions/0.1.5")
+    laid_down.begin("versions/0.1.5")
+    laid_down.take_back("it fell over")
+    assert not configured(scripts, 0)
+    assert (NEW, OLD) == (laid_down.on_trial, laid_down.previous)
+
+
+def test_a_package_goes_back_to_nothing_that_somebody_removed(laid_down, scripts):
+    laid_down._lead("previous", "versions/0.0.9")
+    assert not configured(scripts, 0)
+    assert (NEW, OLD) == (laid_down.on_trial, laid_down.previous)
+    shutil.rmtree(laid_down.root / OLD)
+    # On trial itself, but better than nothing.
+    assert not configured(scripts, 0)
+    assert (f"{NEW}.again", NEW) == (laid_down.on_trial, laid_down.previous)
+
+
+def test_the_first_package_is_not_on_trial(laid_down, scripts):
+    (laid_down.root / "current").unlink()
+    assert not configured(scripts, 0)
+    assert (NEW, "", "") == (laid_down.current, laid_down.on_trial, laid_down.previous)
+
+
+def test_a_package_repairs_a_place_whose_program_is_gone(laid_down, scripts):
+    shutil.rmtree(laid_down.root / OLD)
+    assert not configured(scripts, 0)
+    assert ("0.2.0", "", "") == (runs(laid_down), laid_down.on_trial, laid_down.previous)
 
 
 @pytest.mark.parametrize(
