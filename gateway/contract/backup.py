@@ -16,9 +16,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Annotated, NamedTuple
 
 import msgspec
+from msgspec import Meta
 
 from gateway.contract import schema
 from gateway.contract.errors import Problem, UsageError
@@ -26,7 +27,10 @@ from gateway.contract.record import to_json
 
 FORMAT = 1
 MANIFEST = "manifest.json"
+SUFFIX = ".meterkast"
 CHUNK_BYTES = 1 << 20
+# The year 10,000, which no calendar of ours writes.
+MADE_MS_MAX = 253_402_300_800_000
 # Where a backup is put together, beside the place where it shall be.
 WORKSHOP = ".meterkast-backup"
 # A key may change while things are copied; nobody changes keys so often.
@@ -37,7 +41,7 @@ class Kept(msgspec.Struct, frozen=True):
     """One file of a backup."""
 
     sha256: str
-    size: int
+    size: Annotated[int, Meta(ge=0)]
     mode: int
 
 
@@ -51,9 +55,9 @@ class Manifest(msgspec.Struct, frozen=True):
     kind: str
     community: str
     gateway: str
-    version: str
+    version: Annotated[str, Meta(max_length=40)]
     schema: int
-    made_ms: int
+    made_ms: Annotated[int, Meta(ge=0, lt=MADE_MS_MAX)]
     settings: str
     database: str
     without: tuple[str, ...]
@@ -84,7 +88,10 @@ def numbers(version: str) -> tuple[int, ...]:
 
 
 def inside(folder: Path, paths: Iterable[Path]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Of these files and folders, all files that are there in a folder; and what lies elsewhere."""
+    """Of these files and folders, all files that are there in a folder; and what lies elsewhere.
+
+    Backups are in none.
+    """
     files: list[str] = []
     elsewhere: list[str] = []
     for path in paths:
@@ -92,8 +99,12 @@ def inside(folder: Path, paths: Iterable[Path]) -> tuple[tuple[str, ...], tuple[
             elsewhere.append(str(path))
             continue
         found = sorted(path.rglob("*")) if path.is_dir() else [path]
-        files += [str(one.relative_to(folder)) for one in found if one.is_file()]
+        files += [str(one.relative_to(folder)) for one in found if one.is_file() and _is_own(one)]
     return tuple(dict.fromkeys(files)), tuple(dict.fromkeys(elsewhere))
+
+
+def _is_own(path: Path) -> bool:
+    return path.suffix != SUFFIX and WORKSHOP not in path.parts
 
 
 def make(source: Source, to: Path, *, now_ms: int, with_keys: bool) -> Manifest:
@@ -101,8 +112,8 @@ def make(source: Source, to: Path, *, now_ms: int, with_keys: bool) -> Manifest:
     try:
         with _workshop(to.parent) as folder:
             laid, part = folder / "laid", folder / "part"
-            _lay(source, laid, keys=source.keys if with_keys else ())
-            manifest = _manifest(source, laid, now_ms=now_ms)
+            modes = _lay(source, laid, keys=source.keys if with_keys else ())
+            manifest = _manifest(source, laid, modes, now_ms=now_ms)
             with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
                 _pack(manifest, laid, out)
                 out.flush()
@@ -146,19 +157,25 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _lay(source: Source, laid: Path, *, keys: Iterable[str]) -> None:
-    """Copy everything, with the keys that the database knows."""
+def _lay(source: Source, laid: Path, *, keys: Iterable[str]) -> dict[str, int]:
+    """Copy everything, with the keys that the database knows; gives who may read and write what.
+
+    The disk of the copies may keep no such thing, as that of a USB stick.
+    """
+    modes = {source.database: 0o600}
     for _ in range(TRIES):
+        remove(laid)
         for name in (*source.files, *keys):
+            (laid / name).parent.mkdir(parents=True, exist_ok=True)
             with suppress(FileNotFoundError):  # some come and go, as files of the log do
-                (laid / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(source.folder / name, laid / name)
+                modes[name] = (source.folder / name).stat().st_mode & 0o777
+                shutil.copyfile(source.folder / name, laid / name)
         database = source.folder / source.database
         (laid / source.database).parent.mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)) as db:
             schema.copy(db, laid / source.database)
         if all(_same(source.folder / name, laid / name) for name in keys):
-            return
+            return modes
     what = "the keys change all the time"
     raise UsageError(Problem(what, str(source.folder), "when nobody changes them"))
 
@@ -168,7 +185,7 @@ def _same(now: Path, copied: Path) -> bool:
     return there == (False, False) or (all(there) and now.read_bytes() == copied.read_bytes())
 
 
-def _manifest(source: Source, laid: Path, *, now_ms: int) -> Manifest:
+def _manifest(source: Source, laid: Path, modes: dict[str, int], *, now_ms: int) -> Manifest:
     with closing(sqlite3.connect(laid / source.database)) as db:
         (version,) = db.execute("PRAGMA user_version").fetchone()
     names = sorted(str(one.relative_to(laid)) for one in laid.rglob("*") if one.is_file())
@@ -184,15 +201,14 @@ def _manifest(source: Source, laid: Path, *, now_ms: int) -> Manifest:
         settings=source.settings,
         database=source.database,
         without=(*missing, *source.elsewhere),
-        files={name: _kept(laid / name) for name in names},
+        files={name: _kept(laid / name, modes[name]) for name in names},
     )
 
 
-def _kept(path: Path) -> Kept:
+def _kept(path: Path, mode: int) -> Kept:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-        told = os.fstat(file.fileno())
-    return Kept(digest, told.st_size, told.st_mode & 0o777)
+        return Kept(digest, os.fstat(file.fileno()).st_size, mode)
 
 
 def _pack(manifest: Manifest, laid: Path, out: IO[bytes]) -> None:

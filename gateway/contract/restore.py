@@ -53,6 +53,7 @@ def restoring(backup: Path, folder: Path, schemas: dict[str, int]) -> Iterator[U
         if any(folder.iterdir()):
             what = "there is something here already, and a restore overwrites nothing"
             raise UsageError(Problem(what, str(folder), "an empty or a new folder"))
+        _must_fit(manifest, folder)
         laid = folder / RESTORING
         laid.mkdir(mode=0o700)
     try:
@@ -156,6 +157,14 @@ def _must_be_known(manifest: Manifest, schemas: dict[str, int], backup: Path) ->
         raise damaged(backup, f"no file may be called {wrong[0]!r}")
     if not named <= manifest.files.keys() or "/" in manifest.settings:
         raise damaged(backup, "it has no settings, or no database")
+
+
+def _must_fit(manifest: Manifest, folder: Path) -> None:
+    wanted = sum(kept.size for kept in manifest.files.values())
+    free = shutil.disk_usage(folder).free
+    if wanted > free:
+        what = f"{wanted:,} bytes are to be restored, and there is room for {free:,}"
+        raise UsageError(Problem(what, str(folder), "a disk with more room"))
 
 
 _OURS = {(), (RESTORING,), (MOVED,)}

@@ -8,7 +8,7 @@ from typing import Annotated, Protocol, cast
 
 from cyclopts import Parameter
 
-from gateway.contract.backup import Manifest, Source, make
+from gateway.contract.backup import SUFFIX, Manifest, Source, make
 from gateway.contract.clock import domain_clock
 from gateway.contract.errors import Problem, UsageError
 from gateway.contract.record import to_json
@@ -47,7 +47,7 @@ def backup(
     Parameters
     ----------
     to
-        a folder, where the file gets a name of its own; or a file that is not there yet
+        a folder, where the file gets a name of its own; or a new file, called ….meterkast
     config
         its settings; without, gateway.toml or bridge.toml in this folder
     without_keys
@@ -58,6 +58,9 @@ def backup(
     path = config or _here()
     source = _keeping(_kind(path)).source(path)
     now_ms = domain_clock().utc_ms()
+    if not to.is_dir() and to.suffix != SUFFIX:
+        try_ = f"mkdir -m 700 {to}; or a file called ….meterkast"
+        raise UsageError(Problem("there is no such folder", str(to), try_))
     file = to / _name(source, now_ms) if to.is_dir() else to
     if file.exists():
         what = "there is a file of this name already"
@@ -70,6 +73,8 @@ def backup(
     print(f"{file}: {_of(made)}, {len(made.files)} files, {file.stat().st_size:,} bytes")
     for name in made.without:
         print(f"not in it: {name}")
+    if file.stat().st_mode & 0o077:
+        print("this disk knows no owners: whoever sees it can read what is in there")
     return 0
 
 
@@ -129,7 +134,7 @@ def _keeping(kind: str) -> Keeping:
 
 def _name(source: Source, now_ms: int) -> str:
     at = datetime.fromtimestamp(now_ms / 1000, UTC)
-    return f"{source.gateway or source.community}-{at:%Y%m%dT%H%M%SZ}.meterkast"
+    return f"{source.gateway or source.community}-{at:%Y%m%dT%H%M%SZ}{SUFFIX}"
 
 
 def _of(manifest: Manifest) -> str:

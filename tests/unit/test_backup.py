@@ -6,6 +6,7 @@ may have seen more of.
 
 import gzip
 import io
+import os
 import random
 import shutil
 import sqlite3
@@ -166,7 +167,7 @@ def test_a_restored_gateway_gives_no_number_twice(made, tmp_path):
 
 
 def test_keys_are_left_out_where_they_are_kept_elsewhere(house, tmp_path, capsys):
-    file = tmp_path / "one"
+    file = tmp_path / "one.meterkast"
     backup(file, config=house / "gateway.toml", without_keys=True)
     assert "not in it: gateway.key" in capsys.readouterr().out
     restore(file, tmp_path / "new")
@@ -185,9 +186,63 @@ def test_keys_that_change_meanwhile_are_those_that_the_journal_knows(house, tmp_
         copy(db, to)
 
     monkeypatch.setattr(schema, "copy", rotated)
-    backup(tmp_path / "one", config=house / "gateway.toml")
-    restore(tmp_path / "one", tmp_path / "new")
+    backup(tmp_path / "one.meterkast", config=house / "gateway.toml")
+    restore(tmp_path / "one.meterkast", tmp_path / "new")
     assert "another" == (tmp_path / "new" / "gateway.key").read_text()
+
+
+def test_a_next_key_that_is_taken_meanwhile_is_no_trouble(house, tmp_path, monkeypatch):
+    copy, key, after = schema.copy, house / "gateway.key", house / "gateway.key.next"
+    after.write_text("next")
+
+    def rotated(db: sqlite3.Connection, to: Path) -> None:
+        if after.exists():
+            after.replace(key)
+        copy(db, to)
+
+    monkeypatch.setattr(schema, "copy", rotated)
+    backup(tmp_path / "one.meterkast", config=house / "gateway.toml")
+    restore(tmp_path / "one.meterkast", tmp_path / "new")
+    assert ["gateway.key"] == [one for one in files(tmp_path / "new") if "key" in one[:12]]
+    assert "next" == (tmp_path / "new" / "gateway.key").read_text()
+
+
+def test_a_disk_that_keeps_no_modes_makes_no_key_readable(house, tmp_path, monkeypatch, capsys):
+    """As a USB stick with FAT or exFAT, where all is everybody's."""
+    copy, make = shutil.copyfile, os.open
+
+    def copied(source: Path, to: Path) -> None:
+        copy(source, to)
+        to.chmod(0o777)
+
+    def opened(path: Path, flags: int, mode: int = 0o777, **given: object) -> int:
+        return make(path, flags, 0o777 if mode == 0o600 else mode, **given)
+
+    with monkeypatch.context() as stick:
+        stick.setattr(shutil, "copyfile", copied)
+        stick.setattr(os, "open", opened)
+        backup(tmp_path / "one.meterkast", config=house / "gateway.toml")
+    assert "this disk knows no owners" in capsys.readouterr().out
+    restore(tmp_path / "one.meterkast", tmp_path / "new")
+    modes = files(tmp_path / "new")
+    assert (0o600, 0o644) == (modes["gateway.key"], modes["gateway.toml"])
+
+
+def test_no_backup_is_in_a_backup(house, hub, tmp_path):
+    for to, config in (
+        (house / "data", house / "gateway.toml"),
+        (hub / "tls", hub / "bridge.toml"),
+    ):
+        for n, name in enumerate(("one.meterkast", "two.meterkast")):
+            backup(to / name, config=config)
+            restore(to / name, new := tmp_path / f"{to.name}-{n}")
+            assert [] == [one for one in files(new) if "meterkast" in one]
+
+
+def test_a_folder_that_is_not_there_is_no_file_of_that_name(house, tmp_path):
+    with pytest.raises(UsageError, match="there is no such folder"):
+        backup(tmp_path / "stick", config=house / "gateway.toml")
+    assert ["house"] == [one.name for one in tmp_path.iterdir()]
 
 
 def test_what_lies_elsewhere_is_named(house, hub, tmp_path, capsys):
@@ -195,7 +250,7 @@ def test_what_lies_elsewhere_is_named(house, hub, tmp_path, capsys):
         HOUSE.replace("mqtt:", "mqtts:") + f'[broker_tls]\nca = "{tmp_path}/ca.crt"\n'
     )
     shutil.copy(hub / "tls" / "ca.crt", tmp_path)
-    backup(tmp_path / "one", config=house / "gateway.toml")
+    backup(tmp_path / "one.meterkast", config=house / "gateway.toml")
     assert f"not in it: {tmp_path}/ca.crt" in capsys.readouterr().out
 
 
@@ -286,6 +341,15 @@ def test_a_backup_with_a_changed_byte_restores_nothing(made, tmp_path):
             "its settings or its journal are not those of home of zonstraat",
             id="settings",
         ),
+        pytest.param(said(version="9" * 5_000), "manifest.json is not what", id="long-version"),
+        pytest.param(said(made_ms=10**18), "manifest.json is not what", id="made-never"),
+        pytest.param(
+            lambda _, manifest: msgspec.structs.replace(
+                manifest, files=manifest.files | {"big": archive.Kept("", 10**15, 0o600)}
+            ),
+            " bytes are to be restored, and there is room for ",
+            id="room",
+        ),
         pytest.param(put_in("../evil", b""), "no file may be called '../evil'", id="above"),
         pytest.param(put_in("/evil", b""), "no file may be called '/evil'", id="root"),
         pytest.param(put_in("a\nb", b""), r"no file may be called 'a\nb'", id="lines"),
@@ -318,6 +382,29 @@ def test_a_backup_with_a_changed_byte_restores_nothing(made, tmp_path):
 )
 def test_what_is_no_backup_of_ours_is_refused(made, tmp_path, edit, what):
     assert what in refused(changed(made, tmp_path / "other", edit), tmp_path / "new")
+
+
+@pytest.mark.parametrize("kind", ["SYMTYPE", "LNKTYPE", "CHRTYPE", "FIFOTYPE", "DIRTYPE"])
+def test_a_member_that_is_no_plain_file_restores_nothing(made, tmp_path, kind):
+    with tarfile.open(made, "r:gz") as tar:
+        (first, *rest) = [(one, tar.extractfile(one).read()) for one in tar]
+    member = tarfile.TarInfo("gateway.key")
+    member.type, member.linkname = getattr(tarfile, kind), "/etc/passwd"
+    with tarfile.open(tmp_path / "other", "w:gz") as tar:
+        for one, data in (first, (member, b""), *rest):
+            tar.addfile(one, io.BytesIO(data))
+    assert "gateway.key is no file" in refused(tmp_path / "other", tmp_path / "new")
+
+
+def test_a_member_that_comes_twice_restores_nothing(made, tmp_path):
+    with tarfile.open(made, "r:gz") as tar:
+        (first, *rest) = [(one, tar.extractfile(one).read()) for one in tar]
+    with tarfile.open(tmp_path / "other", "w:gz") as tar:
+        for one, data in (first, *rest, rest[0]):
+            tar.addfile(one, io.BytesIO(data))
+    assert f"{rest[0][0].name} is not as manifest.json says" in refused(
+        tmp_path / "other", tmp_path / "new"
+    )
 
 
 def test_what_a_cut_off_restore_left_leads_to_nothing_outside_its_folder(made, tmp_path):
@@ -362,8 +449,8 @@ def test_a_restore_that_is_cut_off_anywhere_is_whole_or_can_be_done_again(made, 
 def test_a_restored_hub_publishes_nothing_until_stewards_begin_its_log_again(hub, tmp_path):
     config = hub / "bridge.toml"
     Publishing(Hub.load(config), lambda: ()).publish()
-    backup(tmp_path / "one", config=config)
-    restore(tmp_path / "one", tmp_path / "new")
+    backup(tmp_path / "one.meterkast", config=config)
+    restore(tmp_path / "one.meterkast", tmp_path / "new")
     new = Hub.load(tmp_path / "new" / "bridge.toml")
     head = new.log_folder / "checkpoint"
     before = head.read_bytes()
@@ -382,8 +469,8 @@ def test_a_restored_hub_publishes_nothing_until_stewards_begin_its_log_again(hub
 
 
 def test_a_hubs_keys_and_certificates_are_restored_as_they_were(hub, tmp_path):
-    backup(tmp_path / "one", config=hub / "bridge.toml")
-    restore(tmp_path / "one", tmp_path / "new")
+    backup(tmp_path / "one.meterkast", config=hub / "bridge.toml")
+    restore(tmp_path / "one.meterkast", tmp_path / "new")
     expected = {name: mode for name, mode in files(hub).items() if not name.startswith("books")}
     there = files(tmp_path / "new")
     assert {"books.db", "books.restored"} == there.keys() - expected.keys()
