@@ -105,7 +105,7 @@ class Link:
 
     `trouble` says why there is no connection, "" where there is one. `denied` says that there is
     one, and that the broker lets us not say or not hear what we should. `broker_ends_ms` is when
-    the certificate that it showed last ends, None without TLS.
+    the certificate that it showed last ends, None without TLS and before it showed one.
     """
 
     def __init__(
@@ -122,6 +122,7 @@ class Link:
         self.up = asyncio.Event()
         self.name = str(broker)
         self.trouble = UNTRIED
+        self.broker_ends_ms: int | None = None
         self._broker = broker
         self._client_id = client_id
         self._subscriptions = subscriptions

@@ -77,6 +77,19 @@ def test_the_hub_says_that_it_is_there_and_its_will_that_it_is_not(hub):
     hub.listening(look)
 
 
+def test_a_hub_whose_broker_was_never_there_looks_after_its_books_all_the_same(hub, monkeypatch):
+    async def look() -> None:
+        is_looked_after = asyncio.Event()
+        monkeypatch.setattr(bridges, "silent", lambda *_: is_looked_after.set() or {})
+        async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+            telling = tasks.create_task(hub.bridge.tell())
+            await is_looked_after.wait()
+            telling.cancel()
+
+    asyncio.run(look())
+    assert not hub.bridge.link.is_tried
+
+
 def test_a_birth_is_answered_with_how_far_the_hub_is(hub):
     first = Chain("home").record([], made_ms=NOON_MS)
     birth = b'{"chains": {"evidence-000000000001": {}, "samples-000000000001": {}}}'
