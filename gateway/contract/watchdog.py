@@ -16,18 +16,20 @@ log = structlog.get_logger()
 
 # A turn takes a second; a slow card may hold up a commit for some, a broker's answer for ten.
 TURN_S_MAX = 40.0
+# An update on trial is good only once its watchdog was fed at the end of it.
+FED_S_MAX = 30.0
 
 # When a part last turned, by the loop's clock; 0 where it has not begun.
 Turned = Callable[[], float]
 
 
 def interval_s() -> float | None:
-    """How often to feed: half of what the service manager allows. None where nobody asks."""
+    """How often to feed: in half of the time that is allowed at most. None where nobody asks."""
     allowed = os.environ.get("WATCHDOG_USEC", "")
     wanted = os.environ.get("WATCHDOG_PID", "")
     if not allowed.isdecimal() or (wanted and wanted != str(os.getpid())):
         return None
-    return int(allowed) / 2_000_000
+    return min(int(allowed) / 2_000_000, FED_S_MAX)
 
 
 def stuck(parts: Mapping[str, Turned], now_s: float) -> list[str]:

@@ -14,7 +14,7 @@ from gateway.contract.errors import PeopleError, Problem, UsageError
 from gateway.contract.record import to_json
 from gateway.update import package
 from gateway.update.place import VERSIONS, Place, no_place
-from gateway.update.trial import GOOD_S, LOOK_S, Services, Systemd, running, watch
+from gateway.update.trial import GOOD_S, LOOK_S, UNITS, Services, Systemd, running, watch
 
 
 class NotKept(PeopleError):
@@ -49,7 +49,7 @@ def update(
     if watch_over:
         return _watch(place, services)
     if new is None:
-        return _tell(place, as_json=as_json)
+        return _tell(_places(place), as_json=as_json)
     if new.is_dir():
         version = package.must_run(new, place)
         _must_be_ours(place, new)
@@ -63,7 +63,7 @@ def update(
         version = place.current
     is_known = _follow(place, services, version)
     if as_json:
-        return _tell(place, as_json=True)
+        return _tell([place], as_json=True)
     stays = "runs, and stays" if is_known else "is watched over once its service is started"
     print(f"{package.version_of(version)} {stays}")
     return 0
@@ -71,8 +71,13 @@ def update(
 
 def _place_of(name: str, own: Place) -> Place:
     """Where a package lies; where both are on one machine, `meterkast` is the bridge's."""
-    other = Place(own.root.with_name(name))
-    return other if other.current else own
+    return next((place for place in _places(own) if place.root.name == name), own)
+
+
+def _places(own: Place) -> list[Place]:
+    """This one, and that of the other package where it is on this machine too."""
+    others = [Place(own.root.with_name(unit.removesuffix(".service"))) for unit in UNITS]
+    return [own, *(place for place in others if place != own and place.current)]
 
 
 def _must_be_ours(place: Place, new: Path) -> None:
@@ -87,7 +92,7 @@ def _switch(place: Place, services: Services, version: str) -> None:
         place.begin(version)
         for unit in running(services, place):
             services.restart(unit)
-        kept = {place.current, place.previous}
+        kept = {place.current, place.previous, f"{VERSIONS}/{Path(sys.prefix).name}"}
         for old in (place.root / VERSIONS).iterdir():
             if f"{VERSIONS}/{old.name}" not in kept:
                 shutil.rmtree(old)
@@ -120,17 +125,17 @@ def _follow(place: Place, services: Services, version: str) -> bool:
                 watch(place, services, tell=_progress)
         time.sleep(LOOK_S)
     _line("")
-    if place.current != version:
-        told = place.taken_back
-        why = told.why if told else "see the log"
-        what = f"{package.version_of(version)} was taken back: {why}"
-        where = f"{package.version_of(place.current)} runs again"
-        raise NotKept(Problem(what, where, f"journalctl -u {place.root.name}"))
-    return True
+    if place.current == version:
+        return True
+    told = place.taken_back
+    is_of_it = told and told.version == version.removeprefix(f"{VERSIONS}/")
+    why = f"was taken back: {told.why}" if told and is_of_it else "does not run any more"
+    what, where = package.version_of(version), f"{package.version_of(place.current)} runs"
+    raise NotKept(Problem(f"{what} {why}", where, f"journalctl -u {place.root.name}"))
 
 
 def _progress(ran_s: float) -> None:
-    _line(f"on trial: ran {ran_s:.0f} of {GOOD_S:.0f} s")
+    _line(f"on trial: ran well for {ran_s:.0f} of {GOOD_S:.0f} s")
 
 
 def _line(text: str) -> None:
@@ -150,22 +155,27 @@ def _watch(place: Place, services: Services) -> int:
     return int(bool(version) and place.current != version)
 
 
-def _tell(place: Place, *, as_json: bool) -> int:
-    taken_back = place.taken_back
+def _tell(places: list[Place], *, as_json: bool) -> int:
+    """Of one place or of both; 1 where the last update of one was taken back, for people."""
     if as_json:
-        told = {
-            "runs": package.version_of(place.current),
-            "before": package.version_of(place.previous),
-            "on_trial": bool(place.on_trial),
-            "taken_back": {"version": taken_back.version, "why": taken_back.why}
-            if taken_back
-            else None,
-        }
-        print(to_json(told).decode())
+        print(to_json([_told(place) for place in places]).decode())
         return 0
-    trial = ", on trial" if place.on_trial else ""
-    print(f"runs:   {package.version_of(place.current)}{trial}")
-    print(f"before: {package.version_of(place.previous) or 'none'}")
-    if taken_back:
-        print(f"taken back: {taken_back.version}: {taken_back.why}")
-    return int(taken_back is not None)
+    for place in places:
+        if len(places) > 1:
+            print(place.root.name)
+        trial = ", on trial" if place.on_trial else ""
+        print(f"runs:   {package.version_of(place.current)}{trial}")
+        print(f"before: {package.version_of(place.previous) or 'none'}")
+        if taken_back := place.taken_back:
+            print(f"taken back: {taken_back.version}: {taken_back.why}")
+    return int(any(place.taken_back for place in places))
+
+
+def _told(place: Place) -> dict[str, object]:
+    return {
+        "place": str(place.root),
+        "runs": package.version_of(place.current),
+        "before": package.version_of(place.previous),
+        "on_trial": bool(place.on_trial),
+        "taken_back": place.taken_back,
+    }

@@ -2,13 +2,14 @@
 
     ROOT/versions/0.1.0-1     whole environments, each with bin/meterkast
     ROOT/current              leads to the one that runs
-    ROOT/previous             to the last one that was good
+    ROOT/previous             to the last one that was good; gone once it runs again
     ROOT/trial                to the one that runs, until it has shown that it does
 
 Each link changes in one rename, in such an order that a power cut between two of them leaves a
 whole version running. Packages do the same in their `postinst`.
 """
 
+import errno
 import fcntl
 import os
 import sys
@@ -61,7 +62,9 @@ class Place(NamedTuple):
 
     @property
     def previous(self) -> str:
-        return self._leads("previous")
+        """The last good version before the one that runs, if it is still there."""
+        is_there = (self.root / "previous" / "bin" / "meterkast").exists()
+        return self._leads("previous") if is_there else ""
 
     @property
     def on_trial(self) -> str:
@@ -86,7 +89,8 @@ class Place(NamedTuple):
 
     def begin(self, version: str) -> None:
         """Have a version run from the next start on, on trial."""
-        if not self.on_trial:  # else the one before it is still the last good one
+        is_good = not self.on_trial  # else the one before it is still the last good one
+        if is_good or not self.previous:
             self._lead("previous", self.current)
         self._lead("trial", version)
         self._lead("current", version)
@@ -97,10 +101,14 @@ class Place(NamedTuple):
         self._end_trial()
 
     def take_back(self, why: str) -> None:
-        """Have the last good version run from the next start on."""
+        """Have the last good version run from the next start on. Needs no room on the disk."""
+        if not self.previous:
+            raise FileNotFoundError(errno.ENOENT, "nothing to go back to", self.root / "previous")
         told = TakenBack(self.on_trial.removeprefix(f"{VERSIONS}/"), why)
-        write([Planned(self.root / "taken-back", to_json(told).decode())])
-        self._lead("current", self.previous)
+        with suppress(UsageError):  # where there is no room, it is in the log
+            write([Planned(self.root / "taken-back", to_json(told).decode())])
+        (self.root / "previous").replace(self.root / "current")
+        sync(self.root)
         self._end_trial()
 
     def _end_trial(self) -> None:

@@ -1,9 +1,10 @@
 """Whether a new version is good: it got ready, and ran for two minutes without an end.
 
-A service says itself that it is ready, and its watchdog sees that its reading and its sending turn
-round. So systemd knows all that is asked here.
+A service says itself that it is ready, and feeds its watchdog while its reading and its sending
+turn round. So systemd knows all that is asked here.
 """
 
+import math
 import shutil
 import subprocess
 import time
@@ -16,14 +17,15 @@ from gateway.update.place import Place
 
 log = structlog.get_logger()
 
-# Longer than the watchdog of a gateway waits for a part that stands still.
 GOOD_S = 120.0
 # One may be an accident; two in a row are none.
 ENDS_MAX = 2
 LOOK_S = 1.0
+# A disk that cannot be written to, or nothing to go back to: somebody has to come.
+AGAIN_S = 60.0
 # A service that somebody has stopped is not waited for.
 IDLE_S = 30.0
-UNITS = ("meterkast-gateway.service", "meterkast-bridge.service")
+UNITS = ("meterkast-gateway.service", "meterkast-bridge.service", "meterkast-broker.service")
 # What ends a service that will not get better by another start.
 HANGS = {"timeout": "did not get ready", "watchdog": "stood still"}
 
@@ -35,6 +37,7 @@ class State(NamedTuple):
     pid: int
     ends: int  # since somebody started it
     result: str  # of what ended last: success, exit-code, timeout, watchdog …
+    fed_s: float = math.inf  # when its watchdog was fed last, where it has one; monotonic
 
 
 class Services(Protocol):
@@ -46,11 +49,13 @@ class Services(Protocol):
 
     def state(self, unit: str) -> State: ...
 
-    def restart(self, unit: str) -> None: ...
+    def restart(self, unit: str) -> None:
+        """Start what `current` leads to; what the one before it did is no longer counted."""
+        ...
 
 
 class Verdict(NamedTuple):
-    """`why` it is bad, "" where it is not; good after `GOOD_S` of running without an end."""
+    """`why` it is bad, "" where it is not; good after `GOOD_S` of running well, without an end."""
 
     why: str
     ran_s: float
@@ -69,7 +74,8 @@ class Trial:
     def look(self, states: Mapping[str, State], now_s: float) -> Verdict:
         ran_s = GOOD_S
         for unit, state in states.items():
-            if state.active != "active" and state.result in HANGS:
+            # While it ends, the result may be that of the version before.
+            if state.active == "activating" and state.result in HANGS:
                 return Verdict(f"{unit} {HANGS[state.result]}", 0)
             if state.active == "failed":
                 return Verdict(f"{unit} failed: {state.result}", 0)
@@ -83,7 +89,8 @@ class Trial:
             if pid != state.pid:
                 since_s = now_s
                 self._since_s[unit] = (state.pid, now_s)
-            ran_s = min(ran_s, now_s - since_s)
+            # From its last feed on nobody knows whether it stands still.
+            ran_s = min(ran_s, max(0, min(now_s, state.fed_s) - since_s))
         return Verdict("", ran_s if states else 0)
 
 
@@ -109,16 +116,21 @@ def watch(
     while version:
         states = running(services, place)
         verdict = trial.look(states, now_s())
-        if verdict.why:
-            place.take_back(verdict.why)
-            log.error("update_taken_back", version=version, why=verdict.why, runs=place.current)
-            for unit in states:
-                services.restart(unit)
-            return
-        if verdict.is_good:
-            place.keep()
-            log.info("update_kept", version=version)
-            return
+        try:
+            if verdict.why:
+                place.take_back(verdict.why)
+                log.error("update_taken_back", version=version, why=verdict.why, runs=place.current)
+                for unit in states:
+                    services.restart(unit)
+                return
+            if verdict.is_good:
+                place.keep()
+                log.info("update_kept", version=version)
+                return
+        except OSError as error:
+            log.error("update_stuck", version=version, why=verdict.why, error=error)
+            sleep(AGAIN_S)
+            continue
         if states:
             idle_s = now_s()
             tell(verdict.ran_s)
@@ -137,15 +149,20 @@ class Systemd:
         return [unit for unit in UNITS if path in _shown(unit, "ExecStart").get("ExecStart", "")]
 
     def state(self, unit: str) -> State:
-        told = _shown(unit, "ActiveState", "MainPID", "NRestarts", "Result")
+        told = _shown(
+            unit, "ActiveState", "MainPID", "NRestarts", "Result", "WatchdogTimestampMonotonic"
+        )
+        fed_us = int(told.get("WatchdogTimestampMonotonic", 0))
         return State(
             active=told.get("ActiveState", ""),
             pid=int(told.get("MainPID", 0)),
             ends=int(told.get("NRestarts", 0)),
             result=told.get("Result", ""),
+            fed_s=fed_us / 1e6 if fed_us else math.inf,
         )
 
     def restart(self, unit: str) -> None:
+        _systemctl("reset-failed", unit)
         _systemctl("restart", "--no-block", unit)
 
 

@@ -128,6 +128,24 @@ def test_a_service_starts_a_command_that_there_is(name):
     assert command in cli.COMMANDS
 
 
+def test_a_version_before_can_run_under_the_units_of_a_newer_package():
+    promised = {
+        "meterkast-bridge.service": "/opt/meterkast-bridge/current/bin/meterkast bridge",
+        "meterkast-bridge-trial.service": (
+            "/opt/meterkast-bridge/previous/bin/meterkast update --watch"
+        ),
+        "meterkast-broker.service": (
+            "/opt/meterkast-bridge/current/bin/meterkast broker --dir /var/lib/meterkast-broker"
+        ),
+        "meterkast-gateway.service": "/opt/meterkast-gateway/current/bin/meterkast gateway",
+        "meterkast-gateway-trial.service": (
+            "/opt/meterkast-gateway/previous/bin/meterkast update --watch"
+        ),
+    }
+    said = {name: Unit(name)["Service"]["ExecStart"] for name in promised}
+    assert promised == said
+
+
 def test_a_service_waits_for_settings_rather_than_failing_without():
     for part, file in (("gateway", "gateway.toml"), ("bridge", "bridge.toml")):
         name = f"meterkast-{part}"
@@ -200,5 +218,5 @@ def test_install_systemd_says_what_it_would_write_and_what_makes_it_count(
     assert ["new"] * 4 == [file["change"] for file in told["files"]]
     assert [] == list(tmp_path.iterdir())
     assert 0 == services.systemd("gateway", yes=True)
-    assert "sudo systemctl enable meterkast-gateway.service\n" in capsys.readouterr().out
+    assert "sudo systemctl enable --now meterkast-gateway.service\n" in capsys.readouterr().out
     assert (tmp_path / "usr/local/bin/meterkast-gateway").stat().st_mode & 0o111 == 0o111

@@ -14,6 +14,7 @@ from gateway.contract import watchdog
     ("usec", "pid", "expected"),
     [
         pytest.param("60000000", "", 30.0, id="half of what is allowed"),
+        pytest.param("900000000", "", 30.0, id="soon enough for a trial"),
         pytest.param("", "", None, id="nobody asks"),
         pytest.param("60000000", "1", None, id="another process is meant"),
         pytest.param("soon", "", None, id="no number"),
