@@ -3,6 +3,8 @@
 Spec: RFC 8037 (keys as JWK), RFC 7638 (thumbprint).
 """
 
+import contextlib
+import errno
 import hashlib
 import os
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -88,23 +90,33 @@ class SigningKey:
 
     @classmethod
     def create(cls, path: Path) -> "SigningKey":
-        """Make a key and keep it at `path`, which must not exist yet. Raises Unreachable."""
+        """Make a key and keep it at `path`, which must not exist yet: whole, or not at all. Raises
+        Unreachable.
+        """
         seed = os.urandom(32)
         key = cls(seed)
         jwk = _Jwk(kty="OKP", crv="Ed25519", x=key.public.x, d=b64(seed))
+        part = path.with_name(f".{path.name}.part")
         try:
+            if path.exists():
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
             path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            part.unlink(missing_ok=True)
+            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "wb") as file:
                 file.write(msgspec.json.encode(jwk) + b"\n")
                 file.flush()
                 os.fsync(file.fileno())
+            os.link(part, path)  # unlike a new name, it never takes the place of another key
         except FileExistsError:
             raise
         except OSError as error:
             what = f"the key cannot be kept: {error.strerror}"
             try_ = "a folder where this user may write, with room"
             raise Unreachable(Problem(what, str(path), try_)) from error
+        finally:
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
         return key
 
     @classmethod
@@ -121,4 +133,6 @@ class SigningKey:
             what = f"the key file cannot be read: {error.strerror}"
         except (ValueError, msgspec.MsgspecError) as error:
             what = f"the key file is not an Ed25519 JWK ({error})"
-        raise ConfigError(Problem(what, str(path), "restore it from your backup, or enrol anew"))
+        raise ConfigError(
+            Problem(what, str(path), "restore it from your backup, or remove it and enrol")
+        )

@@ -2,6 +2,7 @@
 
 import json
 from base64 import urlsafe_b64decode
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -18,6 +19,7 @@ from gateway.contract.link import Broker
 from gateway.contract.receipt import Receipt
 from gateway.contract.record import GENESIS, QUARTER, Identity
 from gateway.contract.signed import Malformed
+from tests.cuts import cut_at
 from tests.street import key
 
 IDENTITY = Identity(
@@ -150,6 +152,33 @@ def test_a_key_file_is_private_and_comes_back(tmp_path):
     assert made.public.x == SigningKey.load(tmp_path / "gateway.key").public.x
     with pytest.raises(FileExistsError):
         SigningKey.create(tmp_path / "gateway.key")
+
+
+def test_a_key_for_which_there_is_no_room_is_not_there_at_all_and_can_be_made_later(
+    tmp_path, monkeypatch
+):
+    def is_full(_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr("os.fsync", is_full)
+        with pytest.raises(Unreachable, match="the key cannot be kept: No space left on device"):
+            SigningKey.create(tmp_path / "gateway.key")
+    assert [] == list(tmp_path.iterdir())
+    made = SigningKey.create(tmp_path / "gateway.key")
+    assert made.public.x == SigningKey.load(tmp_path / "gateway.key").public.x
+
+
+def test_wherever_the_making_of_a_key_is_cut_off_there_is_a_whole_one_or_none(tmp_path):
+    path, cuts = tmp_path / "gateway.key", 0
+    while cut_at(cuts + 1, partial(SigningKey.create, path)):
+        cuts += 1
+        if path.exists():
+            SigningKey.load(path)
+            path.unlink()
+    # The folder, what an earlier cut left, the file, its sync, its name; and the other name goes.
+    assert 6 == cuts
+    assert [path] == list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("text", ["", "{}", "not json", '{"kty":"RSA","crv":"x","x":"","d":""}'])
