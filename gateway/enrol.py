@@ -59,21 +59,20 @@ def enrol(
         what = "two things at once"
         raise UsageError(Problem(what, "enrol", "one of --rotate, --hub and --answer"))
     where = _place(place)
-    if hub:
-        joining.must_be_hub(hub)
-    code = _code()
-    pending = joining.begin(config, where, code, clock=domain_clock())
-    words = enrolment.words(pending.asked.document)
+    desk = joining.desk(hub) if hub else ""
+    code, clock = _code(), domain_clock()
     if answer:
         sealed = _read(answer)
+        pending = joining.waiting(config, where, code, clock=clock)
     else:
-        _show(pending, words, json=json)
+        pending = joining.begin(config, where, code, clock=clock)
         if not hub:
+            _keep_and_show(pending, json=json)
             _say(
                 f"bring the steward {pending.request}, then: meterkast enrol {where} --answer FILE"
             )
             return 0
-        sealed = joining.ask(pending, hub, tell=_say)
+        sealed = joining.ask(pending, desk, taken=lambda: _keep_and_show(pending, json=json))
     said = joining.take(pending, sealed, code)
     joining.settle(config, pending, said)
     _tell(said, json=json)
@@ -103,18 +102,18 @@ def _code() -> str:
     """The code, from a person or a pipe: on the command line everybody could read it."""
     if sys.stdin.isatty():
         print("code: ", end="", file=sys.stderr, flush=True)
-    typed = sys.stdin.readline()
     try:
-        return enrolment.read_code(typed)
-    except ValueError as error:
+        return enrolment.read_code(sys.stdin.readline())
+    except ValueError as error:  # also what is no text
+        what = f"a code has {enrolment.CODE_CHARS} letters and digits"
         try_ = "as the invitation says, such as 24ME-1TX4-WV9F-BVCA"
-        raise UsageError(Problem(str(error), "the code on standard input", try_)) from error
+        raise UsageError(Problem(what, "the code on standard input", try_)) from error
 
 
 def _read(path: Path) -> bytes:
     try:
         if str(path) == "-":
-            return sys.stdin.read(ANSWER_BYTES_MAX + 1).encode()
+            return sys.stdin.buffer.read(ANSWER_BYTES_MAX + 1)
         with path.open("rb") as file:
             return file.read(ANSWER_BYTES_MAX + 1)
     except OSError as error:
@@ -126,8 +125,10 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr)
 
 
-def _show(pending: Pending, words: tuple[str, ...], *, json: bool) -> None:
+def _keep_and_show(pending: Pending, *, json: bool) -> None:
     """The four words, and a picture of them for whoever scans."""
+    joining.keep(pending)
+    words = enrolment.words(pending.asked.document)
     if json:
         said = {"words": words, "request": str(pending.request)}
         print(texts.dumps(said), flush=True)

@@ -1,12 +1,12 @@
 """Invitations: a code that lets one gateway in, once, and what came of it.
 
 Files of the hub's own in the folder `enrolment`, for none of this is evidence. Per gateway there is
-an invitation, which a steward makes; then a request, which the gateway sends and the bridge keeps;
-then the answer, once a steward has admitted it. Each is written whole by one writer.
+an invitation, which a steward makes, and a request, which the gateway sends and the bridge keeps.
+Once a steward has admitted it, the answer stands in the invitation in the place of the code. Each
+is written whole by one writer.
 """
 
 from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -21,25 +21,22 @@ from ledger_bridge.books.registry.registry import Registry
 from ledger_bridge.certificates import Authority
 from ledger_bridge.hub import Hub
 
-T = TypeVar("T")
-
 WORDS_TRY = "read them again from the gateway; where they differ, invite it anew"
 
 
 class Invitation(msgspec.Struct, frozen=True):
-    """`is_point`: it reads cards, so that it is given the community's key of them."""
+    """`is_point`: it reads cards, so that it is given the community's key of them. `request` is the
+    digest of the one that was admitted with it, `answer` what it got, sealed; then the code is
+    gone, for nobody needs it any more.
+    """
 
     gateway: str
     code: str
+    proof_key: bytes
     expires_ms: int
     is_point: bool
-
-
-class _Answered(msgspec.Struct, frozen=True):
-    """The sealed answer to the request with this digest."""
-
-    request: str
-    answer: str
+    request: str = ""
+    answer: str = ""
 
 
 class Refused(PeopleError):
@@ -55,14 +52,15 @@ class Invitations:
 
     def invite(self, gateway: str, *, expires_ms: int, is_point: bool) -> Invitation:
         """A new code for this gateway; whatever was open for it before is over."""
-        made = Invitation(gateway, enrolment.new_code(), expires_ms, is_point)
-        self.forget(gateway)
+        code = enrolment.new_code()
+        made = Invitation(gateway, code, enrolment.proof_key(code), expires_ms, is_point)
         self._keep(gateway, "invitation", to_json(made).decode())
+        self._path(gateway, "request").unlink(missing_ok=True)
         return made
 
     def forget(self, gateway: str) -> None:
         """Whatever was open for this gateway is over."""
-        for kind in ("invitation", "request", "answer"):
+        for kind in ("invitation", "request"):
             self._path(gateway, kind).unlink(missing_ok=True)
 
     def open(self, data: bytes, *, now_ms: int) -> tuple[Asked, Invitation]:
@@ -77,16 +75,15 @@ class Invitations:
         if said.community != self._hub.community:
             what = f"a request to {said.community}, and this is {self._hub.community}"
             raise Refused(Problem(what, where, "the line that hub invite printed"))
-        invitation = self._read(said.gateway, "invitation", Invitation)
-        if invitation is None or not enrolment.knows(asked, invitation.code):
+        invitation = self._invitation(said.gateway)
+        if invitation is None or not enrolment.knows(asked, invitation.proof_key):
             # Whoever asks without the code learns nothing more.
             what = "no invitation that is open has this code"
             raise Refused(Problem(what, where, f"meterkast hub invite {said.gateway}"))
-        answered = self._answered(said.gateway)
-        if answered and answered.request != asked.digest:
+        if invitation.answer and invitation.request != asked.digest:
             what = "this code was used before, by another request"
             raise Refused(Problem(what, where, f"meterkast hub invite {said.gateway}"))
-        if not answered and now_ms >= invitation.expires_ms:
+        if not invitation.answer and now_ms >= invitation.expires_ms:
             what = "the time of this code is over"
             raise Refused(Problem(what, where, f"meterkast hub invite {said.gateway}"))
         return asked, invitation
@@ -96,9 +93,9 @@ class Invitations:
 
         The last one stands. Raises Refused.
         """
-        asked, _ = self.open(data, now_ms=now_ms)
-        if answered := self._answered(asked.said.gateway):
-            return answered.answer.encode()
+        asked, invitation = self.open(data, now_ms=now_ms)
+        if invitation.answer:
+            return invitation.answer.encode()
         path = self._path(asked.said.gateway, "request")
         if not path.exists() or path.read_bytes() != data:
             self._keep(asked.said.gateway, "request", data.decode())
@@ -115,6 +112,8 @@ class Invitations:
 
     def must_be_able(self, invitation: Invitation) -> None:
         """Raises ConfigError where something is missing here that the answer holds."""
+        if invitation.answer:
+            return
         if self._hub.broker.tls:
             Authority(self._hub.tls_folder)
         if invitation.is_point:
@@ -125,10 +124,9 @@ class Invitations:
 
         Raises ConfigError, UsageError.
         """
-        gateway = asked.said.gateway
-        if answered := self._answered(gateway):
-            return answered.answer.encode()
-        hub = self._hub
+        if invitation.answer:
+            return invitation.answer.encode()
+        gateway, hub = asked.said.gateway, self._hub
         ca = certificate = ""
         if hub.broker.tls:
             authority = Authority(hub.tls_folder)
@@ -146,20 +144,20 @@ class Invitations:
             stewards=registry.stewards,
         )
         sealed = enrolment.seal(said, asked, code=invitation.code)
-        self._keep(gateway, "answer", to_json(_Answered(asked.digest, sealed.decode())).decode())
+        used = msgspec.structs.replace(
+            invitation, code="", request=asked.digest, answer=sealed.decode()
+        )
+        self._keep(gateway, "invitation", to_json(used).decode())
         return sealed
-
-    def _answered(self, gateway: str) -> _Answered | None:
-        return self._read(gateway, "answer", _Answered)
 
     def _path(self, gateway: str, kind: str) -> Path:
         return self._folder / f"{gateway}.{kind}"
 
-    def _read(self, gateway: str, kind: str, form: type[T]) -> T | None:
+    def _invitation(self, gateway: str) -> Invitation | None:
         """Raises ConfigError where there is a file that cannot be read."""
-        path = self._path(gateway, kind)
+        path = self._path(gateway, "invitation")
         try:
-            return msgspec.json.decode(path.read_bytes(), type=form)
+            return msgspec.json.decode(path.read_bytes(), type=Invitation)
         except FileNotFoundError:
             return None
         except (OSError, msgspec.MsgspecError) as error:
@@ -169,7 +167,12 @@ class Invitations:
             ) from error
 
     def _keep(self, gateway: str, kind: str, text: str) -> None:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            what = f"what comes of an enrolment cannot be kept: {error.strerror}"
+            try_ = "room, and as the user who owns the hub"
+            raise UsageError(Problem(what, str(self._folder), try_)) from error
         write([Planned(self._path(gateway, kind), text, 0o600)])
 
 

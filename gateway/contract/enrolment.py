@@ -140,11 +140,18 @@ def requested(csr: str, name: str) -> ec.EllipticCurvePublicKey:
 def make(said: Request, *, key: SigningKey, code: str) -> bytes:
     """The three lines of a request."""
     document = signed.sign(to_json(said), typ=REQUEST, key=key)
-    return document + b"\n" + b64(_proof(document, code)).encode()
+    return document + b"\n" + b64(_proof(document, proof_key(code))).encode()
 
 
-def _proof(document: bytes, code: str) -> bytes:
-    return hmac.digest(read_code(code).encode(), document, "sha256")
+def proof_key(code: str) -> bytes:
+    """What a request proves its code with: it shows whether somebody knows the code, and neither
+    says the code nor opens an answer.
+    """
+    return hmac.digest(read_code(code).encode(), b"mk-enrol-v1 proof", "sha256")
+
+
+def _proof(document: bytes, proof_key: bytes) -> bytes:
+    return hmac.digest(proof_key, document, "sha256")
 
 
 def read(data: bytes) -> Asked:
@@ -169,9 +176,9 @@ def read(data: bytes) -> Asked:
     return asked
 
 
-def knows(asked: Asked, code: str) -> bool:
-    """Whether whoever made the request knows this code."""
-    return hmac.compare_digest(_proof(asked.document, code), asked.proof)
+def knows(asked: Asked, proof_key: bytes) -> bool:
+    """Whether whoever made the request knows the code with this proof key."""
+    return hmac.compare_digest(_proof(asked.document, proof_key), asked.proof)
 
 
 def words(document: bytes) -> tuple[str, ...]:
@@ -203,6 +210,14 @@ def seal(answer: Answer, asked: Asked, *, code: str) -> bytes:
     nonce = os.urandom(_NONCE_BYTES)
     sealed = _lock(asked.document, code).encrypt(nonce, to_json(answer), None)
     return b64(nonce + sealed).encode()
+
+
+def is_sealed(data: bytes) -> bool:
+    """Whether this looks like an answer, whoever made it."""
+    try:
+        return len(unb64(data.strip().decode("ascii"))) > _NONCE_BYTES
+    except ValueError:
+        return False
 
 
 def unseal(data: bytes, document: bytes, *, code: str) -> Answer:

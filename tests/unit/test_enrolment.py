@@ -1,122 +1,28 @@
-"""From an invitation to an admitted gateway: by file and over the network, and every wrong turn."""
+"""From an invitation to an admitted gateway, and every wrong turn on the way."""
 
-import asyncio
-import hashlib
 import io
 import json
 import re
 import shutil
 import stat
 import sys
-from collections.abc import AsyncIterator
-from contextlib import nullcontext
-from pathlib import Path
 
-import httpx
 import pytest
 from cryptography import x509
 
-from gateway import joining
 from gateway.config import load
 from gateway.contract import enrolment, tls
 from gateway.contract.errors import PeopleError, UsageError
 from gateway.contract.keys import SigningKey
-from gateway.enrol import enrol
 from ledger_bridge import invitations
 from ledger_bridge.certificates import Authority
-from ledger_bridge.commands import certificate, hub, keys
 from ledger_bridge.commands import enrolment as commands
 from ledger_bridge.commands import gateways as gateways_
+from ledger_bridge.commands import keys
 from ledger_bridge.commands.common import read_books
 from ledger_bridge.hub import Hub
 from ledger_bridge.invitations import Invitations
-from ledger_bridge.page import enrolling
-from ledger_bridge.page.app import build
-
-SETTINGS = """\
-# Our house.
-gateway = "raspberrypi"  # as discover called it
-page = "127.0.0.1:7081"
-
-[device.hall]
-driver = "p1"
-port = "/dev/serial/by-id/usb-x"
-"""
-OTHER_CODE = "0000-0000-0000-0000"
-PLACE = "zonstraat/home-noor"
-
-
-class Way:
-    """A hub and a gateway in two folders, and the person who goes between them."""
-
-    def __init__(self, folder: Path, monkeypatch, capsys) -> None:
-        self.hub = folder / "hub" / "bridge.toml"
-        self.house = folder / "house" / "gateway.toml"
-        self.folder = folder
-        self.talk = ""
-        self._monkeypatch, self._capsys = monkeypatch, capsys
-        hub.init(folder / "hub", community="zonstraat", json=True)
-        certificate.certificate(broker="127.0.0.1", config=self.hub, json=True)
-        text = self.hub.read_text().replace("mqtt://127.0.0.1:1883", "mqtts://127.0.0.1:8883")
-        text += "\n".join(
-            (
-                'broker_tls = { ca = "tls/ca.crt", certificate = "tls/bridge.pem",'
-                ' key = "tls/bridge.pem" }',
-                'enrol = "https://hub.example.nl"',
-            )
-        )
-        self.hub.write_text(text)
-        self.house.parent.mkdir()
-        self.house.write_text(SETTINGS)
-        capsys.readouterr()
-
-    def said(self) -> str:
-        read = self._capsys.readouterr()
-        self.talk += read.err
-        return read.out
-
-    def invite(self, gateway: str = "home-noor", **kinds) -> str:
-        commands.invite(gateway, config=self.hub, json=True, **kinds)
-        return json.loads(self.said())["code"]
-
-    def ask(self, code: str, place: str = PLACE, **given) -> str:
-        """What the gateway prints: its words, where it is told no more than the place."""
-        self._monkeypatch.setattr("sys.stdin", io.StringIO(f"{code}\n"))
-        enrol(place, config=self.house, **given)
-        return self.said().strip()
-
-    @property
-    def request(self) -> Path:
-        return self.house.parent / "enrolment" / "request"
-
-    def admit(self, words: str, request: Path | None = None, gateway: str = "home-noor") -> Path:
-        """The answer, as a file."""
-        commands.enrol(gateway, words=words, request=request or self.request, config=self.hub)
-        answer = self.folder / "answer"
-        answer.write_text(self.said())
-        return answer
-
-    def all_the_way(self, **kinds) -> str:
-        """Invited, asked, admitted and settled; gives the code."""
-        code = self.invite(**kinds)
-        answer = self.admit(self.ask(code))
-        self.ask(code, answer=answer)
-        return code
-
-    def keys(self) -> dict[str, str]:
-        return {name: key.x for name, key in read_books(self.hub).registry.keys.items()}
-
-    def edits(self) -> int:
-        return read_books(self.hub).db.execute("SELECT count(*) FROM registry_edit").fetchone()[0]
-
-    def state(self) -> dict[str, str]:
-        """A digest of every file of hub and house, but for what SQLite keeps beside its own."""
-        found = sorted(self.folder.rglob("*"))
-        return {
-            str(path.relative_to(self.folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in found
-            if path.is_file() and path.suffix not in {".db-wal", ".db-shm", ".lock"}
-        }
+from tests.enrolling import OTHER_CODE, PLACE, SETTINGS, Way, refusal
 
 
 @pytest.fixture
@@ -124,13 +30,6 @@ def way(tmp_path, monkeypatch, capsys) -> Way:
     # The words cost what they cost in another file; here they need not be dear.
     monkeypatch.setitem(enrolment._SCRYPT, "n", 2)
     return Way(tmp_path, monkeypatch, capsys)
-
-
-def refusal(error: pytest.ExceptionInfo[PeopleError]) -> str:
-    """The three lines, of one problem; gives the first."""
-    (problem,) = error.value.problems
-    assert 3 == len(str(problem).splitlines()), problem
-    return problem.what
 
 
 def test_a_gateway_that_was_invited_has_all_it_needs_and_its_settings_are_as_they_were(way):
@@ -295,8 +194,48 @@ def test_what_is_kept_of_an_enrolment_is_for_its_owner_only(way):
     way.all_the_way()
     folder = way.hub.parent / "enrolment"
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
-    expected = {"home-noor.answer": 0o600, "home-noor.invitation": 0o600}
+    expected = {"home-noor.invitation": 0o600}
     assert (0o700, expected) == (stat.S_IMODE(folder.stat().st_mode), modes)
+
+
+def test_a_code_that_was_used_is_nowhere_at_the_hub_any_more(way):
+    code = way.invite()
+    kept = way.hub.parent / "enrolment" / "home-noor.invitation"
+    assert code in kept.read_text()
+    answer = way.admit(way.ask(code)).read_text().strip()
+    everything = b"".join(p.read_bytes() for p in way.hub.parent.rglob("*") if p.is_file())
+    forms = [code, code.replace("-", "")]
+    assert [] == [form for form in forms if form.encode() in everything]
+    assert answer in kept.read_text()
+
+
+def test_a_code_that_is_mistyped_for_the_answer_spoils_nothing(way):
+    code = way.invite()
+    answer = way.admit(way.ask(code))
+    before = way.state()
+    with pytest.raises(PeopleError) as refused:
+        way.ask(OTHER_CODE, answer=answer)
+    assert "no request waits here that was made with this code" == refusal(refused)
+    assert before == way.state()
+    way.ask(code, answer=answer)
+    assert "home-noor" == load(way.house).gateway
+
+
+def test_an_invitation_that_cannot_be_kept_leaves_the_one_before(way, monkeypatch):
+    words = way.ask(way.invite())
+    before = way.state()
+
+    def is_full(_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr("os.fsync", is_full)
+        with pytest.raises(PeopleError) as refused:
+            way.invite()
+    assert "this cannot be written: No space left on device" == refusal(refused)
+    assert before == way.state()
+    way.admit(words)
+    assert {"home-noor"} == set(way.keys())
 
 
 def test_the_key_that_waits_with_a_request_is_for_its_owner_only(way):
@@ -466,14 +405,21 @@ def test_a_gateway_is_revoked_although_the_ca_is_gone_and_that_is_told(way):
 
 
 def with_an_answer_to_another_request(way):
+    answer = way.admit(way.ask(way.invite()))
     code = way.invite()
-    answer = way.admit(way.ask(code))
-    shutil.rmtree(way.request.parent)
+    way.ask(code)
     return code, {"answer": answer}
 
 
 def with_another_code_than_before(way):
     return OTHER_CODE, {"answer": way.admit(way.ask(way.invite()))}
+
+
+def with_an_answer_and_no_request(way):
+    code = way.invite()
+    answer = way.admit(way.ask(code))
+    shutil.rmtree(way.request.parent)
+    return code, {"answer": answer}
 
 
 def without_the_answer(way):
@@ -505,7 +451,8 @@ def with_two_ways_at_once(way):
     ("what", "case"),
     [
         ("it is no answer to this request", with_an_answer_to_another_request),
-        ("it is no answer to this request", with_another_code_than_before),
+        ("no request waits here that was made with this code", with_another_code_than_before),
+        ("no request waits here that was made with this code", with_an_answer_and_no_request),
         ("the answer cannot be read: No such file or directory", without_the_answer),
         ("a code has 16 letters and digits", with_a_code_that_is_none),
         ("this gateway is of zonstraat", in_a_house_of_another_community),
@@ -525,153 +472,3 @@ def test_a_gateway_that_does_not_get_in_is_told_and_its_settings_stay(way, what,
     assert files | {"enrolment", "gateway.key"} == {"enrolment", "gateway.key"} | {
         path.name for path in way.house.parent.iterdir()
     }
-
-
-# Over the network
-
-
-class Page:
-    """The hub's page, as whoever comes from outside finds it."""
-
-    def __init__(self, config: Path, url: str = "https://hub.example.nl") -> None:
-        self._app = build(Hub.load(config), lambda: 0)
-        self._url = url
-
-    async def ask(
-        self, path: str, content: bytes | AsyncIterator[bytes], **headers: str
-    ) -> httpx.Response:
-        transport = httpx.ASGITransport(app=self._app)
-        async with httpx.AsyncClient(transport=transport, base_url=self._url) as client:
-            return await client.post(path, content=content, headers=headers)
-
-    def post(
-        self, path: str, content: bytes | AsyncIterator[bytes], **headers: str
-    ) -> httpx.Response:
-        return asyncio.run(self.ask(path, content, **headers))
-
-
-@pytest.fixture
-def page(way) -> Page:
-    return Page(way.hub)
-
-
-def test_a_request_waits_at_the_hub_and_its_answer_is_fetched_by_asking_again(way, page):
-    code = way.invite()
-    words = way.ask(code)
-    data = way.request.read_bytes()
-    assert [202, 202] == [page.post("/enrol", content=data).status_code for _ in range(2)]
-    commands.enrol("home-noor", words=words, config=way.hub)
-    assert "home-noor is admitted\n" == way.said()
-    answered = page.post("/enrol", content=data)
-    assert 200 == answered.status_code
-    (way.folder / "answer").write_bytes(answered.content)
-    way.ask(code, answer=way.folder / "answer")
-    assert "home-noor" == load(way.house).gateway
-
-
-def test_of_several_requests_with_the_code_the_last_one_stands_and_its_words_count(way, page):
-    code = way.invite()
-    first = way.ask(code)
-    page.post("/enrol", content=way.request.read_bytes())
-    shutil.rmtree(way.request.parent)
-    last = way.ask(code)
-    page.post("/enrol", content=way.request.read_bytes())
-    with pytest.raises(PeopleError) as refused:
-        commands.enrol("home-noor", words=first, config=way.hub)
-    assert refusal(refused).startswith("this request has other words")
-    commands.enrol("home-noor", words=last, config=way.hub)
-    assert {"home-noor"} == set(way.keys())
-
-
-def test_who_has_no_code_leaves_nothing_at_the_hub(way, page):
-    way.invite()
-    way.ask(OTHER_CODE)
-    before = way.state()
-    answered = page.post("/enrol", content=way.request.read_bytes())
-    assert 403 == answered.status_code
-    assert "no invitation that is open has this code" == answered.json()["what"]
-    assert before == way.state()
-    with pytest.raises(UsageError) as refused:
-        commands.enrol("home-noor", words="a b c d", config=way.hub)
-    assert "home-noor has not asked over the network" == refusal(refused)
-
-
-@pytest.mark.parametrize(
-    ("status", "path", "content", "host"),
-    [
-        pytest.param(403, "/enrol", b"", "hub.example.nl", id="nothing"),
-        pytest.param(403, "/enrol", b"\xff" * 100, "hub.example.nl", id="no-text"),
-        pytest.param(413, "/enrol", b"x" * 9_000, "hub.example.nl", id="too-much"),
-        pytest.param(421, "/enrol", b"", "evil.example", id="another-name"),
-        pytest.param(421, "/api/now", b"", "hub.example.nl", id="another-page"),
-    ],
-)
-def test_nothing_else_is_open_under_that_name(page, status, path, content, host):
-    assert status == page.post(path, content=content, host=host).status_code
-
-
-def test_who_sends_slower_than_any_line_is_not_waited_for(way, monkeypatch):
-    async def slowly() -> AsyncIterator[bytes]:
-        yield b"x"
-        await asyncio.sleep(60)
-
-    monkeypatch.setattr(enrolling, "SENT_S_MAX", 0.01)
-    answered = Page(way.hub).post("/enrol", content=slowly())
-    assert (408, "close") == (answered.status_code, answered.headers["connection"])
-
-
-def test_who_comes_while_too_many_are_sending_is_sent_away_and_later_heard(way, monkeypatch):
-    answers = []
-
-    async def meanwhile() -> AsyncIterator[bytes]:
-        yield b"x"
-        answers.append(await page.ask("/enrol", content=b"x"))
-
-    monkeypatch.setattr(enrolling, "AT_ONCE_MAX", 1)
-    page = Page(way.hub)
-    answers.append(page.post("/enrol", content=meanwhile()))
-    answers.append(page.post("/enrol", content=b"x"))
-    assert [503, 403, 403] == [one.status_code for one in answers]
-    assert "close" == answers[0].headers["connection"]
-
-
-def test_a_hub_that_says_nothing_of_enrolling_takes_no_requests(way):
-    way.hub.write_text(way.hub.read_text().replace('enrol = "https://hub.example.nl"', ""))
-    assert 404 == Page(way.hub, "http://127.0.0.1").post("/enrol", content=b"x").status_code
-
-
-def test_a_file_of_the_hub_that_cannot_be_read_is_told_to_nobody_from_outside(way, page):
-    words = way.ask(way.invite())
-    (way.hub.parent / "enrolment" / "home-noor.invitation").write_text("{")
-    answered = page.post("/enrol", content=way.request.read_bytes())
-    assert (503, {"what": "the hub cannot take a request now"}) == (
-        answered.status_code, answered.json()
-    )  # fmt: skip
-    with pytest.raises(PeopleError) as refused:
-        way.admit(words)
-    assert refusal(refused).startswith("what was kept of an enrolment cannot be read")
-
-
-@pytest.mark.parametrize(
-    ("url", "is_right"),
-    [
-        ("https://hub.example.nl", True),
-        ("https://hub.example.nl:8443", True),
-        ("http://127.0.0.1:7080", True),
-        ("http://hub.example.nl", False),
-        ("https://hub.example.nl/enrol", False),
-        ("hub.example.nl", False),
-    ],
-)
-def test_gateways_enrol_over_https_or_on_this_machine(way, url, is_right):
-    way.hub.write_text(way.hub.read_text().replace("https://hub.example.nl", url))
-    expected = nullcontext() if is_right else pytest.raises(PeopleError, match="is no address such")
-    with expected:
-        assert url == Hub.load(way.hub).settings.enrol
-
-
-def test_what_a_strange_hub_says_is_shown_as_plain_text_and_short(way, monkeypatch):
-    said = {"what": "\x1b[31mred" + "x" * 300, "where": "a\nb", "try_": "c"}
-    error = joining.HTTPError("u", 403, "", {}, io.BytesIO(json.dumps(said).encode()))
-    problem = joining._refusal(error, "u").problems[0]
-    assert ("[31mred", "ab", 199) == (problem.what[:7], problem.where, len(problem.what))
