@@ -77,17 +77,15 @@ class Batch:
         self._postings: list[tuple[Any, ...]] = []
         self._balances: dict[tuple[str, str], int] = defaultdict(int)
 
-    def begin_epoch(self, *, key: SigningKey) -> None:
+    def begin_epoch(self, number: int, *, key: SigningKey) -> None:
         """Begin the log again as a tree of its own, under this key; before any other leaf."""
         assert not self._leaves
         size = self._tree.size
-        self._log = Log(
-            self._book.db, self._book.community, self._log.epoch + 1, self._log.first + size
-        )
+        self._log = Log(self._book.db, self._book.community, number, self._log.first + size)
         self._tree = Tree()
         self._key = self._next_key = key
         before = self._book.log.checkpoint(size)
-        self.leaf("epoch", {"number": self._log.epoch, "before": before})
+        self.leaf("epoch", {"number": number, "before": before})
 
     def hand_over(self, key: SigningKey) -> None:
         """From the next commit on this key signs; the last word of the one before says so."""

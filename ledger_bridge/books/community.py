@@ -26,6 +26,7 @@ from ledger_bridge.books.registry.changes import changes
 from ledger_bridge.books.registry.edits import (
     EvidencePruned,
     GatewayRekeyed,
+    LogBegunAgain,
     MemberErased,
     ScaleVerified,
 )
@@ -162,6 +163,8 @@ class Community:
         for edit in edits.edits:
             if isinstance(edit, GatewayRekeyed):
                 self._check_rekeying(edit)
+        if sum(isinstance(edit, LogBegunAgain) for edit in edits.edits) > 1:
+            raise PeopleError(Problem("the log begins again twice", "the edits", "hand in one"))
         while (erased or pruned) and self.settle(now_ms):
             pass
         for member in erased:
@@ -202,10 +205,8 @@ class Community:
 
     def _follow_log(self, after: Registry, batch: Batch) -> None:
         """Sign with another key from now on, or begin the log again, where the edits say so."""
-        if after.epoch > self.registry.epoch + 1:
-            raise PeopleError(Problem("the log begins again twice", "the edits", "hand in one"))
         if after.epoch > self.registry.epoch:
-            batch.begin_epoch(key=self._log_keys(after.log))
+            batch.begin_epoch(after.epoch, key=self._log_keys(after.log))
         elif self.registry.founded and after.log != self.registry.log:
             batch.hand_over(self._log_keys(after.log))
 

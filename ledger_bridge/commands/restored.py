@@ -11,7 +11,7 @@ from gateway.contract.errors import Problem, UsageError
 from gateway.contract.keys import PublicKey
 from gateway.contract.signed import Malformed
 from ledger_bridge.books import store
-from ledger_bridge.books.log.note import is_by, origin
+from ledger_bridge.books.log.note import epoch_of, is_by, origin
 from ledger_bridge.books.registry import papers as registries
 from ledger_bridge.books.registry import restart
 from ledger_bridge.books.registry.edits import Edits, KeyEdit, LogBegunAgain
@@ -57,7 +57,7 @@ def restored(
         # Books from before a change of keys name the old one; the hub has the one after it.
         log_key = hub.next_key("log").public.x if new_key else hub.key("log").public.x
         seen = _seen(books, checkpoint, log_key) if checkpoint else ""
-        asked = Restart(books.community, registry.epoch + 1, log_key, seen)
+        asked = Restart(books.community, restart.following(registry, seen), log_key, seen)
         data = restart.make(asked, key=own)
         if registry.asked > 1:
             write(PAPER, data)
@@ -77,12 +77,14 @@ def _seen(books: Reading, checkpoint: Path, log_key: str) -> str:
     """A checkpoint of this log that somebody kept. Raises UsageError."""
     note = text_of(checkpoint)
     try:
+        epoch_of(note, books.community)
         is_ours = any(is_by(note, PublicKey(x)) for x in (*books.registry.log_keys, log_key))
     except Malformed as error:
         raise UsageError(Problem(str(error), str(checkpoint), "a checkpoint")) from error
     if not is_ours:
         what = f"no checkpoint that the log of {books.community} signed"
-        raise UsageError(Problem(what, str(checkpoint), "another file"))
+        try_ = "another file; or none, where the log's key was changed after the backup"
+        raise UsageError(Problem(what, str(checkpoint), try_))
     return note
 
 

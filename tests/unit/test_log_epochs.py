@@ -9,7 +9,7 @@ from gateway.contract import rotation, signed
 from gateway.contract.errors import PeopleError
 from gateway.contract.signed import Malformed
 from ledger_bridge.books.community import Community
-from ledger_bridge.books.log.note import claimed, is_by, note
+from ledger_bridge.books.log.note import Checkpoint, claimed, is_by, note
 from ledger_bridge.books.log.proof import check, read, render
 from ledger_bridge.books.log.proving import known, prove
 from ledger_bridge.books.log.stored import epochs
@@ -24,6 +24,11 @@ from ledger_bridge.inbox import Inbox
 from tests.street import ID, MIDNIGHT_MS, QUARTER_MS, Chain, Street, key
 
 KEYS = {key(name).public.x: key(name) for name in ("log", "log 2", "log 3")}
+
+
+# Heads of other logs.
+OTHERS = note(Checkpoint("meterkast/straatje", 1, bytes(32)), key=key("log"))
+ODD = note(Checkpoint("meterkast/straat/01", 1, bytes(32)), key=key("log"))
 
 
 class Log(Street):
@@ -209,6 +214,26 @@ def test_the_books_are_opened_in_the_epoch_that_grows(log):
     assert log.verified()
 
 
+def test_books_restored_twice_from_one_backup_begin_an_epoch_that_nobody_has_seen(tmp_path):
+    log = Log(tmp_path / "one")
+    log.credit()
+    backups = [tmp_path / "first.db", tmp_path / "second.db"]
+    for backup in backups:
+        log.community.db.execute("VACUUM INTO ?", (str(backup),))
+    first, second = map(Restored, backups)
+    first.begin_again(2)
+    first.edit()
+    with pytest.raises(PeopleError, match="epoch 2 of 'straat', not 3"):
+        second.begin_again(2, seen=first.newest())
+    second.begin_again(3, seen=first.newest())
+    assert "meterkast/straat/3" == claimed(second.newest()).origin
+    assert [1, 3] == [one.epoch for one in epochs(second.community.db, ID)]
+    assert second.verified()
+    second.open()
+    second.edit()
+    assert second.verified()
+
+
 def test_a_lost_key_is_replaced_by_the_stewards(log):
     log.begin_again(2, "log 2", seen=log.newest())
     booking = log.credit()
@@ -238,8 +263,11 @@ def test_two_of_three_stewards_must_sign_where_as_many_are_asked(log):
         ("epoch 2 of 'dorp'", Restart("dorp", 2, key("log").public.x), "steward"),
         ("not signed by a steward", Restart(ID, 2, key("log").public.x), "log"),
         ("error", Restart(ID, 2, "no key"), "steward"),
+        ("not a signed note", Restart(ID, 2, key("log").public.x, "seen"), "steward"),
+        ("which is no log of 'straat'", Restart(ID, 2, key("log").public.x, OTHERS), "steward"),
+        ("which is no log of 'straat'", Restart(ID, 2, key("log").public.x, ODD), "steward"),
     ],
-    ids=["number", "community", "signer", "key"],
+    ids=["number", "community", "signer", "key", "no-note", "another's", "oddly-named"],
 )
 def test_a_beginning_that_nobody_may_ask_for_changes_nothing(log, said, asked, signer):
     before = log.newest()
@@ -321,6 +349,10 @@ TAMPERINGS = {
         "epoch 3 1",
     ),
     "an epoch forgotten": ("DELETE FROM epoch", "epoch 2"),
+    "a first leaf that nobody can read": (
+        "UPDATE leaf SET body = x'7b' WHERE kind = 'epoch'",
+        "leaf",
+    ),
     "the first leaf of the epoch": (
         'UPDATE leaf SET body = CAST(\'{"number":2,"before":""}\' AS BLOB) WHERE kind = \'epoch\'',
         "leaf",
@@ -341,7 +373,7 @@ def test_what_was_changed_of_epochs_is_named(log, statement, where):
 def test_a_log_that_begins_again_by_itself_is_named(log):
     """Whoever has the log's key, and no steward's, begins it again."""
     batch = log.community.book.batch(MIDNIGHT_MS)
-    batch.begin_epoch(key=key("log"))
+    batch.begin_epoch(2, key=key("log"))
     batch.write()
     batch.done()
     log.community.settle(MIDNIGHT_MS)

@@ -32,6 +32,15 @@ def origin(community: str, epoch: int = 1) -> str:
     return f"meterkast/{community}" if epoch == 1 else f"meterkast/{community}/{epoch}"
 
 
+def epoch_of(text: str, community: str) -> int:
+    """The epoch of a community's log that a note is of, whoever signed it. Raises Malformed."""
+    name = claimed(text).origin
+    number = name.removeprefix(origin(community)).removeprefix("/") or "1"
+    if not number.isascii() or not number.isdigit() or name != origin(community, int(number)):
+        raise Malformed(f"a checkpoint of {name!r}, which is no log of {community!r}")
+    return int(number)
+
+
 def _key_hash(name: str, key: PublicKey) -> bytes:
     return hashlib.sha256(name.encode() + b"\n" + _ED25519 + unb64(key.x)).digest()[:4]
 

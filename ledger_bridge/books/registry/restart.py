@@ -12,6 +12,7 @@ from gateway.contract import signed
 from gateway.contract.keys import PublicKey, SigningKey
 from gateway.contract.policy import STEWARD
 from gateway.contract.record import to_json
+from ledger_bridge.books.log.note import epoch_of
 from ledger_bridge.books.registry.registry import Registry, refuse
 
 RESTART = "mk-log-v1"
@@ -19,7 +20,8 @@ RESTART = "mk-log-v1"
 
 class Restart(msgspec.Struct, frozen=True):
     """Epoch `number` of the log begins under `key` (a JWK member `x`). `seen` is the newest
-    checkpoint of the epoch before that anybody holds, "" where nobody holds one.
+    checkpoint that anybody holds, "" where nobody holds one: of the epoch before, or of one that
+    these books know nothing of, because they were restored from the same backup before.
     """
 
     community: str
@@ -38,6 +40,13 @@ def read(data: bytes) -> Restart:
     return signed.read_as(signed.parse_all(data)[0], Restart, typ=RESTART)
 
 
+def following(registry: Registry, seen: str) -> int:
+    """The number of the epoch that begins next: nobody has seen another one under it. Raises
+    Malformed.
+    """
+    return 1 + max(registry.epoch, epoch_of(seen, registry.community) if seen else 0)
+
+
 def after(registry: Registry, paper: str) -> Registry:
     """The registry once the log begins again. Raises PeopleError."""
     where, try_ = "the log", "meterkast hub restored: make the paper anew"
@@ -48,12 +57,13 @@ def after(registry: Registry, paper: str) -> Registry:
             signed.parse_all(data), registry.stewards, asked=registry.asked, whose=STEWARD
         )
         PublicKey(restart.key)
+        number = following(registry, restart.seen)
     except ValueError as error:  # Malformed is one
         raise refuse(str(error), where, try_) from error
-    if (restart.community, restart.number) != (registry.community, registry.epoch + 1):
+    if (restart.community, restart.number) != (registry.community, number):
         what = (
             f"epoch {restart.number} of {restart.community!r},"
-            f" not {registry.epoch + 1} of {registry.community!r}"
+            f" not {number} of {registry.community!r}"
         )
         raise refuse(what, where, try_)
     if restart.key != registry.log and restart.key in registry.log_keys:

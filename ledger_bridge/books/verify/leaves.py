@@ -40,7 +40,7 @@ def begun_again(moment: Moment, leaf: Leaf) -> None:
     rows = moment.look.rows(
         "SELECT note FROM checkpoint WHERE community = ? AND size = ?", leaf.idx
     )
-    if (said.number, (said.before,)) != (moment.epoch + 1, next(rows, ("",))):
+    if said.number <= moment.epoch or (said.before,) != next(rows, ("",)):
         raise Differs("it does not go on from the epoch before", f"leaf {leaf.idx}")
     moment.epoch = said.number
 
@@ -104,7 +104,7 @@ class _Growing:
                 if idx != number:
                     raise Differs(f"leaf {number} is missing", "leaf")
             if is_first and some[0][1] == "epoch":
-                self._begin()
+                self._begin(some[0])
             is_first = False
             self.count += len(some)
             self._tree.extend(
@@ -114,10 +114,15 @@ class _Growing:
             for idx, kind, _, body, _ in some:
                 yield Leaf(idx, kind, body)
 
-    def _begin(self) -> None:
+    def _begin(self, row: tuple[Any, ...]) -> None:
         """The next leaf is the first one of an epoch."""
         self._keep_filled()
-        self._tree, self._epoch, self._first = Tree(), self._epoch + 1, self.count
+        (*_, body, _) = row
+        try:
+            self._epoch = msgspec.json.decode(body or b"", type=_Begun).number
+        except msgspec.MsgspecError as error:
+            raise Differs("it cannot be read any more", f"leaf {self.count}") from error
+        self._tree, self._first = Tree(), self.count
         self._begun.add((self._look.community, self._epoch, self._first))
 
     def check(self, note: str, key: str) -> None:
