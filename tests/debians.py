@@ -93,7 +93,7 @@ class System:
     def __init__(self, root: Path, *packages: Path) -> None:
         self.root = root
         # The pages say sudo.
-        self.write("usr/local/bin/sudo", '#!/bin/sh\nexec "$@"\n', mode=0o755)
+        self.write("usr/local/bin/sudo", '#!/bin/sh\nexec env "$@"\n', mode=0o755)
         self.write("etc/hosts", "127.0.0.1 localhost\n")
         (root / "root/dist").mkdir()
         for file in packages:

@@ -36,7 +36,7 @@ TRIAL = {part: f"meterkast-{part}-trial.service" for part in ENABLED}
 HOMES = (Path("/home"), Path("/root"), Path("/run/user"))
 ELSEWHERE = (
     "sudo UV_TOOL_DIR=/opt/meterkast UV_TOOL_BIN_DIR=/usr/local/bin "
-    "uv tool install --python /usr/bin/python3 'meterkast[…]'"
+    "\"$(command -v uv)\" tool install --python /usr/bin/python3 '.[…]'"
 )
 
 AsJson = Annotated[bool, Parameter(name="--json", negative="")]
@@ -105,5 +105,5 @@ def _then(part: str) -> str:
     units = " ".join(ENABLED[part])
     return (
         "sudo systemd-sysusers && sudo systemd-tmpfiles --create && sudo systemctl daemon-reload "
-        f"&& sudo systemctl enable {units}"
+        f"&& sudo systemctl enable --now {units}"
     )

@@ -263,24 +263,3 @@ def test_systemd_takes_back_what_does_not_run_and_keeps_what_does(debian):
     assert "failed\nby itself: versions/0.1.0-1\n" in good
     assert "versions/0.1.0-3\nactive\nversions/0.1.0-3\nactive\n" in good
     assert good.endswith("runs:   0.1.0-3\nbefore: 0.1.0-1\nended with 2\n")
-
-
-@pytest.mark.parametrize(
-    ("number", "folder"), [(4, "meterkast/meterkast"), (5, "pipx/venvs/meterkast")]
-)
-def test_uv_and_pipx_install_it_as_on_the_page(tmp_path, number, folder):
-    tools, bin_ = tmp_path / "tools", tmp_path / "bin"
-    subprocess.run(["/usr/bin/python3", "-m", "venv", tools], check=True)
-    subprocess.run([tools / "bin/pip", "install", "-qq", "uv", "pipx"], check=True)
-    script = block(number).replace("/opt", str(tmp_path)).replace("/usr/local/bin", str(bin_))
-    env = {**os.environ, "PATH": f"{tools}/bin:{os.environ['PATH']}", "HOME": str(tmp_path)}
-    script = script.removeprefix("sudo ")
-    subprocess.run(
-        ["bash", "-euc", script], cwd=debians.HOUSE, env=env, check=True, capture_output=True
-    )
-    program = tmp_path / folder / "bin/meterkast"
-    assert program.resolve() == (bin_ / "meterkast").resolve()
-    said = subprocess.run([program, "--version"], check=True, capture_output=True, text=True)
-    assert "0.1.0\n" == said.stdout
-    would = [program, "install", "systemd", "gateway", "--json"]
-    subprocess.run(would, check=True, capture_output=True)
