@@ -201,11 +201,28 @@ class Authority:
             .issuer_name(self._ca.subject)
             .last_update(now - BEFORE)
             .next_update(now + CA_LIFE)
+            .add_extension(x509.CRLNumber(self._next_number(now)), critical=False)
+            .add_extension(self._authority_key(), critical=False)
         )
         for one in listed:
             made = made.add_revoked_certificate(one)
         pem = made.sign(self._key, SHA256()).public_bytes(Encoding.PEM)
         _keep(Planned(self.revoked, pem.decode()))
+
+    def _next_number(self, now: datetime) -> int:
+        """Each list has a greater number than those before it: by the time, so that also one that
+        is made after a restore from a backup has.
+        """
+        number = int(now.timestamp())
+        if self.revoked.exists():
+            before = _read(self.revoked, x509.load_pem_x509_crl)
+            for one in before.extensions:
+                if isinstance(one.value, x509.CRLNumber):
+                    number = max(number, one.value.crl_number + 1)
+        return number
+
+    def _authority_key(self) -> x509.AuthorityKeyIdentifier:
+        return x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
 
     def _give(
         self,
@@ -221,10 +238,7 @@ class Authority:
             .issuer_name(self._ca.subject)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()),
-                critical=False,
-            )
+            .add_extension(self._authority_key(), critical=False)
         )
         if address:
             made = made.add_extension(x509.SubjectAlternativeName([address]), critical=False)

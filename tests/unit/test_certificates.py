@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from gateway.contract.errors import ConfigError, UsageError
@@ -91,6 +92,50 @@ def test_all_that_a_gateway_may_still_use_is_taken_back_and_a_new_one_is_not(hub
     )
     pair(authority, "home-bram")
     assert f"{theirs}: OK\n" == openssl(part, "verify", *lists, theirs)
+
+
+def test_each_list_says_who_signed_it_and_has_a_greater_number_whatever_the_clock_does(
+    tmp_path, part
+):
+    now = NOON
+    authority = Authority.create(tmp_path / "tls", community="zonstraat", now=lambda: now)
+    pair(authority, "home-noor")
+    numbers = []
+    for now in (NOON, NOON - timedelta(days=9), NOON + timedelta(days=1)):  # noqa: B007 - the clock
+        pair(authority, "home-noor")
+        authority.revoke("home-noor")
+        listed = x509.load_pem_x509_crl(authority.revoked.read_bytes())
+        numbers.append(listed.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number)
+    # 2026-06-21 12:00 UTC in seconds is the first list's, of the founding.
+    assert [1_782_043_201, 1_782_043_202, 1_782_129_600] == numbers
+    told = openssl(part, "crl", "-noout", "-text", "-in", authority.revoked)
+    own = openssl(part, "x509", "-noout", "-ext", "subjectKeyIdentifier", "-in",
+                  authority.certificate)  # fmt: skip
+    assert f"X509v3 Authority Key Identifier: \n                {own.split()[-1]}\n" in told
+    assert "X509v3 CRL Number: \n                1782129600\n" in told
+    checks = ["-x509_strict", "-crl_check", "-CRLfile", authority.revoked]
+    theirs = pair(authority, "home-bram").certificate
+    told = openssl(part, "verify", *checks, "-attime", int(NOON.timestamp()) + 86_400,
+                   "-CAfile", authority.certificate, theirs)  # fmt: skip
+    assert f"{theirs}: OK\n" == told
+
+
+def test_a_list_of_before_they_had_numbers_is_followed_by_one_with(tmp_path):
+    authority = Authority.create(tmp_path / "tls", community="zonstraat", now=lambda: NOON)
+    builder = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(authority._ca.subject)
+        .last_update(NOON)
+        .next_update(NOON + timedelta(days=9))
+    )
+    old = builder.sign(authority._key, SHA256()).public_bytes(Encoding.PEM)
+    authority.revoked.write_bytes(old)
+    pair(authority, "home-noor")
+    assert 1 == authority.revoke("home-noor")
+    listed = x509.load_pem_x509_crl(authority.revoked.read_bytes())
+    assert 1_782_043_200 == listed.extensions.get_extension_for_class(
+        x509.CRLNumber
+    ).value.crl_number  # fmt: skip
 
 
 def test_who_was_taken_back_stays_so_when_another_is(tmp_path):
