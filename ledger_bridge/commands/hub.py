@@ -16,7 +16,7 @@ from ledger_bridge.books.registry.edits import Founded, GatewayAdmitted
 from ledger_bridge.certificates import Authority
 from ledger_bridge.commands.account import opened
 from ledger_bridge.commands.certificate import certificate
-from ledger_bridge.commands.common import CONFIG, Config, Json, edit, show, tell
+from ledger_bridge.commands.common import CONFIG, Config, Json, edit, read_books, show, tell
 from ledger_bridge.commands.enrolment import enrol, invite
 from ledger_bridge.commands.gateways import gateways as gateways_
 from ledger_bridge.commands.gateways import tell_gateway
@@ -149,6 +149,14 @@ def admit(*gateways: str, config: Config = CONFIG, json: Json = False) -> None:
         if not equals:
             raise UsageError(Problem(f"{given!r} names no key", "hub admit", "GATEWAY=KEY"))
         admitted.append(GatewayAdmitted(name, key))
-    edit(Hub.load(config), *admitted)
+    books = read_books(config)
+    for one in admitted:
+        if books.registry.is_barred(one.gateway):
+            what = f"{one.gateway} is revoked, and counts again with another key only"
+            try_ = (
+                f"meterkast hub invite {one.gateway}; on this machine: hub rekey {one.gateway}=KEY"
+            )
+            raise UsageError(Problem(what, f"hub admit {one.gateway}", try_))
+    edit(books.hub, *admitted)
     names = [one.gateway for one in admitted]
     tell(f"admitted {', '.join(names)}", {"admitted": names}, json=json)

@@ -1,4 +1,4 @@
-"""`hub gateways`, `tell` and `rekey` as a steward uses them."""
+"""`hub gateways`, `tell`, `rekey`, `revoke` and `admit` as a steward uses them."""
 
 import json
 
@@ -11,10 +11,10 @@ from gateway.contract.errors import PeopleError, UsageError
 from gateway.contract.record import ANSWER, Element, decimal
 from ledger_bridge.books.registry.edits import GatewayAdmitted
 from ledger_bridge.commands import gateways as commands
-from ledger_bridge.commands.common import edit
+from ledger_bridge.commands.common import edit, read_books
 from ledger_bridge.commands.gateways import gateways, tell_gateway
-from ledger_bridge.commands.hub import init
-from ledger_bridge.commands.keys import rekey
+from ledger_bridge.commands.hub import admit, init
+from ledger_bridge.commands.keys import rekey, revoke
 from ledger_bridge.hub import Hub
 from ledger_bridge.inbox import Inbox
 from tests.street import ID, NOON_MS, Chain, key
@@ -128,10 +128,51 @@ def test_a_lost_key_is_replaced_from_the_first_number_that_is_not_stored(hub, ca
         ("home=AA", (), "'AA' is no Ed25519 key"),
         (f"home={key('new').public.x}", (f"{EVIDENCE}=x",), "names no number"),
         (f"home={key('new').public.x}", (f"{EVIDENCE}=1",), "stored up to 2 under the old key"),
+        (f"home={key('new').public.x}", ("evidence-2=3",), "home has no chain 'evidence-2'"),
+        (f"shed={key('new').public.x}", (), "no gateway 'shed'"),
     ],
-    ids=["no key", "not a key", "no number", "a number that is stored"],
+    ids=["no key", "not a key", "no number", "a number that is stored", "no chain", "no gateway"],
 )
 def test_a_key_that_does_not_fit_is_refused_with_its_reason(hub, given, from_, said):
     give(hub, *notes(2))
     with pytest.raises(PeopleError, match=said):
         rekey(given, from_=from_, config=hub.config)
+
+
+@pytest.mark.parametrize(
+    ("gateway", "from_", "what", "try_"),
+    [
+        ("shed", (), "no gateway 'shed'", "meterkast hub gateways lists them"),
+        ("shed", (f"{EVIDENCE}=1",), "no gateway 'shed'", "meterkast hub gateways lists them"),
+        ("home", ("evidence-2=1",), "home has no chain 'evidence-2'", f"its chains: {EVIDENCE}"),
+        ("home", ("1",), "'1' names no number", "CHAIN=NUMBER"),
+        ("home", (f"{EVIDENCE}=4",), f"{EVIDENCE} is stored up to 2, so that 4 is too late",
+         f"at most {EVIDENCE}=3"),
+        ("home", (f"{EVIDENCE}=0",), "numbers of a chain begin with 1", "CHAIN=NUMBER"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_revoked_is_told_and_nothing_is(hub, gateway, from_, what, try_):
+    give(hub, *notes(2))
+    with pytest.raises(PeopleError) as refused:
+        revoke(gateway, from_=from_, config=hub.config)
+    (problem,) = refused.value.problems
+    assert (what, try_) == (problem.what, problem.try_)
+    assert not read_books(hub.config).registry.is_barred("home")
+
+
+def test_a_gateway_may_be_revoked_from_each_number_that_is_stored_and_from_the_next(hub, capsys):
+    give(hub, *notes(2))
+    for first in (3, 1):
+        revoke("home", from_=(f"{EVIDENCE}={first}",), config=hub.config, json=True)
+        assert {EVIDENCE: first} == json.loads(capsys.readouterr().out)["chains"]
+    assert read_books(hub.config).registry.bars("home", EVIDENCE, 1)
+
+
+def test_a_revoked_gateway_is_not_admitted_again_with_its_old_key(hub):
+    revoke("home", config=hub.config, json=True)
+    with pytest.raises(UsageError) as refused:
+        admit(f"home={key('home').public.x}", config=hub.config)
+    (problem,) = refused.value.problems
+    assert "home is revoked, and counts again with another key only" == problem.what
+    rekey(f"home={key('new').public.x}", config=hub.config, json=True)
+    assert not read_books(hub.config).registry.is_barred("home")

@@ -173,7 +173,7 @@ class Registry:
     def must_have(self, gateway: str, where: str) -> None:
         """Raises PeopleError where no such gateway is admitted."""
         if gateway not in self.keys:
-            raise refuse(f"no gateway {gateway!r}", where, "meterkast hub admit")
+            raise refuse(f"no gateway {gateway!r}", where, "meterkast hub gateways lists them")
 
     def verified(self, gateway: str, device: str, serial: str, at_ms: int) -> ScaleVerified | None:
         """The verification of a scale that holds at a time, by the newest edit that begins before.
