@@ -85,5 +85,9 @@ def look(unpacked: Unpacked, backup: Path) -> None:
 
 def then(folder: Path, manifest: Manifest) -> str:
     """What is to be done now."""
-    config = folder / manifest.settings
-    return f"meterkast hub restored --config {config}, then start the bridge"
+    return (
+        f"meterkast hub restored --config {folder / manifest.settings}\n"
+        "      what stewards decided since is not in it: a gateway revoked since counts until it is"
+        " revoked again\n"
+        "      start the bridge, and make a backup"
+    )

@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
+from cryptography import x509
 from cyclopts import Parameter
 
 from gateway.contract.errors import Problem, UsageError
+from gateway.contract.tls import UNREADABLE
 from gateway.contract.writing import Planned, offer
 from ledger_bridge.commands.common import CONFIG, Config
 from ledger_bridge.hub import Hub
@@ -54,7 +56,9 @@ def mosquitto(
     """
     hub = Hub.load(config)
     then = "sudo systemctl daemon-reload && sudo systemctl restart mosquitto"
-    code = offer(planned(hub, out), yes=yes, as_json=as_json, then=then)
+    files = list(planned(hub, out))
+    _must_remember({file.path.name: file.text for file in files}, out / FILES, hub.tls_folder)
+    code = offer(files, yes=yes, as_json=as_json, then=then)
     if code == 0 and (yes or not as_json):
         _give(out / FILES / "broker.key")
     return code
@@ -72,6 +76,25 @@ def planned(hub: Hub, root: Path) -> Iterator[Planned]:
     yield Planned(root / FILES / "home.acl", (SHIPPED / "home.acl").read_text("utf-8"))
     for name, (place, mode) in OTHERS.items():
         yield Planned(root / place, (SHIPPED / name).read_text("utf-8"), mode)
+
+
+def _must_remember(texts: dict[str, str], there: Path, here: Path) -> None:
+    """Raises UsageError where the broker shuts out whom the hub has forgotten, as one that was
+    restored from a backup has.
+    """
+    newer = there / "revoked.crl"
+    try:
+        ca = x509.load_pem_x509_certificate(texts["ca.crt"].encode())
+        ours = x509.load_pem_x509_crl(texts["revoked.crl"].encode())
+        theirs = x509.load_pem_x509_crl(newer.read_bytes())
+        is_our_ca = theirs.is_signature_valid(ca.public_key())  # type: ignore[arg-type]
+    except (OSError, TypeError, *UNREADABLE):
+        return  # nothing there that anybody could go by
+    forgotten = {one.serial_number for one in theirs} - {one.serial_number for one in ours}
+    if is_our_ca and forgotten:
+        what = f"certificates that the broker shuts out and the hub's list has not: {len(forgotten)}"
+        try_ = f"sudo cp {newer} {here / newer.name}, and revoke those gateways again"
+        raise UsageError(Problem(what, str(newer), try_))
 
 
 def _read(path: Path, owner: int) -> str:

@@ -3,6 +3,7 @@
 import json
 import os
 import pwd
+import shutil
 import stat
 from pathlib import Path
 
@@ -67,6 +68,32 @@ def test_after_a_revocation_only_the_list_is_written_anew(config, capsys):
     install(config, as_json=True)
     told = json.loads(capsys.readouterr().out)["files"]
     assert ["revoked.crl"] == [Path(one["path"]).name for one in told if one["change"] != "same"]
+
+
+def test_a_restored_hub_makes_the_broker_forget_nobody(config, capsys):
+    tls = config.parent / "tls"
+    before = (tls / "revoked.crl").read_bytes()
+    authority = Authority(tls)
+    pair(authority, "home-noor")
+    authority.revoke("home-noor")
+    _, root = install(config, yes=True)
+    newer = root / "etc/mosquitto/meterkast/revoked.crl"
+    (tls / "revoked.crl").write_bytes(before)
+    for given in ({"yes": True}, {"as_json": True}):
+        with pytest.raises(UsageError) as refused:
+            install(config, **given)
+    problem = refused.value.problems[0]
+    assert "certificates that the broker shuts out and the hub's list has not: 1" == problem.what
+    assert problem.try_.startswith(f"sudo cp {newer} {tls / 'revoked.crl'}")
+    shutil.copyfile(newer, tls / "revoked.crl")
+    assert (0, root) == install(config, yes=True)
+    # Another community's list is nobody's.
+    other = Authority.create(config.parents[1] / "other", community="maanweg")
+    pair(other, "home-bram")
+    other.revoke("home-bram")
+    shutil.copyfile(other.revoked, newer)
+    assert (0, root) == install(config, yes=True)
+    assert (tls / "revoked.crl").read_bytes() == newer.read_bytes()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
