@@ -63,7 +63,8 @@ class Place(NamedTuple):
     @property
     def previous(self) -> str:
         """The last good version before the one that runs, if it is still there."""
-        is_there = (self.root / "previous" / "bin" / "meterkast").exists()
+        # Its Python may be gone with the Debian that it was made for.
+        is_there = (self.root / "previous" / "bin" / "python").exists()
         return self._leads("previous") if is_there else ""
 
     @property

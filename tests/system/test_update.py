@@ -50,6 +50,7 @@ def version(place: Place, name: str, source: Path) -> str:
         f'#!/bin/sh\nexport PYTHONPATH={source}\nexec {sys.executable} -m gateway "$@"\n'
     )
     program.chmod(0o755)
+    program.with_name("python").symlink_to(sys.executable)
     return f"versions/{name}"
 
 

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -31,6 +32,7 @@ def environment(place: Place, name: str, says: str | None = None) -> Path:
     program.parent.mkdir(parents=True)
     program.write_text(f"#!/bin/sh\necho {says or Path(name).name}\n")
     program.chmod(0o755)
+    program.with_name("python").symlink_to(sys.executable)
     return place.root / name
 
 
@@ -92,7 +94,8 @@ def test_a_way_back_that_somebody_removed_is_replaced_by_what_runs(place):
     assert "" == place.previous
     place.begin(NEWER)
     assert NEW == place.previous
-    shutil.rmtree(place.root / NEW)
+    (place.root / NEW / "bin/python").unlink()  # as when Debian itself was upgraded
+    assert "" == place.previous
     # What is on trial is not known to be good; but better that than nothing.
     environment(place, "versions/0.4.0")
     place.begin("versions/0.4.0")
@@ -540,6 +543,7 @@ def laid_down(place: Place) -> Place:
     program.parent.mkdir(parents=True)
     program.write_text("#!/bin/sh\necho 0.2.0\n")
     program.chmod(0o755)
+    program.with_name("python").symlink_to(sys.executable)
     return place
 
 
