@@ -241,6 +241,8 @@ def _reason(error: Exception, host: str) -> tuple[str, str]:
         what, try_ = _CERTIFICATE.get(cause.verify_code, _STRANGE)
         return what.format(host=host, now=datetime.now(UTC)), try_
     try_ = "see the address, and the network here"
+    if isinstance(cause, ssl.SSLError) and "ALERT" in (cause.reason or ""):
+        return f"it has no certificate for {host}", try_
     if isinstance(cause, TimeoutError):
         return f"not within {HTTP_S:.0f} s", try_
     if isinstance(cause, OSError) and not isinstance(cause, ssl.SSLError):

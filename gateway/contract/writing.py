@@ -2,6 +2,7 @@
 
 import contextlib
 import difflib
+import errno
 import json
 import os
 import secrets
@@ -119,4 +120,6 @@ def write(files: Iterable[Planned]) -> None:
 
 def _not_here(error: OSError, path: Path) -> UsageError:
     what = f"this cannot be written: {error.strerror}"
-    return UsageError(Problem(what, str(path), "another folder, or as a user who may (sudo)"))
+    is_full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+    try_ = "make room there" if is_full else "another folder, or as a user who may (sudo)"
+    return UsageError(Problem(what, str(path), try_))

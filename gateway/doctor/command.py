@@ -85,8 +85,11 @@ def _running(patient: Patient) -> Iterator[Finding]:
     elif "alarms" in patient.running:
         yield Finding("the gateway runs", f"http://{where}")
         for alarm in patient.running["alarms"]:
+            what = alarm["what"].rstrip(".")
+            # The gateway's own word for a lost link is to ask us.
+            try_ = links.what_to_do(what) if alarm["code"] == "link-down" else alarm["try"]
             if not alarm["code"].startswith(_OURS):
-                yield Finding(alarm["what"].rstrip("."), alarm["about"] or "gateway", alarm["try"])
+                yield Finding(what, alarm["about"] or "gateway", try_)
     elif where:
         try_ = "sudo systemctl restart meterkast-gateway"
         yield Finding("the gateway runs, and does not answer", f"http://{where}", try_)

@@ -91,7 +91,7 @@ async def _broker(
         running.cancel()
         await asyncio.wait([running])
     if trouble:
-        yield Finding(f"no connection: {trouble}", where, _help(trouble))
+        yield Finding(f"no connection: {trouble}", where, what_to_do(trouble))
     elif is_denied:
         yield alarm("publish-denied", where, str(broker))
     else:
@@ -100,7 +100,12 @@ async def _broker(
         yield _hub(heard.get(hub, b""), where)
 
 
-def _help(trouble: str) -> str:
+def what_to_do(trouble: str) -> str:
+    """What to try against this reason that there is no connection."""
+    if "our certificate was withdrawn" in trouble:
+        return "the co-op revoked this gateway: ask why; a new key and a code let it in again"
+    if "our certificate is over" in trouble:
+        return "ask the co-op for a code (meterkast hub invite), then meterkast enrol"
     if "let us in" in trouble or "password" in trouble:
         return "mqtt://USER:PASSWORD@HOST with a user that whoever keeps the broker has made"
     if "TLS" in trouble or "certificate" in trouble:

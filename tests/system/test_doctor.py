@@ -353,6 +353,7 @@ def test_a_certificate_that_is_over_is_found_before_the_broker_refuses_it(
     assert "The certificate late.crt ends on 2021-03-04" == certificate_[0]
     assert certificate_[1].startswith("Ask the co-op for a new certificate")
     assert broker[0].startswith("no connection: ")
+    assert broker[1].startswith("ask the co-op for a code (meterkast hub invite), then")
 
 
 def test_settings_with_mistakes_are_told_each_with_its_line(tmp_path):

@@ -233,6 +233,7 @@ def test_an_invitation_that_cannot_be_kept_leaves_the_one_before(way, monkeypatc
         with pytest.raises(PeopleError) as refused:
             way.invite()
     assert "this cannot be written: No space left on device" == refusal(refused)
+    assert "make room there" == refused.value.problems[0].try_
     assert before == way.state()
     way.admit(words)
     assert {"home-noor"} == set(way.keys())

@@ -290,6 +290,16 @@ def test_a_hub_whose_certificate_nobody_should_believe_is_told(way, trusted, wha
     assert not way.request.exists()
 
 
+def test_a_server_that_knows_no_such_name_is_told(way, trusted):
+    certificate(way.folder / "hub", trusted, "127.0.0.1")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(way.folder / "hub.crt", way.folder / "hub.key")
+    context.sni_callback = lambda *_: ssl.ALERT_DESCRIPTION_INTERNAL_ERROR
+    with closing(Stranger(b"", context=context)) as hub, pytest.raises(PeopleError) as refused:
+        way.ask(OTHER_CODE, hub=f"https://127.0.0.1:{hub.port}")
+    assert "the hub does not answer: it has no certificate for 127.0.0.1" == refusal(refused)
+
+
 def test_whatever_comes_between_the_answer_gets_there(way, monkeypatch):
     code = way.invite()
     words = way.ask(code)
