@@ -126,6 +126,17 @@ def test_every_service_is_closed_bounded_and_looked_at(said, name):
     assert (name != "meterkast") == ("healthcheck" in one)
 
 
+def test_what_stays_in_memory_is_the_users_own_also_where_the_image_has_a_folder(said):
+    """Docker gives it the mode of that folder, and then root alone could write."""
+    own = "uid=10001,gid=10001,mode=0700"
+    places = {name: one["tmpfs"][1:] for name, one in said["services"].items()}
+    assert {
+        "influxdb": [f"/etc/influxdb2:size=1m,{own}"],
+        "caddy": [f"/config:size=1m,{own}"],
+    } == {name: told for name, told in places.items() if told}
+    assert {"/tmp"} == {one["tmpfs"][0].partition(":")[0] for one in said["services"].values()}
+
+
 def test_no_service_is_left_out(said):
     assert set(SERVICES) == said["services"].keys()
 
