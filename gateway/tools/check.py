@@ -15,6 +15,7 @@ from gateway.contract import cards
 from gateway.contract.errors import ConfigError, Problem
 from gateway.contract.keys import SigningKey
 from gateway.contract.link import Broker
+from gateway.kiosk.pin import Door
 from gateway.lines.holders import OURS, holder
 from gateway.lines.ports import kind_of
 from gateway.lines.serialport import is_pseudo, is_serial, may_open
@@ -57,7 +58,7 @@ def check(*, config: ConfigFile = Path("gateway.toml"), as_json: AsJson = False)
 
 
 def _must_have_keys(config: Config) -> None:
-    """Raises ConfigError with every key that cannot be read."""
+    """Raises ConfigError with every key, and the PIN, that cannot be read."""
     problems: list[Problem] = []
     if config.community:
         try:
@@ -71,6 +72,11 @@ def _must_have_keys(config: Config) -> None:
             cards.load_key(config.kiosk.card_key)
         except ConfigError as error:
             problems += error.problems
+        if config.kiosk.pin:
+            try:
+                Door(config.kiosk.pin, real_ms=lambda: 0)
+            except ConfigError as error:
+                problems += error.problems
     if problems:
         raise ConfigError(*problems)
 

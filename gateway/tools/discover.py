@@ -276,8 +276,9 @@ def _absent(name: str) -> Outcome:
 def _silence(name: str, seconds: float) -> Outcome:
     what = f"nobody said anything within {seconds:g} s"
     try_ = (
-        "a smart meter: is its port enabled, and does the cable bring the request line up? "
-        "a device that speaks only when asked: meterkast discover --probe"
+        "a smart meter: is its port enabled, and does the cable bring the request line up; "
+        "a card reader: hold a card to it meanwhile. "
+        "A device that speaks only when asked: meterkast discover --probe"
     )
     return Outcome(name, what=what, try_=try_, may_ask=True)
 
@@ -301,7 +302,7 @@ def _tell(outcomes: list[Outcome], config: Path, *, is_written: bool, as_json: b
             print(msgspec.json.encode(_fields(outcome, made)).decode())
     if known and is_written:
         blocks.write(config, made)
-        _say(f"written to {config}; go on with: meterkast check; meterkast gateway")
+        _say(f"written to {config}; go on with: meterkast check")
     elif known and not as_json:
         print(blocks.text(made).strip())
     return 0 if known else Unreachable.exit_code

@@ -38,12 +38,14 @@ def certificate(
         what = f"{broker!r} is no name of a machine: {error}"
         raise UsageError(Problem(what, "hub certificate", "--broker HOST")) from error
     host = f"[{broker}]" if ":" in broker else broker
-    files = 'ca = "tls/ca.crt", certificate = "tls/bridge.pem", key = "tls/bridge.pem"'
-    lines = [
-        f"{broker}: {pair.certificate}, {pair.key}",
-        "in bridge.toml, from its own folder:",
-        f'  broker = "mqtts://{host}:8883"',
-        f"  broker_tls = {{ {files} }}",
-    ]
+    wanted = []
+    if hub.settings.broker != f"mqtts://{host}:8883":
+        wanted.append(f'  broker = "mqtts://{host}:8883"')
+    if not hub.settings.broker_tls:
+        files = 'ca = "tls/ca.crt", certificate = "tls/bridge.pem", key = "tls/bridge.pem"'
+        wanted.append(f"  broker_tls = {{ {files} }}")
+    lines = [f"{broker}: {pair.certificate}, {pair.key}"]
+    if wanted:
+        lines += ["in bridge.toml, from its own folder:", *wanted]
     told = {"certificate": str(pair.certificate), "key": str(pair.key)}
     tell("\n".join(lines), told, json=json)

@@ -1,11 +1,13 @@
 """`meterkast device`: whose meter hangs where, and which scales are verified."""
 
+import sys
 from datetime import date
 from typing import Annotated
 
 import cyclopts
 
 from gateway.contract.errors import Problem, UsageError
+from gateway.contract.record import is_id
 from ledger_bridge.books.calendar import bounds_ms
 from ledger_bridge.books.registry.edits import (
     RATED_W_DEFAULT,
@@ -17,6 +19,7 @@ from ledger_bridge.commands.common import (
     CONFIG,
     Config,
     Json,
+    Reading,
     day_start_ms,
     edit,
     known_day,
@@ -28,6 +31,7 @@ from ledger_bridge.commands.common import (
     tell,
 )
 from ledger_bridge.commands.counts import instant
+from ledger_bridge.gateways import words
 
 app = cyclopts.App(name="device", help="Meters and whose they are; scales and their verification.")
 
@@ -117,6 +121,16 @@ def fit(
     )
     edit(books.hub, fitted)
     tell(f"{place} counts for {member}", {"place": place, "member": member}, json=json)
+    _say_if_unknown(books, gateway, device)
+
+
+def _say_if_unknown(books: Reading, gateway: str, device: str) -> None:
+    """Say so where the gateway told which devices it has, and this is none of them."""
+    birth = words(books.db, books.community, ["birth"])["birth"].get(gateway)
+    has = birth.get("devices") if isinstance(birth, dict) else None
+    if isinstance(has, dict) and device not in has:
+        names = ", ".join(sorted(filter(is_id, has))) or "none"
+        print(f"but {gateway} has no {device} now; its devices: {names}", file=sys.stderr)
 
 
 @app.command(name="point")

@@ -82,7 +82,9 @@ def init(
         )
     config = folder / "bridge.toml"
     if config.exists():
-        raise UsageError(Problem("there is a hub here already", str(config), "another folder"))
+        raise UsageError(
+            Problem("there is a hub here already", str(config), "go on with it; or another folder")
+        )
     text = BRIDGE_TOML.format(community=community, broker=broker, page=page)
     Broker.parse(settings.parse(text, HubSettings, name=str(config)).broker, where="--broker")
     try:
@@ -117,7 +119,8 @@ def init(
         )
         return
     print(f"founded {community} in {folder}")
-    print(f'every gateway.toml of this community needs:\n  bridge_key = "{bridge.public.x}"')
+    print("whoever joins with a code is given what follows; a gateway on this machine needs:")
+    print(f'  bridge_key = "{bridge.public.x}"')
     print(f"kiosks need a copy of {folder / 'card.key'}, and under [kiosk]:")
     print(f'  stewards = ["{steward.public.x}"]')
     print(f"auditors need the log's key: {log.public.x}")

@@ -109,3 +109,28 @@ def test_a_community_needs_the_key_that_enrol_makes(tmp_path, port):
     assert "the key file does not exist" == problem.what
     assert problem.where == str(tmp_path / "gateway.key")
     assert problem.try_.startswith("meterkast enrol")
+
+
+def test_a_point_needs_the_operators_pin_that_its_settings_name(tmp_path, port):
+    point = f'''
+gateway = "point"
+[device.scale]
+driver = "toledo"
+port = "{port}"
+[kiosk]
+scale = "scale"
+screen = "127.0.0.1:7090"
+pin = "operator.pin"
+division = "5 g"
+card_key = "card.key"
+stewards = ["{SigningKey(bytes(32)).public.x}"]
+'''
+    (tmp_path / "card.key").write_text("ab" * 32 + "\n")
+    (tmp_path / "card.key").chmod(0o600)
+    key = SigningKey.create(tmp_path / "gateway.key").public.x
+    file = write(tmp_path, COMMUNITY.format(key=key) + point)
+    with pytest.raises(ConfigError) as caught:
+        check.check(config=file)
+    (problem,) = caught.value.problems
+    assert "no PIN is kept in this file" == problem.what
+    assert f"meterkast kiosk pin {tmp_path}/operator.pin" == problem.try_

@@ -158,3 +158,14 @@ def test_what_is_no_name_of_a_machine_leaves_the_brokers_certificate_as_it_is(co
 def test_a_name_or_an_address_is_told_as_bridge_toml_wants_it(config, capsys, host, address):
     certificate.certificate(broker=host, config=config)
     assert f'broker = "{address}"' in capsys.readouterr().out
+
+
+def test_a_hub_that_has_the_name_in_its_settings_is_not_told_to_write_it_there(config, capsys):
+    tls = (
+        'broker_tls = { ca = "tls/ca.crt", certificate = "tls/bridge.pem", key = "tls/bridge.pem" }'
+    )
+    settings = config.read_text().replace("mqtt://127.0.0.1:1883", "mqtts://hub.example.nl:8883")
+    config.write_text(f"{settings}{tls}\n")
+    certificate.certificate(broker="hub.example.nl", config=config)
+    expected = f"hub.example.nl: {config.parent}/tls/broker.crt, {config.parent}/tls/broker.key\n"
+    assert expected == capsys.readouterr().out

@@ -63,6 +63,24 @@ def test_a_fit_may_begin_a_count_afresh(hub):
     assert [False, True] == [fit.anew for fit in fits(hub, "hall")]
 
 
+def test_a_device_that_the_gateway_does_not_have_is_told_with_those_it_has(hub, capsys):
+    db = sqlite3.connect(hub.parent / "books.db")
+    birth = b'{"devices":{"meter":"p1","heat":"mbus"}}'
+    db.execute("INSERT INTO heard VALUES (?, 'home', 'birth', ?, 0)", (ID, birth))
+    db.commit()
+    db.close()
+    run("device", "fit", "home/hall", "--member", "noor", "--config", str(hub))
+    assert "but home has no hall now; its devices: heat, meter\n" == capsys.readouterr().err
+    run("device", "fit", "home/meter", "--member", "noor", "--config", str(hub))
+    assert "" == capsys.readouterr().err
+
+
+def test_the_same_fit_again_is_refused_with_whom_it_is_for(hub):
+    run("device", "fit", "home/hall", "--member", "noor", "--config", str(hub))
+    with pytest.raises(PeopleError, match="begins at or after that time, for noor"):
+        run("device", "fit", "home/hall", "--member", "noor", "--config", str(hub))
+
+
 @pytest.mark.parametrize(
     ("words", "what"),
     [

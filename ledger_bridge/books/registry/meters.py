@@ -53,8 +53,10 @@ def after(registry: Registry, edit: MeterEdit) -> Registry:
     )
     place = (edit.gateway, edit.device)
     earlier = registry.fits.get(place, ())
-    if any(f.serial == new.serial and f.from_ms >= new.from_ms for f in earlier):
-        raise refuse("a fit of this meter begins at or after that time", where, "--from DATE")
+    for fit in earlier:
+        if fit.serial == new.serial and fit.from_ms >= new.from_ms:
+            what = f"a fit of this meter begins at or after that time, for {fit.member}"
+            raise refuse(what, where, "--from DATE, where it is to be another's")
     ended = tuple(
         f._replace(until_ms=new.from_ms) if f.serial == new.serial and f.covers(new.from_ms) else f
         for f in earlier
