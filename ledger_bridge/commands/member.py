@@ -80,12 +80,15 @@ def card(
     number
         The number as the card reader gives it. Only its keyed hash is kept.
     slip
-        Instead of the number: the code on a slip that this card was held to the reader for.
+        Instead of the number: the code on the slip of anything that was brought with this card.
     revoke
         The card is lost or given back: what is brought with it from now on counts for nobody.
     from_
         With --revoke: the first day on which it was theirs no more.
     """
+    if from_ and not revoke:
+        what, try_ = "a card is given for all days, and revoked from one on", "--revoke --from DATE"
+        raise UsageError(Problem(what, "member card --from", try_))
     books = read_books(config)
     if slip is not None and number is None:
         token_ = _card_of(slip, books)
@@ -96,12 +99,18 @@ def card(
         raise UsageError(Problem(what, "member card", try_))
     must_be_free(token_, member, cards=books.registry.cards, where="member card")
     if revoke:
+        if token_ in books.registry.revoked and not from_:
+            what, try_ = "this card is revoked already", "--from DATE, if it was another day"
+            raise UsageError(Problem(what, f"member card {member}", try_))
         at_ms = domain_clock().utc_ms()
         if from_:
             at_ms = day_start_ms(from_, books.policies.zone)
         edit(books.hub, CardRevoked(token_, at_ms))
         tell(f"card of {member} revoked", {"member": member}, json=json)
         return
+    if token_ in books.registry.revoked:
+        what = "this card was revoked: what is brought with it counts for nobody"
+        raise UsageError(Problem(what, f"member card {member}", "another card"))
     edit(books.hub, CardGiven(token_, member))
     tell(f"card given to {member}", {"member": member}, json=json)
 

@@ -181,6 +181,61 @@ def test_a_slip_gives_nobody_the_card_of_somebody_else(found):
         run("member", "card", "noor", "--slip", "7ZZZ-0001", "--config", str(found))
 
 
+def brought_later(found) -> None:
+    """Another bag with the card of the slip, a day later."""
+    hub_, point = Hub.load(found), Point(chain="evidence-000000000003")
+    bag = point.bring(
+        "d6", NOON_MS + 24 * 60 * MINUTE_MS, grams=1_000, card="B", card_key=hub_.card_key()
+    )
+    community = Community(store.open_to_write(hub_.books), ID, log_key=hub_.key("log"))
+    Inbox(community).take([("point", bag)], now_ms=NOON_MS + 24 * 60 * MINUTE_MS)
+    community.db.close()
+
+
+def test_a_lost_card_is_revoked_by_a_slip_without_its_number(found, capsys):
+    run("member", "card", "bram", "--slip", "7ZZZ-0001", "--config", str(found))
+    run("member", "card", "bram", "--slip", "7ZZZ-0001", "--revoke", "--from", "2026-06-22",
+        "--config", str(found))  # fmt: skip
+    assert "card of bram revoked" in capsys.readouterr().out
+    brought_later(found)
+    # What was brought before stays bram's, and what is brought with it now waits.
+    assert ("d6" in held(found, capsys), "d5" in held(found, capsys)) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (("noor", "--slip", "7ZZZ-0001", "--revoke"), "this card is bram's"),
+        (("bram", "--slip", "7ZZZ-0002", "--revoke"), "no deposit has come under this code yet"),
+        (("bram", "C", "--revoke"), "nobody has this card"),
+        (("bram", "--revoke"), "no card"),
+        (("bram", "C", "--from", "2026-06-22"),
+         "a card is given for all days, and revoked from one on"),
+    ],
+)  # fmt: skip
+def test_a_card_that_cannot_be_revoked_is_told_and_stays(found, words, what):
+    run("member", "card", "bram", "B", "--config", str(found))
+    before = registry(found)
+    with pytest.raises(PeopleError) as refused:
+        run("member", "card", *words, "--config", str(found))
+    assert [what] == [one.what for one in refused.value.problems]
+    assert before.cards == registry(found).cards
+    assert {} == registry(found).revoked
+
+
+def test_a_revoked_card_is_not_given_again_and_its_day_moves_only_when_it_is_named(found):
+    run("member", "card", "bram", "B", "--config", str(found))
+    run("member", "card", "bram", "B", "--revoke", "--from", "2026-06-22", "--config", str(found))
+    before = registry(found).revoked
+    with pytest.raises(UsageError, match="this card was revoked: what is brought with it counts"):
+        run("member", "card", "bram", "--slip", "7ZZZ-0001", "--config", str(found))
+    with pytest.raises(UsageError, match="this card is revoked already"):
+        run("member", "card", "bram", "B", "--revoke", "--config", str(found))
+    assert before == registry(found).revoked
+    run("member", "card", "bram", "B", "--revoke", "--from", "2026-06-21", "--config", str(found))
+    assert before != registry(found).revoked
+
+
 def test_decisions_are_kept_with_their_reason(hub, capsys):
     words = ("--reason", "weighed it again", "--config", str(hub))
     run("deposit", "decide", "point/d2", "--accept", *words)
