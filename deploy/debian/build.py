@@ -70,8 +70,9 @@ PACKAGES = {
     "meterkast-bridge": Package(
         "meterkast-bridge",
         extras=("bridge", "embedded", "fast", "grafana", "page"),
-        units=("meterkast-bridge.service", "meterkast-verify.timer"),
+        units=("meterkast-bridge.service", "meterkast-verify.timer", "meterkast-backup.timer"),
         other_units=(
+            "meterkast-backup.service",
             "meterkast-bridge-trial.service",
             "meterkast-broker.service",
             "meterkast-verify.service",

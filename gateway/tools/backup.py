@@ -58,13 +58,7 @@ def backup(
     path = config or _here()
     source = _keeping(_kind(path)).source(path)
     now_ms = domain_clock().utc_ms()
-    if not to.is_dir() and to.suffix != SUFFIX:
-        try_ = f"mkdir -m 700 {to}; or a file called ….meterkast"
-        raise UsageError(Problem("there is no such folder", str(to), try_))
-    file = to / _name(source, now_ms) if to.is_dir() else to
-    if file.exists():
-        what = "there is a file of this name already"
-        raise UsageError(Problem(what, str(file), "another name, or a folder"))
+    file = _new(to, _name(source, now_ms))
     made = make(source, file, now_ms=now_ms, with_keys=not without_keys)
     if as_json:
         told = {"file": str(file), "files": len(made.files), "without": made.without}
@@ -107,6 +101,27 @@ def restore(file: Path, folder: Path = Path(), /, *, as_json: AsJson = False) ->
         print(f"not in the backup: {name}")
     print(f"then: {then}")
     return 0
+
+
+def _new(to: Path, name: str) -> Path:
+    """Where a backup goes: of this name into a folder, or as the file that is named itself. Raises
+    UsageError.
+    """
+    try:
+        if to.is_dir():
+            to /= name
+        elif to.suffix != SUFFIX:
+            try_ = f"mkdir -m 700 {to}; or a file called ….meterkast"
+            raise UsageError(Problem("there is no such folder", str(to), try_))
+        if to.exists():
+            what = "there is a file of this name already"
+            raise UsageError(Problem(what, str(to), "another name, or a folder"))
+    except OSError as error:
+        what = f"this place cannot be looked at: {error.strerror}"
+        raise UsageError(
+            Problem(what, str(to), "a folder of the user who makes the backup")
+        ) from error
+    return to
 
 
 def _here() -> Path:

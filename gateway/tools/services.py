@@ -21,11 +21,12 @@ UNITS = Path(__file__).with_name("units")
 # What runs once it is there, and what else comes with it.
 ENABLED = {
     "gateway": ("meterkast-gateway.service",),
-    "bridge": ("meterkast-bridge.service", "meterkast-verify.timer"),
+    "bridge": ("meterkast-bridge.service", "meterkast-verify.timer", "meterkast-backup.timer"),
 }
 OTHERS = {
     "gateway": ("meterkast-gateway-trial.service",),
     "bridge": (
+        "meterkast-backup.service",
         "meterkast-bridge-trial.service",
         "meterkast-broker.service",
         "meterkast-verify.service",

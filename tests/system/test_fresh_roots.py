@@ -214,7 +214,7 @@ await '[ -e /telephone/{who}.joined ]'
 
 def hub() -> str:
     """The page for a hub, with what its reader does between the commands."""
-    install, found, more, broker, caddy, start, invite, enrol, fit, look = blocks(
+    install, found, more, broker, caddy, start, invite, enrol, fit, look, backup = blocks(
         DOCS / "hub.md", "bash"
     )
     # There is no internet here, so nobody out there can vouch for the name.
@@ -236,7 +236,8 @@ await '[ -e /telephone/slip ]'
 {card.replace("K7QM-3RXA", "$(cat /telephone/slip)")}
 await 'meterkast-bridge ledger balance | grep -q 0.125000'
 await 'meterkast-bridge hub gateways | grep -q "milieustraat *online"'
-{look}
+{look}{backup}
+ls /var/backups/meterkast/zonstraat-*.meterkast
 touch /telephone/over
 await '[ -e /telephone/home-noor.over ] && [ -e /telephone/milieustraat.over ]'
 systemctl is-active meterkast-bridge mosquitto caddy

@@ -26,6 +26,7 @@ from gateway.contract.backup import Manifest
 from gateway.contract.errors import UsageError
 from gateway.contract.keys import SigningKey
 from gateway.journal import EVIDENCE, Journal
+from gateway.tools import backup as backup_tool
 from gateway.tools.backup import backup, restore
 from ledger_bridge.commands.hub import init
 from ledger_bridge.commands.restored import restored
@@ -243,6 +244,17 @@ def test_a_folder_that_is_not_there_is_no_file_of_that_name(house, tmp_path):
     with pytest.raises(UsageError, match="there is no such folder"):
         backup(tmp_path / "stick", config=house / "gateway.toml")
     assert ["house"] == [one.name for one in tmp_path.iterdir()]
+
+
+def test_a_place_that_this_user_may_not_look_into_is_told(house, tmp_path, monkeypatch):
+    def shut(path: Path, **_: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    (tmp_path / "stick").mkdir()
+    with monkeypatch.context() as place:
+        place.setattr(Path, "exists", shut)
+        with pytest.raises(UsageError, match="this place cannot be looked at: Permission denied"):
+            backup_tool._new(tmp_path / "stick", "one.meterkast")
 
 
 def test_what_lies_elsewhere_is_named(house, hub, tmp_path, capsys):

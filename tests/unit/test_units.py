@@ -3,8 +3,11 @@
 import configparser
 import importlib.util
 import json
+import os
 import re
+import shlex
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,8 @@ import pytest
 from gateway import cli
 from gateway.contract.errors import UsageError
 from gateway.tools import services
+from ledger_bridge import verified
+from ledger_bridge.verified import Outcome
 
 ROOT = Path(__file__).parents[2]
 SYSTEMD = ROOT / "deploy/systemd"
@@ -89,14 +94,14 @@ def test_a_gateway_may_open_ports_pins_and_keyboards_and_no_other_device():
 
 
 @pytest.mark.parametrize(
-    "name", ["meterkast-bridge.service", "meterkast-broker.service", "meterkast-verify.service"]
+    "name", [f"meterkast-{part}.service" for part in ("bridge", "broker", "verify", "backup")]
 )
 def test_what_stands_at_the_hub_sees_no_device(name):
     assert "yes" == Unit(name)["Service"]["PrivateDevices"]
 
 
 @pytest.mark.parametrize(
-    "name", ["meterkast-gateway.service", "meterkast-bridge.service", "meterkast-verify.service"]
+    "name", [f"meterkast-{part}.service" for part in ("gateway", "bridge", "verify", "backup")]
 )
 def test_whoever_tells_the_time_may_ask_how_well_the_clock_is_kept(name):
     unit = Unit(name)
@@ -151,6 +156,43 @@ def test_a_service_waits_for_settings_rather_than_failing_without():
         name = f"meterkast-{part}"
         condition = Unit(f"{name}.service")["Unit"]["ConditionPathExists"]
         assert f"/var/lib/{name}/{file}" == condition
+
+
+@pytest.mark.parametrize(
+    ("said", "oldest"),
+    [
+        (Outcome(1), 3),
+        (Outcome(1, "the leaves before it are not those", "checkpoint 4"), 1),
+        (None, 3),
+    ],
+    ids=["verified", "something-differs", "nobody-looked"],
+)
+def test_of_backups_the_newest_fourteen_stay_and_all_where_the_books_are_wrong(
+    tmp_path, said, oldest
+):
+    backups, now_s = tmp_path / "backups", time.time()
+    backups.mkdir()
+    for n in range(1, 17):
+        file = backups / f"zonstraat {n}.meterkast"
+        file.touch()
+        os.utime(file, (now_s, now_s - 86_400 * (17 - n)))
+    if said:
+        (tmp_path / "books.db").touch()
+        verified.note(tmp_path / "books.db", said)
+    post = Unit("meterkast-backup.service")["Service"]["ExecStartPost"]
+    post = post.replace("/var/backups/meterkast", str(backups)).replace("$$", "$")
+    subprocess.run(shlex.split(post), cwd=tmp_path, check=True)
+    left = {f"zonstraat {n}.meterkast" for n in range(oldest, 17)}
+    assert left == {file.name for file in backups.iterdir()}
+
+
+def test_backups_are_made_where_a_steward_made_a_folder_for_them():
+    unit = Unit("meterkast-backup.service")
+    folder = unit["Unit"]["ConditionPathIsDirectory"]
+    assert f"-{folder}" == unit["Service"]["ReadWritePaths"]
+    assert unit["Service"]["ExecStart"].endswith(f" backup {folder}")
+    page = (ROOT / "docs/hub.md").read_text("utf-8")
+    assert f"\nsudo install -d -m 700 -o meterkast-bridge {folder}\n" in page
 
 
 def test_every_unit_is_in_one_package_and_written_by_install_too(builder):
@@ -220,3 +262,21 @@ def test_install_systemd_says_what_it_would_write_and_what_makes_it_count(
     assert 0 == services.systemd("gateway", yes=True)
     assert "sudo systemctl enable --now meterkast-gateway.service\n" in capsys.readouterr().out
     assert (tmp_path / "usr/local/bin/meterkast-gateway").stat().st_mode & 0o111 == 0o111
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")
+@pytest.mark.parametrize("part", ["gateway", "bridge"])
+def test_who_speaks_for_the_service_has_a_terminal_of_their_own(part, tmp_path):
+    """Whoever has root's can type into it, and what is typed there is done."""
+    name = f"meterkast-{part}"
+    text = (SYSTEMD / f"{name}.sh").read_text()
+    text = text.replace(f"--user {name}", "--user nobody").replace(f"cd /var/lib/{name}", "cd /")
+    command = tmp_path / "command"
+    command.write_text(text.replace(f"/opt/{name}/current/bin/meterkast", "tty"))
+    root = ["script", "--quiet", "--return", "--command", f"tty; sh {command}; sh {command} | cat"]
+    done = subprocess.run([*root, "/dev/null"], check=True, capture_output=True, text=True)
+    own, theirs, piped = done.stdout.split()
+    assert own.startswith("/dev/pts/")
+    assert theirs.startswith("/dev/pts/")
+    assert own != theirs
+    assert piped == own  # what goes into a file is not for a terminal
