@@ -1,8 +1,10 @@
 #!/bin/sh
 # The command meterkast as the service has it: as its user, in its folder, with its settings.
 set -eu
+# A terminal of its own: whoever shares root's may type into it.
+if [ -t 0 ] && [ -t 1 ] && [ -t 2 ]; then pty=--pty; else pty=; fi
 case $(id -un) in
-root) as='runuser --user meterkast-gateway --' ;;
+root) as="runuser $pty --user meterkast-gateway --" ;;
 meterkast-gateway) as= ;;
 *)
     echo "error: only root and meterkast-gateway may do this" >&2

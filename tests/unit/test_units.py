@@ -4,6 +4,7 @@ import configparser
 import importlib.util
 import json
 import os
+import pty
 import re
 import shlex
 import subprocess
@@ -273,9 +274,12 @@ def test_who_speaks_for_the_service_has_a_terminal_of_their_own(part, tmp_path):
     text = text.replace(f"--user {name}", "--user nobody").replace(f"cd /var/lib/{name}", "cd /")
     command = tmp_path / "command"
     command.write_text(text.replace(f"/opt/{name}/current/bin/meterkast", "tty"))
-    root = ["script", "--quiet", "--return", "--command", f"tty; sh {command}; sh {command} | cat"]
-    done = subprocess.run([*root, "/dev/null"], check=True, capture_output=True, text=True)
-    own, theirs, piped = done.stdout.split()
+    terminal, root = pty.openpty()
+    typed = ["setsid", "--wait", "--ctty", "sh", "-c", f"tty; sh {command}; sh {command} | cat"]
+    subprocess.run(typed, stdin=root, stdout=root, stderr=root, check=True)
+    own, theirs, piped = os.read(terminal, 4096).decode().split()
+    os.close(root)
+    os.close(terminal)
     assert own.startswith("/dev/pts/")
     assert theirs.startswith("/dev/pts/")
     assert own != theirs
