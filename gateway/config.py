@@ -75,8 +75,9 @@ class Config(Settings):
 def load(path: Path) -> Config:
     """The settings in `path`. Raises ConfigError with every mistake."""
     if not os.path.lexists(path):
-        try_ = "meterkast discover --write makes it; or another, with --config FILE"
-        raise ConfigError(Problem("there is no such file", str(path), try_))
+        makes = "meterkast discover --write makes it; or another, with --config FILE"
+        try_ = settings.elsewhere(path) or makes
+        raise ConfigError(Problem("there is no such file", str(path.absolute()), try_))
     base = path.resolve().parent
     config = settings.load(path, Config, check=partial(mistakes, base=base))
     point = config.kiosk and config.kiosk.model_copy(

@@ -55,6 +55,9 @@ Model = TypeVar("Model", bound=BaseModel)
 
 Path_ = tuple[str | int, ...]
 
+# Where systemd keeps what is a service's own: the folder of a packaged gateway or hub.
+SERVICES = Path("/var/lib")
+
 
 class Mistake(NamedTuple):
     """A mistake that only the program can see: at which key, what is wrong, what to try."""
@@ -77,11 +80,21 @@ def load(path: Path, model: type[Model], *, check: Check | None = None) -> Model
         text = path.read_text("utf-8")
     except OSError as error:
         what = f"the file cannot be read: {error.strerror}"
-        raise ConfigError(Problem(what, str(path), "give another with --config FILE")) from error
+        try_ = elsewhere(path) or "give another with --config FILE"
+        raise ConfigError(Problem(what, str(path.absolute()), try_)) from error
     except UnicodeDecodeError as error:
         what = f"byte {error.start} is not UTF-8"
         raise ConfigError(Problem(what, str(path), "save the file as UTF-8")) from error
     return parse(text, model, name=str(path), check=check)
+
+
+def elsewhere(path: Path) -> str:
+    """What to try where a service of this machine has such a file in its folder, else ""."""
+    service = f"meterkast-{path.stem}"
+    folder = SERVICES / service
+    if not folder.is_dir() or path.absolute().parent == folder:
+        return ""
+    return f"the service's own: sudo {service} in place of meterkast; or --config FILE"
 
 
 def parse(

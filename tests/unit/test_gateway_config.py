@@ -7,6 +7,7 @@ import pytest
 from drivers import sdk
 from drivers.sdk import Line
 from gateway import config
+from gateway.contract import settings
 from gateway.contract.errors import ConfigError
 from gateway.kiosk.settings import mass_mg
 from gateway.lines import portnames
@@ -397,3 +398,23 @@ def test_an_unknown_key_is_near_to_those_of_its_own_table(
         config.load(write(tmp_path, point_toml({"panel": panel})))
     (problem,) = told.value.problems
     assert problem.try_.startswith(near)
+
+
+def test_who_is_in_another_folder_than_the_service_is_told_how_to_be_in_that_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(settings, "SERVICES", tmp_path / "lib")
+    with pytest.raises(ConfigError) as alone:
+        config.load(Path("gateway.toml"))
+    assert "meterkast discover --write makes it" in alone.value.problems[0].try_
+    (tmp_path / "lib/meterkast-gateway").mkdir(parents=True)
+    with pytest.raises(ConfigError) as beside:
+        config.load(Path("gateway.toml"))
+    (problem,) = beside.value.problems
+    assert f"{tmp_path}/gateway.toml" == problem.where
+    expected = "the service's own: sudo meterkast-gateway in place of meterkast; or --config FILE"
+    assert expected == problem.try_
+    with pytest.raises(ConfigError) as own:
+        config.load(tmp_path / "lib/meterkast-gateway/gateway.toml")
+    assert "meterkast discover --write makes it" in own.value.problems[0].try_
