@@ -321,6 +321,15 @@ def test_images_are_pinned_by_what_was_pulled_and_stay_so(tmp_path):
     assert [] == list(tmp_path.glob(".env.*"))
 
 
+MAIN = """\
+#!/bin/sh
+case $1 in
+    verify) [ -z "${WRONG-}" ] ;;
+    backup) [ -z "${FULL-}" ] && echo new > "$2/new.meterkast" ;;
+esac
+"""
+
+
 @pytest.fixture
 def night(tmp_path) -> Path:
     """A night that ends with its first sleep, with folders and commands of its own."""
@@ -330,9 +339,7 @@ def night(tmp_path) -> Path:
     script = text.replace("/backup", f"{tmp_path}/backup").replace("cd /hub", f"cd {tmp_path}/hub")
     (tmp_path / "nightly").write_text(script)
     (tmp_path / "sleep").write_text("#!/bin/sh\nkill $PPID\n")
-    (tmp_path / "meterkast").write_text(
-        '#!/bin/sh\n[ "$1" != backup ] || { [ -z "${FULL-}" ] && echo new > "$2/new.meterkast"; }\n'
-    )
+    (tmp_path / "meterkast").write_text(MAIN)
     for name in ("sleep", "meterkast"):
         (tmp_path / name).chmod(0o755)
     return tmp_path
@@ -363,3 +370,27 @@ def test_a_backup_that_fails_takes_none_away(night):
 
 def test_a_night_has_one_backup_however_often_it_is_started(night):
     assert FOURTEEN == backups(night, newest_h=23)
+
+
+def test_where_the_books_are_not_verified_no_backup_from_before_goes(night):
+    assert [*FOURTEEN, "14", "new", "not-verified"] == backups(
+        night, newest_h=25, before=15, WRONG="1"
+    )
+    (night / "backup" / "new.meterkast").unlink()
+    assert [*FOURTEEN[:-1], "new"] == backups(night, newest_h=25, before=15)
+
+
+@pytest.mark.parametrize(
+    ("newest_h", "told", "is_healthy"),
+    [(23, {}, True), (25, {}, True), (25, {"WRONG": "1"}, False), (50, {"FULL": "1"}, False)],
+    ids=["of today", "of yesterday", "not verified", "none for two days"],
+)
+def test_nightly_is_healthy_where_there_is_a_backup_of_books_that_are_right(
+    night, said, newest_h, told, is_healthy
+):
+    kind, *check = said["services"]["nightly"]["healthcheck"]["test"]
+    assert "CMD" == kind
+    look = [word.replace("/backup", f"{night}/backup") for word in check]
+    assert 0 != subprocess.run(look, check=False).returncode
+    backups(night, newest_h=newest_h, **told)
+    assert is_healthy == (0 == subprocess.run(look, check=False).returncode)
