@@ -37,10 +37,13 @@ LABELS = {
     "state_withdrawn": ("Teruggedraaid", "Taken back"),
     "later": ("Wordt later verstuurd", "Sent later"),
     "your_code": (
-        "Maak een foto van deze code. De beheerder schrijft het bij.",
+        "Maak een foto van deze code en geef die aan de beheerder.",
         "Take a picture of this code and give it to the steward.",
     ),
-    "unknown_card": ("Kaart nog onbekend? Code", "Card not known yet? Code"),
+    "unknown_card": (
+        "Nieuwe kaart? Geef de beheerder deze code:",
+        "A new card? Give the steward this code:",
+    ),
     "undo": ("Terugdraaien", "Take back"),
     # The line, the gateway
     "link_up": ("Verbonden", "Connected"),

@@ -97,6 +97,9 @@ VIEWS = {
     ),
     "a slip with a code": view("slip", "take_off", who="code", can_undo=True, slip=SLIP),
     "a slip that waits": view("slip", "kept", who="code", can_undo=True, slip=HELD, link="up"),
+    "a slip of a card that nobody knows": view(
+        "slip", "kept", who="card", can_undo=True, slip=HELD, link="up"
+    ),
     "a slip that was credited": view(
         "slip", "kept", who="card", can_undo=True, link="up",
         slip=SLIP._replace(state="credited", amount="0.617250", asset="WASTE"),
@@ -200,3 +203,19 @@ def test_every_screen_fits_and_every_target_can_be_hit_with_gloves(
         at.page.click("dialog[open] > [data-close]")
     assert {} == misfits
     assert [] == at.complaints
+
+
+@pytest.mark.parametrize(
+    ("who", "told"),
+    [
+        ("code", "Code K7QM-3RXA Maak een foto van deze code en geef die aan de beheerder."),
+        ("card", "Nieuwe kaart? Geef de beheerder deze code: K7QM-3RXA"),
+        ("club", ""),
+    ],
+)
+def test_a_slip_says_what_its_code_is_for_and_shows_none_where_it_is_for_nothing(
+    who: str, told: str, point: Showing, at: Tab
+) -> None:
+    point.shown = view("slip", "kept", who=who, slip=SLIP)
+    at.page.wait_for_selector(f'body[data-who="{who}"] #slip', state="visible")
+    assert told == " ".join(at.page.locator("#code").inner_text().split())
