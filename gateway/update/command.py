@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Annotated
 
+import structlog
 from cyclopts import Parameter
 
 from gateway.contract.errors import PeopleError, Problem, UsageError
@@ -15,6 +16,8 @@ from gateway.contract.record import to_json
 from gateway.update import package
 from gateway.update.place import VERSIONS, Place, no_place
 from gateway.update.trial import GOOD_S, LOOK_S, UNITS, Services, Systemd, running, watch
+
+log = structlog.get_logger()
 
 
 class NotKept(PeopleError):
@@ -59,8 +62,8 @@ def update(
         place = _place_of(said.name, place)
         package.must_fit(said, place, new)
         _must_be_ours(place, new)
+        version = package.goes_to(said.version, place)
         _install(new)
-        version = place.current
     is_known = _follow(place, services, version)
     if as_json:
         return _tell([place], as_json=True)
@@ -144,7 +147,7 @@ def _line(text: str) -> None:
 
 
 def _watch(place: Place, services: Services) -> int:
-    """As a service; ends with 1 where the version was taken back."""
+    """As a service; ends with 1 where the version was taken back, by whomever."""
     version = place.on_trial
     while place.on_trial:
         with place.watching() as is_ours:
@@ -152,7 +155,14 @@ def _watch(place: Place, services: Services) -> int:
                 watch(place, services, tell=lambda _: None)
                 break
         time.sleep(LOOK_S)
-    return int(bool(version) and place.current != version)
+    if not version:
+        return 0
+    if place.current == version:
+        log.info("update_kept", version=version)
+        return 0
+    told = place.taken_back
+    log.error("update_taken_back", version=version, why=told and told.why, runs=place.current)
+    return 1
 
 
 def _tell(places: list[Place], *, as_json: bool) -> int:

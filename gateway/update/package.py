@@ -84,6 +84,14 @@ def must_run(folder: Path, place: Place) -> str:
     return name
 
 
+def goes_to(version: str, place: Place) -> str:
+    """Where a package's postinst puts it: not where what runs lies, nor the one before."""
+    name = f"{VERSIONS}/{version}"
+    while name in {place.current, place.previous}:
+        name += ".again"
+    return name
+
+
 def version_of(name: str) -> str:
     """What runs: versions/0.1.0-1.again is 0.1.0-1 once more."""
     return name.removeprefix(f"{VERSIONS}/").partition(".again")[0]

@@ -119,13 +119,11 @@ def watch(
         try:
             if verdict.why:
                 place.take_back(verdict.why)
-                log.error("update_taken_back", version=version, why=verdict.why, runs=place.current)
                 for unit in states:
                     services.restart(unit)
                 return
             if verdict.is_good:
                 place.keep()
-                log.info("update_kept", version=version)
                 return
         except OSError as error:
             log.error("update_stuck", version=version, why=verdict.why, error=error)

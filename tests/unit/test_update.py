@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from gateway.contract.errors import UsageError
 from gateway.update import command, package, trial
@@ -401,6 +402,39 @@ def test_an_update_that_gives_way_to_another_is_not_told_an_older_reason(here, m
     assert expected == list(told.value.problems[0])
 
 
+def test_a_package_that_is_taken_back_before_dpkg_ends_is_told_so(
+    here, monkeypatch, tmp_path, part
+):
+    part("dpkg-deb")
+    environment(here, f"{NEW}-1")
+
+    def slow(_: Path) -> None:
+        here.begin(f"{NEW}-1")
+        here.take_back("it fell over")
+
+    monkeypatch.setattr(command, "_install", slow)
+    with pytest.raises(NotKept) as told:
+        update(deb(tmp_path))
+    assert "0.2.0-1 was taken back: it fell over" == told.value.problems[0].what
+
+
+def test_the_log_of_the_service_says_why_whoever_took_it_back(here, monkeypatch):
+    environment(here, NEW)
+    here.begin(NEW)
+
+    def other(place: Place, *_: object, **__: object) -> None:
+        place.take_back("it fell over")
+
+    monkeypatch.setattr(command, "watch", other)
+    with capture_logs() as logged:
+        assert 1 == update(watch_over=True)
+        # Nothing is on trial any more.
+        assert 0 == update(watch_over=True)
+    assert ("update_taken_back", NEW, "it fell over", OLD) == (
+        *(logged[0][name] for name in ("event", "version", "why", "runs")),
+    )
+
+
 def test_both_packages_of_one_machine_are_told_of(here, monkeypatch, capsys):
     own = Place(here.root.with_name("meterkast-bridge"))
     here.root.rename(own.root)
@@ -588,6 +622,7 @@ def test_a_repair_never_takes_the_place_of_what_runs_nor_of_the_way_back(laid_do
     place.keep()
     place._lead("previous", NEW)
     environment(place, NEW)
+    assert third == package.goes_to("0.2.0", place)
     assert not configured(scripts, 0)
     assert (third, third, NEW) == (place.current, place.on_trial, place.previous)
     assert ["0.2.0"] * 3 == [package.version_of(name) for name in (NEW, again, third)]
