@@ -70,7 +70,8 @@ class Running:
         async def run() -> None:
             async with aiomqtt.Client("127.0.0.1", self.port) as client:
                 for leaf in ("policy", "keys", "hub"):
-                    await client.publish(f"mk/v1/straat/{leaf}", b"", retain=True)
+                    # Not QoS 0: the broker may come to it after others have subscribed.
+                    await client.publish(f"mk/v1/straat/{leaf}", b"", qos=1, retain=True)
             tasks = [
                 asyncio.create_task(self.bridge.link.run()),
                 asyncio.create_task(self.bridge.tell()),
