@@ -138,6 +138,15 @@ class Derivation:
         self._mark(touched)
         self._unshared.mark(registry, policies)
 
+    def add_kept(self, *, registry: Registry, policies: Policies) -> None:
+        """What is kept of who was erased still has its part in days that are shared."""
+        rows = self._db.execute(
+            "SELECT DISTINCT register, day FROM kept WHERE community = ?", (self._community,)
+        )
+        for register, day in rows:
+            self._unshared.touch(register, day, policies)
+        self._unshared.mark(registry, policies)
+
     def _add_figures(self, seq: int, paper: Paper, touched: set[Claim], judge: Judge) -> None:
         """Official figures: they outrank earlier ones, and what gateways measured."""
         series = [one for one in paper.said if isinstance(one, Series)]

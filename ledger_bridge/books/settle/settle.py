@@ -14,9 +14,9 @@ from ledger_bridge.books.closing.sealed import Sealed
 from ledger_bridge.books.policy.policies import Policies
 from ledger_bridge.books.quantity import Amount, in_json
 from ledger_bridge.books.registry.registry import Registry
+from ledger_bridge.books.settle import shared_days
 from ledger_bridge.books.settle.due import due, find
 from ledger_bridge.books.settle.quantities import DIRTY, Fact, Tally, of_dirty
-from ledger_bridge.books.settle.shared_days import share_days
 from ledger_bridge.books.store import commit
 
 # Claims in one commit: enough that the disk's flush is shared, few enough to answer meanwhile.
@@ -56,9 +56,11 @@ def settle(book: Book, *, registry: Registry, policies: Policies, now_ms: int) -
     db, community = book.db, book.community
     with commit(db):
         sealed = Sealed.load(db, community)
-        days = share_days(db, community, registry, policies, sealed_up_to=sealed.up_to)
-        facts = of_dirty(db, community, policies, CLAIMS_MAX)
-        posted = _posted(db, community, CLAIMS_MAX)
+        days = shared_days.share_days(db, community, registry, policies, sealed_up_to=sealed.up_to)
+        # What is due for days that are still to be reckoned would be taken back, and given again.
+        claims_max = CLAIMS_MAX if days < shared_days.DAYS_MAX else 0
+        facts = of_dirty(db, community, policies, claims_max)
+        posted = _posted(db, community, claims_max)
         batch = book.batch(now_ms)
         log_heads(db, community, batch)
         changed: list[tuple[Any, ...]] = []
