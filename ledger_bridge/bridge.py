@@ -16,7 +16,7 @@ import structlog
 from gateway.contract import command as commands
 from gateway.contract import credit as credits_
 from gateway.contract import receipt as receipts
-from gateway.contract import rotation, topics, watchdog
+from gateway.contract import rotation, schema, topics, watchdog
 from gateway.contract.clock import Clock, domain_clock
 from gateway.contract.errors import ConfigError, PeopleError, Problem
 from gateway.contract.keys import SigningKey
@@ -56,6 +56,8 @@ HEARD = ("record", "renew", *LEAVES)
 # What gateways say of themselves goes to the disk this often.
 HEARD_S = 10.0
 FAREWELL_S = 2.0
+# No update is on trial for so long.
+TRIED_S = 3_600.0
 
 
 class Bridge:
@@ -151,7 +153,7 @@ class Bridge:
         gateways are to do. What was reserved until now goes back.
         """
         loop = asyncio.get_running_loop()
-        written_s = loop.time()
+        began_s = written_s = loop.time()
         while True:
             # Not `wait_for`: that of Python 3.11 forgets a cancellation that comes with the event.
             with contextlib.suppress(TimeoutError):
@@ -164,6 +166,8 @@ class Bridge:
                 self._heard.write()
                 self._scrub()
                 self._renewing.renew_own()
+                if written_s - began_s >= TRIED_S:
+                    schema.grow_old(self.community.db, self.hub.books)
                 now_ms = self._clock.utc_ms()
                 self._alarms.broker(self.link.broker_ends_ms, now_ms)
                 self._alarms.silent(silent(self.community.db, self.community.registry, now_ms))

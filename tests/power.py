@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from hashlib import sha256
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import patch
@@ -306,7 +306,7 @@ Values = Sequence[Any] | Mapping[str, Any]
 
 
 class Cursor:
-    """As much of `sqlite3.Cursor` as the journal uses."""
+    """As much of `sqlite3.Cursor` as the journal and the books use."""
 
     def __init__(self, cursor: apsw.Cursor) -> None:
         self._cursor = cursor
@@ -314,6 +314,10 @@ class Cursor:
     def fetchone(self) -> Any:
         with _as_sqlite3():
             return self._cursor.fetchone()
+
+    def fetchmany(self, size: int) -> list[Any]:
+        with _as_sqlite3():
+            return list(islice(self._cursor, size))
 
     def fetchall(self) -> list[Any]:
         with _as_sqlite3():

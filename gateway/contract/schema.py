@@ -6,20 +6,41 @@ schema may gain tables and columns, and never loses one.
 """
 
 import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
+from typing import NamedTuple
+
+from gateway.contract.notify import notify
 
 # After so long nobody takes an update back.
 COPY_KEPT_S = 14 * 86_400
 # What looks older was made while the clock was not set.
 COPY_OLDEST_S = 3_650 * 86_400
 
+# Goes with the transaction that brings a database to a newer schema, or makes it: an older program
+# may take it over.
+YOUNG = "PRAGMA application_id = 1;"
+
+# As often as it is large: a copy, and on the way back all rows anew, in the write-ahead log and
+# beside the old ones. Where what is deleted is overwritten, the log has that too.
+ROOM_TIMES = 3
+# What a fiftieth for the log's own frames does not cover.
+ROOM_BYTES = 4_000_000
+
+# The slowest card copies the largest journal in this time, and more is written on the way back.
+STEP_S_MAX = 900
+
 
 class Unknown(Exception):
     """A later schema lacks what this program needs; says what."""
+
+
+class NoRoom(OSError):
+    """The disk has no room for a step, and for the way back from it."""
 
 
 def copied(path: Path, version: int) -> Path:
@@ -55,57 +76,121 @@ def sync(folder: Path) -> None:
         os.close(descriptor)
 
 
-def forget_copies(path: Path) -> None:
-    """Take away the copies of which nobody will want one any more."""
+# Before a step, and after it
+
+
+def clear(path: Path) -> None:
+    """Take away what a program left that was cut off while it made a copy."""
+    for part in _copies(path, ".part"):
+        with suppress(OSError):  # tried again at the next start
+            part.unlink()
+
+
+def _copies(path: Path, ending: str = "") -> Iterator[Path]:
+    return path.parent.glob(f"{path.stem}-schema-*{path.suffix}{ending}")
+
+
+def is_young(db: sqlite3.Connection) -> bool:
+    """Whether an update was here so lately that it may be taken back."""
+    (mark,) = db.execute("PRAGMA application_id").fetchone()
+    return bool(mark)
+
+
+def grow_old(db: sqlite3.Connection, path: Path) -> None:
+    """Take away the copies that nobody will want any more; after the last, nobody goes back.
+
+    For a program that has run for longer than any trial: whoever is on trial may be taken back,
+    whatever a clock says.
+    """
     now_s = time.time()
-    for old in path.parent.glob(f"{path.stem}-schema-*{path.suffix}"):
-        if COPY_KEPT_S < now_s - old.stat().st_mtime < COPY_OLDEST_S:
-            old.unlink()
+    for old in _copies(path):
+        with suppress(OSError):  # tried again later
+            if COPY_KEPT_S < now_s - old.stat().st_mtime < COPY_OLDEST_S:
+                old.unlink()
+    if is_young(db) and not any(_copies(path)):
+        db.execute("PRAGMA application_id = 0")
 
 
-def statements(script: str) -> Iterator[str]:
-    """The statements of a script, one by one."""
-    statement = ""
-    for line in script.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""
+def keep_copy(db: sqlite3.Connection, path: Path, version: int) -> None:
+    """A copy of what is there, where that leaves room for a way back.
+
+    Raises NoRoom, and OSError and sqlite3.Error where it cannot be written.
+    """
+    notify(EXTEND_TIMEOUT_USEC=str(STEP_S_MAX * 1_000_000))
+    wanted, free = _wanted_bytes(db), shutil.disk_usage(path.parent).free
+    if free < wanted:
+        what = f"another schema wants {_mb(wanted)} of the disk, and {_mb(free)} are free"
+        raise NoRoom(what)
+    copy(db, copied(path, version))
+
+
+def _wanted_bytes(db: sqlite3.Connection) -> int:
+    (pages,) = db.execute("PRAGMA page_count").fetchone()
+    (page,) = db.execute("PRAGMA page_size").fetchone()
+    (is_overwritten,) = db.execute("PRAGMA secure_delete").fetchone()
+    size_bytes: int = pages * page
+    return (ROOM_TIMES + bool(is_overwritten)) * (size_bytes + size_bytes // 50) + ROOM_BYTES
+
+
+def _mb(size_bytes: int) -> str:
+    return f"{size_bytes / 1_000_000:,.1f} MB"
+
+
+# The way back
+
+
+class _Made(NamedTuple):
+    """A table, index, view or trigger, as it stands in a database."""
+
+    kind: str
+    table: str
+    sql: str
 
 
 def go_back(db: sqlite3.Connection, script: str, *, said: Iterable[str] = ()) -> None:
     """Inside a transaction: what is there in the tables that `script` makes, row by row.
 
-    Tables named in `said` are filled, all where none is named. Foreign keys must be off. Raises
-    Unknown, sqlite3.Error.
+    Tables named in `said` keep their rows, all where none is named. Foreign keys must be off.
+    Raises Unknown, sqlite3.Error.
     """
     db.execute("PRAGMA legacy_alter_table = ON")  # no table follows another's new name
-    later = _named(db, "table")
+    with closing(sqlite3.connect(":memory:")) as empty:
+        empty.executescript(script)
+        ours = _made(empty)
+    later = _made(db)
+    filled = set(said) or {name for name, one in ours.items() if one.kind == "table"}
+    # Most tables of most updates are as they were, and the largest need not be written again.
+    same = {name for name, one in ours.items() if later.get(name) == one}
+    stay = same & filled
+    stay |= {name for name in same if ours[name].kind == "index" and ours[name].table in stay}
+    gone = {name: one for name, one in later.items() if name not in stay}
     for kind in ("trigger", "view", "index"):
-        for name in _named(db, kind):
+        for name in _of(gone, kind):
             db.execute(f'DROP {kind} "{name}"')
-    for name in later:
+    for name in _of(gone, "table"):
         db.execute(f'ALTER TABLE "{name}" RENAME TO "later_{name}"')
-    made = list(statements(script))
-    tables = [one for one in made if "CREATE TABLE" in one]
-    for table in tables:
-        db.execute(table)
-    ours = [name for name in _named(db, "table") if not name.startswith("later_")]
-    for name in set(said) or ours:
-        _fill(db, name)
-    for name in later:
+    made = {name: one for name, one in ours.items() if name not in stay}
+    for name in _of(made, "table"):
+        db.execute(made[name].sql)
+        if name in filled:
+            _fill(db, name)
+    for name in _of(gone, "table"):
         db.execute(f'DROP TABLE "later_{name}"')
-    for other in made:
-        if other not in tables:
-            db.execute(other)
+    for kind in ("index", "view", "trigger"):
+        for name in _of(made, kind):
+            db.execute(made[name].sql)
 
 
-def _named(db: sqlite3.Connection, kind: str) -> list[str]:
+def _made(db: sqlite3.Connection) -> dict[str, _Made]:
     rows = db.execute(
-        "SELECT name FROM sqlite_schema WHERE type = ? AND name NOT LIKE 'sqlite!_%' ESCAPE '!'",
-        (kind,),
+        "SELECT name, type, tbl_name, sql FROM sqlite_schema"
+        " WHERE name NOT LIKE 'sqlite!_%' ESCAPE '!'"
     )
-    return [name for (name,) in rows]
+    return {name: _Made(*of_it) for name, *of_it in rows}
+
+
+def _of(made: dict[str, _Made], kind: str) -> list[str]:
+    return [name for name, one in made.items() if one.kind == kind]
 
 
 def _fill(db: sqlite3.Connection, name: str) -> None:
@@ -119,4 +204,17 @@ def _fill(db: sqlite3.Connection, name: str) -> None:
     # What came first stays first.
     kept = columns if is_without_rowid else ["rowid", *columns]
     listed = ", ".join(f'"{one}"' for one in kept)
-    db.execute(f'INSERT INTO "{name}" ({listed}) SELECT {listed} FROM "later_{name}"')
+    try:
+        db.execute(f'INSERT INTO "{name}" ({listed}) SELECT {listed} FROM "later_{name}"')
+    except sqlite3.IntegrityError as error:
+        raise Unknown(f"what {name} holds is not for this program: {error}") from error
+
+
+def statements(script: str) -> Iterator[str]:
+    """The statements of a script, one by one."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

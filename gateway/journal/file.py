@@ -115,7 +115,11 @@ def _nonsense(db: sqlite3.Connection) -> str:
         return ""
     with closing(sqlite3.connect(":memory:")) as ours:
         ours.executescript(SCHEMA.read_text())
-        tables = "SELECT type, name, sql FROM sqlite_schema ORDER BY type, name"
+        # But for what SQLite makes for itself, and leaves where a newer program was.
+        tables = (
+            "SELECT type, name, sql FROM sqlite_schema"
+            " WHERE name NOT LIKE 'sqlite!_%' ESCAPE '!' ORDER BY type, name"
+        )
         if db.execute(tables).fetchall() != ours.execute(tables).fetchall():
             return "its tables are not those of a journal"
     for table in ("chain", "lost", "boundary", "contact", "container", "day", "written"):
@@ -178,34 +182,46 @@ def _write_again(log: Path) -> None:
             os.fsync(file.fileno())
 
 
+def _newer(version: int, path: Path, why: str) -> ConfigError:
+    what = f"the journal has schema {version}, {why}"
+    return ConfigError(Problem(what, str(path), "install the newer meterkast again"))
+
+
 def upgrade(db: sqlite3.Connection, path: Path) -> None:
     """Make the tables, or bring them to our schema, with a copy beside it of what was before.
 
     Raises ConfigError, sqlite3.Error, OSError: then nothing has changed.
     """
+    schema.clear(path)
     (version,) = db.execute("PRAGMA user_version").fetchone()
     if version == SCHEMA_VERSION:
-        schema.forget_copies(path)
         return
-    if version > SCHEMA_VERSION and not schema.copied(path, SCHEMA_VERSION).exists():
-        what = f"the journal has schema {version}, this program knows {SCHEMA_VERSION}"
-        raise ConfigError(Problem(what, str(path), "install the newer meterkast again"))
-    if version:
-        schema.copy(db, schema.copied(path, version))
     if version > SCHEMA_VERSION:
+        if not schema.is_young(db):
+            raise _newer(version, path, f"this program knows {SCHEMA_VERSION}")
         _go_back(db, path, version)
         return
+    if version:
+        schema.keep_copy(db, path, version)
     before, after = UPGRADE.read_text().split(TABLES_ARE_MADE) if version else ("", "")
     # Else the records would go on referring to the chains by the name that they had before.
     db.execute("PRAGMA legacy_alter_table = ON")
-    db.executescript(
-        f"BEGIN; {before} {SCHEMA.read_text()} {after}"
-        f" PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
-    )
+    try:
+        db.executescript(
+            f"BEGIN; {before} {SCHEMA.read_text()} {after}"
+            f" PRAGMA user_version = {SCHEMA_VERSION}; {schema.YOUNG} COMMIT;"
+        )
+    except sqlite3.IntegrityError as error:  # which is no damage
+        db.execute("ROLLBACK")
+        what = f"the journal of schema {version} cannot become one of {SCHEMA_VERSION}: {error}"
+        try_ = "the meterkast of before, and report it"
+        raise ConfigError(Problem(what, str(path), try_)) from error
 
 
 def _go_back(db: sqlite3.Connection, path: Path, version: int) -> None:
     """An update was taken back: its records are ours, and the next number is the one after them."""
+    with suppress(OSError, sqlite3.OperationalError):  # better without a copy than not at all
+        schema.keep_copy(db, path, version)
     try:
         db.execute("BEGIN IMMEDIATE")
         schema.go_back(db, SCHEMA.read_text())
@@ -213,6 +229,5 @@ def _go_back(db: sqlite3.Connection, path: Path, version: int) -> None:
         db.execute("COMMIT")
     except schema.Unknown as error:
         db.execute("ROLLBACK")
-        what = f"the journal has schema {version}, and {error}"
-        raise ConfigError(Problem(what, str(path), "install the newer meterkast again")) from error
+        raise _newer(version, path, f"and {error}") from error
     log.warning("journal_went_back", where=str(path), from_schema=version, to=SCHEMA_VERSION)

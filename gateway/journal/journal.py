@@ -12,7 +12,7 @@ from pathlib import Path
 
 import structlog
 
-from gateway.contract import lost, record, rotation
+from gateway.contract import lost, record, rotation, schema
 from gateway.contract.keys import SigningKey
 from gateway.contract.lost import Lost
 from gateway.contract.record import Element
@@ -263,6 +263,8 @@ class Journal(Kept):
         with self._disk.transaction() as db:
             expiry.prune(db, self._owner, self._chains, moment.utc_ms - KEPT_MS)
             self._is_untold = gone.is_untold(db, self._owner)
+            if since is not None:  # it has run for an hour
+                schema.grow_old(db, self._disk.path)
         self._look_for_firsts()
 
     def _look_for_firsts(self) -> None:

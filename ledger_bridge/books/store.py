@@ -5,7 +5,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import resources
 from pathlib import Path
 
@@ -127,37 +127,47 @@ def open_to_write(path: Path) -> sqlite3.Connection:
     if not path.exists():
         path.touch(0o600)  # members' names are in there
     db = _connect(f"file:{path}")
+    try:
+        _make_ours(db, path)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _make_ours(db: sqlite3.Connection, path: Path) -> None:
+    """Make the tables, or bring them to our schema, with a copy beside it of what was before."""
     version = _version(db, path)
-    if version > SCHEMA_VERSION and not schema.copied(path, SCHEMA_VERSION).exists():
+    if version > SCHEMA_VERSION and not schema.is_young(db):
         raise _newer(version, path)
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")
     db.execute("PRAGMA foreign_keys = ON")
     db.execute("PRAGMA cache_size = -65536")
+    schema.clear(path)
     if version == SCHEMA_VERSION:
-        schema.forget_copies(path)
-    elif version == 0:
-        tables = "".join(map(_sql, (*SAID, *FACTS)))
-        db.executescript(f"BEGIN; {tables} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
-    else:
-        _keep_copy(db, path, version)
-        if version < SCHEMA_VERSION:
+        return
+    try:
+        if version > SCHEMA_VERSION:
+            _go_back(db, path, version)
+        elif version:
+            schema.keep_copy(db, path, version)
             _upgrade(db, version)
         else:
-            _go_back(db, path, version)
-    return db
-
-
-def _keep_copy(db: sqlite3.Connection, path: Path, version: int) -> None:
-    try:
-        schema.copy(db, schema.copied(path, version))
+            tables = "".join(map(_sql, (*SAID, *FACTS)))
+            db.executescript(
+                f"BEGIN; {tables} PRAGMA user_version = {SCHEMA_VERSION}; {schema.YOUNG} COMMIT;"
+            )
     except (OSError, sqlite3.Error) as error:
-        what = f"no copy of the books can be made before their schema changes: {error}"
-        raise PeopleError(Problem(what, str(path.parent), "make room there")) from error
+        what = f"the books of schema {version} cannot become those of {SCHEMA_VERSION}: {error}"
+        try_ = "make room there (df -h); the version before goes on with them"
+        raise PeopleError(Problem(what, str(path), try_)) from error
 
 
 def _go_back(db: sqlite3.Connection, path: Path, version: int) -> None:
     """An update was taken back: what was said stays, what follows is taken out of it anew."""
+    with suppress(OSError, sqlite3.OperationalError):  # better without a copy than not at all
+        schema.keep_copy(db, path, version)
     db.execute("PRAGMA foreign_keys = OFF")
     said = [name for script in SAID for name in _TABLE.findall(_sql(script))]
     try:
@@ -187,7 +197,7 @@ def _upgrade(db: sqlite3.Connection, version: int) -> None:
     db.executescript(
         f"BEGIN; {gone} {facts} {added} {new}"
         " INSERT INTO unread SELECT DISTINCT community FROM chain;"
-        f" PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+        f" PRAGMA user_version = {SCHEMA_VERSION}; {schema.YOUNG} COMMIT;"
     )
 
 

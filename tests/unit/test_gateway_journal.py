@@ -309,6 +309,7 @@ def test_a_second_writer_is_refused_and_told_who_writes(journal: Journal, tmp_pa
 def test_a_journal_of_a_newer_program_is_refused(tmp_path: Path) -> None:
     opened = reopen(tmp_path)
     opened._disk.db.execute("PRAGMA user_version = 5")
+    opened._disk.db.execute("PRAGMA application_id = 0")  # no update was here lately
     opened.close()
     with pytest.raises(ConfigError, match="schema 5, this program knows 4"):
         reopen(tmp_path)
