@@ -1,8 +1,10 @@
 """The command `meterkast`. Other packages' commands are mounted by name and loaded when called."""
 
+import errno
 import logging
 import os
 import signal
+import sqlite3
 import sys
 from importlib import metadata
 
@@ -10,6 +12,15 @@ import cyclopts
 import structlog
 
 from gateway.contract.errors import PeopleError, Problem, UsageError
+
+# What a disk says that is full or broken, or that nobody may write to, and a database on it.
+DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
+DATABASE = {
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_CANTOPEN,
+}
 
 COMMANDS = {
     "demo": "firmware_sim.demo:demo",
@@ -89,6 +100,19 @@ def _not_installed(lacking: ModuleNotFoundError) -> Problem:
     return Problem(what, where, "at a hub: apt install meterkast-bridge, or 'meterkast[bridge]'")
 
 
+def _disk(error: OSError | sqlite3.OperationalError) -> Problem | None:
+    """What a disk said in the middle of a command; None where it is something else."""
+    where = " ".join(["meterkast", *sys.argv[1:]])
+    if isinstance(error, OSError):
+        told, is_disk = error.strerror, error.errno in DISK
+        where = str(error.filename or where)
+    else:
+        # The rest of the number says more of the same.
+        told, is_disk = str(error), error.sqlite_errorcode & 0xFF in DATABASE
+    what = f"the disk does not take it: {told}"
+    return Problem(what, where, "make room there, and then the same again") if is_disk else None
+
+
 def main() -> None:
     """Run one command. Exit 0 good, 1 found something, 2 wrong use, 3 configuration, 4 silence."""
     configure_log()
@@ -111,6 +135,11 @@ def main() -> None:
         # must not raise once more at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(128 + signal.SIGPIPE)
+    except (OSError, sqlite3.OperationalError) as error:
+        if not (problem := _disk(error)):
+            raise
+        print(problem, file=sys.stderr)
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
     sys.exit(code if isinstance(code, int) else 0)

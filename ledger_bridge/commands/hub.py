@@ -1,7 +1,9 @@
 """`meterkast hub`: found a community, admit its gateways, and see how they fare."""
 
+import errno
 import os
 import secrets
+import shutil
 from pathlib import Path
 
 import cyclopts
@@ -11,6 +13,8 @@ from gateway.contract.clock import domain_clock
 from gateway.contract.errors import Problem, UsageError
 from gateway.contract.keys import SigningKey
 from gateway.contract.link import Broker
+from gateway.contract.schema import sync
+from gateway.contract.writing import Planned, write
 from ledger_bridge.books.calendar import day_of
 from ledger_bridge.books.registry.edits import Founded, GatewayAdmitted
 from ledger_bridge.certificates import Authority
@@ -87,20 +91,46 @@ def init(
         )
     text = BRIDGE_TOML.format(community=community, broker=broker, page=page)
     Broker.parse(settings.parse(text, HubSettings, name=str(config)).broker, where="--broker")
+    trial = folder / ".founding"
     try:
-        bridge, log, steward = (
-            SigningKey.create(folder / "keys" / f"{name}.key")
-            for name in ("bridge", "log", "steward")
-        )
-        _write_card_key(folder / "card.key")
-        Authority.create(folder / "tls", community=community)
-        config.write_text(text, "utf-8")
+        shutil.rmtree(trial, ignore_errors=True)  # what was left by one that was cut off
+        founded = _found(trial, text, community)
+        _move(trial, folder)
     except OSError as error:
         what = f"no hub can be made here: {error.strerror}"
         raise UsageError(Problem(what, str(error.filename), "an empty or a new folder")) from error
+    finally:
+        shutil.rmtree(trial, ignore_errors=True)
+    if json:
+        show(
+            {
+                "config": str(config),
+                "bridge_key": founded.bridge,
+                "log_key": founded.log,
+                "stewards": founded.stewards,
+            }
+        )
+        return
+    print(f"founded {community} in {folder}")
+    print("whoever joins with a code is given what follows; a gateway on this machine needs:")
+    print(f'  bridge_key = "{founded.bridge}"')
+    print(f"kiosks need a copy of {folder / 'card.key'}, and under [kiosk]:")
+    print(f'  stewards = ["{founded.stewards[0]}"]')
+    print(f"auditors need the log's key: {founded.log}")
+    print(f"any web server may serve the log: {folder / 'log'} (docs/proofs.md)")
+
+
+def _found(folder: Path, settings_: str, community: str) -> Founded:
+    """Everything of a new hub, in a folder of its own. Raises OSError, PeopleError."""
+    bridge, log, steward = (
+        SigningKey.create(folder / "keys" / f"{name}.key") for name in ("bridge", "log", "steward")
+    )
+    _write_card_key(folder / "card.key")
+    Authority.create(folder / "tls", community=community)
     today = day_of(domain_clock().utc_ms(), "Europe/Amsterdam")
     policy = fill_in("start", community=community, valid_from=today)
-    (folder / "policy.toml").write_text(policy, "utf-8")
+    config = folder / "bridge.toml"
+    write([Planned(config, settings_), Planned(folder / "policy.toml", policy)])
     founded = Founded(
         stewards=(steward.public.x,),
         bridge=bridge.public.x,
@@ -108,23 +138,19 @@ def init(
         issuance=secrets.token_hex(8),
     )
     edit(Hub.load(config), founded, *opened())
-    if json:
-        show(
-            {
-                "config": str(config),
-                "bridge_key": bridge.public.x,
-                "log_key": log.public.x,
-                "stewards": [steward.public.x],
-            }
-        )
-        return
-    print(f"founded {community} in {folder}")
-    print("whoever joins with a code is given what follows; a gateway on this machine needs:")
-    print(f'  bridge_key = "{bridge.public.x}"')
-    print(f"kiosks need a copy of {folder / 'card.key'}, and under [kiosk]:")
-    print(f'  stewards = ["{steward.public.x}"]')
-    print(f"auditors need the log's key: {log.public.x}")
-    print(f"any web server may serve the log: {folder / 'log'} (docs/proofs.md)")
+    return founded
+
+
+def _move(trial: Path, folder: Path) -> None:
+    """Put it all where it belongs, beside nothing of another hub; bridge.toml last, which says that
+    there is one.
+    """
+    moves = [(made, folder / made.name) for made in trial.iterdir()]
+    if there := next((place for _, place in moves if os.path.lexists(place)), None):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(there))
+    for made, place in sorted(moves, key=lambda move: move[0].name == "bridge.toml"):
+        made.rename(place)
+    sync(folder)
 
 
 def _write_card_key(path: Path) -> None:

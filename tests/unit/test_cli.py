@@ -21,3 +21,39 @@ def test_a_command_that_lacks_its_packages_says_which_in_three_lines(monkeypatch
         "where: meterkast bridge",
         "try:   at a hub: apt install meterkast-bridge, or 'meterkast[bridge]'",
     ] == capsys.readouterr().err.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (
+            "def full(): raise OSError(28, 'No space left on device', '/var/lib/x/key')",
+            "error: the disk does not take it: No space left on device\n"
+            "where: /var/lib/x/key\n"
+            "try:   make room there, and then the same again\n",
+        ),
+        (
+            "import sqlite3\n"
+            "def full():\n"
+            "    db = sqlite3.connect('full.db')\n"
+            "    db.execute('PRAGMA max_page_count = 1')\n"
+            "    db.execute('CREATE TABLE a (b)')\n",
+            "error: the disk does not take it: database or disk is full\n"
+            "where: meterkast full\n"
+            "try:   make room there, and then the same again\n",
+        ),
+    ],
+    ids=["file", "database"],
+)
+def test_a_full_disk_is_told_in_three_lines_by_every_command(
+    monkeypatch, capsys, tmp_path, code, said
+):
+    (tmp_path / "of_a_disk.py").write_text(code)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "of_a_disk", raising=False)
+    monkeypatch.setitem(cli.COMMANDS, "full", "of_a_disk:full")
+    monkeypatch.setattr(sys, "argv", ["meterkast", "full"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert (1, said) == (ended.value.code, capsys.readouterr().err)

@@ -1,5 +1,6 @@
 """`hub gateways`, `tell`, `rekey`, `revoke` and `admit` as a steward uses them."""
 
+import errno
 import json
 
 import pytest
@@ -11,6 +12,7 @@ from gateway.contract.errors import PeopleError, UsageError
 from gateway.contract.record import ANSWER, Element, decimal
 from ledger_bridge.books.registry.edits import GatewayAdmitted
 from ledger_bridge.commands import gateways as commands
+from ledger_bridge.commands import hub as hubs
 from ledger_bridge.commands.common import edit, read_books
 from ledger_bridge.commands.gateways import gateways, tell_gateway
 from ledger_bridge.commands.hub import admit, init
@@ -176,3 +178,37 @@ def test_a_revoked_gateway_is_not_admitted_again_with_its_old_key(hub):
     assert "home is revoked, and counts again with another key only" == problem.what
     rekey(f"home={key('new').public.x}", config=hub.config, json=True)
     assert not read_books(hub.config).registry.is_barred("home")
+
+
+@pytest.mark.parametrize("step", ["_write_card_key", "write", "edit"])
+def test_a_hub_that_cannot_be_founded_to_its_end_is_not_there_and_can_be_founded_again(
+    tmp_path, monkeypatch, step
+):
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "books.db")
+
+    with monkeypatch.context() as full:
+        full.setattr(hubs, step, fail)
+        with pytest.raises(UsageError, match="no hub can be made here: No space left on device"):
+            init(tmp_path / "hub", community=ID)
+    assert [] == list((tmp_path / "hub").iterdir())
+    init(tmp_path / "hub", community=ID)
+    assert ID == read_books(tmp_path / "hub" / "bridge.toml").community
+
+
+def test_what_a_founding_left_that_was_cut_off_is_in_nobodys_way(tmp_path):
+    (tmp_path / ".founding/keys").mkdir(parents=True)
+    (tmp_path / ".founding/keys/bridge.key").touch()
+    init(tmp_path, community=ID)
+    assert not (tmp_path / ".founding").exists()
+    assert ID == read_books(tmp_path / "bridge.toml").community
+
+
+def test_a_hub_is_not_founded_beside_another_ones_keys(tmp_path):
+    init(tmp_path, community=ID)
+    before = (tmp_path / "keys/log.key").read_bytes()
+    (tmp_path / "bridge.toml").unlink()
+    with pytest.raises(UsageError, match="no hub can be made here: File exists"):
+        init(tmp_path, community=ID)
+    assert before == (tmp_path / "keys/log.key").read_bytes()
+    assert not (tmp_path / "bridge.toml").exists()
