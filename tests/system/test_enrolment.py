@@ -83,6 +83,7 @@ class Village:
         words = asking.stdout.readline().strip()
         request = self.hub.parent / "enrolment" / "home-noor.request"
         until("the hub has the request", request.exists)
+        assert code.encode() not in Path(f"/proc/{asking.pid}/cmdline").read_bytes()
         # Somebody else's words do not let it in.
         wrong = meterkast(
             "hub", "enrol", "home-noor", "--words", "bami bela newi kofa", *self.at_hub
