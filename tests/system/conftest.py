@@ -1,5 +1,6 @@
 """What several of these tests share: Debian systems, which take minutes to make, and a broker."""
 
+import functools
 import platform
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,19 +19,30 @@ def suite(request: pytest.FixtureRequest) -> Suite:
 
 
 @pytest.fixture(scope="session")
-def packages(
-    suite: Suite, tmp_path_factory: pytest.TempPathFactory, part: Callable[[str], str]
-) -> dict[str, Path]:
+def packages_for(
+    tmp_path_factory: pytest.TempPathFactory, part: Callable[[str], str]
+) -> Callable[[Suite], dict[str, Path]]:
     """Both packages, built in a fresh system by the recipe of `make deb`, without a network."""
-    folder = tmp_path_factory.mktemp("building")
-    archive = debians.make(part("mmdebstrap"), suite, folder / "root.tar", BUILDING)
-    root = debians.unpack(archive, folder / "root")
-    debians.source(root / "source")
-    extras = ("bridge", "embedded", "fast", "grafana", "page", "pi")
-    debians.fetch(root / "wheels", suite, platform.machine(), *extras)
-    build = "python3 /source/deploy/debian/build.py --out /out --wheels /wheels"
-    made = System(root).say(build).split()
-    return {Path(file).name.partition("_")[0]: root / file.lstrip("/") for file in made}
+
+    @functools.cache
+    def built(suite: Suite) -> dict[str, Path]:
+        folder = tmp_path_factory.mktemp("building")
+        archive = debians.make(part("mmdebstrap"), suite, folder / "root.tar", BUILDING)
+        root = debians.unpack(archive, folder / "root")
+        debians.source(root / "source")
+        extras = ("bridge", "embedded", "fast", "grafana", "page", "pi")
+        debians.fetch(root / "wheels", suite, platform.machine(), *extras)
+        build = "python3 /source/deploy/debian/build.py --out /out --wheels /wheels"
+        made = System(root).say(build).split()
+        return {Path(file).name.partition("_")[0]: root / file.lstrip("/") for file in made}
+
+    return built
+
+
+@pytest.fixture(scope="session")
+def packages(suite: Suite, packages_for: Callable[[Suite], dict[str, Path]]) -> dict[str, Path]:
+    """Both packages for the Debian of this test."""
+    return packages_for(suite)
 
 
 @pytest.fixture(scope="session")
