@@ -14,6 +14,7 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from gateway.contract import schema
 from gateway.contract.errors import ConfigError, Problem, Unreachable
 
 
@@ -108,6 +109,7 @@ class SigningKey:
                 file.flush()
                 os.fsync(file.fileno())
             os.link(part, path)  # unlike a new name, it never takes the place of another key
+            schema.sync(path.parent)  # others are told of it next, and nobody else has it
         except FileExistsError:
             raise
         except OSError as error:

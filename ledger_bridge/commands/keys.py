@@ -19,7 +19,7 @@ from ledger_bridge.books.registry.edits import (
 from ledger_bridge.books.registry.recovered import Recovered
 from ledger_bridge.certificates import Authority
 from ledger_bridge.commands.common import CONFIG, Config, Json, Reading, edit, read_books, tell
-from ledger_bridge.commands.papers import going_round, must_be_enough, write
+from ledger_bridge.commands.papers import going_round, must_be_enough, send_round
 from ledger_bridge.commands.restored import recover
 from ledger_bridge.invitations import Invitations
 
@@ -178,7 +178,7 @@ def _recover(whose: str, paper: Path | None, config: Path, *, json: bool) -> Non
         said = Recovered(books.community, registry.recoveries + 1, x)
         data = recovered.make(said, key=own)
         if registry.asked > 1:
-            write(PAPER, data)
+            data = send_round(PAPER, data, key=own)
     must_be_enough(data, books, paper or PAPER)
     x = recovered.read(data).key
     recover(books, BridgeRecovered(data.decode()), whose="bridge", x=x, log=registry.log)

@@ -1,5 +1,6 @@
 """Policy files on the command line: as people write them, and as papers that go round."""
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from gateway.contract import policy as papers
 from gateway.contract import signed
 from gateway.contract.clock import domain_clock
 from gateway.contract.errors import ConfigError, PeopleError, Problem, UsageError
+from gateway.contract.keys import SigningKey
 from gateway.contract.signed import Malformed
 from ledger_bridge.books.closing.closed import closed_until
 from ledger_bridge.books.policy import key_files
@@ -79,6 +81,18 @@ def write(path: Path, data: bytes) -> None:
     except OSError as error:
         what = f"it cannot be written: {error.strerror}"
         raise UsageError(Problem(what, str(path), "a folder where you may write")) from error
+
+
+def send_round(path: Path, data: bytes, *, key: SigningKey) -> bytes:
+    """Put a paper where the others find it, with what they signed of it already; gives it as it
+    lies there. Raises UsageError.
+    """
+    with contextlib.suppress(OSError, Malformed):
+        there = path.read_bytes().strip()
+        if signed.parse_all(there)[0].payload == signed.parse_all(data)[0].payload:
+            data = signed.add(there, key=key)
+    write(path, data)
+    return data
 
 
 def going_round(file: Path, read: Callable[[bytes], object], *, made_by: str) -> bytes:

@@ -17,7 +17,7 @@ from ledger_bridge.books.registry import restart
 from ledger_bridge.books.registry.edits import Edits, KeyEdit, LogBegunAgain
 from ledger_bridge.books.registry.restart import Restart
 from ledger_bridge.commands.common import CONFIG, Config, Json, Reading, edit, read_books, tell
-from ledger_bridge.commands.papers import going_round, must_be_enough, write
+from ledger_bridge.commands.papers import going_round, must_be_enough, send_round
 from ledger_bridge.commands.proof import text_of
 
 PAPER = Path("restored.signed")
@@ -60,7 +60,7 @@ def restored(
         asked = Restart(books.community, restart.following(registry, seen), log_key, seen)
         data = restart.make(asked, key=own)
         if registry.asked > 1:
-            write(PAPER, data)
+            data = send_round(PAPER, data, key=own)
     must_be_enough(data, books, paper or PAPER)
     asked = restart.read(data)
     begun = LogBegunAgain(data.decode())

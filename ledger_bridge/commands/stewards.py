@@ -13,7 +13,7 @@ from ledger_bridge.books.registry.fold import apply
 from ledger_bridge.books.registry.registry import Registry
 from ledger_bridge.books.registry.stewards import Term
 from ledger_bridge.commands.common import CONFIG, Config, Json, edit, read_books, show, tell
-from ledger_bridge.commands.papers import going_round, must_be_enough, write
+from ledger_bridge.commands.papers import going_round, must_be_enough, send_round
 
 PAPER = Path("stewards.signed")
 
@@ -48,7 +48,7 @@ def stewards(
     elif keys and asked is not None:
         data = papers.make(Term(books.community, registry.terms + 1, keys, asked), key=own)
         if registry.asked > 1:
-            write(PAPER, data)
+            data = send_round(PAPER, data, key=own)
     elif keys or asked is not None:
         try_ = "meterkast hub stewards KEY KEY KEY --asked 2"
         raise UsageError(Problem("name all stewards, and how many must sign", "stewards", try_))

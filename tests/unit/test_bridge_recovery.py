@@ -88,6 +88,24 @@ def test_as_many_stewards_sign_as_for_a_policy(tmp_path, monkeypatch, capsys):
     assert json.loads(capsys.readouterr().out)["bridge_key"] == bridge(hub) != lost
 
 
+def test_the_paper_is_not_made_anew_over_what_others_signed(tmp_path, monkeypatch, capsys):
+    commands.init(tmp_path, community="straat", json=True)
+    monkeypatch.chdir(tmp_path)
+    hub = Hub.load(tmp_path / "bridge.toml")
+    other = SigningKey.create(tmp_path / "other.key")
+    stewards(hub.key("steward").public.x, other.public.x, asked=2, config=hub.config)
+    lost = bridge(hub)
+    with pytest.raises(PeopleError, match="signed by 1 of the 2 who must"):
+        recover(hub, lost=True)
+    policy.sign(PAPER, key=tmp_path / "other.key", config=hub.config)
+    recover(hub, lost=True)
+    assert lost != bridge(hub) == hub.key("bridge").public.x
+    # Another one takes the place of what is over.
+    with pytest.raises(PeopleError, match="signed by 1 of the 2 who must"):
+        recover(hub, lost=True)
+    assert 2 == recovered.read(PAPER.read_bytes().strip()).number
+
+
 @pytest.mark.parametrize("cut", ["before the edit", "after the edit"])
 def test_a_recovery_that_was_cut_off_is_finished(hub, monkeypatch, cut):
     lost = bridge(hub)

@@ -104,7 +104,7 @@ def test_a_birth_is_answered_with_how_far_the_hub_is(hub):
             (told[0].chain, told[0].up_to, told[0].hash),
             (told[1].chain, told[1].up_to),
         ]
-        await client.publish(f"{HOME}/birth", b"", retain=True)
+        await client.publish(f"{HOME}/birth", b"", qos=1, retain=True)
 
     hub.listening(look)
 
