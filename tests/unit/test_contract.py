@@ -176,8 +176,8 @@ def test_wherever_the_making_of_a_key_is_cut_off_there_is_a_whole_one_or_none(tm
         if path.exists():
             SigningKey.load(path)
             path.unlink()
-    # The folder, what an earlier cut left, the file, its sync, its name, the folder opened and synced;
-    # and the other name goes.
+    # The folder, what an earlier cut left, the file, its sync, its name, the folder again and its
+    # sync; and the other name goes.
     assert 8 == cuts
     assert [path] == list(tmp_path.iterdir())
 
