@@ -4,11 +4,16 @@ A package fits one of them alone, for its libraries are for one Python. Raspberr
 these, by number.
 """
 
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,6 +33,18 @@ StandardError=file:/root/heard
 ExecStopPost=/bin/sh -c 'echo $EXIT_STATUS > /root/ended; systemctl poweroff --no-block'
 [Install]
 WantedBy=graphical.target
+"""
+TOLD = ("said", "heard", "ended")
+# Each machine gets a group of processes of its own: its systemd makes groups for its services
+# beneath, and two that share one take away each other's.
+GROUPS = ("/sys/fs/cgroup", "/sys/fs/cgroup/unified", "/sys/fs/cgroup/systemd")
+GROUPED = f"""\
+for top in {" ".join(GROUPS)}; do
+    [ -e "$top/cgroup.procs" ] || continue
+    mkdir "$top/machine-$$"
+    echo $$ > "$top/machine-$$/cgroup.procs"
+done
+exec "$@"
 """
 # What only builds: hatchling makes our own wheel.
 BUILDER = "hatchling"
@@ -122,6 +139,43 @@ class System:
 
         `room` is what nspawn gives it beside that; without, there is nothing but itself.
         """
+        with self._booted(script, *room) as machine:
+            machine.wait(seconds)
+        told = self._told()
+        assert "0\n" == told["ended"], told["said"] + told["heard"]
+        return told["said"]
+
+    def boot_and_cut(self, script: str, *room: str, sign: Path, seconds: int = 300) -> None:
+        """Run a script while systemd does, and cut the power once there is the file `sign`."""
+        with self._booted(script, *room) as machine:
+            deadline_s = time.monotonic() + seconds
+            while not sign.exists() and machine.poll() is None and time.monotonic() < deadline_s:
+                time.sleep(0.1)
+        told = self._told()
+        assert sign.exists(), told["said"] + told["heard"]
+
+    @contextmanager
+    def _booted(self, script: str, *room: str) -> Iterator[subprocess.Popen[bytes]]:
+        """The system boots, a script runs in it, and at the end whatever still does is killed."""
+        none = subprocess.DEVNULL
+        command = self._boots(script, *room)
+        machine = subprocess.Popen(command, stdin=none, stdout=none, stderr=none)
+        try:
+            yield machine
+        finally:
+            if machine.poll() is None:
+                children = Path(f"/proc/{machine.pid}/task/{machine.pid}/children")
+                for process in children.read_text().split():
+                    os.kill(int(process), signal.SIGKILL)
+                machine.wait()
+            for top in GROUPS:
+                for folder, _, _ in os.walk(f"{top}/machine-{machine.pid}", topdown=False):
+                    Path(folder).rmdir()
+
+    def _boots(self, script: str, *room: str) -> list[str | Path]:
+        """The command that boots this system, in which a script is to run."""
+        for name in TOLD:
+            (self.root / "root" / name).unlink(missing_ok=True)
         self.write("root/script", script)
         self.write("etc/systemd/system/script.service", BOOT)
         self.say("systemctl enable --quiet script")
@@ -129,11 +183,12 @@ class System:
         # What nspawn itself would keep from all services.
         asked = ["--system-call-filter=adjtimex clock_adjtime"]
         boot = ["systemd-nspawn", *own, *asked, "--boot", f"--directory={self.root}"]
-        subprocess.run(boot, check=True, capture_output=True, timeout=seconds)
-        said = (self.root / "root/said").read_text()
-        heard = (self.root / "root/heard").read_text()
-        assert "0\n" == (self.root / "root/ended").read_text(), said + heard
-        return said
+        return ["sh", "-c", GROUPED, "sh", *boot]
+
+    def _told(self) -> dict[str, str]:
+        """What the script said and how it ended, as far as it came."""
+        files = {name: self.root / "root" / name for name in TOLD}
+        return {name: file.read_text() if file.exists() else "" for name, file in files.items()}
 
     def files(self) -> set[str]:
         found = self.say("find / -xdev").splitlines()
