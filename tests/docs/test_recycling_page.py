@@ -33,7 +33,7 @@ def test_the_commands_of_the_page_make_a_point_with_a_screen(tmp_path):
     # Nothing is plugged in here, which is what `check` finds.
     for said, here in (
         ("check", "check || true"),
-        ("sudo systemctl start meterkast-gateway", "exec meterkast gateway"),
+        ("sudo systemctl restart meterkast-gateway", "exec meterkast gateway"),
         ("sudo meterkast-gateway", "meterkast"),
     ):
         script = script.replace(said, here)
