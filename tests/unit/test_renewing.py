@@ -3,6 +3,7 @@
 import stat
 from base64 import b64encode
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from ledger_bridge.commands import hub as commands
 from ledger_bridge.hub import Hub
 from ledger_bridge.renewing import Renewing as AtHub
 from tests.certificates import certificate
+from tests.cuts import cut_at
 
 BEGIN = datetime(2026, 6, 21, 12, tzinfo=UTC)
 KEY = SigningKey(b"g" * 32)
@@ -165,6 +167,26 @@ def test_a_start_in_the_midst_of_it_begins_anew_with_another_key(years):
     before = years.own().public_key()
     assert years.renew()
     assert before != years.own().public_key()
+
+
+def test_wherever_a_renewal_is_cut_off_the_certificate_in_use_is_whole_and_it_goes_on(years):
+    years.now = BEGIN + timedelta(days=60)
+    request = years.gateway.request()
+    answer = years.bridge.answer("home", request)
+    before = years.pem.read_bytes()
+    number = 1
+    while cut_at(number, partial(years.gateway.take, answer)):
+        assert years.authority.is_good(years.own(), "home")
+        assert [] == list(tls.flaws(Tls(certificate=years.pem, key=years.pem)))
+        years.gateway = years.begin()
+        years.now += timedelta(hours=2)
+        years.renew()
+        assert before != years.pem.read_bytes()
+        years.pem.write_bytes(before)
+        years.gateway = years.begin()
+        answer = years.bridge.answer("home", years.gateway.request())
+        number += 1
+    assert 7 == number
 
 
 def signed_for(years: Years, **other: object) -> bytes:
