@@ -147,12 +147,15 @@ class Authority:
         _keep(secret._replace(text=secret.text + public.text))
 
     def is_bridge_due(self) -> bool:
-        """Whether the bridge's certificate is to be renewed; also where it has none."""
+        """Whether the bridge's certificate is to be renewed; also where it has none, or one of a
+        time to come, made while the clock was ahead.
+        """
         try:
             mine = x509.load_pem_x509_certificate(self.bridge.read_bytes())
         except (OSError, *UNREADABLE):
             return True
-        return renewal.is_due(mine, self._now())
+        now = self._now()
+        return now < mine.not_valid_before_utc or renewal.is_due(mine, now)
 
     def broker(self, host: str) -> Pair:
         """For a broker that gateways find under this name or address. Raises ValueError."""

@@ -189,9 +189,13 @@ def test_a_certificate_is_good_while_it_is_ours_for_this_name_not_over_and_not_t
 
 
 @pytest.mark.parametrize(
-    ("expected", "days"), [(False, 59), (True, 60), (True, 400)], ids=["59", "60", "400"]
+    ("expected", "days"),
+    [(True, -2), (False, -1), (False, 59), (True, 60), (True, 400)],
+    ids=["-2", "-1", "59", "60", "400"],
 )
-def test_the_bridges_own_certificate_is_due_once_two_thirds_are_over(tmp_path, expected, days):
+def test_the_bridges_own_certificate_is_due_before_it_begins_and_once_two_thirds_are_over(
+    tmp_path, expected, days
+):
     Authority.create(tmp_path / "tls", community="zonstraat", now=lambda: NOON)
     later = Authority(tmp_path / "tls", now=lambda: NOON + timedelta(days=days))
     assert expected == later.is_bridge_due()
