@@ -2,6 +2,7 @@
 
 import errno
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -17,7 +18,7 @@ from gateway.contract.errors import UsageError
 from gateway.update import command, package, trial
 from gateway.update.command import NotKept, update
 from gateway.update.place import Place, TakenBack
-from gateway.update.trial import State, Trial, Verdict, watch
+from gateway.update.trial import State, Systemd, Trial, Verdict, watch
 from tests.cuts import cut_at
 
 ROOT = Path(__file__).parents[2]
@@ -285,7 +286,15 @@ def test_a_service_that_somebody_stopped_is_no_reason_to_go_back_nor_to_stay(pla
     assert (NEW, NEW) == (place.current, place.on_trial)
 
 
-def test_another_update_meanwhile_has_its_own_two_minutes(place):
+def test_a_service_that_is_started_again_by_hand_is_watched_on(place):
+    environment(place, NEW)
+    place.begin(NEW)
+    Machine(iter([RUNS] * 9 + [STOPPED] * 30 + [RUNS._replace(pid=8)] * 121)).watch(place)
+    assert (NEW, "") == (place.current, place.on_trial)
+
+
+@pytest.mark.parametrize("pid", [RUNS.pid, 8], ids=["not started yet", "started"])
+def test_another_update_meanwhile_has_its_own_two_minutes(place, pid):
     environment(place, NEW)
     environment(place, NEWER)
     place.begin(NEW)
@@ -293,12 +302,52 @@ def test_another_update_meanwhile_has_its_own_two_minutes(place):
     def states() -> Iterator[State]:
         yield from [RUNS] * 100
         place.begin(NEWER)
-        yield from [RUNS._replace(pid=8)] * 122
+        yield from [RUNS._replace(pid=pid)] * 122
 
     machine = Machine(states())
     machine.watch(place)
     assert ("", NEWER, OLD) == (place.on_trial, place.current, place.previous)
     assert machine.now_s > 200
+
+
+# Says what it was asked, and what systemd says of a gateway and of a broker that lies elsewhere.
+SYSTEMCTL = """\
+#!/bin/sh
+echo "$*" >> "$0.said"
+case "$*" in
+    *ExecStart*gateway.service) echo "ExecStart={ path=@root@/current/bin/meterkast ; argv[]=x }" ;;
+    *ExecStart*) echo "ExecStart={ path=/opt/other/current/bin/meterkast ; argv[]=x }" ;;
+    show*) printf 'ActiveState=active\\nMainPID=7\\nNRestarts=1\\nResult=watchdog\\n@fed@' ;;
+esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("fed", "fed_s"),
+    [
+        ("WatchdogTimestampMonotonic=12500000\\n", 12.5),
+        ("WatchdogTimestampMonotonic=0\\n", math.inf),
+        ("", math.inf),
+    ],
+)
+def test_systemd_is_asked_and_told_in_its_own_words(place, tmp_path, monkeypatch, fed, fed_s):
+    systemctl = tmp_path / "systemctl"
+    systemctl.write_text(SYSTEMCTL.replace("@root@", str(place.root)).replace("@fed@", fed))
+    systemctl.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    unit = "meterkast-gateway.service"
+    assert [unit] == Systemd().running_from(place)
+    assert State("active", 7, 1, "watchdog", fed_s) == Systemd().state(unit)
+    Systemd().restart(unit)
+    said = (tmp_path / "systemctl.said").read_text().splitlines()
+    assert [f"reset-failed {unit}", f"restart --no-block {unit}"] == said[-2:]
+
+
+def test_where_there_is_no_systemd_nothing_runs(place, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert [] == Systemd().running_from(place)
+    assert "" == Systemd().state("meterkast-gateway.service").active
+    Systemd().restart("meterkast-gateway.service")
 
 
 def test_one_watches_at_a_time(place):
