@@ -1,14 +1,18 @@
 """The pages for a hub, a household and a recycling point, followed word by word in fresh Debians.
 
 Three machines with systemd running on a network of their own. Whoever reads the pages has a
-telephone: a folder that all of them see. Only in `make soak`, as tests/system/test_packages.py.
+telephone: a folder that all of them see. Afterwards all are switched off and on, and then their
+power is cut while things go on: everything comes back without anybody, once, and adds up.
+Only in `make soak`, as tests/system/test_packages.py.
 """
 
 import re
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -25,6 +29,7 @@ ADDRESSES = {"hub": "10.77.0.1", "house": "10.77.0.2", "point": "10.77.0.3"}
 # Packages of the distribution that the pages install: fetched beforehand, installed by the page.
 FETCHED = ("mosquitto", "caddy")
 BOOT_S_MAX = 400
+QUARTER_MS = 900_000
 
 # Whatever plays here stands for hardware: what a cable would bring.
 METER = """\
@@ -33,21 +38,20 @@ from pathlib import Path
 from firmware_sim.devices.p1 import Meter, Shown, telegram
 from firmware_sim.terminal import Terminal
 
-QUARTER_MS = 900_000
-boundary = round(time.time() * 1000 / QUARTER_MS) * QUARTER_MS
 port = Terminal(Path("@port@"))
 os.chown(port.path, 0, 20)
 os.chmod(port.path, 0o660)
 while True:
-    is_later = Path("/telephone/fitted").exists()
-    at, given = (boundary + 5_000, 2_694) if is_later else (boundary - 10_000, 2_444)
+    quarters = len(list(Path("/root/quarters").iterdir()))
+    at_ms = @begin_ms@ + quarters * 900_000 + (5_000 if quarters else -10_000)
+    shown = Shown(at_ms, 4_426, 2_399, 2_444 + 250 * quarters, 0, 2, 0, 1_250, ())
     if port.unread() > 2_000:
         port.forget()
-    port.write(telegram(Meter("E0003110"), Shown(at, 4_426, 2_399, given, 0, 2, 0, 1_250, ())))
+    port.write(telegram(Meter("E0003110"), shown))
     time.sleep(1)
 """
 METER_PORT = "/dev/serial/by-id/usb-FTDI_FT232R_USB_UART_A5XK3RJT-if00-port0"
-# A bag lies on the scale while there is a file for it, and so with the card at the reader.
+# A bag lies on the scale while there is a file with its grams, and so with the card at the reader.
 POINT = """\
 import os, time
 from pathlib import Path
@@ -62,7 +66,8 @@ def played(name):
     return port
 
 def lies(_):
-    return {"gross": 2_500_000 if Path("/root/bag").exists() else 0}
+    bag = Path("/root/bag")
+    return {"gross": int(bag.read_text()) * 1_000 if bag.exists() else 0}
 
 def held(_):
     return {"card": "0A00ABCDEF" if Path("/root/card").exists() else ""}
@@ -99,11 +104,26 @@ slip = view["slip"] or {"state": "none", "code": "none"}
 can = "can" if view["can_confirm"] else "not"
 print(f"word={view['word']}/{can} state={slip['state']} code={slip['code']}")
 """
-# A pseudo-terminal is there in an adapter's place, and the unit allows adapters only.
+# A pseudo-terminal is there in an adapter's place, and the unit allows adapters only. Nobody keeps
+# the clock right where there is no internet, whoever keeps that of the machine beneath.
 PLAYED = """\
 mkdir -p /etc/systemd/system/meterkast-gateway.service.d
-printf '[Service]\\nDeviceAllow=char-pts rw\\n' \\
-    > /etc/systemd/system/meterkast-gateway.service.d/played.conf
+cat > /etc/systemd/system/meterkast-gateway.service.d/played.conf << END
+[Service]
+DeviceAllow=char-pts rw
+SystemCallFilter=~adjtimex clock_adjtime
+END
+"""
+PYTHON = "/opt/meterkast-gateway/current/bin/python -I"
+PLAYS_METER = f"""\
+mkdir -p quarters
+{PYTHON} /root/meter.py &
+await '[ -e {METER_PORT} ]'
+"""
+PLAYS_POINT = f"""\
+{PYTHON} /root/point.py &
+await '[ -e /dev/serial/by-id/usb-played-reader ]'
+sees() {{ await "{PYTHON} /root/screen.py | tee seen | grep '$1'"; }}
 """
 # The first word of what somebody waits for is told when it does not come.
 WAIT = """\
@@ -177,12 +197,21 @@ class Machine(System):
 
     def follow(self, script: str) -> str:
         """What a script says while this machine runs and is on the network."""
-        return self.boot(
-            f"cd /root\nexport DEBIAN_FRONTEND=noninteractive\n{WAIT}\n{script}",
-            f"--network-namespace-path=/run/netns/{NETWORK}-{self.name}",
-            f"--bind={self.telephone}:/telephone",
-            seconds=BOOT_S_MAX,
-        )
+        return self.boot(_whole(script), *self._room(), seconds=BOOT_S_MAX)
+
+    def follow_until_cut(self, script: str) -> None:
+        """Run a script on it until that says in the telephone to cut the power; then it is dark."""
+        sign = self.telephone / f"{self.name}.cut"
+        self.boot_and_cut(_whole(script), *self._room(), sign=sign, seconds=BOOT_S_MAX)
+        (self.telephone / f"{self.name}.dark").touch()
+
+    def _room(self) -> tuple[str, str]:
+        space = f"--network-namespace-path=/run/netns/{NETWORK}-{self.name}"
+        return space, f"--bind={self.telephone}:/telephone"
+
+
+def _whole(script: str) -> str:
+    return f"cd /root\nexport DEBIAN_FRONTEND=noninteractive\n{WAIT}\n{script}"
 
 
 def joins(enrol: str, who: str) -> str:
@@ -248,9 +277,8 @@ def house() -> str:
     """The page for a household."""
     install, read, doctor, enrol = blocks(DOCS / "household.md", "bash")
     return f"""\
-{install}{PLAYED}
-/opt/meterkast-gateway/current/bin/python -I /root/meter.py &
-await '[ -e {METER_PORT} ]'
+{install}{PLAYED}{PLAYS_METER}
+{{ await '[ -e /telephone/fitted ]'; touch quarters/1; }} &
 {read}
 systemctl is-active meterkast-gateway
 {doctor.strip()} || true
@@ -269,12 +297,9 @@ def point() -> str:
     install, discover = install.splitlines()
     (kiosk,) = blocks(DOCS / "recycling-point.md", "toml")
     pin, *others = start.splitlines()
-    python = "/opt/meterkast-gateway/current/bin/python -I"
     return f"""\
 {install}
-{PLAYED}
-{python} /root/point.py &
-await '[ -e /dev/serial/by-id/usb-played-reader ]'
+{PLAYED}{PLAYS_POINT}
 touch card
 {discover}
 rm card
@@ -285,16 +310,7 @@ cat >> /var/lib/meterkast-gateway/gateway.toml << END
 END
 echo 4711 | {pin}
 {"; ".join(others)}
-sees() {{ await "{python} /root/screen.py | tee seen | grep '$1'"; }}
-sees word=put
-touch bag
-sees word=what
-{python} /root/screen.py choose glass
-sees word=whose
-touch card
-sees word=confirm/can
-rm card
-{python} /root/screen.py confirm
+{brings(2_500)}
 sees state=held
 sed -n 's/.*code=//p' seen > told
 mv told /telephone/slip
@@ -307,22 +323,108 @@ touch /telephone/milieustraat.over
 """
 
 
+def brings(grams: int) -> str:
+    """What somebody with a card does who brings glass."""
+    return f"""\
+sees word=put
+echo {grams} > bag
+sees word=what
+{PYTHON} /root/screen.py choose glass
+sees word=whose
+touch card
+sees word=confirm/can
+rm card
+{PYTHON} /root/screen.py confirm
+"""
+
+
+def holds(credit: str) -> str:
+    """Whoever is at the hub waits until Noor has these credits for energy and for waste."""
+    return f"await 'meterkast-bridge ledger balance | grep -q \"^noor .*{credit}\"'\n"
+
+
+# After the hub the other two lose their power, with something kept that it does not have.
+HUB_IS_CUT = f"""\
+{holds("0.500000.*0.185000")}
+touch /telephone/hub.cut
+sleep infinity
+"""
+HOUSE_IS_CUT = f"""\
+{PLAYS_METER}
+touch quarters/2
+await '[ -e /telephone/hub.dark ]'
+touch quarters/3
+await 'meterkast-gateway doctor | grep "pending [1-9]"'
+touch /telephone/house.cut
+sleep infinity
+"""
+POINT_IS_CUT = f"""\
+rm -f bag
+{PLAYS_POINT}
+{brings(1_200)}
+sees state=credited
+rm bag
+await '[ -e /telephone/hub.dark ]'
+{brings(4_100)}
+sees state=kept
+touch /telephone/point.cut
+sleep infinity
+"""
+
+
+def hub_again() -> str:
+    *_, look, _ = blocks(DOCS / "hub.md", "bash")
+    return f"""\
+{holds("0.750000.*0.390000")}
+{look}
+touch /telephone/again
+await '[ -e /telephone/house.again ] && [ -e /telephone/point.again ]'
+systemctl is-active meterkast-bridge mosquitto caddy
+"""
+
+
+HOUSE_AGAIN = f"""\
+{PLAYS_METER}
+await '[ -e /telephone/again ]'
+meterkast-gateway doctor || true
+systemctl is-active meterkast-gateway
+touch /telephone/house.again
+"""
+# The bag still lies there, and nobody weighs it twice.
+POINT_AGAIN = f"""\
+{PLAYS_POINT}
+sees word=last/not
+sees state=credited
+await '[ -e /telephone/again ]'
+meterkast-gateway doctor || true
+systemctl is-active meterkast-gateway
+touch /telephone/point.again
+"""
+
+
+def together(
+    follow: Callable[[Machine, str], object], machines: tuple[Machine, ...], *scripts: str
+) -> list[str]:
+    """What all machines say that run at the same time."""
+    with ThreadPoolExecutor() as all_three:
+        following = map(partial(all_three.submit, follow), machines, scripts)
+        return [one.result() for one in list(following)]
+
+
 def test_a_hub_a_household_and_a_recycling_point_are_set_up_as_on_their_pages(
     tmp_path, fetched, packages, network
 ):
     gateway = packages["meterkast-gateway"]
     at_hub = Machine("hub", tmp_path, fetched, packages["meterkast-bridge"])
     at_home = Machine("house", tmp_path, fetched, gateway)
-    at_home.write("root/meter.py", METER.replace("@port@", METER_PORT))
+    begin_ms = (time.time_ns() // 10**6 // QUARTER_MS - 3) * QUARTER_MS
+    meter = METER.replace("@port@", METER_PORT).replace("@begin_ms@", str(begin_ms))
+    at_home.write("root/meter.py", meter)
     at_point = Machine("point", tmp_path, fetched, gateway)
     at_point.write("root/point.py", POINT)
     at_point.write("root/screen.py", SCREEN)
-    with ThreadPoolExecutor() as all_three:
-        following = [
-            all_three.submit(machine.follow, script)
-            for machine, script in ((at_hub, hub()), (at_home, house()), (at_point, point()))
-        ]
-        said, at_home_said, at_point_said = (one.result() for one in following)
+    machines = (at_hub, at_home, at_point)
+    said, at_home_said, at_point_said = together(Machine.follow, machines, hub(), house(), point())
     assert 2 == said.count("active\nactive\nactive\n")
     # The lines on the pages are the ones that the steward sends.
     for page, who in (("household.md", "home-noor"), ("recycling-point.md", "milieustraat")):
@@ -339,3 +441,14 @@ def test_a_hub_a_household_and_a_recycling_point_are_set_up_as_on_their_pages(
     assert at_home_said.endswith("active\n")
     assert "milieustraat is one of zonstraat" in at_point_said
     assert at_point_said.endswith("active\n")
+
+    # Each was switched off in order. They come back, and then all power is cut.
+    together(Machine.follow_until_cut, machines, HUB_IS_CUT, HOUSE_IS_CUT, POINT_IS_CUT)
+    said, *others = together(Machine.follow, machines, hub_again(), HOUSE_AGAIN, POINT_AGAIN)
+    # Another 0.25 kWh and 1.2 kg before the cut; 0.25 kWh and 4.1 kg that the hub did not hear of.
+    assert re.search(r"^noor +Noor de Vries .*0\.750000.*0\.390000", said, re.MULTILINE)
+    assert "\nverified: " in said
+    assert said.endswith("active\nactive\nactive\n")
+    for at_gateway_said in others:
+        assert " + pending 0 + expired 0 " in at_gateway_said
+        assert at_gateway_said.endswith("active\n")
