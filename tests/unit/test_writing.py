@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 
 import pytest
 
@@ -82,6 +83,17 @@ def test_as_json_it_only_tells_unless_told_yes(tmp_path, capsys):
     offer(files, yes=True, as_json=True)
     assert told == json.loads(capsys.readouterr().out)
     assert "d\n" == (tmp_path / "new").read_text()
+
+
+def test_who_may_read_a_file_is_no_matter_of_who_wrote_it(tmp_path):
+    """Mosquitto reads its rights as a user of its own, and root may have made the folder."""
+    before = os.umask(0o077)
+    try:
+        write([Planned(tmp_path / "etc" / "in" / "acl", "a\n")])
+    finally:
+        os.umask(before)
+    made = [tmp_path / "etc", tmp_path / "etc/in", tmp_path / "etc/in/acl"]
+    assert [0o755, 0o755, 0o644] == [path.stat().st_mode & 0o777 for path in made]
 
 
 def test_where_one_cannot_be_written_none_is(tmp_path):
