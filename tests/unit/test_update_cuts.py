@@ -1,5 +1,7 @@
 """Power that is cut, and disks that are full, while an update is made or taken back."""
 
+import os
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, nullcontext
@@ -10,12 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.contract import schema
-from gateway.journal import EVIDENCE, SAMPLES
+from gateway.contract.errors import PeopleError, Unreachable
+from gateway.contract.record import QUARTER, Element
+from gateway.journal import EVIDENCE, SAMPLES, file
 from ledger_bridge.books import store
 from ledger_bridge.books.community import Community
 from ledger_bridge.books.verify.verify import verify
 from ledger_bridge.inbox import Inbox
 from tests.journal_life import Life, cut, found_out, lay, some, troubles, unlinked, walk, ways
+from tests.journals import at, check_chain, current, put, reopen
 from tests.later import LIGHT, later_gateway, later_hub
 from tests.power import Disk, Medium
 from tests.street import ID, NOON_MS, QUARTER_MS, Chain, Street, key
@@ -237,3 +242,73 @@ def test_wherever_the_power_is_cut_in_an_update_of_a_hub_every_credit_is_there_o
     assert [200_000] * 3 == found[-3:]
     assert sorted(found) == found
     assert len(found) > 60
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 64 MB."""
+    place = tmp_path / "small"
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", place], check=True)
+    yield place
+    subprocess.run(["umount", place], check=True)
+
+
+def leave(place: Path, free: int) -> None:
+    """Fill a file system but for so many bytes."""
+    usage = os.statvfs(place)
+    with (place / "others").open("wb") as others:
+        os.posix_fallocate(others.fileno(), 0, usage.f_bavail * usage.f_frsize - free)
+
+
+@pytest.mark.soak
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts file systems")
+@pytest.mark.parametrize("free_mb", range(1, 31))
+def test_however_much_of_the_disk_is_free_a_gateway_runs_with_every_record(
+    small: Path, free_mb: int
+) -> None:
+    """5 MB of journal of which the newer program changes the largest table; 20 MB are asked for."""
+    journal = reopen(small)
+    for _ in range(60):
+        for _ in range(20):
+            elements = [Element(n="hall/telegram", vd="A" * 3_000)]
+            journal.append(EVIDENCE, QUARTER, elements, moment=at(0))
+        journal.commit(at(0))
+    journal.close()
+    (small / "journal.ballast").unlink(missing_ok=True)
+    leave(small, free_mb * 1_000_000)
+    is_begun, records = free_mb >= 20, 1_200
+    with later_gateway(), nullcontext() if is_begun else pytest.raises(Unreachable):
+        put(newer := reopen(small), 2)
+        newer.close()
+        records += 2
+    older = reopen(small)
+    assert list(range(1, records + 1)) == check_chain(
+        older.records(current(older).chain, start=1, limit=9_999)
+    )
+    older.close()
+    assert "" == file.damage(small / "journal.db", is_suspect=True)
+
+
+@pytest.mark.soak
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts file systems")
+@pytest.mark.parametrize("free_mb", range(1, 31))
+def test_however_much_of_the_disk_is_free_a_hub_runs_with_every_credit(
+    small: Path, free_mb: int
+) -> None:
+    """5 MB of books, 4 000 times 300 Wh at a third of a credit per kWh; 24 MB are asked for."""
+    street, home = Street(small), Chain("home")
+    for part in range(20):
+        numbers = range(200 * part, 200 * part + 200)
+        said = [home.quarter(NOON_MS + n * QUARTER_MS, export_wh=n * 300) for n in numbers]
+        street.take("home", *said)
+    street.community.db.close()
+    leave(small, free_mb * 1_000_000)
+    is_begun = free_mb >= 25
+    with nullcontext() if is_begun else pytest.raises(PeopleError, match="another schema wants"):
+        opened(street.path, is_newer=True).db.close()
+    community = opened(street.path)
+    balance = "SELECT amount FROM balance WHERE account = 'acc-noor'"
+    assert [(399_900_000,)] == community.db.execute(balance).fetchall()
+    verify(community.db, ID, log_key=key("log").public, progress=str)
+    community.db.close()
