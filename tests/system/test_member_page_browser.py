@@ -73,6 +73,14 @@ def test_the_page_fits_its_window_in_the_browsers_language(browser, url, width, 
     context.close()
 
 
+def test_no_table_of_the_first_page_is_wider_than_a_small_telephone(browser, url):
+    page = browser.new_page(viewport={"width": 320, "height": 800})
+    page.goto(url, wait_until="domcontentloaded")
+    over = "s => [...s].filter(e => e.scrollWidth > e.clientWidth).map(e => e.innerText)"
+    assert [] == page.locator("section").evaluate_all(over)
+    page.close()
+
+
 def test_a_member_is_found_from_the_first_page_and_takes_the_workbook_along(browser, url):
     context = browser.new_context(locale="nl-NL")
     page = context.new_page()
