@@ -238,10 +238,11 @@ def test_growing_that_leads_elsewhere_is_refused(street):
     ("said", "kept"),
     [
         ("no head that the log of straat signed", ("meterkast/straat", 3, "another")),
-        ("no head that the log of straat signed", ("meterkast/dorp", 3, "log")),
+        ("which is no log of 'straat'", ("meterkast/dorp", 3, "log")),
+        ("these books have forgotten", ("meterkast/straat/2", 3, "log")),
         ("these books have .* leaves: they are older", ("meterkast/straat", 999, "log")),
     ],
-    ids=["another key", "another log", "newer"],
+    ids=["another key", "another log", "forgotten", "newer"],
 )
 def test_no_file_is_made_since_a_head_that_is_not_ours(street, said, kept):
     name, size, signer = kept

@@ -8,7 +8,7 @@ from gateway.contract.errors import PeopleError, Problem
 from gateway.contract.keys import PublicKey
 from gateway.contract.signed import Malformed
 from ledger_bridge.books.log import proofs
-from ledger_bridge.books.log.note import Checkpoint, claimed, is_by, origin
+from ledger_bridge.books.log.note import Checkpoint, claimed, epoch_of, is_by, origin
 from ledger_bridge.books.log.proof import Grown, Proof
 from ledger_bridge.books.log.stored import Log, epochs
 from ledger_bridge.books.registry.registry import Registry
@@ -33,13 +33,17 @@ def known(db: sqlite3.Connection, registry: Registry, note: str) -> Kept:
     where = "the checkpoint"
     try:
         head = claimed(note)
+        epoch_of(note, registry.community)
         is_ours = any(is_by(note, PublicKey(x)) for x in registry.log_keys)
     except Malformed as error:
         raise PeopleError(Problem(str(error), where, "a file `checkpoint` of the log")) from error
     logs = {origin(registry.community, log.epoch): log for log in epochs(db, registry.community)}
-    if not is_ours or head.origin not in logs:
+    if not is_ours:
         what = f"no head that the log of {registry.community} signed"
         raise PeopleError(Problem(what, f"{where} of {head.origin}", "another file"))
+    if head.origin not in logs:
+        what = "the log signed it, and these books have forgotten: they are an older backup"
+        raise PeopleError(Problem(what, f"{where} of {head.origin}", "keep it; ask the stewards"))
     kept = Kept(head, logs[head.origin])
     if not kept.is_ahead and head.size and proofs.root(kept.log, 0, head.size) != head.root:
         ours = kept.log.checkpoint(head.size) or "no head of this size was signed here"
