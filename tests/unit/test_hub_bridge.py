@@ -6,7 +6,7 @@ import shutil
 import aiomqtt
 import pytest
 
-from gateway.contract import command, receipt, rotation
+from gateway.contract import command, receipt, rotation, schema
 from gateway.contract.command import DONE, REFUSED, RESEND, TARE, Command
 from gateway.contract.errors import ConfigError, PeopleError
 from gateway.contract.keys import PublicKey
@@ -77,7 +77,9 @@ def test_the_hub_says_that_it_is_there_and_its_will_that_it_is_not(hub):
     hub.listening(look)
 
 
-def test_a_hub_whose_broker_was_never_there_looks_after_its_books_all_the_same(hub, monkeypatch):
+def look_after(hub, monkeypatch):
+    """Run the bridge without its broker until it has looked after its books once."""
+
     async def look() -> None:
         is_looked_after = asyncio.Event()
         monkeypatch.setattr(bridges, "silent", lambda *_: is_looked_after.set() or {})
@@ -87,7 +89,20 @@ def test_a_hub_whose_broker_was_never_there_looks_after_its_books_all_the_same(h
             telling.cancel()
 
     asyncio.run(look())
+
+
+def test_a_hub_whose_broker_was_never_there_looks_after_its_books_all_the_same(hub, monkeypatch):
+    look_after(hub, monkeypatch)
     assert not hub.bridge.link.is_tried
+
+
+@pytest.mark.parametrize(("tried_s", "is_young"), [(0.0, False), (3_600.0, True)])
+def test_once_a_hub_ran_for_longer_than_a_trial_no_older_program_may_touch_its_books(
+    hub, monkeypatch, tried_s, is_young
+):
+    monkeypatch.setattr(bridges, "TRIED_S", tried_s)
+    look_after(hub, monkeypatch)
+    assert is_young == schema.is_young(hub.bridge.community.db)
 
 
 def test_a_birth_is_answered_with_how_far_the_hub_is(hub):
