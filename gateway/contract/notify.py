@@ -18,3 +18,8 @@ def notify(**facts: str) -> None:
         except OSError:
             # Nobody listens any more: the supervisor went first, and that is its own affair.
             return
+
+
+def take_up_to(seconds: int) -> None:
+    """The start, or the end, may take so long from now on; systemd waits for 90 s else."""
+    notify(EXTEND_TIMEOUT_USEC=f"{seconds * 1_000_000}")

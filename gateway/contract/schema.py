@@ -14,7 +14,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from gateway.contract.notify import notify
+from gateway.contract.notify import take_up_to
 
 # After so long nobody takes an update back.
 COPY_KEPT_S = 14 * 86_400
@@ -116,7 +116,7 @@ def keep_copy(db: sqlite3.Connection, path: Path, version: int) -> None:
 
     Raises NoRoom, and OSError and sqlite3.Error where it cannot be written.
     """
-    notify(EXTEND_TIMEOUT_USEC=str(STEP_S_MAX * 1_000_000))
+    take_up_to(STEP_S_MAX)
     wanted, free = _wanted_bytes(db), shutil.disk_usage(path.parent).free
     if free < wanted:
         what = f"another schema wants {_mb(wanted)} of the disk, and {_mb(free)} are free"

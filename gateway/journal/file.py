@@ -12,6 +12,7 @@ import structlog
 
 from gateway.contract import schema, signed
 from gateway.contract.errors import ConfigError, Problem, Unreachable, UsageError
+from gateway.contract.notify import take_up_to
 from gateway.journal import chains, room
 
 SCHEMA_VERSION = 4
@@ -27,6 +28,8 @@ LOOKED_THROUGH_BYTES = 256_000_000
 
 # The write-ahead log between two checkpoints is half of this.
 LOG_BYTES_MAX = 8_000_000
+# After a way back the log is as large as the journal, and larger than what a gateway may take.
+PART_BYTES = 1_000_000
 
 # With less than this left, whatever goes wrong is for want of room: SQLite calls it an I/O error.
 FULL_BYTES = 100_000
@@ -77,7 +80,7 @@ def held(folder: Path) -> int:
 
 
 # Pages that lead in a circle have no end; the slowest card reads the largest journal in this time.
-LOOKED_S_MAX = 600.0
+LOOKED_S_MAX = 600
 LOOKED_STEPS = 1_000_000
 
 
@@ -88,6 +91,8 @@ def damage(path: Path, *, is_suspect: bool) -> str:
     """
     is_looked_through = is_suspect or path.stat().st_size <= LOOKED_THROUGH_BYTES
     check = "integrity_check" if is_suspect else "quick_check"
+    if is_suspect:
+        take_up_to(LOOKED_S_MAX)
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
             until_s = time.monotonic() + LOOKED_S_MAX
@@ -174,11 +179,10 @@ def _write_again(log: Path) -> None:
     then would go on from what the next power cut takes away.
     """
     if log.exists():
-        with log.open("r+b") as file:
-            data = file.read()
-            file.seek(0)
-            file.write(data)
-            file.flush()
+        with log.open("r+b", buffering=0) as file:
+            at = 0
+            while part := os.pread(file.fileno(), PART_BYTES, at):
+                at += os.pwrite(file.fileno(), part, at)
             os.fsync(file.fileno())
 
 

@@ -14,6 +14,7 @@ import structlog
 
 from gateway.contract import schema
 from gateway.contract.keys import PublicKey
+from gateway.contract.notify import take_up_to
 from gateway.journal import file, rescue, room
 
 log = structlog.get_logger()
@@ -55,6 +56,7 @@ def make_good(path: Path, key: PublicKey, connect: file.Connect, known: str = ""
             _suspicion(path).unlink(missing_ok=True)
             return
         log.error("journal_damaged", where=str(path), reason=why, try_=TRY)
+        take_up_to(schema.STEP_S_MAX)
         new = path.with_name("journal.new")
         for ending in ("", *BESIDE):
             new.with_name(f"{new.name}{ending}").unlink(missing_ok=True)

@@ -3,16 +3,17 @@
 import os
 import re
 import sqlite3
+import tracemalloc
 from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from gateway.contract import schema
+from gateway.contract import notify, schema
 from gateway.contract.errors import ConfigError, PeopleError, Unreachable
 from gateway.contract.record import QUARTER
-from gateway.journal import EVIDENCE, file
+from gateway.journal import EVIDENCE, file, salvage
 from ledger_bridge.books import store
 from ledger_bridge.books.settle import shared_days
 from ledger_bridge.books.verify.verify import verify
@@ -388,25 +389,34 @@ def test_half_a_copy_that_a_cut_left_goes_at_the_next_start(tmp_path):
     assert ["journal.ballast", "journal.db", "journal.lock"] == there(tmp_path)
 
 
-def test_a_step_may_take_as_long_as_the_slowest_card_needs(tmp_path, monkeypatch):
+def test_a_start_may_take_as_long_as_the_slowest_card_needs(tmp_path, monkeypatch):
+    """The step, the way back, a look through all of the journal, and to make it anew."""
     said = []
-    monkeypatch.setattr(schema, "notify", lambda **facts: said.append(facts))
+    monkeypatch.setattr(notify, "notify", lambda **facts: said.append(facts))
     filled(tmp_path)
     with later_gateway():
         reopen(tmp_path).close()
     reopen(tmp_path).close()
-    assert [{"EXTEND_TIMEOUT_USEC": "900000000"}] * 2 == said
-
-
-@pytest.mark.parametrize(("days", "is_kept"), [(13, True), (15, False), (20_000, True)])
-def test_copies_go_after_a_fortnight_by_a_clock_that_was_set(tmp_path, days, is_kept):
+    salvage.suspect(path := tmp_path / "journal.db")
     reopen(tmp_path).close()
-    kept = tmp_path / "journal-schema-3.db"
-    kept.touch()
-    then = kept.stat().st_mtime - days * 86_400
-    os.utime(kept, (then, then))
-    grow_old(tmp_path / "journal.db")
-    assert is_kept == kept.exists()
+    path.write_bytes(bytes(100) + path.read_bytes()[100:])
+    reopen(tmp_path).close()
+    assert ["900000000", "900000000", "600000000", "900000000"] == [
+        one["EXTEND_TIMEOUT_USEC"] for one in said
+    ]
+
+
+def test_a_log_as_large_as_the_journal_takes_no_memory_at_the_next_start(tmp_path):
+    """A gateway may take 256 MB, and power may be cut right after the way back."""
+    log = tmp_path / "journal.db-wal"
+    data = bytes(range(256)) * 80_000
+    log.write_bytes(data)
+    tracemalloc.start()
+    file._write_again(log)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert data == log.read_bytes()
+    assert most < 3_000_000
 
 
 def test_books_go_back_with_every_balance_and_verify(tmp_path):
