@@ -15,6 +15,7 @@ from gateway.contract.clock import domain_clock
 from gateway.contract.enrolment import ANSWER_BYTES_MAX, Answer
 from gateway.contract.errors import Problem, UsageError
 from gateway.contract.keys import SigningKey
+from gateway.contract.writing import must_be_owner
 from gateway.joining import Pending, Place
 
 
@@ -52,6 +53,7 @@ def enrol(
     json
         JSON on stdout.
     """
+    must_be_owner(config.resolve().parent, "enrol")
     if not place:
         _print_key(config, rotate=rotate)
         return 0

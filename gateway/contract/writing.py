@@ -5,6 +5,7 @@ import difflib
 import errno
 import json
 import os
+import pwd
 import secrets
 import sys
 from collections.abc import Iterable
@@ -86,6 +87,22 @@ def _is_agreed(files: int) -> bool:
         raise UsageError(Problem(what, "standard input is no terminal", "the same with --yes"))
     print(f"write {files} files? [y/N] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in {"y", "yes", "j", "ja"}
+
+
+def must_be_owner(folder: Path, command: str) -> None:
+    """Raises UsageError where root would leave keys in a folder whose owner could not read them."""
+    owner = folder.stat().st_uid if folder.exists() else 0
+    if os.geteuid() != 0 or owner == 0:
+        return
+    try:
+        name = pwd.getpwuid(owner).pw_name
+    except KeyError:
+        name = f"#{owner}"
+    what = f"this folder is {name}'s, who could not read what root writes there"
+    as_owner = f"sudo -u '{name}' meterkast"
+    # The packages' commands are called as their users are.
+    try_ = f"sudo {name} {command}" if name.startswith("meterkast-") else f"{as_owner} {command}"
+    raise UsageError(Problem(what, str(folder), try_))
 
 
 def write(files: Iterable[Planned]) -> None:

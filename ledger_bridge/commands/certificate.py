@@ -5,6 +5,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from gateway.contract.errors import Problem, UsageError
+from gateway.contract.writing import must_be_owner
 from ledger_bridge.certificates import Authority
 from ledger_bridge.commands.common import CONFIG, Config, Json, tell
 from ledger_bridge.hub import Hub
@@ -26,6 +27,7 @@ def certificate(
     broker
         The name or address under which the gateways find the broker.
     """
+    must_be_owner(config.resolve().parent, "hub certificate")
     hub = Hub.load(config)
     folder = hub.tls_folder
     if folder.exists():

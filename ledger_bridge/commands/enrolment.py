@@ -11,6 +11,7 @@ import cyclopts
 from gateway.contract import enrolment, record
 from gateway.contract.enrolment import Asked
 from gateway.contract.errors import Problem, UsageError
+from gateway.contract.writing import must_be_owner
 from ledger_bridge.books.facts.keyring import Keyring, chains_begun
 from ledger_bridge.books.registry.edits import Edit, GatewayAdmitted, GatewayRekeyed
 from ledger_bridge.commands.common import CONFIG, Config, Json, Reading, edit, read_books, tell
@@ -54,6 +55,7 @@ def invite(
     if not 1 <= days <= DAYS_MAX:
         what = f"a code for {days} days"
         raise UsageError(Problem(what, "--days", f"1 to {DAYS_MAX}"))
+    must_be_owner(config.resolve().parent, "hub invite")
     books = read_books(config)
     expires_ms = _now_ms() + days * DAY_MS
     made = Invitations(books.hub).invite(gateway, expires_ms=expires_ms, is_point=point)
@@ -96,6 +98,7 @@ def enrol(
     request
         The file of its request, - for what comes on standard input.
     """
+    must_be_owner(config.resolve().parent, "hub enrol")
     books = read_books(config)
     invitations = Invitations(books.hub)
     data = _read(request) if request else invitations.waiting(gateway)

@@ -14,7 +14,7 @@ from gateway.contract.errors import Problem, UsageError
 from gateway.contract.keys import SigningKey
 from gateway.contract.link import Broker
 from gateway.contract.schema import sync
-from gateway.contract.writing import Planned, write
+from gateway.contract.writing import Planned, must_be_owner, write
 from ledger_bridge.books.calendar import day_of
 from ledger_bridge.books.registry.edits import Founded, GatewayAdmitted
 from ledger_bridge.certificates import Authority
@@ -84,6 +84,7 @@ def init(
         raise UsageError(
             Problem(f"{community!r} is no id", "--community", "1 to 40 of a-z, 0-9, -")
         )
+    must_be_owner(folder, "hub init")
     config = folder / "bridge.toml"
     if config.exists():
         raise UsageError(

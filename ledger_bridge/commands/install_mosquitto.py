@@ -92,7 +92,9 @@ def _must_remember(texts: dict[str, str], there: Path, here: Path) -> None:
         return  # nothing there that anybody could go by
     forgotten = {one.serial_number for one in theirs} - {one.serial_number for one in ours}
     if is_our_ca and forgotten:
-        what = f"certificates that the broker shuts out and the hub's list has not: {len(forgotten)}"
+        what = (
+            f"certificates that the broker shuts out and the hub's list has not: {len(forgotten)}"
+        )
         try_ = f"sudo cp {newer} {here / newer.name}, and revoke those gateways again"
         raise UsageError(Problem(what, str(newer), try_))
 

@@ -7,6 +7,7 @@ import cyclopts
 
 from gateway.contract import rotation, signed
 from gateway.contract.errors import ConfigError, Problem, UsageError
+from gateway.contract.writing import must_be_owner
 from ledger_bridge.books.facts.keyring import chains_begun
 from ledger_bridge.books.registry import recovered
 from ledger_bridge.books.registry.edits import (
@@ -145,6 +146,7 @@ def rotate(
     paper
         Of --lost: the paper that went round, where more than one steward must sign.
     """
+    must_be_owner(config.resolve().parent, "hub rotate")
     if lost or paper:
         _recover(whose, paper, config, json=json)
         return

@@ -8,13 +8,16 @@ import asyncio
 import time
 from urllib.parse import urlsplit
 
+import structlog
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from gateway.contract.enrolment import PATH, REQUEST_BYTES_MAX
-from gateway.contract.errors import PeopleError
+from gateway.contract.errors import PeopleError, Problem
 from ledger_bridge.hub import Hub
 from ledger_bridge.invitations import Invitations, Refused
+
+log = structlog.get_logger()
 
 # For 1,200 bytes, over the worst of lines.
 SENT_S_MAX = 20
@@ -37,6 +40,14 @@ def routes(hub: Hub) -> APIRouter:
         return router
     invitations = Invitations(hub)
     places, one_by_one = asyncio.Semaphore(AT_ONCE_MAX), asyncio.Lock()
+    told: set[Problem] = set()
+
+    def tell(problem: Problem) -> None:
+        """Each once: a stranger may ask all day."""
+        if problem not in told:
+            told.add(problem)
+            what, where, try_ = problem
+            log.error("enrolment_not_taken", reason=what, where=where, try_=try_)
 
     @router.post(PATH, include_in_schema=False)
     async def ask(request: Request) -> Response:
@@ -57,8 +68,9 @@ def routes(hub: Hub) -> APIRouter:
                 sealed = await asyncio.to_thread(invitations.keep, data, now_ms=now_ms)
         except Refused as error:
             return JSONResponse(error.problems[0]._asdict(), 403)
-        except PeopleError:
+        except PeopleError as error:
             # What is wrong here is the steward's to mend, and no stranger's to know.
+            tell(error.problems[0])
             return JSONResponse({"what": "the hub cannot take a request now"}, 503)
         return Response(sealed, 200 if sealed else 202, media_type="text/plain")
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import re
 import shutil
 import stat
@@ -16,9 +17,9 @@ from gateway.contract.errors import PeopleError, UsageError
 from gateway.contract.keys import SigningKey
 from ledger_bridge import invitations
 from ledger_bridge.certificates import Authority
+from ledger_bridge.commands import certificate, hub, keys
 from ledger_bridge.commands import enrolment as commands
 from ledger_bridge.commands import gateways as gateways_
-from ledger_bridge.commands import keys
 from ledger_bridge.commands.common import read_books
 from ledger_bridge.hub import Hub
 from ledger_bridge.invitations import Invitations
@@ -400,6 +401,34 @@ def test_a_gateway_is_revoked_although_the_ca_is_gone_and_that_is_told(way):
         keys.revoke("home-noor", config=way.hub)
     assert refusal(refused).startswith("home-noor is revoked, and still let in by the broker: ")
     assert read_books(way.hub).registry.is_barred("home-noor")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+@pytest.mark.parametrize(
+    ("owner", "name", "try_"),
+    [
+        ("nobody", "nobody", "sudo -u 'nobody' meterkast "),
+        (54_321, "#54321", "sudo -u '#54321' meterkast "),
+    ],
+)
+def test_root_leaves_nothing_in_a_folder_whose_owner_could_not_read_it(way, owner, name, try_):
+    for folder in (way.hub.parent, way.house.parent):
+        shutil.chown(folder, owner)
+    before = way.state()
+    for deed in (
+        way.invite,
+        lambda: way.ask(OTHER_CODE),
+        lambda: way.admit("bami bela newi kofa"),
+        lambda: certificate.certificate(broker="127.0.0.1", config=way.hub),
+        lambda: keys.rotate("bridge", config=way.hub),
+        lambda: hub.init(way.hub.parent, community="zonstraat"),
+    ):
+        with pytest.raises(UsageError) as refused:
+            deed()
+        said = f"this folder is {name}'s, who could not read what root writes there"
+        assert said == refusal(refused)
+        assert refused.value.problems[0].try_.startswith(try_)
+    assert before == way.state()
 
 
 # What goes wrong at the gateway
