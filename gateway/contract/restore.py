@@ -103,6 +103,10 @@ def _told(backup: Path) -> Iterator[None]:
         raise damaged(backup, f"it ends early, or is no backup ({error})") from error
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise damaged(backup, f"{MANIFEST} is not what a backup begins with") from error
+    except OSError as error:
+        what = f"the backup cannot be read: {error.strerror}"
+        try_ = "a file that this user may read: a service's user reads nothing in /root"
+        raise UsageError(Problem(what, str(backup), try_)) from error
 
 
 @contextmanager

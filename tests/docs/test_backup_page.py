@@ -18,7 +18,7 @@ def test_the_hub_of_the_page_is_made_again(tmp_path):
 def test_what_the_page_says_to_services_are_commands_and_their_users():
     text = PAGE.read_text("utf-8")
     named = re.findall(r"^    sudo meterkast-(?:gateway|bridge) ([a-z]+) ", text, re.MULTILINE)
-    assert ["backup", "backup", "restore"] == named
+    assert ["backup", "restore", "hub", "backup", "restore"] == named
     assert set(named) <= cli.COMMANDS.keys()
     for user, owner in re.findall(r"-o (\S+) .*\n    sudo (\S+) backup", text):
         assert user == owner

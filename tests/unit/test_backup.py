@@ -437,6 +437,25 @@ def test_a_file_that_is_no_backup_is_told(tmp_path):
         pass
     assert "a damaged backup" in refused(tmp_path / "empty", tmp_path / "new")
     assert "there is no such backup" == refused(tmp_path / "none", tmp_path / "new")
+    assert "the backup cannot be read: Is a directory" == refused(tmp_path, tmp_path / "new")
+
+
+def test_a_backup_that_this_user_may_not_read_and_a_stick_that_breaks_are_told(
+    made, tmp_path, monkeypatch
+):
+    def denied(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    def broken(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    for what, where, fails in (
+        ("Permission denied", "pathlib.Path.open", denied),
+        ("Input/output error", "gateway.contract.restore._unpack", broken),
+    ):
+        with monkeypatch.context() as stick:
+            stick.setattr(where, fails)
+            assert f"the backup cannot be read: {what}" == refused(made, tmp_path / "new")
 
 
 # What is cut off
