@@ -1,5 +1,6 @@
 """The command `meterkast`. Other packages' commands are mounted by name and loaded when called."""
 
+import difflib
 import errno
 import logging
 import os
@@ -88,9 +89,19 @@ def _wrong_use(error: cyclopts.CycloptsError) -> Problem:
     """What the command line said that no command takes."""
     words = [word for word in sys.argv[1:] if not word.startswith("-")]
     command = next((word for word in words if word in COMMANDS), "")
-    what = " ".join(str(error).split())
+    is_unknown = isinstance(error, cyclopts.UnknownCommandError)
+    what = _unknown(error) if is_unknown else " ".join(str(error).split())
     where = " ".join(["meterkast", *sys.argv[1:]])
     return Problem(what, where, " ".join(["meterkast", command, "--help"]).replace("  ", " "))
+
+
+def _unknown(error: cyclopts.CycloptsError) -> str:
+    """In our words: for its own, cyclopts loads every command, and not all can be loaded here."""
+    assert error.app
+    assert error.unused_tokens
+    word = error.unused_tokens[0]
+    near = difflib.get_close_matches(word, [name for name in error.app if name[:1] != "-"], n=1)
+    return f"there is no command {word!r}" + (f"; did you mean {near[0]!r}?" if near else "")
 
 
 def _not_installed(lacking: ModuleNotFoundError) -> Problem:

@@ -57,3 +57,35 @@ def test_a_full_disk_is_told_in_three_lines_by_every_command(
     with pytest.raises(SystemExit) as ended:
         cli.main()
     assert (1, said) == (ended.value.code, capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ["dicover", "--write"],
+            "error: there is no command 'dicover'; did you mean 'discover'?\n"
+            "where: meterkast dicover --write\n"
+            "try:   meterkast --help\n",
+        ),
+        (
+            ["kiosk", "pn"],
+            "error: there is no command 'pn'; did you mean 'pin'?\n"
+            "where: meterkast kiosk pn\n"
+            "try:   meterkast kiosk --help\n",
+        ),
+        (
+            ["quux"],
+            "error: there is no command 'quux'\nwhere: meterkast quux\ntry:   meterkast --help\n",
+        ),
+    ],
+    ids=["command", "under a command", "nothing near"],
+)
+def test_a_mistyped_command_is_told_also_where_other_commands_cannot_be_loaded(
+    monkeypatch, capsys, words, said
+):
+    monkeypatch.setitem(cli.COMMANDS, "bridge", "no_such_module:bridge")
+    monkeypatch.setattr(sys, "argv", ["meterkast", *words])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert (2, said) == (ended.value.code, capsys.readouterr().err)
