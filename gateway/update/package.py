@@ -118,8 +118,8 @@ def _must_be_taken(file: Path) -> None:
     done = _done("env", "LC_ALL=C", "dpkg", "--simulate", "--install", file)
     if done.returncode == 0:
         return
-    said = done.stderr.decode("utf-8", "replace").splitlines()
-    # Indented is what is missing or in the way, and around it which file it is about.
+    # First what is missing or in the way, indented, and after an empty line what that means.
+    said = done.stderr.decode("utf-8", "replace").partition("\n\n")[0].splitlines()
     why = "; ".join(line.strip().rstrip(".") for line in said if line.startswith(" "))
     what = f"dpkg would not take it: {why or ' '.join(said)}"
     try_ = f"one made for this Debian; or sudo apt install {file.resolve()}, if that can be had"
