@@ -86,7 +86,12 @@ def revoke(
         Why, for those who look at the registry later.
     """
     books = read_books(config)
+    stored = _chains(books, gateway, ())
     chains = _chains(books, gateway, from_)
+    for chain, first in chains.items():
+        if first > stored[chain]:
+            what = f"{chain} is stored up to {stored[chain] - 1}, so that {first} is too late"
+            raise UsageError(Problem(what, "--from", f"at most {chain}={stored[chain]}"))
     edit(books.hub, GatewayRevoked(gateway, tuple(sorted(chains.items())), reason))
     Invitations(books.hub).forget(gateway)
     lines = [f"{gateway} is revoked", *(f"  {c} from {n} on" for c, n in sorted(chains.items()))]
@@ -111,12 +116,20 @@ def _take_back(folder: Path, gateway: str) -> Path:
 
 
 def _chains(books: Reading, gateway: str, given: tuple[str, ...]) -> dict[str, int]:
-    """From which number of each chain on something is so: as given, else the first not stored."""
+    """From which number of each chain on something is so: as given, else the first not stored.
+
+    Raises PeopleError where there is no such gateway, or it has no such chain.
+    """
+    books.registry.must_have(gateway, f"gateway {gateway}")
     chains = chains_begun(books.db, books.community, gateway)
     for one in given:
         chain, _, number = one.partition("=")
         if not number.isascii() or not number.isdigit():
             raise UsageError(Problem(f"{one!r} names no number", "--from", "CHAIN=NUMBER"))
+        if chain not in chains:
+            known = ", ".join(sorted(chains)) or "none yet"
+            what = f"{gateway} has no chain {chain!r}"
+            raise UsageError(Problem(what, "--from", f"its chains: {known}"))
         chains[chain] = int(number)
     return chains
 
