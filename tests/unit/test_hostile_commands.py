@@ -125,7 +125,7 @@ def test_a_hub_is_not_founded_over_other_keys(tmp_path):
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ("nonsense", 'error: Unknown command "nonsense"'),
+        ("nonsense", "error: there is no command 'nonsense'"),
         ("ledger why x", 'error: Invalid value for BOOKING: unable to convert "x" into int.'),
         ("ledger statement", 'error: Command "ledger statement" parameter --member requires'),
         ("demo --sed 4", "error: Unknown option: --sed. Did you mean --seed?"),
