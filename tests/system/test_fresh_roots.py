@@ -428,9 +428,9 @@ def test_a_hub_a_household_and_a_recycling_point_are_set_up_as_on_their_pages(
     assert 2 == said.count("active\nactive\nactive\n")
     # The lines on the pages are the ones that the steward sends.
     for page, who in (("household.md", "home-noor"), ("recycling-point.md", "milieustraat")):
-        line = f" enrol zonstraat/{who} --hub https://hub.example.nl\n"
-        assert f"on the gateway:  meterkast{line}" in said
-        assert f"sudo meterkast-gateway{line}" in blocks(DOCS / page, "bash")
+        line = f"sudo meterkast-gateway enrol zonstraat/{who} --hub https://hub.example.nl\n"
+        assert f"on the gateway:  {line}" in said
+        assert line in blocks(DOCS / page, "bash")
         assert f"{who} is admitted\n" in said
         assert re.search(rf"^{who} +online", said, re.MULTILINE)
     # 0.25 kWh given back, and 2.5 kg of glass at 0.05.
