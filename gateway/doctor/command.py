@@ -86,8 +86,12 @@ def _running(patient: Patient) -> Iterator[Finding]:
         yield Finding("the gateway runs", f"http://{where}")
         for alarm in patient.running["alarms"]:
             what = alarm["what"].rstrip(".")
-            # The gateway's own word for a lost link is to ask us.
-            try_ = links.what_to_do(what) if alarm["code"] == "link-down" else alarm["try"]
+            try_ = alarm["try"]
+            # The gateway's own word for a lost link or line is to ask us.
+            if alarm["code"] == "link-down":
+                try_ = links.what_to_do(what)
+            elif alarm["code"] == "line-lost":
+                try_ = "its plugs and its power; what is said here of its port"
             if not alarm["code"].startswith(_OURS):
                 yield Finding(what, alarm["about"] or "gateway", try_)
     elif where:

@@ -379,7 +379,8 @@ def test_a_running_gateway_keeps_its_lines_and_tells_what_it_knows(tmp_path):
         findings = [json.loads(line) for line in told.stdout.splitlines()]
     assert "the gateway runs" in [finding["what"] for finding in findings]
     lost = "gone cannot be reached: there is no such port"
-    assert lost in [finding["what"] for finding in findings if finding["wrong"]]
+    (told_of_it,) = [finding for finding in findings if finding["what"] == lost]
+    assert "its plugs and its power; what is said here of its port" == told_of_it["try_"]
     assert not [finding for finding in findings if finding["where"] == f"hall: {cable}"]
 
 
