@@ -120,3 +120,26 @@ def test_whoever_alone_was_lost_gets_what_the_backup_lacks_or_goes_on_in_a_new_c
         street.hears(4, 0, 1, 2, 3, 4)
         street.check(quarters=4)
         assert (2, True) == (len(street.evidence()), before < street.evidence())
+
+
+@pytest.mark.soak
+def test_keys_that_were_changed_since_the_backup_are_followed_again(tmp_path):
+    """The gateway says it again; the bridge is given its newer key, as the page says."""
+    with Kept(tmp_path) as street:
+        street.hears(0, 0)
+        hub = street.backed_up(street.hub, "hub.meterkast")
+        done("hub", "rotate", "bridge", "--config", street.hub)
+        with street.without_gateway():
+            done("enrol", "--rotate", "--config", street.toml)
+        street.hears(1, 0, 1)
+        keys = street.hub.parent / "keys"
+        shutil.copy(keys / "bridge.key", tmp_path / "newer.key")
+        street.lose_hub()
+        done("restore", hub, street.hub.parent)
+        done("hub", "restored", "--config", street.hub)
+        shutil.copy(tmp_path / "newer.key", keys / "bridge.next")
+        done("hub", "rotate", "bridge", "--config", street.hub)
+        street.bridge.start()
+        street.hears(2, 0, 1, 2)
+        street.check(quarters=2)
+        assert "forged" not in street.gateway.log.read_text()
