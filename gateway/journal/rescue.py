@@ -9,7 +9,7 @@ from gateway.contract import lost, record, signed
 from gateway.contract.keys import PublicKey
 from gateway.contract.signed import Malformed
 from gateway.journal import chains, gone
-from gateway.journal.pages import Found, Pages, Value
+from gateway.journal.pages import Pages, Value
 from gateway.journal.values import EVIDENCE, KINDS, NO_COMMUNITY, PRIVATE, Chain, Owner
 
 # A boundary is in milliseconds since 1970; no contact was ever closed so many times.
@@ -22,12 +22,12 @@ def copy(path: Path, db: sqlite3.Connection) -> int:
     """All rows that can be read, into an empty journal. Gives the number of records."""
     with closing(Pages(path)) as pages:
         for found in pages.rows():
-            table = _table(found.values)
+            table, values = _of_ours(found.values)
             if table == "record":
-                _copy_record(db, found)
+                _copy_record(db, found.rowid, values)
             elif table:
-                marks = ", ".join("?" * len(found.values))
-                db.execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", found.values)
+                marks = ", ".join("?" * len(values))
+                db.execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", values)
     (count,) = db.execute("SELECT COUNT(*) FROM record").fetchone()
     return int(count)
 
@@ -45,23 +45,28 @@ SHAPES = {
 }
 
 
-def _table(row: Values) -> str:
-    """Which table has rows like this, "" for none of ours."""
+def _of_ours(row: Values) -> tuple[str, Values]:
+    """Which table has rows like this, "" for none of ours, and what of the row is that table's."""
     shape = "".join("-" if one is None else type(one).__name__[0] for one in row)
     table = SHAPES.get(shape, "")
     if table == "boundary" and _int(row[3]) < BOUNDARY_MS_MIN:
-        return "contact"
-    is_container = len(shape) == 9 and shape.startswith("ssss") and set(shape[4:]) <= {"i", "-"}
-    return "container" if is_container else table
+        return "contact", row
+    if len(shape) == 9 and shape.startswith("ssss") and set(shape[4:]) <= {"i", "-"}:
+        return "container", row
+    if not table:  # what matters most is known also with the columns of a later version behind it
+        for columns in (9, 7):
+            if (begins := SHAPES.get(shape[:columns])) in {"chain", "record"}:
+                return begins, row[:columns]
+    return table, row
 
 
 def _int(value: Value) -> int:
     return value if isinstance(value, int) else 0
 
 
-def _copy_record(db: sqlite3.Connection, found: Found) -> None:
+def _copy_record(db: sqlite3.Connection, number: int, row: Values) -> None:
     """One that says itself what it is; a number of a row that was given twice is given anew."""
-    community, gateway, chain, seq, typ, _, data = found.values
+    community, gateway, chain, seq, typ, _, data = row
     assert isinstance(data, bytes)
     try:
         who, _, said = record.parse(data)[1]
@@ -78,8 +83,8 @@ def _copy_record(db: sqlite3.Connection, found: Found) -> None:
     place = (
         "INSERT OR IGNORE INTO record (rowid, community, gateway, chain, seq, typ, made_ms, data)"
     )
-    for rowid in (found.rowid, None):
-        db.execute(f"{place} VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (rowid, *found.values))
+    for rowid in (number, None):
+        db.execute(f"{place} VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (rowid, *row))
 
 
 def settle(db: sqlite3.Connection, key: PublicKey) -> Iterator[int]:

@@ -296,6 +296,22 @@ def test_a_journal_that_the_newer_program_found_damaged_is_taken_over(tmp_path):
     again.close()
 
 
+def test_of_a_newer_journal_that_is_damaged_the_older_program_reads_every_record(tmp_path):
+    path = tmp_path / "journal.db"
+    filled(tmp_path)
+    step(
+        path,
+        "ALTER TABLE record ADD COLUMN sent INTEGER; UPDATE record SET sent = seq;"
+        "ALTER TABLE chain ADD COLUMN colour TEXT; UPDATE chain SET colour = 'red';",
+    )
+    path.write_bytes(bytes(100) + path.read_bytes()[100:])
+    again = reopen(tmp_path)
+    chain = put(again)
+    assert [1, 2, 3, 4, 5] == check_chain(again.records(chain, start=1, limit=9))
+    assert "" != again.standing().set_aside
+    again.close()
+
+
 def test_once_a_program_has_run_for_an_hour_old_copies_go(tmp_path):
     """No trial is so long. Without a copy nobody takes the update back, and the next start is safe
     from an older program.
@@ -417,6 +433,16 @@ def test_a_log_as_large_as_the_journal_takes_no_memory_at_the_next_start(tmp_pat
     tracemalloc.stop()
     assert data == log.read_bytes()
     assert most < 3_000_000
+
+
+@pytest.mark.parametrize(("days", "is_kept"), [(13, True), (15, False), (20_000, True)])
+def test_copies_go_after_a_fortnight_by_a_clock_that_was_set(tmp_path, days, is_kept):
+    reopen(tmp_path).close()
+    kept = tmp_path / "journal-schema-3.db"
+    kept.touch()
+    aged(kept, days)
+    grow_old(tmp_path / "journal.db")
+    assert is_kept == kept.exists()
 
 
 def test_books_go_back_with_every_balance_and_verify(tmp_path):
