@@ -70,9 +70,7 @@ def enrol(
         pending = joining.begin(config, where, code, clock=clock)
         if not hub:
             _keep_and_show(pending, json=json)
-            _say(
-                f"bring the steward {pending.request}, then: meterkast enrol {where} --answer FILE"
-            )
+            _say(f"bring the steward {pending.request}, then the same command with --answer FILE")
             return 0
         sealed = joining.ask(pending, desk, taken=lambda: _keep_and_show(pending, json=json))
     said = joining.take(pending, sealed, code)

@@ -6,6 +6,7 @@ Once a steward has admitted it, the answer stands in the invitation in the place
 is written whole by one writer.
 """
 
+import re
 from pathlib import Path
 
 import msgspec
@@ -72,6 +73,7 @@ class Invitations:
             raise Refused(Problem(what, "the request", "meterkast enrol makes it anew")) from error
         said = asked.said
         where = f"gateway {said.gateway}"
+        anew = f"the steward makes another: meterkast hub invite {said.gateway}"
         if said.community != self._hub.community:
             what = f"a request to {said.community}, and this is {self._hub.community}"
             raise Refused(Problem(what, where, "the line that hub invite printed"))
@@ -79,13 +81,13 @@ class Invitations:
         if invitation is None or not enrolment.knows(asked, invitation.proof_key):
             # Whoever asks without the code learns nothing more.
             what = "no invitation that is open has this code"
-            raise Refused(Problem(what, where, f"meterkast hub invite {said.gateway}"))
+            raise Refused(Problem(what, where, f"type the code again; else {anew}"))
         if invitation.answer and invitation.request != asked.digest:
             what = "this code was used before, by another request"
-            raise Refused(Problem(what, where, f"meterkast hub invite {said.gateway}"))
+            raise Refused(Problem(what, where, anew))
         if not invitation.answer and now_ms >= invitation.expires_ms:
             what = "the time of this code is over"
-            raise Refused(Problem(what, where, f"meterkast hub invite {said.gateway}"))
+            raise Refused(Problem(what, where, anew))
         return asked, invitation
 
     def keep(self, data: bytes, *, now_ms: int) -> bytes | None:
@@ -179,9 +181,9 @@ class Invitations:
 def must_match(words: str, asked: Asked) -> None:
     """Raises Refused unless these are the words of the request, as its gateway shows them.
 
-    They may be the whole line that its QR code holds.
+    They may be the whole line that its QR code holds, and whatever stands between words.
     """
     expected = enrolment.words(asked.document)
-    if tuple(words.lower().split()[-enrolment.WORDS :]) != expected:
+    if tuple(re.findall("[a-z]+", words.lower())[-enrolment.WORDS :]) != expected:
         what = "this request has other words: it is not the one that this gateway shows"
         raise Refused(Problem(what, f"gateway {asked.said.gateway}", WORDS_TRY))

@@ -62,7 +62,7 @@ def invite(
     until = datetime.fromtimestamp(expires_ms / 1000, UTC)
     place = f"{books.community}/{gateway}"
     url = books.hub.settings.enrol or ""
-    command = f"meterkast enrol {place}" + (f" --hub {url}" if url else "")
+    command = f"sudo meterkast-gateway enrol {place}" + (f" --hub {url}" if url else "")
     lines = [f"on the gateway:  {command}", f"its code:        {made.code}"]
     lines.append(f"good once, until {until:%Y-%m-%d %H:%M} UTC")
     if gateway in books.registry.keys:

@@ -134,7 +134,7 @@ class Run:
     def _join(self, root: Root, hub: Hub, domain: dict[str, str]) -> str:
         """The gateway asks, and a steward types the words that it shows."""
         invited = hub.ask("hub", "invite", "home-noor")
-        command = invited["command"].replace("meterkast", PACKAGE, 1)
+        command = invited["command"].removeprefix("sudo ")  # of which there is none in the root
         asking = subprocess.Popen(
             root.command("/bin/sh", "-euc", command),
             env=roots.ENVIRONMENT | domain,

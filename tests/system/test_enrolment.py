@@ -67,7 +67,7 @@ class Village:
     def invite(self) -> tuple[list[str], str]:
         """The command that the steward passes on, and its code."""
         told = json.loads(done("hub", "invite", "home-noor", *self.at_hub, "--json"))
-        return told["command"].split()[1:], told["code"]
+        return told["command"].split()[2:], told["code"]
 
     def enrol(self) -> list[str]:
         """All the way over the network; gives what must never be in a log."""

@@ -58,6 +58,15 @@ def test_a_gateway_that_was_invited_has_all_it_needs_and_its_settings_are_as_the
     )
 
 
+def test_what_the_steward_passes_on_is_typed_as_it_stands_where_the_package_is(way):
+    commands.invite("home-noor", config=way.hub)
+    line, *_ = way.said().splitlines()
+    assert (
+        "on the gateway:  "
+        "sudo meterkast-gateway enrol zonstraat/home-noor --hub https://hub.example.nl" == line
+    )
+
+
 def test_no_secret_of_the_gateway_is_at_the_hub_and_none_of_the_hub_at_the_gateway(way):
     way.all_the_way()
     at_hub = "".join(
@@ -91,9 +100,13 @@ def test_asking_twice_is_the_same_request_with_the_same_words(way):
     assert before == way.state()
 
 
-def test_the_words_may_be_given_as_the_line_that_a_phone_scanned(way):
-    words = way.ask(way.invite())
-    way.admit(f"{PLACE} {words.upper()}\n")
+@pytest.mark.parametrize(
+    "written", ["{}", "zonstraat/home-noor {}\n", "{}."], ids=["words", "scanned", "sentence"]
+)
+@pytest.mark.parametrize("between", [" ", "-", ", ", "\n"])
+def test_the_words_may_be_given_as_people_or_phones_write_them(way, written, between):
+    words = way.ask(way.invite()).upper().replace(" ", between)
+    way.admit(written.format(words))
     assert {"home-noor"} == set(way.keys())
 
 

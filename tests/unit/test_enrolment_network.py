@@ -96,6 +96,7 @@ def test_who_has_no_code_leaves_nothing_at_the_hub(way, page):
     answered = page.post("/enrol", content=way.request.read_bytes())
     assert 403 == answered.status_code
     assert "no invitation that is open has this code" == answered.json()["what"]
+    assert answered.json()["try_"].startswith("type the code again; else the steward makes another")
     assert before == way.state()
     with pytest.raises(UsageError) as refused:
         commands.enrol("home-noor", words="a b c d", config=way.hub)
