@@ -109,7 +109,8 @@ def parse(
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(Problem(f"not TOML: {error}", name, "mend that line")) from error
+        told = str(error).replace("Cannot overwrite a value", "this key stands there twice")
+        raise ConfigError(Problem(f"not TOML: {told}", name, "mend that line")) from error
     lines = _lines(text)
     mistakes = [
         Problem(mistake.what, _where(mistake.path, lines=lines, name=name), mistake.try_)

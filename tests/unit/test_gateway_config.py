@@ -418,3 +418,10 @@ def test_who_is_in_another_folder_than_the_service_is_told_how_to_be_in_that_one
     with pytest.raises(ConfigError) as own:
         config.load(tmp_path / "lib/meterkast-gateway/gateway.toml")
     assert "meterkast discover --write makes it" in own.value.problems[0].try_
+
+
+def test_a_line_that_was_added_twice_is_told_as_that(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        config.load(write(tmp_path, 'page = "127.0.0.1:7081"\npage = "127.0.0.1:7081"\n'))
+    (problem,) = caught.value.problems
+    assert "not TOML: this key stands there twice (at line 2, column 24)" == problem.what
