@@ -169,6 +169,18 @@ def test_a_key_for_which_there_is_no_room_is_not_there_at_all_and_can_be_made_la
     assert made.public.x == SigningKey.load(tmp_path / "gateway.key").public.x
 
 
+def test_of_two_who_make_a_key_at_once_the_first_ones_stays(tmp_path, monkeypatch):
+    def meanwhile(_: object) -> None:
+        (tmp_path / "gateway.key").write_text("another's")
+
+    with monkeypatch.context() as race:
+        race.setattr("os.fsync", meanwhile)
+        with pytest.raises(FileExistsError):
+            SigningKey.create(tmp_path / "gateway.key")
+    assert "another's" == (tmp_path / "gateway.key").read_text()
+    assert [tmp_path / "gateway.key"] == list(tmp_path.iterdir())
+
+
 def test_wherever_the_making_of_a_key_is_cut_off_there_is_a_whole_one_or_none(tmp_path):
     path, cuts = tmp_path / "gateway.key", 0
     while cut_at(cuts + 1, partial(SigningKey.create, path)):
