@@ -1,6 +1,7 @@
 """Power that is cut, and disks that are full, while an update is made or taken back."""
 
 import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from ledger_bridge.books import store
 from ledger_bridge.books.community import Community
 from ledger_bridge.books.verify.verify import verify
 from ledger_bridge.inbox import Inbox
+from tests.cuts import cut_at
 from tests.journal_life import Life, cut, found_out, lay, some, troubles, unlinked, walk, ways
 from tests.journals import at, check_chain, current, put, reopen
 from tests.later import LIGHT, later_gateway, later_hub
@@ -98,6 +100,38 @@ def test_whichever_writes_a_disk_refuses_in_an_update_what_is_kept_is_kept(folde
     print(f"{whole.disk.asked - opened} writes and syncs refused")
     assert [] == wrong
     assert whole.disk.asked - opened > 150
+
+
+@pytest.mark.parametrize("is_taken_back", [True, False])
+def test_wherever_a_start_is_cut_off_among_its_files_the_next_has_every_record_and_no_half_copy(
+    tmp_path: Path, is_taken_back: bool
+) -> None:
+    """The newer program in its step, or the older one on its way back."""
+    whole, cut_off = tmp_path / "whole", tmp_path / "cut"
+    put(older := reopen(whole), 3)
+    older.close()
+    if is_taken_back:
+        with later_gateway():
+            put(newer := reopen(whole), 2)
+            newer.close()
+    cuts = 0
+    is_cut = True
+    while is_cut:
+        shutil.rmtree(cut_off, ignore_errors=True)
+        shutil.copytree(whole, cut_off)
+        with program("older" if is_taken_back else "newer"):
+            is_cut = cut_at(cuts + 1, lambda: reopen(cut_off).close())
+        cuts += is_cut
+        for which in ("older", "newer", "older"):
+            with program(which):
+                again = reopen(cut_off)
+                records = again.records(current(again).chain, start=1, limit=9)
+                assert [1, 2, 3, 4, 5][: len(records)] == check_chain(records)
+                assert (5 if is_taken_back else 3) == len(records)
+                again.close()
+        assert [] == list(cut_off.glob("*.part"))
+    print(f"{cuts} cuts")
+    assert cuts > 8
 
 
 class Updated(Life):
