@@ -116,7 +116,10 @@ def write(files: Iterable[Planned]) -> None:
     try:
         for file in files:
             path = file.path
-            _make(path.parent)
+            missing = [folder for folder in path.parents if not folder.is_dir()]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            for folder in missing:  # whatever root's umask: what lies there says who may read it
+                folder.chmod(0o755)
             new = path.with_name(f".{path.name}.{beside}")
             waiting.append((new, path))
             with os.fdopen(
@@ -133,14 +136,6 @@ def write(files: Iterable[Planned]) -> None:
             with contextlib.suppress(OSError):
                 new.unlink(missing_ok=True)
         raise _not_here(error, path) from error
-
-
-def _make(folder: Path) -> None:
-    """A folder that others can look into, whatever root's umask: what lies there says who may."""
-    if not folder.is_dir():
-        _make(folder.parent)
-        folder.mkdir(exist_ok=True)
-        folder.chmod(0o755)
 
 
 def _not_here(error: OSError, path: Path) -> UsageError:
