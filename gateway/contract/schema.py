@@ -31,8 +31,9 @@ ROOM_TIMES = 3
 # What a fiftieth for the log's own frames does not cover.
 ROOM_BYTES = 4_000_000
 
-# The slowest card copies the largest journal in this time, and more is written on the way back.
-STEP_S_MAX = 900
+# What the slowest of cards writes in a second, and a start takes beside that.
+SLOW_BYTES = 2_000_000
+START_S = 60
 
 
 class Unknown(Exception):
@@ -116,8 +117,8 @@ def keep_copy(db: sqlite3.Connection, path: Path, version: int) -> None:
 
     Raises NoRoom, and OSError and sqlite3.Error where it cannot be written.
     """
-    take_up_to(STEP_S_MAX)
     wanted, free = _wanted_bytes(db), shutil.disk_usage(path.parent).free
+    take_up_to(START_S + wanted // SLOW_BYTES)
     if free < wanted:
         what = f"another schema wants {_mb(wanted)} of the disk, and {_mb(free)} are free"
         raise NoRoom(what)

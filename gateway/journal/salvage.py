@@ -21,6 +21,8 @@ log = structlog.get_logger()
 
 # Beside a database are its write-ahead log, the index of that, and what a first start rolls back.
 BESIDE = ("-wal", "-shm", "-journal")
+# The slowest card gives and takes the largest journal in this time.
+READ_AGAIN_S_MAX = 900
 TRY = "keep the file that was set aside until its card was looked at; replace the card"
 
 
@@ -56,7 +58,7 @@ def make_good(path: Path, key: PublicKey, connect: file.Connect, known: str = ""
             _suspicion(path).unlink(missing_ok=True)
             return
         log.error("journal_damaged", where=str(path), reason=why, try_=TRY)
-        take_up_to(schema.STEP_S_MAX)
+        take_up_to(READ_AGAIN_S_MAX)
         new = path.with_name("journal.new")
         for ending in ("", *BESIDE):
             new.with_name(f"{new.name}{ending}").unlink(missing_ok=True)
