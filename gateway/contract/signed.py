@@ -41,6 +41,10 @@ class _Header(msgspec.Struct):
     crit: tuple[str, ...] = ()
 
 
+class Changed(Malformed):
+    """A paper that says something else now than somebody signed."""
+
+
 class Signed(NamedTuple):
     """Two lines taken apart, not yet checked: the payload, who says they signed it, as what."""
 
@@ -131,13 +135,18 @@ def signers(documents: Iterable[Signed], keys: Iterable[str]) -> tuple[str, ...]
 
 
 def demand_of(documents: Iterable[Signed], keys: Iterable[str], *, asked: int, whose: str) -> None:
-    """Raises Malformed unless so many of these keys signed, and says whose signature is missing."""
-    keys = tuple(dict.fromkeys(keys))
+    """Raises Malformed unless so many of these keys signed, and says whose signature is missing, or
+    does not fit any more.
+    """
+    keys, documents = tuple(dict.fromkeys(keys)), tuple(documents)
     have = signers(documents, keys)
     if len(have) >= asked:
         return
     if asked == 1:
         raise Malformed(f"not signed by {whose}")
+    for x in keys:
+        if x not in have and any(document.kid == PublicKey(x).kid for document in documents):
+            raise Changed(f"it was changed since {x[:8]}… signed it")
     missing = ", ".join(f"{x[:8]}…" for x in keys if x not in have)
     raise Malformed(f"signed by {len(have)} of the {asked} who must; not by {missing}")
 

@@ -98,9 +98,9 @@ def send_round(path: Path, data: bytes, *, key: SigningKey) -> bytes:
 def going_round(file: Path, read: Callable[[bytes], object], *, made_by: str) -> bytes:
     """A paper that stewards sign one after another, if `read` knows it. Raises UsageError."""
     try:
-        data = file.read_bytes().strip()
+        data = file.read_text("utf-8").strip().encode()  # a mail program may end lines otherwise
         read(data)
-    except (OSError, Malformed) as error:
+    except (OSError, ValueError) as error:  # Malformed is one
         raise UsageError(Problem(str(error), str(file), made_by)) from error
     return data
 
@@ -112,6 +112,8 @@ def must_be_enough(data: bytes, books: Reading, file: Path) -> None:
         signed.demand_of(
             signed.parse_all(data), registry.stewards, asked=registry.asked, whose=papers.STEWARD
         )
+    except signed.Changed as error:
+        raise PeopleError(Problem(str(error), str(file), "the file as it was signed")) from error
     except Malformed as error:
         to = file.with_suffix(".signed")
         first = "" if file == to else f"meterkast policy sign {file}, then "

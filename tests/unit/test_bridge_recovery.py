@@ -83,6 +83,13 @@ def test_as_many_stewards_sign_as_for_a_policy(tmp_path, monkeypatch, capsys):
         apply(read_books(hub.config).registry, [BridgeRecovered(signed_by(hub).decode())])
     assert lost == bridge(hub)
     policy.sign(PAPER, key=tmp_path / "other.key", config=hub.config)
+    slip = Path("slip.signed")
+    slip.write_bytes(PAPER.read_bytes().replace(b'"number":1', b'"number":2'))
+    with pytest.raises(PeopleError, match=f"it was changed since {other.public.x[:8]}… signed it"):
+        recover(hub, paper=slip)
+    assert lost == bridge(hub)
+    # As some mail programs pass it on.
+    PAPER.write_bytes(PAPER.read_bytes().replace(b"\n", b"\r\n"))
     capsys.readouterr()
     recover(hub, paper=PAPER)
     assert json.loads(capsys.readouterr().out)["bridge_key"] == bridge(hub) != lost
