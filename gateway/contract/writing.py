@@ -48,7 +48,7 @@ def offer(files: Iterable[Planned], *, yes: bool, as_json: bool = False, then: s
     changing = [file for file, change in changes if change != "same"]
     if as_json:
         if yes:
-            write(changing)
+            _install(changing)
         shown = [{"path": str(file.path), "change": change} for file, change in changes]
         print(json.dumps({"files": shown}, ensure_ascii=False))
         return 0
@@ -60,7 +60,7 @@ def offer(files: Iterable[Planned], *, yes: bool, as_json: bool = False, then: s
     if not (yes or _is_agreed(len(changing))):
         print("nothing was written", file=sys.stderr)
         return 1
-    write(changing)
+    _install(changing)
     print(f"written: {len(changing)} of {len(changes)} files")
     if then:
         print(f"then: {then}")
@@ -105,6 +105,17 @@ def must_be_owner(folder: Path, command: str) -> None:
     raise UsageError(Problem(what, str(folder), try_))
 
 
+def _install(files: list[Planned]) -> None:
+    """For other programs: the files say who may read them, and no folder that root's umask closed.
+
+    Raises UsageError.
+    """
+    folders = {folder for file in files for folder in file.path.parents if not folder.exists()}
+    write(files)
+    for folder in folders:
+        folder.chmod(0o755)
+
+
 def write(files: Iterable[Planned]) -> None:
     """Put files in their places, each whole. Raises UsageError, and then none is in its place.
 
@@ -116,10 +127,7 @@ def write(files: Iterable[Planned]) -> None:
     try:
         for file in files:
             path = file.path
-            missing = [folder for folder in path.parents if not folder.is_dir()]
             path.parent.mkdir(parents=True, exist_ok=True)
-            for folder in missing:  # whatever root's umask: what lies there says who may read it
-                folder.chmod(0o755)
             new = path.with_name(f".{path.name}.{beside}")
             waiting.append((new, path))
             with os.fdopen(

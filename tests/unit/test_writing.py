@@ -89,7 +89,7 @@ def test_who_may_read_a_file_is_no_matter_of_who_wrote_it(tmp_path):
     """Mosquitto reads its rights as a user of its own, and root may have made the folder."""
     before = os.umask(0o077)
     try:
-        write([Planned(tmp_path / "etc" / "in" / "acl", "a\n")])
+        offer([Planned(tmp_path / "etc" / "in" / "acl", "a\n")], yes=True)
     finally:
         os.umask(before)
     made = [tmp_path / "etc", tmp_path / "etc/in", tmp_path / "etc/in/acl"]
