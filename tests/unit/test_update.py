@@ -66,6 +66,17 @@ def test_a_new_version_is_on_trial_until_it_is_kept(place):
     assert ("0.2.0", "", OLD) == (runs(place), place.on_trial, place.previous)
 
 
+def test_a_program_knows_its_place_where_versions_lie_beside_each_other(place, monkeypatch):
+    environment(place, "elsewhere/0.1.0")
+    monkeypatch.setattr(sys, "prefix", str(place.root / OLD))
+    assert place == Place.own()
+    monkeypatch.setattr(sys, "prefix", str(place.root / "elsewhere/0.1.0"))
+    assert Place.own() is None
+    monkeypatch.setattr(sys, "prefix", str(place.root / OLD))
+    (place.root / "current").unlink()
+    assert Place.own() is None
+
+
 def test_a_version_that_is_taken_back_is_told_until_another_is_kept(place):
     environment(place, NEW)
     place.begin(NEW)
