@@ -160,7 +160,10 @@ def _make_ours(db: sqlite3.Connection, path: Path) -> None:
             )
     except (OSError, sqlite3.Error) as error:
         what = f"the books of schema {version} cannot become those of {SCHEMA_VERSION}: {error}"
-        try_ = "make room there (df -h); the version before goes on with them"
+        is_room = isinstance(error, OSError | sqlite3.OperationalError)
+        try_ = (
+            f"{'make room there (df -h)' if is_room else 'report it'}; the version before runs on"
+        )
         raise PeopleError(Problem(what, str(path), try_)) from error
 
 

@@ -532,10 +532,23 @@ def test_without_room_books_stay_as_they_are(tmp_path, monkeypatch):
     assert re.fullmatch(
         r"error: the books of schema 6 cannot become those of 7: another schema wants 5\.\d MB"
         rf" of the disk, and 4\.0 MB are free\nwhere: {street.path}\n"
-        r"try:   make room there \(df -h\); the version before goes on with them",
+        r"try:   make room there \(df -h\); the version before runs on",
         str(told.value),
     )
     street.open()
+
+
+def test_books_whose_step_goes_wrong_stay_as_they_are(tmp_path):
+    street, home = Street(tmp_path), Chain("home")
+    street.take("home", quarter(home, 0), quarter(home, 1))
+    street.community.db.close()
+    with (
+        later_hub("CREATE UNIQUE INDEX one_each ON record (gateway);"),
+        pytest.raises(PeopleError, match=r"UNIQUE constraint failed(.|\n)*report it"),
+    ):
+        store.open_to_write(street.path)
+    street.open()
+    assert 100_000 == street.balance("acc-noor", "ENERGY")
 
 
 def test_newer_books_that_were_never_ours_are_not_touched(tmp_path):
