@@ -163,14 +163,7 @@ class System:
         try:
             yield machine
         finally:
-            if machine.poll() is None:
-                children = Path(f"/proc/{machine.pid}/task/{machine.pid}/children")
-                for process in children.read_text().split():
-                    os.kill(int(process), signal.SIGKILL)
-                machine.wait()
-            for top in GROUPS:
-                for folder, _, _ in os.walk(f"{top}/machine-{machine.pid}", topdown=False):
-                    Path(folder).rmdir()
+            kill(machine)
 
     def _boots(self, script: str, *room: str) -> list[str | Path]:
         """The command that boots this system, in which a script is to run."""
@@ -179,11 +172,7 @@ class System:
         self.write("root/script", script)
         self.write("etc/systemd/system/script.service", BOOT)
         self.say("systemctl enable --quiet script")
-        own = ["--quiet", "--register=no", "--keep-unit", *(room or ("--private-network",))]
-        # What nspawn itself would keep from all services.
-        asked = ["--system-call-filter=adjtimex clock_adjtime"]
-        boot = ["systemd-nspawn", *own, *asked, "--boot", f"--directory={self.root}"]
-        return ["sh", "-c", GROUPED, "sh", *boot]
+        return nspawn(self.root, *room)
 
     def _told(self) -> dict[str, str]:
         """What the script said and how it ended, as far as it came."""
@@ -193,6 +182,27 @@ class System:
     def files(self) -> set[str]:
         found = self.say("find / -xdev").splitlines()
         return {name for name in found if not ITS_OWN.match(name)}
+
+
+def nspawn(root: Path, *room: str) -> list[str | Path]:
+    """The command that boots the system in a folder."""
+    own = ["--quiet", "--register=no", "--keep-unit", *(room or ("--private-network",))]
+    # What nspawn itself would keep from all services.
+    asked = ["--system-call-filter=adjtimex clock_adjtime"]
+    boot = ["systemd-nspawn", *own, *asked, "--boot", f"--directory={root}"]
+    return ["sh", "-c", GROUPED, "sh", *boot]
+
+
+def kill(machine: subprocess.Popen[bytes]) -> None:
+    """Whatever still runs in it ends at once, and its group goes."""
+    if machine.poll() is None:
+        children = Path(f"/proc/{machine.pid}/task/{machine.pid}/children")
+        for process in children.read_text().split():
+            os.kill(int(process), signal.SIGKILL)
+        machine.wait()
+    for top in GROUPS:
+        for folder, _, _ in os.walk(f"{top}/machine-{machine.pid}", topdown=False):
+            Path(folder).rmdir()
 
 
 def make(mmdebstrap: str, suite: Suite, file: Path, include: str, *more: str) -> Path:
