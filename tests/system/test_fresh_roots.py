@@ -128,7 +128,8 @@ sees() {{ await "{PYTHON} /root/screen.py | tee seen | grep '$1'"; }}
 # The first word of what somebody waits for is told when it does not come.
 WAIT = """\
 await() {
-    for n in $(seq 300); do
+    local end=$((SECONDS + 300))
+    while [ $SECONDS -lt $end ]; do
         eval "$1" && return
         sleep 1
     done
