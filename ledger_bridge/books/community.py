@@ -108,7 +108,7 @@ class Community:
             return
         with commit(self.db):
             self._read_papers()
-            self.derivation.add_kept(registry=self.registry, policies=self.policies)
+            self.derivation.share_again()
             rows = self.db.execute(
                 "SELECT data FROM record AS r JOIN chain USING (community, gateway, chain)"
                 " WHERE community = ? AND seq <= up_to AND data != x''"

@@ -21,12 +21,11 @@ FACTS = (
     "counter.sql",
     "waste.sql",
     "times.sql",
-    "shared.sql",
     "attested.sql",
     "official.sql",
     "changing.sql",
 )
-# Tables of what was decided and said, and views; these stay.
+# Tables of what was decided and said, of what was shared out of it, and views; these stay.
 SAID = (
     "schema.sql",
     "gateways.sql",
@@ -35,15 +34,20 @@ SAID = (
     "log.sql",
     "views.sql",
     "changed.sql",
+    "shared.sql",
 )
 
 _CREATED = re.compile(r"CREATE (?:TABLE|VIEW|TRIGGER|INDEX|UNIQUE INDEX) (\w+)")
 _TABLE = re.compile(r"CREATE TABLE (\w+)")
-_DROPPED = re.compile(r"DROP TRIGGER IF EXISTS (\w+)")
+_DROPPED = re.compile(r"DROP (?:TABLE|TRIGGER) IF EXISTS (\w+)")
 # What older tables of what was said lack, by the schema that brought it.
 _ADDED = {
     4: "ALTER TABLE chain ADD COLUMN key TEXT NOT NULL DEFAULT '';",
     5: "DROP TRIGGER IF EXISTS record_stays;",
+    6: (
+        "DROP TABLE IF EXISTS shared; DROP TABLE IF EXISTS shared_day;"
+        "DROP TABLE IF EXISTS unshared;"
+    ),
 }
 
 

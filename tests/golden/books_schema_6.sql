@@ -1,4 +1,4 @@
--- What is said in books of schema 6, which programs that were published go back to. Never changes.
+-- What is said and shared in books of schema 6, which programs that were published go back to. Never changes.
 
 CREATE TABLE registry_edit (
     community TEXT NOT NULL,
@@ -435,4 +435,45 @@ CREATE TRIGGER record_went AFTER DELETE ON record BEGIN
         FROM (SELECT coalesce(max(n), 1) AS n FROM edition) WHERE true
         ON CONFLICT DO UPDATE SET n = excluded.n, gone_n = excluded.n
             WHERE gone_n != excluded.n;
+END;
+
+CREATE TABLE shared (
+    community TEXT NOT NULL,
+    rule      TEXT NOT NULL,
+    member    TEXT NOT NULL,              -- or the account of the supplier
+    day       TEXT NOT NULL,
+    taken     INTEGER NOT NULL,
+    given     INTEGER NOT NULL,
+    PRIMARY KEY (community, rule, member, day)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX shared_of_day ON shared (community, rule, day);
+
+CREATE TABLE shared_day (
+    community TEXT NOT NULL,
+    rule      TEXT NOT NULL,
+    day       TEXT NOT NULL,
+    produced  INTEGER NOT NULL,
+    shared    INTEGER NOT NULL,
+    PRIMARY KEY (community, rule, day)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE unshared (
+    community TEXT NOT NULL,
+    rule      TEXT NOT NULL,
+    day       TEXT NOT NULL,
+    waits_for TEXT NOT NULL DEFAULT '',   -- a meter, GATEWAY/DEVICE, that was not heard of since
+    PRIMARY KEY (community, rule, day)
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER unshared_came AFTER INSERT ON unshared BEGIN
+    INSERT INTO changed SELECT NEW.community, 'shared', NEW.rule, '', NEW.day, n, 0
+        FROM (SELECT coalesce(max(n), 1) AS n FROM edition) WHERE true
+        ON CONFLICT DO UPDATE SET n = excluded.n WHERE changed.n != excluded.n;
+END;
+
+CREATE TRIGGER unshared_went AFTER DELETE ON unshared BEGIN
+    INSERT INTO changed SELECT OLD.community, 'shared', OLD.rule, '', OLD.day, n, 0
+        FROM (SELECT coalesce(max(n), 1) AS n FROM edition) WHERE true
+        ON CONFLICT DO UPDATE SET n = excluded.n WHERE changed.n != excluded.n;
 END;

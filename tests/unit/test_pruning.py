@@ -1,5 +1,7 @@
 """Pruning: evidence of sealed months goes but for its digests, and what is left says the same."""
 
+from contextlib import nullcontext
+
 import pytest
 
 from gateway.contract.errors import PeopleError
@@ -9,6 +11,7 @@ from ledger_bridge.books.policy.policies import InForce, Policies
 from ledger_bridge.books.policy.policy import parse
 from ledger_bridge.books.registry.edits import EvidencePruned
 from tests.homes import Home, Homes
+from tests.later import later_hub
 from tests.street import MIDNIGHT_MS, POLICY, Chain
 
 DAY_MS = 86_400_000
@@ -70,6 +73,26 @@ def test_what_is_not_sealed_is_what_it_was_and_the_books_verify(homes):
     homes.community.db.close()
     homes.open()
     homes.check()
+
+
+def settled(homes):
+    while homes.community.settle(AUGUST_2029_MS):
+        pass
+    homes.check()
+    tables = ("shared", "shared_day", "claim", "booking", "dirty", "unshared")
+    return [homes.community.db.execute(f"SELECT * FROM {table}").fetchall() for table in tables]
+
+
+def test_what_was_shared_on_sealed_days_is_known_after_an_update_and_its_way_back(homes):
+    """Their evidence is gone; facts of other days are taken out of theirs anew."""
+    homes.edit(EvidencePruned("2026-06-30"))
+    before = settled(homes)
+    assert ["2026-06-21", "2026-06-30", "2026-07-01"] == [day for _, _, day, *_ in before[1]]
+    for program in (later_hub("CREATE TABLE mood (x TEXT) STRICT;"), nullcontext()):
+        homes.community.db.close()
+        with program:
+            homes.open()
+            assert before == settled(homes)
 
 
 def test_records_go_up_to_the_last_count_from_which_july_is_measured(homes):

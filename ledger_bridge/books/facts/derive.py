@@ -138,14 +138,9 @@ class Derivation:
         self._mark(touched)
         self._unshared.mark(registry, policies)
 
-    def add_kept(self, *, registry: Registry, policies: Policies) -> None:
-        """What is kept of who was erased still has its part in days that are shared."""
-        rows = self._db.execute(
-            "SELECT DISTINCT register, day FROM kept WHERE community = ?", (self._community,)
-        )
-        for register, day in rows:
-            self._unshared.touch(register, day, policies)
-        self._unshared.mark(registry, policies)
+    def share_again(self) -> None:
+        """Every day that was shared out is reckoned anew, but for sealed ones."""
+        self._unshared.mark_all()
 
     def _add_figures(self, seq: int, paper: Paper, touched: set[Claim], judge: Judge) -> None:
         """Official figures: they outrank earlier ones, and what gateways measured."""

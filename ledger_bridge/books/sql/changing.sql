@@ -42,19 +42,6 @@ CREATE TRIGGER counter_went AFTER DELETE ON counter BEGIN
             WHERE gone_n != excluded.n;
 END;
 
--- A day is only shared out, or no longer, where it was marked.
-CREATE TRIGGER unshared_came AFTER INSERT ON unshared BEGIN
-    INSERT INTO changed SELECT NEW.community, 'shared', NEW.rule, '', NEW.day, n, 0
-        FROM (SELECT coalesce(max(n), 1) AS n FROM edition) WHERE true
-        ON CONFLICT DO UPDATE SET n = excluded.n WHERE changed.n != excluded.n;
-END;
-
-CREATE TRIGGER unshared_went AFTER DELETE ON unshared BEGIN
-    INSERT INTO changed SELECT OLD.community, 'shared', OLD.rule, '', OLD.day, n, 0
-        FROM (SELECT coalesce(max(n), 1) AS n FROM edition) WHERE true
-        ON CONFLICT DO UPDATE SET n = excluded.n WHERE changed.n != excluded.n;
-END;
-
 CREATE TRIGGER deposit_came AFTER INSERT ON deposit BEGIN
     INSERT INTO changed SELECT NEW.community, 'waste', NEW.gateway, '',
         date(NEW.at_ms / 1000, 'unixepoch'), n, 0
