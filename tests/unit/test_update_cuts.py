@@ -135,10 +135,10 @@ def test_wherever_a_start_is_cut_off_among_its_files_the_next_has_every_record_a
 
 
 class Updated(Life):
-    """A life in which the program changes."""
+    """A life in which the program changes; `running` is the one that runs."""
 
-    def __init__(self, folder: Path, *, is_newer: bool) -> None:
-        self._program = ExitStack()
+    def __init__(self, folder: Path, running: ExitStack, *, is_newer: bool) -> None:
+        self._program = running
         if is_newer:
             self._program.enter_context(later_gateway())
         super().__init__(folder, checkpoint_pages=CHECKPOINT_PAGES)
@@ -151,10 +151,6 @@ class Updated(Life):
     def take_back(self) -> None:
         self._program.close()
         self.restart()
-
-    def end(self) -> None:
-        super().end()
-        self._program.close()
 
 
 Act = tuple[str, tuple[str | int | bool, ...]]
@@ -192,10 +188,11 @@ def lived_through(lives: list[tuple[list[Act], float, float, bool]]) -> list[str
         for acts, how_far, share, is_newer_then in lives:
             lay(files, lived)
             schema.copied(lived / "journal.db", 4).touch()
-            life = Updated(lived, is_newer=is_newer)
-            for does, arguments in acts:
-                getattr(life, does)(*arguments)
-            life.end()
+            with ExitStack() as running:
+                life = Updated(lived, running, is_newer=is_newer)
+                for does, arguments in acts:
+                    getattr(life, does)(*arguments)
+                life.end()
             point = round(how_far * len(life.disk.operations))
             files = cut(life, point, some(share, "seed"))
             is_newer = is_newer_then
