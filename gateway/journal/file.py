@@ -194,7 +194,7 @@ def _newer(version: int, path: Path, why: str) -> ConfigError:
 def upgrade(db: sqlite3.Connection, path: Path) -> None:
     """Make the tables, or bring them to our schema, with a copy beside it of what was before.
 
-    Raises ConfigError, sqlite3.Error, OSError: then nothing has changed.
+    Raises ConfigError, Unreachable, sqlite3.Error, OSError: then nothing has changed.
     """
     schema.clear(path)
     (version,) = db.execute("PRAGMA user_version").fetchone()
@@ -206,7 +206,10 @@ def upgrade(db: sqlite3.Connection, path: Path) -> None:
         _go_back(db, path, version)
         return
     if version:
-        schema.keep_copy(db, path, version)
+        try:
+            schema.keep_copy(db, path, version)
+        except schema.NoRoom as error:  # for which the ballast is too good
+            raise unwritable(path.parent, str(error)) from error
     before, after = UPGRADE.read_text().split(TABLES_ARE_MADE) if version else ("", "")
     # Else the records would go on referring to the chains by the name that they had before.
     db.execute("PRAGMA legacy_alter_table = ON")
