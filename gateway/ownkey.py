@@ -12,13 +12,14 @@ from pathlib import Path
 import structlog
 
 from gateway.config import Config
-from gateway.contract import record, schema
+from gateway.contract import record, schema, signed
 from gateway.contract.clock import Clock
 from gateway.contract.errors import ConfigError, Problem, UsageError
 from gateway.contract.keys import SigningKey, kept
 from gateway.contract.record import KEY
 from gateway.intake import moment_of
 from gateway.journal import Journal
+from gateway.quarter import Moment
 
 log = structlog.get_logger()
 
@@ -62,6 +63,19 @@ def rotate(config: Config, *, clock: Clock) -> SigningKey:
         raise UsageError(Problem(what, str(config.data), try_))
     _exchange(config.key)
     return new
+
+
+def go_on(journal: Journal, key: SigningKey, moment: Moment) -> None:
+    """See that all that waits can be delivered under this key. Raises NotKept, and nothing changes.
+
+    What another key signed that is lost no hub takes any more: it goes into a new chain.
+    """
+    if _is_said_in(journal, key):
+        return  # the one before handed over to it
+    for chain in [one for one in journal.chains() if one.current and one.shared]:
+        waiting = journal.records(chain.chain, start=chain.receipted + 1, limit=1)
+        if waiting and not signed.parse(waiting[0]).by(key.public):
+            journal.begin_again(chain.kind, moment)
 
 
 def _new(path: Path) -> Path:

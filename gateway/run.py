@@ -4,7 +4,7 @@ import asyncio
 import signal
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +19,8 @@ from gateway.contract.clock import domain_clock
 from gateway.contract.errors import PeopleError, Problem, UsageError
 from gateway.contract.notify import notify
 from gateway.house import House
+from gateway.intake import moment_of
+from gateway.journal import NotKept
 from gateway.kiosk import panel
 from gateway.kiosk.panel import Panel
 from gateway.reload import Settings
@@ -113,6 +115,8 @@ async def _serve(config: Config, *, until: Until, settings: Settings | None = No
     clock = domain_clock()
     key = ownkey.load(config, clock=clock)
     with closing(building.open_journal(config, clock=clock, key=key)) as journal:
+        with suppress(NotKept):  # the journal says so, and the next start tries again
+            ownkey.go_on(journal, key, moment_of(clock))
         house = building.build(config, journal, clock=clock, key=key)
         house.settings = settings
         pages = _pages(house)

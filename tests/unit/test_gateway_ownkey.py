@@ -11,7 +11,7 @@ import pytest
 
 from gateway import config, enrol, ownkey
 from gateway.config import Config
-from gateway.contract import record, rotation
+from gateway.contract import record, rotation, signed
 from gateway.contract.clock import SystemClock
 from gateway.contract.errors import ConfigError, UsageError
 from gateway.contract.keys import PublicKey, SigningKey
@@ -190,6 +190,65 @@ def test_a_house_without_a_community_needs_no_other_key(tmp_path: Path) -> None:
     (tmp_path / "gateway.toml").write_text(text)
     with pytest.raises(UsageError, match="has no community that should know its key"):
         ownkey.rotate(config.load(tmp_path / "gateway.toml"), clock=CLOCK)
+
+
+# A key that is lost, and another in its place
+
+
+def lose_the_key(home: Home) -> SigningKey:
+    """Another one in its place, of which the old one says nothing."""
+    home.config.key.unlink()
+    return SigningKey.create(home.config.key)
+
+
+def waiting(home: Home) -> list[tuple[str, str, bool]]:
+    """The chain, the moment, and whether the key in use signed it, of what has no receipt."""
+    key = SigningKey.load(home.config.key).public
+    with closing(home.journal()) as journal:
+        return [
+            (chain.chain, record.parse(data)[1].identity.boot, signed.parse(data).by(key))
+            for chain in journal.chains()
+            for data in journal.records(chain.chain, start=chain.receipted + 1, limit=99)
+        ]
+
+
+def start(home: Home) -> None:
+    with closing(home.journal()) as journal:
+        ownkey.go_on(journal, SigningKey.load(home.config.key), NOON)
+
+
+def test_what_a_lost_key_signed_and_nobody_confirmed_is_signed_anew_in_new_chains(
+    home: Home,
+) -> None:
+    before = waiting(home)
+    lose_the_key(home)
+    home.record()  # as a gateway may have gone on that was started before
+    start(home)
+    after = waiting(home)
+    assert [True] * 4 == [is_ours for _, _, is_ours in after]
+    assert set() == {chain for chain, *_ in before} & {chain for chain, *_ in after}
+    start(home)
+    assert after == waiting(home)
+
+
+def test_a_chain_of_which_all_is_confirmed_goes_on_under_another_key(home: Home) -> None:
+    with closing(home.journal()) as journal:
+        shared = [chain for chain in journal.chains() if chain.shared]
+        for chain in shared:
+            journal.receipt(chain.chain, 1, chain.digest)
+        chains = {chain.chain for chain in shared}
+    lose_the_key(home)
+    start(home)
+    home.record()
+    assert chains == {chain for chain, *_ in waiting(home)}
+
+
+def test_a_chain_whose_key_handed_over_goes_on(home: Home) -> None:
+    ownkey.rotate(home.config, clock=CLOCK)
+    home.record()
+    before = waiting(home)
+    start(home)
+    assert before == waiting(home)
 
 
 def test_enrol_prints_one_key_for_ever(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
