@@ -410,6 +410,9 @@ def test_an_environment_that_does_not_run_is_taken_back_and_told(here, monkeypat
         "journalctl -u opt",
     ] == list(told.value.problems[0])
     capsys.readouterr()
+    assert 1 == update()
+    last = "taken back: 0.2.0: meterkast-gateway.service failed: exit-code\n"
+    assert f"runs:   0.1.0\nbefore: none\n{last}" == capsys.readouterr().out
     assert 0 == update(as_json=True)
     why = "meterkast-gateway.service failed: exit-code"
     expected = {
@@ -445,6 +448,74 @@ def test_what_runs_is_no_update(here):
     assert "this version runs already" == refused(here.root / OLD, here)
     (here.root / "versions/link").symlink_to("0.1.0")
     assert "this version runs already" == refused(here.root / "versions/link", here)
+
+
+def test_who_may_not_write_there_changes_nothing(here, monkeypatch, tmp_path, part):
+    part("dpkg-deb")
+    real = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: path != here.root and real(path, mode))
+    what = "only who may write there can change what runs"
+    assert what == refused(environment(here, NEW), here)
+    assert what == refused(deb(tmp_path), here)
+
+
+def test_a_disk_without_room_for_a_link_is_told_and_what_runs_goes_on(here, monkeypatch):
+    def full(_: Path, to: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", to)
+
+    monkeypatch.setattr(Path, "symlink_to", full)
+    folder = here.root / NEW
+    shutil.copytree(here.root / OLD, folder)
+    (folder / "bin/meterkast").write_text("#!/bin/sh\necho 0.2.0\n")
+    assert "the version cannot be changed: No space left on device" == refused(folder, here)
+
+
+def test_a_version_whose_service_is_stopped_is_watched_over_later(here, monkeypatch, capsys):
+    monkeypatch.setattr(command, "Systemd", lambda: Machine(iter(lambda: STOPPED, None)))
+    assert 0 == update(environment(here, NEW))
+    assert "0.2.0 is watched over once its service is started\n" == capsys.readouterr().out
+    assert (NEW, OLD) == (here.on_trial, here.previous)
+
+
+def test_the_service_that_watches_says_what_it_kept(here):
+    environment(here, NEW)
+    here.begin(NEW)
+    with capture_logs() as logged:
+        assert 0 == update(watch_over=True)
+    assert [("update_kept", NEW)] == [(one["event"], one["version"]) for one in logged]
+    assert ("", NEW) == (here.on_trial, here.current)
+
+
+def test_what_an_update_came_to_is_told_as_json(here, capsys):
+    assert 0 == update(environment(here, NEW), as_json=True)
+    (told,) = json.loads(capsys.readouterr().out)
+    assert ("0.2.0", "0.1.0", None) == (told["runs"], told["before"], told["taken_back"])
+
+
+DPKG = """\
+#!/bin/sh
+[ "$1" = --install ] || exec /usr/bin/dpkg "$@"
+exit @ends@
+"""
+
+
+@pytest.mark.parametrize(
+    ("ends", "what"),
+    [
+        (1, "dpkg ended with 1; a whole version runs all the same"),
+        (0, "0.2.0-1 does not run any more"),  # for this one has put nothing anywhere
+    ],
+)
+def test_what_dpkg_ends_with_is_told(here, monkeypatch, part, ends, what):
+    part("dpkg-deb")
+    room = here.root.parent
+    (room / "dpkg").write_text(DPKG.replace("@ends@", str(ends)))
+    (room / "dpkg").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{room}:{os.environ['PATH']}")
+    with pytest.raises(NotKept) as told:
+        update(deb(room))
+    assert what == told.value.problems[0].what
+    assert OLD == here.current
 
 
 def test_an_update_that_gives_way_to_another_is_not_told_an_older_reason(here, monkeypatch):
