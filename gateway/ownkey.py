@@ -72,10 +72,14 @@ def go_on(journal: Journal, key: SigningKey, moment: Moment) -> None:
     """
     if _is_said_in(journal, key):
         return  # the one before handed over to it
-    for chain in [one for one in journal.chains() if one.current and one.shared]:
+    for chain in [one for one in journal.chains() if one.shared]:
         waiting = journal.records(chain.chain, start=chain.receipted + 1, limit=1)
-        if waiting and not signed.parse(waiting[0]).by(key.public):
+        if not waiting or signed.parse(waiting[0]).by(key.public):
+            continue
+        if chain.current:
             journal.begin_again(chain.kind, moment)
+        else:
+            journal.carry(chain, moment)
 
 
 def _new(path: Path) -> Path:

@@ -306,6 +306,18 @@ class Journal(Kept):
         self.on_commit()
         return self._current(kind)
 
+    def carry(self, old: Chain, moment: Moment) -> None:
+        """What has no receipt of a chain that ended goes into the one that goes on. Raises NotKept,
+        and nothing changes.
+        """
+        self.commit(moment)
+        with self._disk.transaction() as db:
+            (new,) = [c for c in chains.load(db, self._owner) if c.kind == old.kind and c.current]
+            self._carry(db, old, new)
+            chains.cut(db, self._owner, old)
+        self._chains = chains.load(self._disk.db, self._owner)
+        self.on_commit()
+
     def _carry(self, db: sqlite3.Connection, old: Chain, new: Chain) -> None:
         """What has no receipt goes from one chain into another. A key is of its own chain only."""
         after = old.receipted

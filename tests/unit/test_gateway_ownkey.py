@@ -17,6 +17,7 @@ from gateway.contract.errors import ConfigError, UsageError
 from gateway.contract.keys import PublicKey, SigningKey
 from gateway.contract.record import KEY, QUARTER
 from gateway.journal import EVIDENCE, SAMPLES, Journal
+from gateway.journal.file import RESTORED
 from gateway.quarter import Moment
 from tests.publisher import BRIDGE
 
@@ -229,6 +230,18 @@ def test_what_a_lost_key_signed_and_nobody_confirmed_is_signed_anew_in_new_chain
     assert set() == {chain for chain, *_ in before} & {chain for chain, *_ in after}
     start(home)
     assert after == waiting(home)
+
+
+def test_what_waits_in_a_restored_journal_whose_key_was_not_in_the_backup_is_signed_anew(
+    home: Home,
+) -> None:
+    (home.config.data / RESTORED).touch()
+    lose_the_key(home)
+    start(home)
+    home.record()
+    after = waiting(home)
+    assert [True] * 4 == [is_ours for _, _, is_ours in after]
+    assert 2 == len({chain for chain, *_ in after})
 
 
 def test_a_chain_of_which_all_is_confirmed_goes_on_under_another_key(home: Home) -> None:
