@@ -66,12 +66,13 @@ class Settings:
     async def news(self) -> Config:
         """Wait for settings that can be used: other ones, or whichever a SIGHUP asks for.
 
-        Who sends SIGHUP has changed something, if only a file that the settings name.
+        Who sends SIGHUP has changed something, if only a file that the settings name. Who enrols
+        with another key writes the same settings once more.
         """
         told = asyncio.Event()
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGHUP, told.set)
-        changing = self._seen
+        changing, key = self._seen, _stamp(self.good.key)
         while True:
             try:
                 async with asyncio.timeout(LOOK_S):
@@ -85,7 +86,7 @@ class Settings:
             is_asked = told.is_set()
             told.clear()
             config = self.look()
-            if config and (is_asked or config != self.good):
+            if config and (is_asked or config != self.good or _stamp(config.key) != key):
                 return config
 
 

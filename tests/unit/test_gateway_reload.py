@@ -102,6 +102,20 @@ def test_a_file_put_in_place_of_the_old_one_is_news(file):
     assert ["cellar"] == names(asyncio.run(scenario()))
 
 
+def test_the_same_settings_with_another_key_are_news(file):
+    async def scenario() -> config.Config:
+        settings = Settings(file)
+        settings.good.key.write_text("a key")
+        waiting = asyncio.ensure_future(soon(settings.news()))
+        await asyncio.sleep(0.05)
+        settings.good.key.unlink()
+        settings.good.key.write_text("another")
+        os.utime(file, ns=(1, 1))
+        return await waiting
+
+    assert ["hall"] == names(asyncio.run(scenario()))
+
+
 def test_a_file_touched_or_taken_away_is_no_news(file):
     async def scenario() -> bool:
         settings = Settings(file)

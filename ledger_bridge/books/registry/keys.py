@@ -72,7 +72,8 @@ def _rekeyed(registry: Registry, edit: GatewayRekeyed) -> Registry:
     _must_be_key(edit.key, where)
     earlier = registry.rekeyed.get(edit.gateway, ())
     if edit.key in {registry.keys[edit.gateway].x, *(one.key for one in earlier)}:
-        raise refuse("it had this key before", where, "make a new one: meterkast enrol")
+        try_ = "remove gateway.key there, and meterkast enrol makes another"
+        raise refuse("it had this key before", where, try_)
     _must_be_numbers(edit.chains, where)
     barred = registry.barred
     if edit.gateway in barred:  # what the new key signs counts again
