@@ -99,7 +99,8 @@ def revoke(
     if books.hub.tls_folder.exists():
         crl = str(_take_back(books.hub.tls_folder, gateway))
         lines.append("the broker lets it in until it has the new list and is restarted:")
-        lines.append("  meterkast install mosquitto && systemctl restart mosquitto")
+        lines.append(f"  sudo meterkast install mosquitto --config {config.resolve()} --yes")
+        lines.append("  sudo systemctl restart mosquitto")
     tell("\n".join(lines), {"gateway": gateway, "chains": chains, "list": crl}, json=json)
 
 

@@ -170,6 +170,17 @@ def test_a_gateway_may_be_revoked_from_each_number_that_is_stored_and_from_the_n
     assert read_books(hub.config).registry.bars("home", EVIDENCE, 1)
 
 
+def test_who_revokes_is_told_what_the_broker_needs(hub, capsys):
+    revoke("home", config=hub.config)
+    expected = [
+        "home is revoked",
+        "the broker lets it in until it has the new list and is restarted:",
+        f"  sudo meterkast install mosquitto --config {hub.config} --yes",
+        "  sudo systemctl restart mosquitto",
+    ]
+    assert expected == capsys.readouterr().out.splitlines()
+
+
 def test_a_revoked_gateway_is_not_admitted_again_with_its_old_key(hub):
     revoke("home", config=hub.config, json=True)
     with pytest.raises(UsageError) as refused:
