@@ -143,3 +143,26 @@ def test_keys_that_were_changed_since_the_backup_are_followed_again(tmp_path):
         street.hears(2, 0, 1, 2)
         street.check(quarters=2)
         assert "forged" not in street.gateway.log.read_text()
+
+
+@pytest.mark.soak
+def test_a_gateway_whose_key_was_changed_since_its_backup_is_given_another_and_nothing_is_lost(
+    tmp_path,
+):
+    with Kept(tmp_path) as street:
+        street.hears(0, 0)
+        backup = street.backed_up(street.toml, "gateway.meterkast")
+        with street.without_gateway():
+            done("enrol", "--rotate", "--config", street.toml)
+        street.hears(1, 0, 1)
+        street.lose_gateway()
+        street.restore_gateway(backup)
+        os.write(street._wire, telegram(2))
+        until("it is refused", lambda: "key of other numbers" in street.bridge.log.read_text())
+        with street.without_gateway():
+            street.toml.with_name("gateway.key").unlink()
+            key = done("enrol", "--config", street.toml).strip()
+            done("hub", "rekey", f"home={key}", "--config", street.hub)
+        until("it has come", lambda: street.boundaries() == [0, 1, 2])
+        street.hears(3, 0, 1, 2, 3)
+        street.check(quarters=3)
