@@ -213,7 +213,7 @@ def test_any_history_of_updates_taken_back_and_power_cut_leaves_chains_without_g
 
 @pytest.mark.soak
 @given(lives=LIVES)
-@settings(max_examples=5_000, deadline=None)
+@settings(max_examples=1_500, deadline=None)
 def test_thousands_of_histories_of_updates_leave_chains_without_gap_or_fork(
     lives: list[tuple[list[Act], float, float, bool]],
 ) -> None:
