@@ -179,7 +179,7 @@ def _join(
     )
     said = _typed(invite, composed, srv)
     code = re.search(r"its code: +(\S+)", said)[1]
-    ask = re.search(r"meterkast (enrol .*)", said)[1].split()
+    ask = re.search(r"meterkast-gateway (enrol .*)", said)[1].split()
     asking = subprocess.Popen(
         [sys.executable, "-m", "gateway", *ask, "--config", str(home / "gateway.toml")],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
