@@ -62,6 +62,7 @@ class Manifest(msgspec.Struct, frozen=True):
     database: str
     without: tuple[str, ...]
     files: dict[str, Kept]
+    folders: dict[str, int] = {}  # and their modes
 
     @property
     def name(self) -> str:
@@ -190,6 +191,7 @@ def _manifest(source: Source, laid: Path, modes: dict[str, int], *, now_ms: int)
         (version,) = db.execute("PRAGMA user_version").fetchone()
     names = sorted(str(one.relative_to(laid)) for one in laid.rglob("*") if one.is_file())
     missing = [name for name in source.keys if name not in names]
+    folders = {str(one.relative_to(laid)) for one in laid.rglob("*") if one.is_dir()}
     return Manifest(
         format=FORMAT,
         kind=source.kind,
@@ -202,7 +204,14 @@ def _manifest(source: Source, laid: Path, modes: dict[str, int], *, now_ms: int)
         database=source.database,
         without=(*missing, *source.elsewhere),
         files={name: _kept(laid / name, modes[name]) for name in names},
+        folders={name: _mode(source.folder / name) for name in folders},
     )
+
+
+def _mode(folder: Path) -> int:
+    with suppress(FileNotFoundError):  # it has gone meanwhile, as folders of the log do
+        return folder.stat().st_mode & 0o777
+    return 0o700
 
 
 def _kept(path: Path, mode: int) -> Kept:

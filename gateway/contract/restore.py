@@ -215,7 +215,8 @@ def _written(data: IO[bytes], to: Path, mode: int) -> str:
 def _settle(manifest: Manifest, laid: Path, folder: Path) -> None:
     """Everything into its place, what makes it start last."""
     tops = sorted({one.name for one in laid.iterdir()} - {manifest.settings})
-    for below in (*(one for one in laid.rglob("*") if one.is_dir()), laid):
+    for below in [one for one in laid.rglob("*") if one.is_dir()]:
+        below.chmod(0o700 | manifest.folders.get(str(below.relative_to(laid)), 0) & 0o777)
         schema.sync(below)
     # What is moved is named first, so that a restore that is cut off can be cleared away.
     with (laid / MOVED).open("w", encoding="utf-8") as told:

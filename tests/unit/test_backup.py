@@ -509,6 +509,17 @@ def test_a_hubs_keys_and_certificates_are_restored_as_they_were(hub, tmp_path):
     assert {"keys/steward.key", "keys/log.key", "tls/ca.key", "card.key"} < expected.keys()
 
 
+def test_folders_are_open_to_whom_they_were_open(hub, tmp_path):
+    """A web server serves the log; nobody else looks into the folder of the CA."""
+    Publishing(Hub.load(hub / "bridge.toml"), lambda: ()).publish()
+    expected = {"log": 0o755, "log/tile": 0o755, "tls": 0o700, "keys": 0o750}
+    for name, mode in expected.items():
+        (hub / name).chmod(mode)
+    backup(tmp_path / "one.meterkast", config=hub / "bridge.toml")
+    restore(tmp_path / "one.meterkast", new := tmp_path / "new")
+    assert expected == {name: (new / name).stat().st_mode & 0o777 for name in expected}
+
+
 def test_the_one_of_the_folder_is_taken_and_two_must_be_named(hub, house, tmp_path, monkeypatch):
     monkeypatch.chdir(hub)
     backup(tmp_path)
