@@ -15,6 +15,7 @@ from gateway.config import load
 from gateway.contract import enrolment, tls
 from gateway.contract.errors import PeopleError, UsageError
 from gateway.contract.keys import SigningKey
+from gateway.tools import blocks
 from ledger_bridge import invitations
 from ledger_bridge.certificates import Authority
 from ledger_bridge.commands import certificate, hub, keys
@@ -233,6 +234,31 @@ def test_a_code_that_is_mistyped_for_the_answer_spoils_nothing(way):
     assert before == way.state()
     way.ask(code, answer=answer)
     assert "home-noor" == load(way.house).gateway
+
+
+def test_settings_for_which_there_is_no_room_are_told_and_taken_later(way, monkeypatch):
+    code = way.invite()
+    answer = way.admit(way.ask(code))
+    before = way.house.read_bytes()
+
+    def is_full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(blocks, "replace", is_full)
+        with pytest.raises(PeopleError) as refused:
+            way.ask(code, answer=answer)
+    assert "the settings cannot be written: No space left on device" == refusal(refused)
+    assert before == way.house.read_bytes()
+    way.ask(code, answer=answer)
+    assert "home-noor" == load(way.house).gateway
+
+
+def test_a_request_that_can_lie_nowhere_is_told(way):
+    way.request.parent.touch()
+    with pytest.raises(PeopleError) as refused:
+        way.ask(way.invite())
+    assert "the request cannot be kept: File exists" == refusal(refused)
 
 
 def test_an_invitation_that_cannot_be_kept_leaves_the_one_before(way, monkeypatch):
