@@ -118,6 +118,10 @@ def _config(path: Path, place: Place) -> Config:
         what = f"this gateway is of {config.community}"
         try_ = "for another community: another folder, with settings of its own"
         raise UsageError(Problem(what, f"{path}: community", try_))
+    if config.community and config.gateway != place.gateway:  # what waits would go nowhere
+        what = f"this gateway is {config.gateway}, and has records by that name"
+        try_ = f"{place.community}/{config.gateway}; for another: another folder"
+        raise UsageError(Problem(what, f"{path}: gateway", try_))
     return config
 
 

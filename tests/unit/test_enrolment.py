@@ -504,6 +504,11 @@ def in_a_house_of_another_community(way):
     return code, {"place": "maanstraat/home-noor"}
 
 
+def in_a_house_of_another_name(way):
+    way.all_the_way()
+    return way.invite("home-bram"), {"place": "zonstraat/home-bram"}
+
+
 def at_no_place(way):
     return way.invite(), {"place": "home-noor"}
 
@@ -525,6 +530,7 @@ def with_two_ways_at_once(way):
         ("the answer cannot be read: No such file or directory", without_the_answer),
         ("a code has 16 letters and digits", with_a_code_that_is_none),
         ("this gateway is of zonstraat", in_a_house_of_another_community),
+        ("this gateway is home-noor, and has records by that name", in_a_house_of_another_name),
         ("'home-noor' is not where a gateway can be", at_no_place),
         ("'hub.example.nl' is no address of a hub", with_a_hub_that_is_none),
         ("two things at once", with_two_ways_at_once),
