@@ -244,7 +244,7 @@ class History:
         self._name = name
         self._failures = 0
         self._is_told_up = False
-        self._is_told_lost = False
+        self._told: set[str] = set()
         self._did_hold = True
         self._timer: asyncio.TimerHandle | None = None
 
@@ -262,7 +262,7 @@ class History:
 
     def _tell_up(self) -> None:
         if not self._is_told_up:
-            self._is_told_up, self._is_told_lost = True, False
+            self._is_told_up, self._told = True, set()
             log.info("link_up", broker=self._name)
 
     def lost(self, why: str) -> float:
@@ -271,8 +271,9 @@ class History:
             self._timer.cancel()
             self._timer = None
             self._did_hold = False
-        if not self._is_told_lost:
-            self._is_told_up, self._is_told_lost = False, True
+        if not self._told or (why in trouble.LASTING and why not in self._told):
+            self._is_told_up = False
+            self._told.add(why)
             log.warning("link_lost", broker=self._name, reason=why)
         ceiling = min(BACKOFF_S_MAX, BACKOFF_S_MIN * 2 ** min(self._failures, 10))
         self._failures += 1

@@ -38,6 +38,9 @@ _TLS = {
     "UNEXPECTED_EOF": "it closed the connection during the TLS handshake",
 }
 
+# What somebody has to mend: it is told also where something else took the link away.
+LASTING = frozenset(_TLS.values())
+
 # CONNACK; paho tells those of 3.1.1 by the numbers of version 5.
 _REFUSED = {
     133: "it does not take our client id",

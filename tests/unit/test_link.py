@@ -583,3 +583,15 @@ def test_a_cancellation_that_comes_with_the_answer_is_not_forgotten() -> None:
         return waiting.cancelled()
 
     assert asyncio.run(scenario())
+
+
+def test_what_the_broker_has_against_us_is_told_although_the_link_was_lost_by_something_else():
+    closed, withdrawn = (
+        "it closed the connection",
+        "the broker says that our certificate was withdrawn",
+    )
+    history = History("broker:1883")
+    with capture_logs() as logs:
+        for why in (closed, "nobody listens there", withdrawn, closed, withdrawn):
+            history.lost(why)
+    assert [closed, withdrawn] == [entry["reason"] for entry in logs]
