@@ -444,6 +444,11 @@ def test_an_environment_that_is_older_broken_or_elsewhere_is_refused(here, tmp_p
     assert "a new version lies beside those that are there" == refused(elsewhere, here)
 
 
+def test_what_runs_made_once_more_is_an_update(here):
+    assert 0 == update(environment(here, "versions/0.1.0.again", says="0.1.0"))
+    assert ("versions/0.1.0.again", OLD) == (here.current, here.previous)
+
+
 def test_what_runs_is_no_update(here):
     assert "this version runs already" == refused(here.root / OLD, here)
     (here.root / "versions/link").symlink_to("0.1.0")
@@ -626,6 +631,9 @@ def deb(folder: Path, **other: str) -> Path:
             {"Installed_Size": "999999999"}, "new.deb wants 1,024,049 MB, and", id="too large"
         ),
         pytest.param(
+            {"Installed_Size": "nine"}, "a damaged package: it does not say what it is", id="mute"
+        ),
+        pytest.param(
             {"Pre_Depends": "dpkg, python9.9 (>= 9) | python9.8"},
             "dpkg would not take it: opt pre-depends on python9.9 (>= 9) | python9.8; "
             "python9.9 is not installed; python9.8 is not installed\n",
@@ -641,6 +649,13 @@ def deb(folder: Path, **other: str) -> Path:
 def test_a_package_that_is_not_for_here_is_refused(here, tmp_path, part, other, what):
     part("dpkg-deb")
     assert what in f"{refused(deb(tmp_path, **other), here)}\n"
+
+
+def test_where_there_is_no_dpkg_a_package_is_refused(here, tmp_path, part, monkeypatch):
+    part("dpkg-deb")
+    file = deb(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "packages are for Debian and its kin, and this is another system" == refused(file, here)
 
 
 def test_a_damaged_package_is_refused_wherever_it_is_damaged(here, tmp_path, part):
@@ -667,6 +682,9 @@ def test_a_package_whose_files_are_not_as_listed_is_refused(here, tmp_path, part
     (tree / "data").write_bytes(b"other")
     subprocess.run(["dpkg-deb", "-b", tree, file], check=True, stdout=subprocess.DEVNULL)
     assert "a damaged package: data has changed" == refused(file, here)
+    (tree / "data").unlink()
+    subprocess.run(["dpkg-deb", "-b", tree, file], check=True, stdout=subprocess.DEVNULL)
+    assert "a damaged package: it ends before data" == refused(file, here)
 
 
 # What dpkg runs
