@@ -161,7 +161,8 @@ class Builder:
         self._pip(tools, "install", *chosen, *only, *wanted, into=self.env)
         self._trim()
         packages = self.env / "lib"
-        settled = ["--invalidation-mode", "unchecked-hash", "-s", self.tree, "-p", "/"]
+        # Anew also what it compiled itself as it started, or that is written again where it runs.
+        settled = ["-f", "--invalidation-mode", "unchecked-hash", "-s", self.tree, "-p", "/"]
         _run(self.env / "bin/python", "-m", "compileall", "-q", *settled, packages)
 
     def _wanted(self, tools: Path) -> list[str]:

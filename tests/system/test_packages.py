@@ -57,6 +57,16 @@ def test_lintian_finds_nothing_that_is_not_explained(packages, part):
     assert 0 == done.returncode, done.stdout
 
 
+def test_nothing_in_a_package_is_compiled_anew_where_it_runs(tmp_path, packages):
+    """Each file was compiled from its source as it is, and says so: it is not looked at again."""
+    unchecked = b"\1\0\0\0"
+    for name, file in packages.items():
+        subprocess.run(["dpkg-deb", "-x", file, tmp_path / name], check=True)
+        compiled = list((tmp_path / name).rglob("*.pyc"))
+        assert len(compiled) > 1000
+        assert [] == [one for one in compiled if one.read_bytes()[4:8] != unchecked]
+
+
 def test_what_is_installed_runs_and_what_is_purged_leaves_nothing(debian):
     before = debian.files()
     users = debian.say("cut -d: -f1 /etc/passwd")
