@@ -9,6 +9,7 @@ import stat
 import sys
 
 import pytest
+import segno
 from cryptography import x509
 
 from gateway.config import load
@@ -277,6 +278,13 @@ def test_an_invitation_that_cannot_be_kept_leaves_the_one_before(way, monkeypatc
     assert before == way.state()
     way.admit(words)
     assert {"home-noor"} == set(way.keys())
+
+
+def test_the_picture_that_is_shown_holds_the_place_and_the_words_and_nothing_else(way):
+    words = way.ask(way.invite())
+    picture = io.StringIO()
+    segno.make_qr(f"zonstraat/home-noor {words}").terminal(picture, compact=True)
+    assert way.talk.startswith(picture.getvalue())
 
 
 def test_the_key_that_waits_with_a_request_is_for_its_owner_only(way):
