@@ -18,6 +18,7 @@ from gateway.contract import receipt as receipts
 from gateway.contract import topics
 from ledger_bridge.books.registry.edits import GatewayAdmitted, MemberAdded, MeterFitted
 from ledger_bridge.hub import Hub
+from ledger_bridge.timeseries.engines import WRITE_S
 from tests.answers import Answers
 from tests.influx import Answer, Influx
 from tests.running import Running
@@ -134,7 +135,7 @@ def test_nothing_is_lost_or_double_whatever_the_database_does(tmp_path, influx: 
     village = Village(tmp_path, influx.url)
     with running(village.broker, village.bridge):
         # It is away from the beginning.
-        assert village.send(1 + QUARTERS) < 10
+        assert village.send(1 + QUARTERS) < WRITE_S
         until("it is settled", lambda: village.settled() == CREDITS)
         until("it is told", lambda: village.series()["away"])
         assert (1, True) == (village.command()[0], "away for" in village.command()[1])
@@ -195,11 +196,11 @@ def test_the_bridge_receipts_and_ends_beside_a_database_that_never_answers(tmp_p
     try:
         with running(village.broker, village.bridge):
             until("it is asked", lambda: bool(answers.asked))
-            assert village.send(1 + QUARTERS) < 10
+            # Before the first answer is given up.
+            assert village.send(1 + QUARTERS) < WRITE_S
             until("settled", lambda: village.settled() == CREDITS)
-            began = time.monotonic()
             village.bridge.end()
+            # Who waits for an answer is killed.
             assert 0 == village.bridge.process.returncode
-            assert time.monotonic() - began < 4.0
     finally:
         answers.close()
