@@ -95,7 +95,8 @@ def _switch(place: Place, services: Services, version: str) -> None:
         place.begin(version)
         for unit in running(services, place):
             services.restart(unit)
-        kept = {place.current, place.previous, f"{VERSIONS}/{Path(sys.prefix).name}"}
+        # In this order: one that is taken back meanwhile makes `current` of `previous`.
+        kept = {place.previous, place.current, f"{VERSIONS}/{Path(sys.prefix).name}"}
         for old in (place.root / VERSIONS).iterdir():
             if f"{VERSIONS}/{old.name}" not in kept:
                 shutil.rmtree(old)

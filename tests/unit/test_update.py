@@ -745,6 +745,15 @@ def configured(scripts: Path, cut: int) -> bool:
     return done.returncode == -9
 
 
+def test_a_version_that_is_taken_back_while_dpkg_still_configures_it_leaves_the_one_before(
+    laid_down, scripts
+):
+    back = f"#!/bin/sh\nmv -T {laid_down.root}/previous {laid_down.root}/current\n"
+    (scripts / "deb-systemd-helper").write_text(back)
+    assert not configured(scripts, 0)
+    assert ("0.1.0", OLD) == (runs(laid_down), laid_down.current)
+
+
 def test_a_package_that_is_cut_off_anywhere_leaves_a_whole_version_running(laid_down, scripts):
     place, points = laid_down, 0
     while True:
