@@ -64,7 +64,6 @@ def _others(hub: Hub) -> Iterator[Path]:
     yield hub.tls_folder
     yield hub.path("enrolment")
     yield hub.log_folder
-    yield restored(hub.books)
     if files := hub.settings.broker_tls:
         yield from (hub.path(str(one)) for one in (files.ca, files.certificate) if one)
 

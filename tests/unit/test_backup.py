@@ -21,6 +21,7 @@ import msgspec
 import pytest
 
 from gateway.contract import backup as archive
+from gateway.contract import restore as restoring
 from gateway.contract import schema
 from gateway.contract.backup import Manifest
 from gateway.contract.errors import UsageError
@@ -33,7 +34,10 @@ from ledger_bridge.commands.restored import restored
 from ledger_bridge.hub import Hub
 from ledger_bridge.publishing import Publishing
 from tests.cuts import cut_at
+from tests.docs.test_pages import DOCS, blocks
 from tests.journals import check_chain, current, put
+from tests.kiosk import PIN_FILE
+from tests.unit.test_gateway_house import TOML
 
 BRIDGE = SigningKey(bytes([7] * 32)).public.x
 HOUSE = f"""\
@@ -92,6 +96,19 @@ def files(folder: Path) -> dict[str, int]:
     """All files of a folder with their modes."""
     found = [one for one in folder.rglob("*") if one.is_file()]
     return {str(one.relative_to(folder)): one.stat().st_mode & 0o777 for one in found}
+
+
+def spoilt(members: dict[str, bytes], manifest: Manifest) -> Manifest:
+    """A journal with its sums right, and a page of it wrong: SQLite has to look through it."""
+    data = bytearray(members["data/journal.db"])
+    data[4096:8192] = bytes(4096)
+    return put_in("data/journal.db", bytes(data))(members, manifest)
+
+
+def longer(members: dict[str, bytes], manifest: Manifest) -> Manifest:
+    kept = manifest.files["gateway.key"]
+    more = msgspec.structs.replace(kept, size=kept.size + 1)
+    return msgspec.structs.replace(manifest, files=manifest.files | {"gateway.key": more})
 
 
 def refused(file: Path, folder: Path) -> str:
@@ -165,6 +182,27 @@ def test_a_restored_gateway_gives_no_number_twice(made, tmp_path):
     # It was told once; from here on it goes on as any other.
     with closing(journal_in(tmp_path / "new")) as journal:
         assert [1, 2, 3] == check_chain(journal.records(put(journal), start=1, limit=9))
+
+
+def test_all_keys_of_a_recycling_point_and_the_map_of_its_scale_are_in_it(tmp_path):
+    _, radwag, _ = blocks(DOCS / "scale-map.md", "toml")
+    point = TOML.replace('"mtsics"', '"scale"\nmap = "radwag.toml"').replace('"z"', '"zonstraat"')
+    names = {"card.key": "07" * 32, "operator.pin": PIN_FILE, "radwag.toml": radwag}
+    names |= {"gateway.toml": point, "gateway.key.old": "old", "gateway.key.new": "new"}
+    for name, text in names.items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / "data").mkdir()
+    key = SigningKey.create(tmp_path / "gateway.key")
+    Journal.open(
+        tmp_path / "data", community="zonstraat", gateway="point", key=key, boot="b"
+    ).close()
+    backup(tmp_path / "one.meterkast", config=tmp_path / "gateway.toml")
+    restore(tmp_path / "one.meterkast", new := tmp_path / "new")
+    assert {*names, "gateway.key", "data/journal.db", "data/journal.restored"} == set(files(new))
+    backup(tmp_path / "two.meterkast", config=tmp_path / "gateway.toml", without_keys=True)
+    restore(tmp_path / "two.meterkast", new := tmp_path / "less")
+    public = {"gateway.toml", "radwag.toml", "data/journal.db", "data/journal.restored"}
+    assert public == set(files(new))
 
 
 def test_keys_are_left_out_where_they_are_kept_elsewhere(house, tmp_path, capsys):
@@ -272,6 +310,9 @@ def test_a_backup_that_cannot_be_written_leaves_nothing(house, tmp_path, monkeyp
 
     monkeypatch.setattr(archive, "_pack", full)
     (tmp_path / "to").mkdir()
+    # What one left that was killed is taken away first.
+    (tmp_path / "to/.meterkast-backup/laid").mkdir(parents=True)
+    (tmp_path / "to/.meterkast-backup/part").touch()
     with pytest.raises(UsageError, match="no backup can be written: No space left on device"):
         backup(tmp_path / "to", config=house / "gateway.toml")
     assert [] == list((tmp_path / "to").iterdir())
@@ -390,10 +431,31 @@ def test_a_backup_with_a_changed_byte_restores_nothing(made, tmp_path):
             id="more",
         ),
         pytest.param(put_in("gateway.toml", b"["), "gateway.toml is no TOML", id="toml"),
+        pytest.param(
+            lambda members, manifest: put_in(
+                "gateway.toml", HOUSE.replace("zonstraat", "maanstraat").encode()
+            )(members, said(community="maanstraat")(members, manifest)),
+            "its settings or its journal are not those of home of maanstraat",
+            id="journal-of-another",
+        ),
+        pytest.param(said(settings="none.toml"), "it has no settings, or no", id="no-settings"),
+        pytest.param(said(database="none.db"), "it has no settings, or no", id="no-database"),
+        pytest.param(
+            said(settings="data/journal.db"), "it has no settings, or no", id="settings-below"
+        ),
+        pytest.param(longer, "gateway.key is not as manifest.json says", id="longer"),
+        pytest.param(spoilt, "of data/journal.db SQLite says: ", id="spoilt-page"),
     ],
 )
 def test_what_is_no_backup_of_ours_is_refused(made, tmp_path, edit, what):
     assert what in refused(changed(made, tmp_path / "other", edit), tmp_path / "new")
+
+
+def test_what_version_0_9_made_version_0_10_restores(made, tmp_path, monkeypatch):
+    older = changed(made, tmp_path / "older", said(version="0.9.1"))
+    monkeypatch.setattr(restoring.metadata, "version", lambda _: "0.10.0")
+    restore(older, tmp_path / "new")
+    assert (tmp_path / "new/gateway.toml").exists()
 
 
 @pytest.mark.parametrize("kind", ["SYMTYPE", "LNKTYPE", "CHRTYPE", "FIFOTYPE", "DIRTYPE"])
@@ -406,6 +468,11 @@ def test_a_member_that_is_no_plain_file_restores_nothing(made, tmp_path, kind):
         for one, data in (first, (member, b""), *rest):
             tar.addfile(one, io.BytesIO(data))
     assert "gateway.key is no file" in refused(tmp_path / "other", tmp_path / "new")
+
+
+def test_a_list_without_end_is_not_read(made, tmp_path, monkeypatch):
+    monkeypatch.setattr(restoring, "MANIFEST_BYTES_MAX", 100)
+    assert "manifest.json is far too long" in refused(made, tmp_path / "new")
 
 
 def test_a_member_that_comes_twice_restores_nothing(made, tmp_path):
@@ -433,6 +500,11 @@ def test_what_a_cut_off_restore_left_leads_to_nothing_outside_its_folder(made, t
 def test_a_file_that_is_no_backup_is_told(tmp_path):
     (tmp_path / "text").write_text("none")
     assert "it ends early, or is no backup" in refused(tmp_path / "text", tmp_path / "new")
+    with tarfile.open(tmp_path / "other", "w:gz") as tar:
+        tar.addfile(tarfile.TarInfo("gateway.toml"))
+    assert "manifest.json is not what it begins with" in refused(
+        tmp_path / "other", tmp_path / "new"
+    )
     with gzip.open(tmp_path / "empty", "wb"):
         pass
     assert "a damaged backup" in refused(tmp_path / "empty", tmp_path / "new")
@@ -499,7 +571,26 @@ def test_a_restored_hub_publishes_nothing_until_stewards_begin_its_log_again(hub
     )
 
 
+def test_books_of_another_community_make_no_hub(hub, tmp_path):
+    config = hub / "bridge.toml"
+    backup(tmp_path / "one.meterkast", config=config)
+    settings = config.read_text().replace("zonstraat", "maanstraat").encode()
+    other = changed(
+        tmp_path / "one.meterkast",
+        tmp_path / "other",
+        lambda members, manifest: put_in("bridge.toml", settings)(
+            members, said(community="maanstraat")(members, manifest)
+        ),
+    )
+    assert "its settings or its books are not those of maanstraat" in refused(
+        other, tmp_path / "new"
+    )
+
+
 def test_a_hubs_keys_and_certificates_are_restored_as_they_were(hub, tmp_path):
+    (hub / "enrolment").mkdir(mode=0o700)
+    for name in ("enrolment/home.invitation", "keys/bridge.next", "keys/log.until-2f0c1d3e"):
+        (hub / name).touch(0o600)
     backup(tmp_path / "one.meterkast", config=hub / "bridge.toml")
     restore(tmp_path / "one.meterkast", tmp_path / "new")
     expected = {name: mode for name, mode in files(hub).items() if not name.startswith("books")}
