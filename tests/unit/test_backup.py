@@ -230,6 +230,20 @@ def test_keys_that_change_meanwhile_are_those_that_the_journal_knows(house, tmp_
     assert "another" == (tmp_path / "new" / "gateway.key").read_text()
 
 
+def test_keys_that_change_all_the_time_make_no_backup(house, tmp_path, monkeypatch):
+    copy, key, made = schema.copy, house / "gateway.key", []
+
+    def rotated(db: sqlite3.Connection, to: Path) -> None:
+        made.append(to)
+        key.write_text(f"another, {len(made)}")
+        copy(db, to)
+
+    monkeypatch.setattr(schema, "copy", rotated)
+    with pytest.raises(UsageError, match="the keys change all the time"):
+        backup(tmp_path / "one.meterkast", config=house / "gateway.toml")
+    assert (3, ["house"]) == (len(made), [one.name for one in tmp_path.iterdir()])
+
+
 def test_a_next_key_that_is_taken_meanwhile_is_no_trouble(house, tmp_path, monkeypatch):
     copy, key, after = schema.copy, house / "gateway.key", house / "gateway.key.next"
     after.write_text("next")
