@@ -167,6 +167,21 @@ def test_a_certificate_that_is_over_stops_nobody_from_measuring(folder: Path) ->
     tls.context(over)
 
 
+@pytest.mark.parametrize(
+    ("files", "subject"),
+    [(None, "machine"), (Tls(), "machine"), (Tls(ca=Path("tls/ca.crt")), "zonstraat")],
+)
+def test_the_communitys_own_ca_is_believed_alone_or_those_of_the_machine(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: Tls | None, subject: str
+) -> None:
+    Authority.create(tmp_path / "tls", community="machine")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "tls/ca.crt"))
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "none"))
+    monkeypatch.chdir(folder)
+    (believed,) = tls.context(files).get_ca_certs()
+    assert subject in str(believed["subject"])
+
+
 def test_when_a_certificate_ends_is_told_in_milliseconds(folder: Path) -> None:
     assert datetime(2021, 3, 4, 5, 6, 7, tzinfo=UTC) == LONG_AGO
     assert 1_614_834_367_000 == tls.ends_ms(folder / "over.crt")
