@@ -465,12 +465,18 @@ def test_what_hangs_is_unhealthy_and_what_is_killed_is_started_again(village):
 
 
 def test_where_the_books_are_not_right_nightly_is_unhealthy_until_they_are(village):
-    with closing(sqlite3.connect(village.srv / "hub/books.db")) as books:
-        for more, health in ((1, "unhealthy"), (-1, "healthy")):
-            with books:
-                books.execute("UPDATE balance SET amount = amount + ?", (more,))
+    with village.earning("0.25"):
+        village.gateway.hear()
+    change = "UPDATE balance SET amount = amount + ?"
+    with closing(sqlite3.connect(village.srv / "hub/books.db", isolation_level=None)) as books:
+        books.execute(change, (1,))
+        try:
             village.night()
-            village.until(health, "nightly")
+            village.until("unhealthy", "nightly")
+        finally:
+            books.execute(change, (-1,))
+    village.night()
+    village.until("healthy", "nightly")
 
 
 # A version that does not start.
