@@ -103,7 +103,7 @@ def test_a_gateway_that_does_not_run_gives_way_to_the_one_before(street, broken,
 
 
 def test_what_falls_over_only_after_its_trial_is_kept_and_the_next_update_mends_it(street):
-    kept(street, street.package(GATEWAY, {RUN: after(GOOD_S + 5, EXITS)}))
+    kept(street, street.package(GATEWAY, {RUN: after(GOOD_S + 15, EXITS)}))
     street.tell(f"until [ $(systemctl show -P NRestarts {GATEWAY}) -gt 1 ]; do sleep 1; done")
     kept(street, street.package(GATEWAY))
 
