@@ -84,6 +84,7 @@ class Walk:
 
 def found(hub: Path) -> None:
     text = hub.read_text().replace("mqtt://127.0.0.1:1883", f"mqtts://127.0.0.1:{free_port()}")
+    text = text.replace("127.0.0.1:7080", f"127.0.0.1:{free_port()}")
     files = 'ca = "tls/ca.crt", certificate = "tls/bridge.pem", key = "tls/bridge.pem"'
     hub.write_text(f"{text}broker_tls = {{ {files} }}\n")
 
